@@ -1,0 +1,1 @@
+"""What worker and API share: settings, connections, logs, keys."""

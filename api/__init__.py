@@ -1,0 +1,1 @@
+"""HTTP: authenticates, signs commands, and reads; thin."""

@@ -1,0 +1,65 @@
+"""Canonical JSON (RFC 8785) for the values that an accord is made of, and digests over it.
+
+Only strings, integers, booleans, null, lists and string-keyed objects occur; floats are refused, since
+their canonical form is the one part of RFC 8785 that two implementations easily get wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+MAX_SAFE_INTEGER = 2**53 - 1
+"""The largest integer that RFC 8785 (by I-JSON, RFC 7493) can carry exactly."""
+
+
+class NotCanonical(ValueError):
+    """A value has no canonical JSON form here: a float, too large an integer, a non-ASCII key, a lone surrogate."""
+
+
+def _check(value: Any, where: str) -> None:
+    if value is None or isinstance(value, bool):
+        return
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise NotCanonical(f"{where}: text holds a lone surrogate, which UTF-8 cannot carry") from None
+    elif isinstance(value, int):
+        if abs(value) > MAX_SAFE_INTEGER:
+            raise NotCanonical(f"{where}: {value} is beyond ±(2^53 - 1)")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _check(item, f"{where}[{index}]")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str) or not key.isascii():
+                raise NotCanonical(f"{where}: key {key!r} is not an ASCII string")
+            _check(item, f"{where}.{key}")
+    else:
+        raise NotCanonical(f"{where}: a {type(value).__name__} has no canonical form")
+
+
+def canonical(value: Any) -> bytes:
+    """The canonical JSON bytes (RFC 8785) of ``value``.
+
+    Keys are ASCII, so that sorting by code point equals the specification's sorting by UTF-16 code unit.
+
+    Raises:
+        NotCanonical: for a float, an integer beyond ±(2^53 - 1), a key that is not an ASCII string, or text
+            that UTF-8 cannot carry.
+    """
+    _check(value, "$")
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def digest_bytes(content: bytes) -> str:
+    """``sha256:`` and the lower-case hexadecimal SHA-256 of ``content``."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def digest_of(value: Any) -> str:
+    """The digest of ``value``'s canonical JSON; raises :class:`NotCanonical` as :func:`canonical` does."""
+    return digest_bytes(canonical(value))

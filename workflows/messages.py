@@ -1,0 +1,184 @@
+"""What travels between API, workflow, activities and ledger: commands, events, receipts.
+
+Everything here is a frozen value that JSON can carry. Times are aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from workflows.canonical import digest_of
+
+
+class Message(BaseModel):
+    """A frozen value; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _utc(value: datetime) -> datetime:
+    from datetime import UTC
+
+    return value.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""An aware time, kept in UTC."""
+
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", description="sha256: and 64 hexadecimal digits")]
+
+
+class Actor(Message):
+    """Who stands behind an entry, as it is written into the ledger: "X for Y"."""
+
+    delegate: str = Field(description="pseudonymous id of the delegate, or 'clock', or 'unattributed'")
+    party: str | None = Field(default=None, description="the delegate's party; none for the clock, monitors, a registrar")
+    role: str = Field(description="the role in which the delegate acted")
+    behalf: str | None = Field(default=None, description="the party on whose behalf, where it is not the delegate's own")
+
+
+class Command(Message):
+    """An act that a delegate asks for, signed by the API that authenticated the delegate.
+
+    ``id`` is ``<delegate>/<idempotency key>``. It is also the Temporal update id.
+    """
+
+    accord: str
+    id: str
+    act: str
+    fields: dict[str, Any] = Field(default_factory=dict)
+    delegate: str
+    key_id: str = ""
+    signature: str = Field(default="", description="base64 Ed25519 over the canonical bytes of `signed_part`")
+
+    def signed_part(self) -> dict[str, Any]:
+        """What the signature covers: everything but the signature itself."""
+        return {
+            "accord": self.accord,
+            "act": self.act,
+            "delegate": self.delegate,
+            "fields": self.fields,
+            "id": self.id,
+            "key_id": self.key_id,
+        }
+
+    def fingerprint(self) -> str:
+        """The digest that tells a retry from another command under the same id (the signing key apart)."""
+        part = self.signed_part()
+        del part["key_id"]
+        return digest_of(part)
+
+
+class EventDraft(Message):
+    """An event as the model emits it, before the ledger gives it a position."""
+
+    type: str
+    version: int = 1
+    time: Instant
+    facts: dict[str, Any]
+    particulars: dict[str, Any] = Field(default_factory=dict)
+    actor: Actor
+
+
+class RecordedEvent(Message):
+    """An event that the ledger has confirmed; what ``evolve`` folds. Particulars never reach the fold."""
+
+    position: int
+    type: str
+    version: int
+    time: Instant
+    facts: dict[str, Any]
+    actor: Actor
+    command: str
+
+
+class Unmet(Message):
+    """A guard that does not hold: why, who could meet it, and by when."""
+
+    guard: str
+    reason: str
+    who: tuple[str, ...] = ()
+    by: Instant | None = None
+    subject: str | None = None
+
+
+class Refusal(Message):
+    """Why an act was refused: the first guard that failed, everything unmet, and what to do next."""
+
+    guard: str
+    reason: str
+    remedy: str
+    unmet: tuple[Unmet, ...]
+
+
+class Receipt(Message):
+    """What the ledger answers for a command; the same for every retry.
+
+    ``position`` is that of the last entry that the command caused (for a repeated refusal, of the entry that
+    recorded it first), ``size`` and ``root`` are the accord's Merkle tree after it.
+    """
+
+    accord: str
+    command: str
+    act: str
+    status: Literal["recorded", "refused"]
+    time: Instant
+    first_position: int
+    position: int
+    leaf: str = Field(description="lower-case hexadecimal leaf hash of the entry at `position` (RFC 6962)")
+    size: int
+    root: str = Field(description="lower-case hexadecimal Merkle root at `size`")
+    version: int = Field(description="position of the last entry that changed the state; the ETag")
+    stage: str
+    events: tuple[str, ...] = Field(description="the types of the events that the command caused, in order")
+    refusal: Refusal | None = None
+
+
+class Summary(Message):
+    """The read model's row for one accord: what a list shows, folded by the model."""
+
+    accord: str
+    title: str
+    vocabulary: str
+    stage: str
+    parties: tuple[str, ...]
+    members: tuple[str, ...] = Field(description="delegate ids that may see the accord")
+    version: int
+    position: int = Field(description="number of entries folded")
+    opened: Instant | None = None
+    updated: Instant | None = None
+    next_deadline: Instant | None = None
+    blocked_by: int = 0
+    illustrative: bool = False
+    simulated: bool = False
+    ended: bool = False
+
+
+class RecordRequest(Message):
+    """Ask the ledger to record what the workflow decided.
+
+    ``expected`` is the number of entries that the workflow has folded, which is the position of the first of
+    ``events``. ``command`` is absent only where the clock or an unattributed signal stands behind the events.
+    """
+
+    accord: str
+    expected: int
+    command: Command
+    at: Instant
+    events: tuple[EventDraft, ...]
+
+
+class RecordAnswer(Message):
+    """What the workflow has to fold, and the receipt once the command has its outcome.
+
+    ``entries`` are all recorded events from ``expected`` on (bounded; ``more`` says that others follow). A conflict
+    has no receipt: fold, then decide again.
+    """
+
+    status: Literal["recorded", "duplicate", "conflict"]
+    entries: tuple[RecordedEvent, ...]
+    more: bool = False
+    receipt: Receipt | None = None
