@@ -1,0 +1,1 @@
+"""The embedded stack: Postgres, the Temporal dev server, worker and API as supervised child processes."""
