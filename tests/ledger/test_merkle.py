@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from activities.ledger.errors import Malformed, ProofInvalid
 from activities.ledger.merkle import (
     EMPTY_ROOT,
+    Coordinate,
     Frontier,
+    Lookup,
     consistency_nodes,
     consistency_proof,
     inclusion_nodes,
@@ -35,6 +37,10 @@ TABLE = {(node.level, node.index): node.hash for node in NODES}
 
 def lookup(level: int, index: int) -> bytes:
     return TABLE[level, index]
+
+
+def looked_up(table: dict[Coordinate, bytes]) -> Lookup:
+    return lambda level, index: table[level, index]
 
 
 # The recursive definitions of RFC 9162, sections 2.1.1, 2.1.3.1 and 2.1.4.1, written as the RFC writes them.
@@ -104,7 +110,7 @@ def test_every_inclusion_proof_up_to_130_equals_the_definition_and_verifies() ->
         for index in range(size):
             wanted = inclusion_nodes(index, size)
             table = {node: TABLE[node] for node in wanted}
-            proof = inclusion_proof(index, size, lambda level, at, table=table: table[level, at])
+            proof = inclusion_proof(index, size, looked_up(table))
             assert list(proof) == path(index, LEAVES[:size])
             verify_inclusion(LEAVES[index], index, size, proof, root)
 
@@ -114,7 +120,7 @@ def test_every_consistency_proof_up_to_130_equals_the_definition_and_verifies() 
         for old in range(new + 1):
             wanted = consistency_nodes(old, new)
             table = {node: TABLE[node] for node in wanted}
-            proof = consistency_proof(old, new, lambda level, at, table=table: table[level, at])
+            proof = consistency_proof(old, new, looked_up(table))
             assert list(proof) == (subproof(old, LEAVES[:new], True) if old else [])
             verify_consistency(old, new, root_at(old, lookup), root_at(new, lookup), proof)
 

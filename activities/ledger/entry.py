@@ -1,0 +1,359 @@
+"""The entry: the bytes that stand in an accord's log, and the two payloads that they commit to.
+
+An entry is a canonical JSON object (RFC 8785, without floats and with ASCII keys) of at most 65,535 bytes::
+
+    {"accord":"…","actor":{"behalf":null,"delegate":"…","party":"…","role":"…"},"causation":null,
+     "command":"…","facts":"sha256:…","particulars":"sha256:…","position":0,
+     "time":"2026-05-01T09:00:00.000000Z","type":"accord_opened","v":1,"version":1}
+
+``facts`` and ``particulars`` are salted digests: SHA-256 over a salt of 16 random bytes, followed by the
+payload's canonical JSON. The salt keeps the digest of a short payload from being guessed once the payload
+itself has been erased or withheld, so it goes wherever its payload goes and nowhere else. An entry always has
+both digests: whether there were any particulars is itself not to be seen.
+
+What is hashed is what is stored; nothing is serialised again in order to be verified.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from activities.ledger.errors import Malformed, PayloadMismatch, Unrecordable
+from activities.ledger.merkle import leaf_hash
+from workflows.canonical import NotCanonical, canonical
+from workflows.messages import Actor, EventDraft
+
+FORMAT: Final = 1
+"""The version of the entry's format, its member ``v``."""
+
+MAX_ENTRY_BYTES: Final = 65_535
+"""What the 16-bit length of an entry in a C2SP entry bundle can say."""
+
+SALT_BYTES: Final = 16
+"""128 bits: as many as a guess must not find."""
+
+Kind = Literal["facts", "particulars"]
+"""Which of an entry's two payloads."""
+
+_ACTOR_MEMBERS = frozenset(("behalf", "delegate", "party", "role"))
+_MEMBERS = frozenset(
+    (
+        "accord",
+        "actor",
+        "causation",
+        "command",
+        "facts",
+        "particulars",
+        "position",
+        "time",
+        "type",
+        "v",
+        "version",
+    )
+)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", re.ASCII)
+
+_COMPARE = "Fetch it again, and compare it with the copies of the other parties"
+
+
+def time_text(time: datetime) -> str:
+    """``time`` as entries write it: RFC 3339 in UTC, always with six digits of the second and a ``Z``.
+
+    One form only, so that equal times have equal bytes; the texts sort as the times do.
+    """
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_time(text: str) -> datetime:
+    """Read what :func:`time_text` wrote; raises :class:`Malformed` for every other form."""
+    if _TIME.fullmatch(text) is None:
+        raise Malformed(f"{text[:40]!r} is not a time in UTC with six decimal places", _COMPARE)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Malformed(f"{text!r} is not a time: {error}", _COMPARE) from None
+    if time_text(time) != text:
+        # Some versions of Python read 24:00 as midnight of the next day.
+        raise Malformed(f"{text!r} is not the usual way to write that time", _COMPARE)
+    return time
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What a salted digest is of: the salt, and the canonical JSON exactly as it was hashed."""
+
+    salt: bytes
+    content: bytes
+
+    def digest(self) -> str:
+        """``sha256:`` and the hexadecimal SHA-256 of the salt and the content."""
+        return "sha256:" + hashlib.sha256(self.salt + self.content).hexdigest()
+
+    def value(self) -> dict[str, Any]:
+        """The object that the content says; raises :class:`Malformed` unless it is one, in canonical form."""
+        decoded = decode_canonical(self.content, "a payload")
+        if not isinstance(decoded, dict):
+            raise Malformed("a payload is not a JSON object", _COMPARE)
+        return decoded
+
+    def verify(self, digest: str) -> None:
+        """Check the payload against the ``digest`` that its entry has.
+
+        Raises:
+            PayloadMismatch: where payload or salt is not the one that was recorded.
+        """
+        if len(self.salt) != SALT_BYTES:
+            raise PayloadMismatch(f"a salt has {len(self.salt)} bytes instead of {SALT_BYTES}", _COMPARE)
+        if self.digest() != digest:
+            raise PayloadMismatch(
+                f"a payload has the digest {self.digest()}, its entry says {digest}", _COMPARE
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What the bytes of an entry say. ``position`` counts from 0; ``time`` is in UTC.
+
+    ``causation`` is the position of the first entry that the same command caused, and null for that one.
+    """
+
+    accord: str
+    position: int
+    type: str
+    version: int
+    time: datetime
+    actor: Actor
+    command: str
+    causation: int | None
+    facts: str
+    particulars: str
+
+    def encoded(self) -> bytes:
+        """The canonical bytes.
+
+        Raises:
+            Unrecordable: where they are too long, a number is out of range, or a text has no canonical form.
+        """
+        if (
+            self.position < 0
+            or self.version < 1
+            or not (self.causation is None or 0 <= self.causation < self.position)
+        ):
+            raise Unrecordable(
+                f"an entry of type {self.type!r} cannot have the position {self.position}, the version "
+                f"{self.version} and the causation {self.causation}",
+                "Positions count from 0, versions from 1, and a cause stands before its effect",
+            )
+        try:
+            content = canonical(
+                {
+                    "accord": self.accord,
+                    "actor": {
+                        "behalf": self.actor.behalf,
+                        "delegate": self.actor.delegate,
+                        "party": self.actor.party,
+                        "role": self.actor.role,
+                    },
+                    "causation": self.causation,
+                    "command": self.command,
+                    "facts": self.facts,
+                    "particulars": self.particulars,
+                    "position": self.position,
+                    "time": time_text(self.time),
+                    "type": self.type,
+                    "v": FORMAT,
+                    "version": self.version,
+                }
+            )
+        except NotCanonical as error:
+            raise Unrecordable(
+                f"an entry of type {self.type!r} cannot be written: {error}", "Send plain text"
+            ) from None
+        if len(content) > MAX_ENTRY_BYTES:
+            raise Unrecordable(
+                f"an entry of type {self.type[:40]!r} would have {len(content)} bytes, more than the "
+                f"{MAX_ENTRY_BYTES} that it may have",
+                "Shorten the identifiers in it; texts belong into facts or particulars",
+            )
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEntry:
+    """An entry with its bytes, its leaf hash, and both payloads: all that is to be stored."""
+
+    entry: Entry
+    content: bytes
+    leaf: bytes
+    facts: Payload
+    particulars: Payload
+
+
+def seal_payload(value: dict[str, Any], *, salt: Callable[[int], bytes] = secrets.token_bytes) -> Payload:
+    """``value`` as a payload with a fresh salt; ``salt(16)`` gives it.
+
+    Raises:
+        Unrecordable: where ``value`` has no canonical form.
+    """
+    try:
+        return Payload(salt(SALT_BYTES), canonical(value))
+    except NotCanonical as error:
+        raise Unrecordable(
+            f"a payload cannot be written: {error}",
+            "Send integers within ±(2^53 - 1), text, booleans, null, lists and objects with ASCII keys",
+        ) from None
+    except RecursionError:
+        raise Unrecordable("a payload is nested too deeply", "Flatten it") from None
+
+
+def seal(
+    draft: EventDraft,
+    *,
+    accord: str,
+    position: int,
+    command: str,
+    causation: int | None,
+    salt: Callable[[int], bytes] = secrets.token_bytes,
+) -> SealedEntry:
+    """The entry at ``position`` for the event ``draft``, with its payloads salted and digested.
+
+    Raises:
+        Unrecordable: where the event has no canonical form, or its entry would be longer than 65,535 bytes.
+    """
+    facts = seal_payload(draft.facts, salt=salt)
+    particulars = seal_payload(draft.particulars, salt=salt)
+    entry = Entry(
+        accord=accord,
+        position=position,
+        type=draft.type,
+        version=draft.version,
+        time=draft.time,
+        actor=draft.actor,
+        command=command,
+        causation=causation,
+        facts=facts.digest(),
+        particulars=particulars.digest(),
+    )
+    content = entry.encoded()
+    return SealedEntry(entry, content, leaf_hash(content), facts, particulars)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("an object names a member twice")
+    return members
+
+
+def _refuse_number(text: str) -> Any:
+    raise ValueError(f"{text[:20]} is not an integer")
+
+
+def decode_canonical(content: bytes, what: str) -> Any:
+    """The value of canonical JSON; ``what`` names it in the error.
+
+    Raises:
+        Malformed: for anything that :func:`workflows.canonical.canonical` would not have written so.
+    """
+    try:
+        value = json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+        )
+        written = canonical(value)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"{what} is not canonical JSON: {str(error)[:200]}", _COMPARE) from None
+    if written != content:
+        raise Malformed(f"{what} is JSON, but not in its canonical form (RFC 8785)", _COMPARE)
+    return value
+
+
+def parse(content: bytes) -> Entry:
+    """Read the bytes of an entry strictly: ``parse(bytes).encoded()`` gives the same bytes again.
+
+    Raises:
+        Malformed: for anything that is not an entry of format 1.
+    """
+    if len(content) > MAX_ENTRY_BYTES:
+        raise Malformed(f"an entry has {len(content)} bytes, and {MAX_ENTRY_BYTES} is the most", _COMPARE)
+    value = decode_canonical(content, "an entry")
+    if not isinstance(value, dict):
+        raise Malformed("an entry is not a JSON object", _COMPARE)
+    version = value.get("v")
+    if version != FORMAT or isinstance(version, bool):
+        raise Malformed(
+            f"an entry has the format {str(version)[:40]!r}, and this version reads {FORMAT}",
+            "Use a version of entente that reads it",
+        )
+    _exactly(value, _MEMBERS, "an entry")
+    actor = value["actor"]
+    if not isinstance(actor, dict):
+        raise Malformed("the actor of an entry is not an object", _COMPARE)
+    _exactly(actor, _ACTOR_MEMBERS, "the actor of an entry")
+    return Entry(
+        accord=_text(value, "accord"),
+        position=_number(value, "position", 0),
+        type=_text(value, "type"),
+        version=_number(value, "version", 1),
+        time=parse_time(_text(value, "time")),
+        actor=Actor(
+            delegate=_text(actor, "delegate"),
+            party=_optional_text(actor, "party"),
+            role=_text(actor, "role"),
+            behalf=_optional_text(actor, "behalf"),
+        ),
+        command=_text(value, "command"),
+        causation=_causation(value),
+        facts=_digest(value, "facts"),
+        particulars=_digest(value, "particulars"),
+    )
+
+
+def _exactly(value: dict[str, Any], members: frozenset[str], what: str) -> None:
+    if value.keys() != members:
+        wrong = ", ".join(sorted(value.keys() ^ members))[:200]
+        raise Malformed(f"{what} has other members than its format: {wrong}", _COMPARE)
+
+
+def _text(value: dict[str, Any], member: str) -> str:
+    found = value[member]
+    if not isinstance(found, str):
+        raise Malformed(f"{member!r} in an entry is not text", _COMPARE)
+    return found
+
+
+def _optional_text(value: dict[str, Any], member: str) -> str | None:
+    return None if value[member] is None else _text(value, member)
+
+
+def _number(value: dict[str, Any], member: str, least: int) -> int:
+    found = value[member]
+    if not isinstance(found, int) or isinstance(found, bool) or found < least:
+        raise Malformed(f"{member!r} in an entry is not an integer from {least} on", _COMPARE)
+    return found
+
+
+def _causation(value: dict[str, Any]) -> int | None:
+    if value["causation"] is None:
+        return None
+    causation = _number(value, "causation", 0)
+    if causation >= _number(value, "position", 0):
+        raise Malformed("an entry is caused by one that does not stand before it", _COMPARE)
+    return causation
+
+
+def _digest(value: dict[str, Any], member: str) -> str:
+    found = _text(value, member)
+    if _DIGEST.fullmatch(found) is None:
+        raise Malformed(f"{member!r} in an entry is not 'sha256:' and 64 hexadecimal digits", _COMPARE)
+    return found

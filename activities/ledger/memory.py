@@ -1,0 +1,156 @@
+"""A ledger in memory: for tests of what stands on a ledger, and for trying things out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from activities.ledger.merkle import Coordinate, Frontier
+from activities.ledger.settle import CommandKey, repeated_places, seal_events, settle
+from activities.ledger.store import (
+    Append,
+    Head,
+    Outcome,
+    StoredCommand,
+    StoredEntry,
+    SummaryPage,
+    parse_cursor,
+)
+from workflows.messages import Receipt, Summary
+
+
+@dataclass(slots=True)
+class _Accord:
+    ordinal: int
+    summary: Summary
+    frontier: Frontier = field(default_factory=Frontier)
+    entries: list[StoredEntry] = field(default_factory=list)
+    nodes: dict[Coordinate, bytes] = field(default_factory=dict)
+
+
+class MemoryLedger:
+    """A :class:`~activities.ledger.store.Ledger` that is gone when the process ends.
+
+    It belongs to one event loop, and never waits in a write, which is what makes its writes atomic.
+    """
+
+    def __init__(self) -> None:
+        self._accords: dict[str, _Accord] = {}
+        self._commands: dict[CommandKey, StoredCommand] = {}
+        self._feed: list[tuple[str, int]] = []
+
+    async def record(self, appends: Sequence[Append]) -> list[Outcome]:
+        """See :meth:`activities.ledger.store.Ledger.record`."""
+        batch = [(append, seal_events(append)) for append in appends]
+        keys = {(append.accord, append.command_id) for append in appends}
+        done = settle(
+            batch,
+            frontiers={name: accord.frontier for name, accord in self._accords.items()},
+            known={
+                key: (self._commands[key].fingerprint, self._commands[key].receipt)
+                for key in keys & self._commands.keys()
+            },
+            leaves={
+                (accord, position): self._accords[accord].entries[position].leaf
+                for accord, position in repeated_places(appends)
+                if accord in self._accords and 0 <= position < len(self._accords[accord].entries)
+            },
+        )
+        for name, summary in done.summaries.items():
+            accord = self._accords.setdefault(name, _Accord(len(self._accords) + 1, summary))
+            accord.summary = summary
+            accord.frontier = done.frontiers[name]
+            accord.nodes.update(((node.level, node.index), node.hash) for node in done.nodes[name])
+        for sealed in done.entries:
+            name, position = sealed.entry.accord, sealed.entry.position
+            self._feed.append((name, position))
+            self._accords[name].entries.append(
+                StoredEntry(
+                    accord=name,
+                    position=position,
+                    feed=len(self._feed),
+                    content=sealed.content,
+                    leaf=sealed.leaf,
+                    facts=sealed.facts,
+                    particulars=sealed.particulars,
+                )
+            )
+        for key, (append, receipt) in done.commands.items():
+            self._commands[key] = StoredCommand(append.command_id, append.fingerprint, receipt, append.signed)
+        return done.outcomes
+
+    async def outcome(self, accord: str, command_id: str) -> tuple[str, Receipt] | None:
+        """See :meth:`activities.ledger.store.Ledger.outcome`."""
+        command = self._commands.get((accord, command_id))
+        return None if command is None else (command.fingerprint, command.receipt)
+
+    async def commands(self, accord: str, after: str = "", limit: int = 1000) -> list[StoredCommand]:
+        """See :meth:`activities.ledger.store.Ledger.commands`."""
+        own = [command for (name, _), command in self._commands.items() if name == accord]
+        return sorted((command for command in own if command.id > after), key=lambda command: command.id)[
+            :limit
+        ]
+
+    async def entries(self, accord: str, start: int = 0, limit: int = 1000) -> list[StoredEntry]:
+        """See :meth:`activities.ledger.store.Ledger.entries`."""
+        found = self._accords.get(accord)
+        return [] if found is None else found.entries[max(start, 0) :][:limit]
+
+    async def head(self, accord: str) -> Head | None:
+        """See :meth:`activities.ledger.store.Ledger.head`."""
+        found = self._accords.get(accord)
+        return None if found is None else Head(accord, found.frontier)
+
+    async def nodes(self, accord: str, wanted: Sequence[Coordinate]) -> Mapping[Coordinate, bytes]:
+        """See :meth:`activities.ledger.store.Ledger.nodes`."""
+        found = self._accords.get(accord)
+        return {} if found is None else {node: found.nodes[node] for node in wanted if node in found.nodes}
+
+    async def summary(self, accord: str) -> Summary | None:
+        """See :meth:`activities.ledger.store.Ledger.summary`."""
+        found = self._accords.get(accord)
+        return None if found is None else found.summary
+
+    async def summaries(
+        self,
+        *,
+        member: str | None = None,
+        stage: str | None = None,
+        party: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> SummaryPage:
+        """See :meth:`activities.ledger.store.Ledger.summaries`."""
+        below = parse_cursor(after)
+        found = [
+            accord
+            for accord in sorted(self._accords.values(), key=lambda accord: -accord.ordinal)
+            if (below is None or accord.ordinal < below)
+            and (member is None or member in accord.summary.members)
+            and (stage is None or stage == accord.summary.stage)
+            and (party is None or party in accord.summary.parties)
+        ]
+        page = found[:limit]
+        more = str(page[-1].ordinal) if page and len(found) > limit else None
+        return SummaryPage(tuple(accord.summary for accord in page), more)
+
+    async def feed(self, after: int = 0, limit: int = 1000) -> list[StoredEntry]:
+        """See :meth:`activities.ledger.store.Ledger.feed`."""
+        places = self._feed[max(after, 0) :][:limit]
+        return [self._accords[accord].entries[position] for accord, position in places]
+
+    async def feed_position(self) -> int:
+        """See :meth:`activities.ledger.store.Ledger.feed_position`."""
+        return len(self._feed)
+
+    async def erase(self, accord: str, position: int) -> bool:
+        """See :meth:`activities.ledger.store.Ledger.erase`."""
+        found = self._accords.get(accord)
+        if found is None or not 0 <= position < len(found.entries):
+            return False
+        entry = found.entries[position]
+        key = (accord, entry.entry().command)
+        command = self._commands[key]
+        found.entries[position] = replace(entry, particulars=None)
+        self._commands[key] = replace(command, signed=None)
+        return entry.particulars is not None or command.signed is not None

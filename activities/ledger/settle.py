@@ -1,0 +1,125 @@
+"""Decide what becomes of a batch of appends: the one set of rules that every store follows.
+
+Pure: a store reads what the batch touches (under its lock), calls :func:`settle`, and writes what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from activities.ledger.entry import SealedEntry, seal
+from activities.ledger.merkle import Frontier, Node
+from activities.ledger.store import Append, Outcome
+from workflows.messages import Receipt, Summary
+
+CommandKey = tuple[str, str]
+"""An accord, and the id of a command in it."""
+
+
+@dataclass(slots=True)
+class Settlement:
+    """The outcome of every append, and what a store has to write. Empty collections: nothing to write."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    entries: list[SealedEntry] = field(default_factory=list)
+    nodes: dict[str, list[Node]] = field(default_factory=dict)
+    frontiers: dict[str, Frontier] = field(default_factory=dict)
+    commands: dict[CommandKey, tuple[Append, Receipt]] = field(default_factory=dict)
+    summaries: dict[str, Summary] = field(default_factory=dict)
+
+
+def seal_events(append: Append) -> tuple[SealedEntry, ...]:
+    """The entries of an append, at the positions that it expects.
+
+    This is the costly part, and needs nothing of the store, so it is done before anything is locked.
+
+    Raises:
+        Unrecordable: where an event cannot be an entry.
+    """
+    return tuple(
+        seal(
+            draft,
+            accord=append.accord,
+            position=append.expected + offset,
+            command=append.command_id,
+            causation=append.expected if offset else None,
+        )
+        for offset, draft in enumerate(append.events)
+    )
+
+
+def settle(
+    batch: Sequence[tuple[Append, tuple[SealedEntry, ...]]],
+    *,
+    frontiers: Mapping[str, Frontier],
+    known: Mapping[CommandKey, tuple[str, Receipt]],
+    leaves: Mapping[tuple[str, int], bytes],
+) -> Settlement:
+    """Judge the appends of ``batch`` one after the other.
+
+    ``frontiers`` are the trees of the accords that exist, ``known`` the fingerprints and receipts of those of
+    the batch's commands that have their outcome, ``leaves`` the leaf hashes of the entries that the batch's
+    repeated refusals point to, where they exist.
+    """
+    done = Settlement()
+    outcomes = dict(known)
+    fresh: dict[tuple[str, int], bytes] = {}
+    for append, sealed in batch:
+        key = (append.accord, append.command_id)
+        frontier = done.frontiers.get(append.accord) or frontiers.get(append.accord) or Frontier()
+        if key in outcomes:
+            fingerprint, receipt = outcomes[key]
+            same = fingerprint == append.fingerprint
+            done.outcomes.append(
+                Outcome("duplicate", receipt, frontier.size)
+                if same
+                else Outcome("mismatch", None, frontier.size)
+            )
+            continue
+        if append.repeats is not None:
+            place = (append.accord, append.repeats)
+            leaf = fresh.get(place) or leaves.get(place)
+            if leaf is None:
+                done.outcomes.append(Outcome("conflict", None, frontier.size))
+                continue
+            receipt = _receipt(append, append.repeats, append.repeats, leaf, frontier)
+        elif append.expected != frontier.size:
+            done.outcomes.append(Outcome("conflict", None, frontier.size))
+            continue
+        else:
+            frontier, nodes = frontier.extend(entry.leaf for entry in sealed)
+            fresh.update(((append.accord, entry.entry.position), entry.leaf) for entry in sealed)
+            done.frontiers[append.accord] = frontier
+            done.nodes.setdefault(append.accord, []).extend(nodes)
+            done.entries.extend(sealed)
+            done.summaries[append.accord] = append.summary
+            receipt = _receipt(append, append.expected, frontier.size - 1, sealed[-1].leaf, frontier)
+        outcomes[key] = (append.fingerprint, receipt)
+        done.commands[key] = (append, receipt)
+        done.outcomes.append(Outcome("appended", receipt, frontier.size))
+    return done
+
+
+def repeated_places(appends: Iterable[Append]) -> list[tuple[str, int]]:
+    """Where the entries stand that the repeated refusals among ``appends`` point to."""
+    return [(append.accord, append.repeats) for append in appends if append.repeats is not None]
+
+
+def _receipt(append: Append, first: int, last: int, leaf: bytes, frontier: Frontier) -> Receipt:
+    return Receipt(
+        accord=append.accord,
+        command=append.command_id,
+        act=append.act,
+        status="recorded" if append.refusal is None else "refused",
+        time=append.at,
+        first_position=first,
+        position=last,
+        leaf=leaf.hex(),
+        size=frontier.size,
+        root=frontier.root().hex(),
+        version=append.version,
+        stage=append.summary.stage,
+        events=tuple(event.type for event in append.events),
+        refusal=append.refusal,
+    )

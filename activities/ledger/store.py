@@ -1,0 +1,297 @@
+"""What every store of the ledger offers, and the values that go in and come out.
+
+A store keeps, for each accord, an append-only log of entries with its Merkle tree, the outcome of every
+command, and the row of the read model; and one feed over all accords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from activities.ledger.entry import Entry, Payload, parse
+from activities.ledger.errors import Malformed, PayloadMissing, Unrecordable
+from activities.ledger.merkle import Coordinate, Frontier, leaf_hash
+from workflows.canonical import MAX_SAFE_INTEGER
+from workflows.messages import EventDraft, Instant, Receipt, RecordedEvent, Refusal, Summary
+
+FEED_CHANNEL = "entente_feed"
+"""The channel on which Postgres notifies, once for each batch, with the feed position of its last entry."""
+
+
+MAX_IDENTIFIER_BYTES = 255
+"""The most bytes of an accord's, party's or delegate's id and a stage's name, which are keys of indexes."""
+
+MAX_COMMAND_ID_BYTES = 1024
+"""The most bytes of a command's id."""
+
+
+def _check_length(identifier: str, most: int) -> None:
+    if len(identifier.encode(errors="replace")) > most:
+        raise Unrecordable(f"the identifier {identifier[:40]!r}… has more than {most} bytes", "Shorten it")
+
+
+def _check_texts(value: object) -> None:
+    """Refuse what Postgres cannot hold as text. (Facts and particulars are bytes there: they may hold it.)"""
+    if isinstance(value, str):
+        if "\x00" in value or _has_surrogate(value):
+            raise Unrecordable(
+                f"the text {value[:40]!r} in an identifier, a summary or a refusal holds U+0000 or half a "
+                "surrogate pair",
+                "Leave it out",
+            )
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_texts(key)
+            _check_texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_texts(item)
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """What one command wants recorded in one accord.
+
+    ``expected`` is the number of entries that the accord has to have, ``events`` follow at that position.
+    With no events it is a repeated refusal: only the command's outcome is kept, and it points to the entry
+    ``repeats``, which recorded the refusal first; ``expected`` is then not used, and the read model stays.
+
+    ``fingerprint`` tells a retry from another command under the same id. ``signed`` is the canonical signed
+    command, kept beside the outcome. ``version`` is the position of the last entry that changed the state.
+    """
+
+    accord: str
+    expected: int
+    command_id: str
+    fingerprint: str
+    act: str
+    at: Instant
+    events: tuple[EventDraft, ...]
+    summary: Summary
+    version: int
+    signed: bytes
+    refusal: Refusal | None = None
+    repeats: int | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.events) == (self.repeats is not None):
+            raise Unrecordable(
+                f"the command {self.command_id!r} has {len(self.events)} events and repeats {self.repeats}",
+                "Give either events, or the position of the entry that recorded the same refusal first",
+            )
+        if self.summary.accord != self.accord:
+            raise Unrecordable(
+                f"the summary of {self.summary.accord!r} came with an append to {self.accord!r}",
+                "Fold the summary from the accord's own state",
+            )
+        if self.events and self.summary.position != self.expected + len(self.events):
+            raise Unrecordable(
+                f"the summary has folded {self.summary.position} entries, and the append ends at "
+                f"{self.expected + len(self.events)}",
+                "Fold the summary over the state and all events of the append",
+            )
+        if self.repeats is not None and not 0 <= self.repeats <= MAX_SAFE_INTEGER:
+            raise Unrecordable(f"{self.repeats} is not a position", "Give that of the first such refusal")
+        for identifier in (self.accord, self.summary.stage, *self.summary.members, *self.summary.parties):
+            _check_length(identifier, MAX_IDENTIFIER_BYTES)
+        _check_length(self.command_id, MAX_COMMAND_ID_BYTES)
+        _check_texts((self.accord, self.command_id, self.fingerprint, self.act))
+        _check_texts([event.type for event in self.events])
+        _check_texts(self.summary.model_dump())
+        _check_texts(None if self.refusal is None else self.refusal.model_dump())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one :class:`Append`; ``size`` is the accord's number of entries afterwards.
+
+    ``appended``: recorded now. ``duplicate``: the same command was recorded before; the receipt is the one
+    given then. ``mismatch``: the id is taken by a command with another fingerprint. ``conflict``: the accord
+    does not have the expected number of entries. The last two have no receipt and changed nothing.
+    """
+
+    status: Literal["appended", "duplicate", "conflict", "mismatch"]
+    receipt: Receipt | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The Merkle tree of an accord as it now stands."""
+
+    accord: str
+    frontier: Frontier
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self.frontier.size
+
+    @property
+    def root(self) -> bytes:
+        """The Merkle root over all entries."""
+        return self.frontier.root()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """An entry as it was stored: its bytes, its leaf hash, and its payloads where they still exist.
+
+    ``feed`` is its position in the feed over all accords, which counts from 1.
+    """
+
+    accord: str
+    position: int
+    feed: int
+    content: bytes
+    leaf: bytes
+    facts: Payload | None
+    particulars: Payload | None
+
+    def entry(self) -> Entry:
+        """What the bytes say, checked against the leaf hash and the place at which they stand.
+
+        Raises:
+            Malformed: where the bytes are no entry, or not the entry that belongs here.
+        """
+        entry = parse(self.content)
+        if leaf_hash(self.content) != self.leaf or (entry.accord, entry.position) != (
+            self.accord,
+            self.position,
+        ):
+            raise Malformed(
+                f"the bytes at position {self.position} of {self.accord!r} are not those recorded there",
+                "Restore them from a bundle or a backup that verifies, and find out who altered them",
+            )
+        return entry
+
+    def recorded(self) -> RecordedEvent:
+        """The event to fold, with its facts checked against their digest.
+
+        Raises:
+            Malformed: where the entry was altered.
+            PayloadMismatch: where its facts were.
+            PayloadMissing: where they are absent.
+        """
+        entry = self.entry()
+        if self.facts is None:
+            raise PayloadMissing(
+                f"the facts of entry {self.position} of {self.accord!r} are absent, and the fold needs them",
+                "Restore them from a bundle or a backup",
+            )
+        self.facts.verify(entry.facts)
+        return RecordedEvent(
+            position=entry.position,
+            type=entry.type,
+            version=entry.version,
+            time=entry.time,
+            facts=self.facts.value(),
+            actor=entry.actor,
+            command=entry.command,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCommand:
+    """The outcome of a command, and the canonical signed command unless that was erased."""
+
+    id: str
+    fingerprint: str
+    receipt: Receipt
+    signed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryPage:
+    """Some accords, the last opened first; ``next`` is the cursor of the page after it, if there is one."""
+
+    items: tuple[Summary, ...]
+    next: str | None
+
+
+class Ledger(Protocol):
+    """The append-only record of every accord. All limits are numbers of rows."""
+
+    async def record(self, appends: Sequence[Append]) -> list[Outcome]:
+        """Record what can be recorded, all of it in one transaction, as if one append came after the other.
+
+        A command that was recorded before gives its first receipt, whatever position is expected now.
+
+        Raises:
+            Unrecordable: where an append can never be stored; then nothing of the batch is.
+        """
+        ...
+
+    async def outcome(self, accord: str, command_id: str) -> tuple[str, Receipt] | None:
+        """The fingerprint and the receipt of a command that has its outcome, else ``None``."""
+        ...
+
+    async def commands(self, accord: str, after: str = "", limit: int = 1000) -> list[StoredCommand]:
+        """The accord's commands with ids above ``after``, in the order of their ids' UTF-8 bytes."""
+        ...
+
+    async def entries(self, accord: str, start: int = 0, limit: int = 1000) -> list[StoredEntry]:
+        """The accord's entries from position ``start`` on; none where there is no such accord."""
+        ...
+
+    async def head(self, accord: str) -> Head | None:
+        """The accord's Merkle tree as it now stands, or ``None`` where there is no such accord."""
+        ...
+
+    async def nodes(self, accord: str, wanted: Sequence[Coordinate]) -> Mapping[Coordinate, bytes]:
+        """The hashes of the wanted nodes of the accord's Merkle tree, without those that do not exist."""
+        ...
+
+    async def summary(self, accord: str) -> Summary | None:
+        """The read model's row for one accord."""
+        ...
+
+    async def summaries(
+        self,
+        *,
+        member: str | None = None,
+        stage: str | None = None,
+        party: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> SummaryPage:
+        """Accords that ``member`` may see, at ``stage``, with ``party``; ``after`` is a page's ``next``.
+
+        Raises:
+            Malformed: where ``after`` is no cursor.
+        """
+        ...
+
+    async def feed(self, after: int = 0, limit: int = 1000) -> list[StoredEntry]:
+        """Entries of all accords with feed positions above ``after``, in order and without a gap."""
+        ...
+
+    async def feed_position(self) -> int:
+        """The feed position of the last entry; 0 where there is none."""
+        ...
+
+    async def erase(self, accord: str, position: int) -> bool:
+        """Erase an entry's particulars with their salt, and the signed command that caused it.
+
+        The entry, its facts and every proof stay as they were. True where there was something to erase.
+        """
+        ...
+
+
+def parse_cursor(cursor: str | None) -> int | None:
+    """The ordinal in a page's cursor; raises :class:`Malformed` where it is none."""
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise Malformed(f"{cursor[:40]!r} is not a cursor", "Start again without one")
+    return int(cursor)
