@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,12 +21,14 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
+from activities.runtime.settings import read_settings
+from activities.runtime.temporal import connect
 from worker.embedded.place import forget
 from worker.embedded.postgres import Postgres
 from worker.embedded.temporal import Temporal
 
 TEMPLATE = "entente_template"
-_TEMPLATE_LOCK = 0x656E74656E7465
+_TEMPLATE_LOCK = 0x74657374
 
 
 class Servers(Protocol):
@@ -131,8 +133,8 @@ def with_database(url: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
-    yield pytestconfig.stash[_SERVERS]
+def servers(pytestconfig: pytest.Config) -> Servers:
+    return pytestconfig.stash[_SERVERS]
 
 
 @pytest.fixture(scope="session")
@@ -184,7 +186,4 @@ async def database_url(postgres_url: str, template_database: str) -> AsyncIterat
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def temporal_client(temporal_address: str) -> Client:
     """A client with the project's own plugin, as API and worker have it."""
-    from activities.runtime.settings import Settings
-    from activities.runtime.temporal import connect
-
-    return await connect(Settings(), target=temporal_address)
+    return await connect(read_settings(), target=temporal_address)

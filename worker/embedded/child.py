@@ -2,8 +2,8 @@
 
 ``python -I -S child.py [options] -- PROGRAM ARGUMENT...`` starts PROGRAM and waits. Standard input is the
 lifeline: its other end is held by the parent and by nobody else, so that it closes however the parent ends,
-``kill -9`` included. Then the keeper stops PROGRAM by the signals of ``--stop``, each with its patience, and by
-SIGKILL in the end. Should the keeper itself be killed, the kernel sends PROGRAM the signal of ``--death``
+``kill -9`` included. Then the keeper stops PROGRAM by the signals of ``--stop``, each with its patience, and
+by SIGKILL in the end. Should the keeper itself be killed, the kernel sends PROGRAM the signal of ``--death``
 (``PR_SET_PDEATHSIG``, see prctl(2); Linux only, elsewhere the lifeline alone has to do).
 
 It runs as a file of its own, from the standard library alone and without ``site``, so that it starts within
@@ -176,7 +176,7 @@ def _kill(pid: int, number: int) -> None:
 
 
 def _watch(pid: int, steps: list[tuple[signal.Signals, float]], wakeup: int) -> int:
-    """Wait for PROGRAM's end, stopping it when the lifeline closes or a signal asks for that; its exit code."""
+    """Wait for PROGRAM's end, stopping it when the lifeline closes or a signal asks; its exit code."""
     remaining = iter(steps)
     lifeline: list[int] = [0]
     deadline: float | None = None

@@ -1,8 +1,8 @@
 """Locks that end with their holders, and the search for who still holds one.
 
 A lock is flock(2) on a file: it belongs to the open file, is inherited by a child that the file is passed to,
-and is gone as soon as the last holder is, however that ended. So a free lock proves that nothing of the tree that
-held it still runs, which a file with a process id in it cannot.
+and is gone as soon as the last holder is, however that ended. So a free lock proves that nothing of the tree
+that held it still runs, which a file with a process id in it cannot.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def holders(path: Path) -> Iterator[int]:
 
 
 def take_over(lock: Lock, name: str, patience: float = 30.0) -> None:
-    """Take ``lock`` from what an earlier life of this stack left running, which is asked to end, then made to.
+    """Take ``lock`` from what an earlier life of this stack left running, which is asked to end, then made
+    to.
 
     Keepers end their programs by themselves once their parent is gone, so waiting is nearly always enough.
 

@@ -1,8 +1,9 @@
 """Where the embedded Postgres keeps its data, and as which user it runs.
 
-Postgres refuses to run as root. Started by root, it runs as a user without privileges, and that user has to be able
-to reach both data and program, which it cannot below a home directory of root's. Permissions of directories
-that are not ours are never touched: such a server gets a directory elsewhere, and the state directory remembers it.
+Postgres refuses to run as root. Started by root, it runs as a user without privileges, and that user has to
+be able to reach both data and program, which it cannot below a home directory of root's. Permissions of
+directories that are not ours are never touched: such a server gets a directory elsewhere, and the state
+directory remembers it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Place:
 
     @property
     def sockets(self) -> Path | None:
-        """The directory of the Unix socket; none where its path would exceed what the system allows (107 bytes)."""
+        """The directory of the Unix socket; none where its path would be too long (107 bytes)."""
         directory = self.base / "socket"
         return directory if len(os.fsencode(directory / ".s.PGSQL.65535")) < 104 else None
 
@@ -106,8 +107,8 @@ def reaches(user: str, *paths: Path) -> bool:
 def _elsewhere(state: Path) -> Path:
     """A new directory for the data of ``state``, outside of it.
 
-    Its name carries a hash of the state directory, for people who look for it, and something random, so that nobody
-    can have prepared it in a shared temporary directory.
+    Its name carries a hash of the state directory, for people who look for it, and something random, so that
+    nobody can have prepared it in a shared temporary directory.
     """
     name = f"{hashlib.sha256(os.fsencode(state)).hexdigest()[:12]}-{secrets.token_hex(4)}"
     try:
@@ -177,7 +178,7 @@ def settle(state: Path) -> Place:
 
 
 def forget(state: Path) -> None:
-    """Remove the data that :func:`settle` placed outside of ``state``, for a state directory about to be removed."""
+    """Remove what :func:`settle` placed outside of ``state``, which is about to be removed itself."""
     memory = state / _REMEMBERED
     if memory.exists():
         shutil.rmtree(state / json.loads(memory.read_text())["base"])

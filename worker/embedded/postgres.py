@@ -272,13 +272,14 @@ def _postmaster(data: Path) -> int | None:
 def _clear(data: Path, patience: float = 10.0) -> None:
     """End a server that still works in ``data``, and remove the process id file that a killed one left.
 
-    Only called once the lock shows that nothing which this stack started is left, so this is a server started by
-    hand, or one whose lock file was removed. Postgres takes a stale file for a live server when some other process
-    of the same user has that pid by now, which in a container happens easily.
+    Only called once the lock shows that nothing which this stack started is left, so this is a server started
+    by hand, or one whose lock file was removed. Postgres takes a stale file for a live server when some other
+    process of the same user has that pid by now, which in a container happens easily.
     """
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         pids = _servers_in(data)
-        # SIGINT and SIGQUIT stop the server when its first process gets them; to the others they mean other things.
+        # SIGINT and SIGQUIT stop the server when its first process gets them; to the others they mean other
+        # things.
         first = _postmaster(data)
         for pid in [first] if first in pids and number is not signal.SIGKILL else pids:
             with contextlib.suppress(ProcessLookupError):

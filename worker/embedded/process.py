@@ -116,7 +116,8 @@ class Child:
                 options += ["--stop", f"{number.name[3:]}:{seconds}"]
             if program.user is not None:
                 options += ["--user", program.user]
-            # A session of its own, so that Ctrl-C at the terminal reaches only the parent, which stops in order.
+            # A session of its own, so that Ctrl-C at the terminal reaches only the parent, which stops in
+            # order.
             self._keeper = subprocess.Popen(
                 [*keeper_command(*options), "--", *program.argv],
                 stdin=subprocess.PIPE,

@@ -1,0 +1,77 @@
+"""One pipeline for all logs: structlog's own, and the standard library's loggers that libraries write to.
+
+On a terminal lines are for people; otherwise each is one JSON object on standard error, in UTC. Which accord,
+command and act a line belongs to travels in context variables: see :func:`logged`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+QUIET = ("httpx", "httpcore", "asyncio", "uvicorn.access")
+"""Libraries whose remarks below a warning only repeat what our own lines say."""
+
+
+def _drop_color_message(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    # uvicorn repeats every message with escape codes in it.
+    event.pop("color_message", None)
+    return event
+
+
+def configure_logs(format: Literal["auto", "console", "json"] = "auto", level: str = "info") -> None:  # noqa: A002
+    """Set up logging for this process, once, when it starts; a second call replaces the first.
+
+    ``level`` is a name of the standard library's, in either case.
+    """
+    for_people = sys.stderr.isatty() if format == "auto" else format == "console"
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        _drop_color_message,
+    ]
+    last: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if for_people
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+@contextmanager
+def logged(**context: str) -> Iterator[None]:
+    """Give every line logged inside these values: ``accord``, ``command``, ``act`` … No secrets."""
+    with structlog.contextvars.bound_contextvars(**context):
+        yield

@@ -1,0 +1,117 @@
+"""The settings of all processes, read once when a process starts and passed on from there.
+
+Each is an environment variable: ``ENTENTE_`` and its name, but for the database, which is ``DATABASE_URL`` as
+everywhere, and the connection to Temporal, which follows Temporal's own environment configuration
+(``TEMPORAL_*`` and its profiles; https://docs.temporal.io/develop/environment-configuration).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, SkipValidation, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from temporalio.envconfig import ClientConfigProfile
+
+from activities.runtime.errors import SettingsProblem
+
+DEFAULT_TEMPORAL_ADDRESS = "127.0.0.1:7233"
+"""Where Temporal is looked for when nothing says otherwise; the embedded server's usual place."""
+
+
+class Settings(BaseSettings):
+    """What a process needs to know from outside. Frozen; secrets do not show when it is printed."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ENTENTE_", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DATABASE_URL", "database_url"),
+        description="the ledger's Postgres, as postgresql://user:password@host:port/database",
+    )
+    temporal: Annotated[ClientConfigProfile, SkipValidation] = Field(
+        default_factory=ClientConfigProfile,
+        repr=False,
+        description="the connection to Temporal, by its own environment configuration",
+    )
+    task_queue: str = Field(default="entente", min_length=1, description="Temporal task queue of the workers")
+    state_dir: Path = Field(default=Path(".entente"), description="where the embedded stack keeps everything")
+    api_host: str = Field(default="127.0.0.1", description="address that the API listens on")
+    api_port: int = Field(default=8080, ge=0, le=65535, description="port that the API listens on; 0 for any")
+    api_deadline: float = Field(
+        default=10.0, gt=0, description="seconds after which the API stops waiting for an act's outcome"
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="auto: for people on a terminal, JSON otherwise"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    command_key_file: Path | None = Field(
+        default=None, description="the API's Ed25519 private key (PEM), by which it signs commands"
+    )
+    command_public_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="the API's public keys that the ledger trusts: base64, separated by commas"
+    )
+
+    @field_validator("command_public_keys", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def temporal_address(self) -> str:
+        """Host and port of Temporal's gRPC API."""
+        return self.temporal.address or DEFAULT_TEMPORAL_ADDRESS
+
+    @property
+    def temporal_namespace(self) -> str:
+        """The Temporal namespace to work in."""
+        return self.temporal.namespace or "default"
+
+    def database_dsn(self) -> str:
+        """The ledger's Postgres, credentials included.
+
+        Raises:
+            SettingsProblem: no database is set.
+        """
+        if self.database_url is None:
+            raise SettingsProblem(
+                "No database is set: DATABASE_URL is empty.",
+                "Set DATABASE_URL=postgresql://…, or run `entente up`, which brings a database with it.",
+            )
+        return self.database_url.get_secret_value()
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment; ``overrides`` (by field name) come first.
+
+    Raises:
+        SettingsProblem: a variable, or Temporal's configuration, is not what it has to be.
+    """
+    if "temporal" not in overrides:
+        try:
+            overrides["temporal"] = ClientConfigProfile.load()
+        except RuntimeError as error:
+            raise SettingsProblem(
+                f"Temporal's environment configuration cannot be read: {error}.",
+                "Look at TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE and the other TEMPORAL_ variables.",
+            ) from error
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{_variable(str(problem['loc'][0]) if problem['loc'] else '')}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise SettingsProblem(
+            f"The settings cannot be used. {problems}.",
+            "Correct these environment variables, then start again.",
+        ) from None
+
+
+def _variable(field: str) -> str:
+    return field if field.isupper() else f"ENTENTE_{field.upper()}"

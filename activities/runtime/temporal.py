@@ -1,0 +1,79 @@
+"""The one way to Temporal: API, worker, replayer and tests connect here and share one plugin."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfigProfile
+from temporalio.plugin import SimplePlugin
+from temporalio.runtime import Runtime
+from temporalio.worker import WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from activities.runtime.errors import SettingsProblem, Unreachable
+from activities.runtime.settings import DEFAULT_TEMPORAL_ADDRESS, Settings
+
+PASSED_THROUGH = ("workflows", "pydantic", "pydantic_core", "annotated_types", "yaml")
+"""Modules that the workflow sandbox takes as they are.
+
+The pure model imports neither clock nor randomness (the import rules see to it), and loading it anew for each
+accord would cost a fifth of a second and some megabytes every time.
+"""
+
+
+def _sandbox(runner: WorkflowRunner | None) -> WorkflowRunner:
+    if runner is None:
+        runner = SandboxedWorkflowRunner()
+    if isinstance(runner, SandboxedWorkflowRunner):
+        restrictions = runner.restrictions.with_passthrough_modules(*PASSED_THROUGH)
+        return dataclasses.replace(runner, restrictions=restrictions)
+    # Somebody chose to run without the sandbox, as a debugger needs it.
+    return runner
+
+
+class EntentePlugin(SimplePlugin):
+    """The data converter (pydantic) and the sandbox policy, for client, worker and replayer alike.
+
+    A worker takes it over from its client, so only a replayer has to be given it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("entente", data_converter=pydantic_data_converter, workflow_runner=_sandbox)
+
+
+async def connect(settings: Settings, *, target: str | None = None, runtime: Runtime | None = None) -> Client:
+    """Connect to the Temporal that ``settings`` name: address, namespace, mTLS, API key, gRPC metadata.
+
+    Args:
+        settings: of this process.
+        target: host and port of another server, without TLS or credentials, in the namespace ``default``.
+        runtime: Temporal's core, where it exports metrics.
+
+    Raises:
+        Unreachable: the server does not answer, or refuses the credentials.
+        SettingsProblem: a key or certificate cannot be read.
+    """
+    profile = ClientConfigProfile(address=target) if target is not None else settings.temporal
+    options: dict[str, Any] = {"target_host": DEFAULT_TEMPORAL_ADDRESS, **profile.to_client_connect_config()}
+    address = options["target_host"]
+    try:
+        return await Client.connect(
+            plugins=[EntentePlugin()],
+            connect_timeout=timedelta(seconds=settings.api_deadline),
+            runtime=runtime,
+            **options,
+        )
+    except OSError as error:
+        raise SettingsProblem(
+            f"A file of Temporal's environment configuration cannot be read: {error}.",
+            "Look at the TEMPORAL_TLS_ variables and the profile.",
+        ) from error
+    except RuntimeError as error:
+        raise Unreachable(
+            f"Temporal does not answer at {address}: {error}.",
+            "Start one with `entente up`, or set TEMPORAL_ADDRESS (TEMPORAL_NAMESPACE, TEMPORAL_API_KEY).",
+        ) from error
