@@ -1,0 +1,294 @@
+"""The one decider: ``decide(state, command, at)`` says what would follow, and changes nothing.
+
+The workflow, the ledger's own gate, the dry run, "why" and the offline verifier all run this same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from workflows.accord import (
+    Accord,
+    ActRefused,
+    Refused,
+    SignalRefused,
+    deadlines,
+    evolve,
+    fold,
+    follows,
+    refusal_key,
+)
+from workflows.acts import ACTS, Act, Check, Event, Rejected, Stamp, malformed, parse_act
+from workflows.authority import authority_checks, resolve
+from workflows.canonical import NotCanonical, canonical, digest_of
+from workflows.definition import Definition
+from workflows.founding import AccordOpened, founded
+from workflows.messages import Actor, Command, EventDraft, Refusal
+
+CLOCK = Actor(delegate="clock", role="clock")
+UNATTRIBUTED = "unattributed"
+OPEN = "open_accord"
+TICK = "clock"
+"""The act name of the command with which the workflow lets due deadlines fall."""
+
+LARGEST_COMMAND = 512 * 1024
+"""Bytes of canonical JSON that a command may have."""
+
+CHAIN = 2000
+"""More events than this from one command mean a rule that feeds itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from a command: events to record, and the refusal if it was refused.
+
+    ``repeats`` is the position of the entry that recorded the same refusal before; then nothing is recorded anew.
+    """
+
+    events: tuple[EventDraft, ...]
+    actor: Actor
+    after: Accord
+    refusal: Refusal | None = None
+    repeats: int | None = None
+
+
+@dataclass(slots=True)
+class _Working:
+    """The state as it would become, and the events so far."""
+
+    state: Accord
+    at: datetime
+    drafts: list[EventDraft] = field(default_factory=list)
+
+    def emit(self, happened: Event, actor: Actor, at: datetime, act: dict[str, Any] | None = None, particulars: dict[str, Any] | None = None) -> None:
+        facts: dict[str, Any] = {"event": happened.facts()}
+        if act is not None:
+            facts["act"] = act
+        self.drafts.append(
+            EventDraft(
+                type=happened.type, version=happened.version, time=at, facts=facts, particulars=particulars or {}, actor=actor
+            )
+        )
+        if len(self.drafts) > CHAIN:
+            raise Rejected("too_many_events", f"more than {CHAIN} events would follow; split the act into smaller ones")
+        self.state = fold(self.state, happened, Stamp(at, actor, self.state.size))
+
+    def settle(self, actor: Actor, at: datetime) -> None:
+        """Let everything happen that follows by itself."""
+        while (happened := follows(self.state, at)) is not None:
+            self.emit(happened, actor, at)
+
+    def pass_deadlines(self) -> None:
+        """Let every deadline fall that has passed, each dated when it was due."""
+        while True:
+            due = [one for one in deadlines(self.state) if one.at <= self.at]
+            if not due:
+                return
+            at = max(due[0].at, self.state.time)
+            self.emit(due[0].event, CLOCK, at)
+            self.settle(CLOCK, at)
+
+
+def open_accord(accord: str, fields: dict[str, Any], delegate: str, at: datetime) -> Decision:
+    """What follows from starting an accord with a definition.
+
+    Raises:
+        Rejected: ``malformed`` definition; ``not_a_contact`` when the delegate is nobody in it. Nothing is recorded.
+    """
+    unknown = sorted(set(fields) - {"definition"})
+    if unknown or "definition" not in fields:
+        raise Rejected("malformed", "open_accord takes one field, definition: the accord's definition")
+    try:
+        definition = Definition.model_validate(fields["definition"])
+    except ValidationError as error:
+        raise malformed("The definition is malformed", error) from None
+    party = next((code for code, one in definition.parties.items() if one.contact == delegate), None)
+    if party is None:
+        raise Rejected(
+            "not_a_contact",
+            f"{delegate} is no party's contact in this definition; a contact of one of its parties opens the accord.",
+        )
+    offset = 0
+    if definition.clock.begins is not None and definition.clock.begins < at:
+        offset = round((definition.clock.begins - at) / timedelta(microseconds=1))
+        at = definition.clock.begins
+    actor = Actor(delegate=delegate, party=party, role="contact")
+    digest = definition.digest()
+    happened = AccordOpened(accord=accord, definition=definition.as_facts(), digest=digest, clock_offset=offset)
+    state = fold(None, happened, Stamp(at, actor, 0))
+    facts = {"event": happened.facts(), "act": {"name": OPEN, "fields": {"definition": digest}}}
+    draft = EventDraft(type=happened.type, version=happened.version, time=at, facts=facts, actor=actor)
+    return Decision((draft,), actor, state)
+
+
+def check_size(command: Command) -> None:
+    """Refuse a command that is too large, or holds what canonical JSON cannot carry.
+
+    Raises:
+        Rejected: ``too_large`` or ``malformed``.
+    """
+    try:
+        size = len(canonical(command.fields))
+    except NotCanonical as error:
+        raise Rejected("malformed", f"{command.act} is malformed: {error}. Mend the field named and send it again.") from None
+    if size > LARGEST_COMMAND:
+        raise Rejected(
+            "too_large", f"{command.act} has {size:,} bytes; at most {LARGEST_COMMAND:,} are taken. Send content as digests."
+        )
+
+
+def parse(a: Accord | None, command: Command) -> Act | None:
+    """The act of a command, checked as far as possible without judging it; none for opening and the clock.
+
+    Raises:
+        Rejected: when it is no act at all; nothing is recorded then.
+    """
+    check_size(command)
+    if a is not None and command.accord != a.id:
+        raise Rejected("other_accord", f"the command is for accord {command.accord}, not for {a.id}")
+    if command.act in (OPEN, TICK):
+        return None
+    if command.act in ACTS and ACTS[command.act].signal and command.delegate == UNATTRIBUTED:
+        return parse_act(command.act, command.fields)
+    wanted = parse_act(command.act, command.fields)
+    if a is not None:
+        resolve(a, command.delegate, wanted, a.time)
+    return wanted
+
+
+def decide(a: Accord | None, command: Command, at: datetime) -> Decision:
+    """What follows from ``command`` at accord time ``at``: deadlines that have passed first, then the act.
+
+    Raises:
+        Rejected: for what is no act at all: malformed, unknown, from a stranger, for another accord.
+    """
+    if command.act == OPEN:
+        if a is not None:
+            raise Rejected("already_open", f"accord {a.id} is open already")
+        check_size(command)
+        return open_accord(command.accord, command.fields, command.delegate, at)
+    if a is None:
+        raise Rejected("not_open", f"there is no accord {command.accord}; start one first")
+    wanted = parse(a, command)
+    work = _Working(a, max(at, a.time))
+    work.pass_deadlines()
+    if wanted is None:
+        return Decision(tuple(work.drafts), CLOCK, work.state)
+    if command.delegate == UNATTRIBUTED:
+        return _unattributed(work, wanted)
+    actor = resolve(work.state, command.delegate, wanted, work.at)
+    unmet = [check for check in judge(work.state, wanted, actor, work.at) if not check.met]
+    if unmet:
+        return _refuse(work, wanted, actor, unmet)
+    said = {"name": wanted.name, "fields": wanted.facts()}
+    particulars = {"act": wanted.particulars()} if wanted.particulars() else {}
+    for index, happened in enumerate(wanted.events(work.state, actor, work.at)):
+        if index == 0:
+            work.emit(happened, actor, work.at, said, particulars)
+        else:
+            work.emit(happened, actor, work.at)
+    work.settle(actor, work.at)
+    return Decision(tuple(work.drafts), actor, work.state)
+
+
+def judge(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]:
+    """Every guard of an act, authority first. One that finds its object unknown ends the list."""
+    for check in _guards(a, wanted, actor, at):
+        yield check
+        if not check.met and (check.guard in _FINAL or check.guard.endswith("_known")):
+            return
+
+
+_FINAL = ("accord_open", "founded", "appointment_in_force", "authority")
+
+
+def _guards(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]:
+    over = a.closed or (a.terminated is not None and not wanted.after_end)
+    yield Check(
+        "accord_open",
+        not over,
+        f"the accord is {'closed' if a.closed else f'terminated: {a.terminated}'}",
+        "its texts and verdicts stay readable; start another accord that names this one as predecessor",
+    )
+    yield from authority_checks(a, wanted, actor, at)
+    if not wanted.before_founding:
+        yield founded(a)
+    yield from wanted.guards(a, actor, at)
+
+
+def _refuse(work: _Working, wanted: Act, actor: Actor, unmet: list[Check]) -> Decision:
+    first = unmet[0]
+    refusal = Refusal(
+        guard=first.guard,
+        reason=first.reason,
+        remedy=first.remedy,
+        unmet=tuple(check.as_unmet() for check in unmet[:200]),
+    )
+    target = wanted.target()[:500]
+    now = work.state
+    earlier: Refused | None = now.refusals.get(refusal_key(actor.delegate, wanted.name, target))
+    if earlier is not None and earlier.version == now.version and not work.drafts:
+        return Decision((), actor, now, refusal, earlier.position)
+    said = {"name": wanted.name, "fields": wanted.facts()}
+    particulars = {"act": wanted.particulars()} if wanted.particulars() else {}
+    work.emit(ActRefused(act=wanted.name, target=target, refusal=refusal), actor, work.at, said, particulars)
+    return Decision(tuple(work.drafts), actor, work.state, refusal)
+
+
+def _unattributed(work: _Working, wanted: Act) -> Decision:
+    """A signal that nobody signed: it can raise an alarm, nothing else, and is on the record either way."""
+    actor = Actor(delegate=UNATTRIBUTED, role="monitor")
+    unmet = [
+        check
+        for check in (_open_and_founded(work.state), *_until_unknown(wanted, work, actor))
+        if not check.met
+    ]
+    if unmet:
+        return refused_signal(work, wanted.name, unmet[0].reason, digest_of(wanted.facts()))
+    said = {"name": wanted.name, "fields": wanted.facts()}
+    for index, happened in enumerate(wanted.events(work.state, actor, work.at)):
+        work.emit(happened, actor, work.at, said if index == 0 else None)
+    work.settle(actor, work.at)
+    return Decision(tuple(work.drafts), actor, work.state)
+
+
+def _open_and_founded(a: Accord) -> Check:
+    return Check("accord_open", a.founded and not a.ended, "the accord is not founded, or has ended")
+
+
+def _until_unknown(wanted: Act, work: _Working, actor: Actor) -> Iterable[Check]:
+    if not work.state.founded:
+        return
+    for check in wanted.guards(work.state, actor, work.at):
+        yield check
+        if not check.met:
+            return
+
+
+def refused_signal(work: _Working, name: str, reason: str, payload: str) -> Decision:
+    """The decision that a signal is refused, on the record, once for each content and state."""
+    actor = Actor(delegate=UNATTRIBUTED, role="monitor")
+    earlier = work.state.refusals.get(refusal_key(UNATTRIBUTED, name, payload))
+    if earlier is not None and earlier.version == work.state.version and not work.drafts:
+        return Decision((), actor, work.state, _no_signal(reason), earlier.position)
+    work.emit(SignalRefused(signal=name[:300], reason=reason[:300], payload=payload), actor, work.at)
+    return Decision(tuple(work.drafts), actor, work.state, _no_signal(reason))
+
+
+def refuse_signal(a: Accord, name: str, reason: str, payload: str, at: datetime) -> Decision:
+    """The decision on a signal that does not even read: unknown name, or a payload that does not decode."""
+    work = _Working(a, max(at, a.time))
+    work.pass_deadlines()
+    return refused_signal(work, name, reason, payload)
+
+
+def _no_signal(reason: str) -> Refusal:
+    return Refusal(guard="signal_taken_up", reason=reason, remedy="mend it, and send it again", unmet=())
+
+
+__all__ = ["CLOCK", "OPEN", "TICK", "UNATTRIBUTED", "Decision", "decide", "evolve", "judge", "parse", "refuse_signal"]

@@ -1,0 +1,120 @@
+"""The small values that a definition is written in: identifiers, durations, roles, grades, windows."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from workflows.messages import Digest, Instant, Message
+
+__all__ = [
+    "GRADES",
+    "ROLES",
+    "DelegateId",
+    "Digest",
+    "Duration",
+    "Gate",
+    "Grade",
+    "Instant",
+    "Message",
+    "Note",
+    "Particular",
+    "PartyId",
+    "Reference",
+    "Role",
+    "Text",
+    "Window",
+    "add_duration",
+    "show_date",
+    "show_time",
+]
+
+PartyId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}$", description="a party's short code, such as RU")]
+DelegateId = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*$", max_length=64, description="a delegate's pseudonymous id"),
+]
+Reference = Annotated[
+    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$", description="the id of a condition or document, such as C3")
+]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="a BCP 47 language tag")]
+Text = Annotated[str, Field(min_length=1, max_length=300)]
+
+Role = Literal[
+    "contact",
+    "protocol",
+    "treaty_section",
+    "drafter",
+    "obligor",
+    "verifier",
+    "competent_authority",
+    "signatory",
+    "registrar",
+    "depositary",
+    "monitor",
+    "observer",
+    "auditor",
+]
+ROLES: tuple[str, ...] = Role.__args__  # type: ignore[attr-defined]
+
+Grade = Literal["declared", "reported", "documented", "inspected"]
+GRADES: tuple[str, ...] = Grade.__args__  # type: ignore[attr-defined]
+"""Evidence grades, weakest first."""
+
+Gate = Literal["visit", "signing", "ceremony", "subsequent"]
+
+
+class Particular:
+    """Marks an act's field as a particular: limited by audience, erasable, and never read by the fold."""
+
+
+Note = Annotated[str, Field(max_length=4000), Particular()]
+"""Free text that a delegate adds: kept with the entry's particulars."""
+
+_DURATION = re.compile(r"^P(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?)?$")
+Duration = Annotated[
+    str,
+    Field(pattern=_DURATION.pattern, min_length=3, description="an ISO 8601 duration, such as P30D, P12M or PT36H"),
+]
+
+
+def add_duration(start: datetime, duration: str) -> datetime:
+    """``start`` plus an ISO 8601 duration; months and years by the calendar, clamped to the month's last day."""
+    match = _DURATION.match(duration)
+    if match is None:
+        raise ValueError(f"{duration!r} is not an ISO 8601 duration such as P30D")
+    years, months, days, hours, minutes = (int(group or 0) for group in match.groups())
+    month_index = start.year * 12 + (start.month - 1) + years * 12 + months
+    year, month = divmod(month_index, 12)
+    first = start.replace(year=year, month=month + 1, day=1)
+    following = first.replace(year=year + month // 11, month=(month + 1) % 12 + 1)
+    last_day = (following - timedelta(days=1)).day
+    moved = first.replace(day=min(start.day, last_day))
+    return moved + timedelta(days=days, hours=hours, minutes=minutes)
+
+
+class Window(Message):
+    """When and where the visit takes place. ``begins`` and ``ends`` are instants."""
+
+    begins: Instant
+    ends: Instant
+    place: str = Field(default="", max_length=200)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Window:
+        if self.ends < self.begins:
+            raise ValueError("the window ends before it begins")
+        return self
+
+
+def show_date(at: datetime | None) -> str:
+    """A date as people read it: ``2027-04-12``."""
+    return "open-ended" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def show_time(at: datetime) -> str:
+    """A time as people read it, in UTC: ``2027-04-12 00:00 UTC``."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
