@@ -50,5 +50,9 @@ class MissingPrivilege(LedgerError):
     """The database login may not do what was asked."""
 
 
+class Unavailable(LedgerError):
+    """The store cannot be reached, or went away. What was being recorded may be recorded; try it again."""
+
+
 class WriterClosed(LedgerError):
     """The writer no longer takes appends, because it was closed."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from activities.ledger.entry import Payload, SealedEntry
-from activities.ledger.errors import MissingPrivilege
+from activities.ledger.errors import MissingPrivilege, SchemaMismatch, Unavailable
 from activities.ledger.merkle import Coordinate, Frontier
 from activities.ledger.settle import CommandKey, Settlement, repeated_places, seal_events, settle
 from activities.ledger.store import (
@@ -37,6 +37,14 @@ ATTEMPTS = 5
 
 _FIRST_PAUSE = 0.01
 _RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
@@ -170,19 +178,23 @@ class PostgresLedger:
         if not appends:
             return []
         batch = [(append, seal_events(append)) for append in appends]
-        pause = _FIRST_PAUSE
-        for _ in range(ATTEMPTS - 1):
+        attempt, pause = 1, _FIRST_PAUSE
+        while True:
             try:
                 return await self._record(batch)
-            except _RETRIED:
-                # Two that were aborted by one another must not meet again at once.
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret depends on it
-                pause *= 2
-        return await self._record(batch)
+            except _RETRIED as error:
+                if attempt == ATTEMPTS:
+                    raise Unavailable(
+                        f"the database aborted the batch {ATTEMPTS} times: {error}",
+                        "Try again later; a command is recorded once under its id",
+                    ) from error
+            # Two that were aborted because of one another must not meet again at once.
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret depends on it
+            attempt, pause = attempt + 1, pause * 2
 
     async def _record(self, batch: Sequence[tuple[Append, tuple[SealedEntry, ...]]]) -> list[Outcome]:
         appends = [append for append, _ in batch]
-        try:
+        with _translated("record", "entente_writer"):
             async with self._pool.acquire() as connection, connection.transaction():
                 opened = {append.accord for append in appends if append.events and append.expected == 0}
                 if opened:
@@ -194,16 +206,11 @@ class PostgresLedger:
                     leaves=await _leaves(connection, repeated_places(appends)),
                 )
                 await _write(connection, done)
-        except asyncpg.InsufficientPrivilegeError as error:
-            raise MissingPrivilege(
-                f"the database login may not record: {error.args[0]}",
-                "Grant it the role entente_writer",
-            ) from error
         return done.outcomes
 
     async def outcome(self, accord: str, command_id: str) -> tuple[str, Receipt] | None:
         """See :meth:`activities.ledger.store.Ledger.outcome`."""
-        row = await self._pool.fetchrow(
+        row = await self._row(
             "select fingerprint, receipt::text as receipt from commands where (accord, id) = ($1, $2)",
             accord,
             command_id,
@@ -212,7 +219,7 @@ class PostgresLedger:
 
     async def commands(self, accord: str, after: str = "", limit: int = 1000) -> list[StoredCommand]:
         """See :meth:`activities.ledger.store.Ledger.commands`."""
-        rows = await self._pool.fetch(
+        rows = await self._rows(
             "select id, fingerprint, receipt::text as receipt, signed from commands "
             "where accord = $1 and id > $2 order by id limit $3",
             accord,
@@ -228,23 +235,23 @@ class PostgresLedger:
 
     async def entries(self, accord: str, start: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """See :meth:`activities.ledger.store.Ledger.entries`."""
-        return [_entry(row) for row in await self._pool.fetch(_ENTRIES, accord, start, limit)]
+        return [_entry(row) for row in await self._rows(_ENTRIES, accord, start, limit)]
 
     async def head(self, accord: str) -> Head | None:
         """See :meth:`activities.ledger.store.Ledger.head`."""
-        row = await self._pool.fetchrow("select size, frontier from heads where accord = $1", accord)
+        row = await self._row("select size, frontier from heads where accord = $1", accord)
         return None if row is None else Head(accord, Frontier.decoded(row["size"], row["frontier"]))
 
     async def nodes(self, accord: str, wanted: Sequence[Coordinate]) -> Mapping[Coordinate, bytes]:
         """See :meth:`activities.ledger.store.Ledger.nodes`."""
         levels = [level for level, _ in wanted]
-        rows = await self._pool.fetch(_NODES, accord, levels, [index for _, index in wanted])
+        rows = await self._rows(_NODES, accord, levels, [index for _, index in wanted])
         return {(row["level"], row["index"]): row["hash"] for row in rows}
 
     async def summary(self, accord: str) -> Summary | None:
         """See :meth:`activities.ledger.store.Ledger.summary`."""
-        found = await self._pool.fetchval("select summary::text from accords where accord = $1", accord)
-        return None if found is None else Summary.model_validate_json(found)
+        found = await self._row("select summary::text as summary from accords where accord = $1", accord)
+        return None if found is None else Summary.model_validate_json(found["summary"])
 
     async def summaries(
         self,
@@ -256,7 +263,7 @@ class PostgresLedger:
         limit: int = 100,
     ) -> SummaryPage:
         """See :meth:`activities.ledger.store.Ledger.summaries`."""
-        rows = await self._pool.fetch(_SUMMARIES, member, stage, party, parse_cursor(after), limit + 1)
+        rows = await self._rows(_SUMMARIES, member, stage, party, parse_cursor(after), limit + 1)
         page = rows[:limit]
         return SummaryPage(
             tuple(Summary.model_validate_json(row["summary"]) for row in page),
@@ -265,16 +272,17 @@ class PostgresLedger:
 
     async def feed(self, after: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """See :meth:`activities.ledger.store.Ledger.feed`."""
-        return [_entry(row) for row in await self._pool.fetch(_FEED, after, limit)]
+        return [_entry(row) for row in await self._rows(_FEED, after, limit)]
 
     async def feed_position(self) -> int:
         """See :meth:`activities.ledger.store.Ledger.feed_position`."""
-        position: int = await self._pool.fetchval("select position from feed")
+        [row] = await self._rows("select position from feed")
+        position: int = row["position"]
         return position
 
     async def erase(self, accord: str, position: int) -> bool:
         """See :meth:`activities.ledger.store.Ledger.erase`."""
-        try:
+        with _translated("erase", "entente_eraser"):
             async with self._pool.acquire() as connection, connection.transaction():
                 payload = await connection.execute(
                     "delete from payloads where (accord, position, kind) = ($1, $2, 'particulars')",
@@ -288,12 +296,38 @@ class PostgresLedger:
                     accord,
                     position,
                 )
-        except asyncpg.InsufficientPrivilegeError as error:
-            raise MissingPrivilege(
-                f"the database login may not erase: {error.args[0]}",
-                "Erase with a login that has the role entente_eraser",
-            ) from error
         return (payload, command) != ("DELETE 0", "UPDATE 0")
+
+    async def _rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        with _translated("read", "entente_reader"):
+            return await self._pool.fetch(query, *arguments)
+
+    async def _row(self, query: str, *arguments: object) -> asyncpg.Record | None:
+        rows = await self._rows(query, *arguments)
+        return rows[0] if rows else None
+
+
+@contextmanager
+def _translated(what: str, role: str) -> Iterator[None]:
+    """Say in the ledger's own errors what keeps the database from doing ``what``."""
+    try:
+        yield
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MissingPrivilege(
+            f"the database login may not {what}: {error.args[0]}", f"Use a login that has the role {role}"
+        ) from error
+    except asyncpg.UndefinedTableError as error:
+        raise SchemaMismatch(
+            f"the database has no ledger: {error.args[0]}", "Migrate it with: entente migrate"
+        ) from error
+    except _AWAY as error:
+        if isinstance(error, ValueError):
+            # A driver's error of this kind is about a value, not about the connection.
+            raise
+        raise Unavailable(
+            f"the database is not available: {error or type(error).__name__}",
+            "See that it runs and takes connections, then try again; a command is recorded once under its id",
+        ) from error
 
 
 def _payload(salt: bytes | None, content: bytes | None) -> Payload | None:
