@@ -158,7 +158,8 @@ def settle(state: Path) -> Place:
     else:
         user = _service_user()
         base = state / "postgres"
-        base.mkdir(mode=0o755, exist_ok=True)
+        base.mkdir(exist_ok=True)
+        base.chmod(0o755)  # whatever the umask; its data directory is closed
         if not reaches(user, base):
             base.rmdir()
             base = _elsewhere(state)

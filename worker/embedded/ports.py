@@ -29,8 +29,8 @@ def any_free() -> int:
         return port
 
 
-def next_free(usual: int, attempts: int = 100) -> int:
-    """``usual``, or the next port above it that is free; 0 stands for any.
+def next_free(usual: int, *, but: int | None = None, attempts: int = 100) -> int:
+    """``usual``, or the next port above it that is free; 0 stands for any. ``but`` is taken in any case.
 
     Raises:
         StackError: none of ``attempts`` ports is free.
@@ -38,7 +38,7 @@ def next_free(usual: int, attempts: int = 100) -> int:
     if usual == 0:
         return any_free()
     for port in range(usual, min(usual + attempts, 65536)):
-        if is_free(port):
+        if port != but and is_free(port):
             return port
     raise StackError(
         f"None of the ports {usual} to {usual + attempts - 1} on {LOOPBACK} is free.",

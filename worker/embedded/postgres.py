@@ -59,7 +59,10 @@ class Postgres:
 
     def url(self, database: str = DATABASE) -> str:
         """The server's address with the superuser's credentials, as asyncpg and libpq read it."""
-        return f"postgresql://{SUPERUSER}:{quote(self._password)}@{LOOPBACK}:{self.port}/{database}"
+        return self._url(database, self.port)
+
+    def _url(self, database: str, port: int) -> str:
+        return f"postgresql://{SUPERUSER}:{quote(self._password)}@{LOOPBACK}:{port}/{database}"
 
     async def start(self, patience: float = 60.0) -> None:
         """Start the server, initialising it at first; returns when it answers, in up to ``patience`` seconds.
@@ -73,16 +76,20 @@ class Postgres:
         self._password = _password(self.state / _PASSWORD, must_exist=initialised)
         if not initialised:
             await asyncio.to_thread(self._initialise, place)
+        if self.port:
+            # Others know it by this port since its first start.
+            await self._start_on_port(place, self.port, patience)
+            return
         usual = self._usual_port
         for attempt in range(_PORT_ATTEMPTS):
-            self.port = next_free(usual)
+            port = next_free(usual)
             try:
-                await self._start_on_port(place, patience)
+                await self._start_on_port(place, port, patience)
                 return
             except _PortTaken:
                 if attempt == _PORT_ATTEMPTS - 1:
                     raise
-                usual = self.port + 1 if usual else 0
+                usual = port + 1 if usual else 0
 
     async def stop(self) -> None:
         """Stop the server: fast, then at once, then by SIGKILL, within bounds."""
@@ -150,9 +157,9 @@ class Postgres:
         # Only a complete data directory gets the final name.
         unfinished.rename(place.data)
 
-    def _program(self, place: Place) -> Program:
+    def _program(self, place: Place, port: int) -> Program:
         options = {
-            "port": self.port,
+            "port": port,
             "listen_addresses": LOOPBACK,
             "unix_socket_directories": place.sockets or "",
             "unix_socket_permissions": "0700",
@@ -185,15 +192,16 @@ class Postgres:
             death=signal.SIGQUIT,
         )
 
-    async def _start_on_port(self, place: Place, patience: float) -> None:
+    async def _start_on_port(self, place: Place, port: int, patience: float) -> None:
         if place.sockets is not None:
             place.make_owned(place.sockets)
-        self.child = Child(self._program(place), self._on_line)
+        self.child = Child(self._program(place, port), self._on_line)
         await asyncio.to_thread(self.child.start, lambda: _clear(place.data))
         began = time.monotonic()
         while True:
             try:
-                if await self._answers():
+                if await self._answers(port):
+                    self.port = port
                     return
             except asyncpg.InvalidPasswordError:
                 # For a moment this can also be another server on our port, which ours is about to find taken.
@@ -205,16 +213,16 @@ class Postgres:
             if not self.child.running:
                 self.child.wait(1.0)
                 if any("Address already in use" in line for line in self.child.recent):
-                    raise _PortTaken(f"Port {self.port} was taken meanwhile.", "Start again.")
+                    raise _PortTaken(f"Port {port} was taken meanwhile.", "Start again.")
                 raise self.child.failure("ended while it was starting")
             if time.monotonic() - began > patience:
                 raise self.child.failure(f"did not answer within {patience:g} s")
             await asyncio.sleep(0.05)
 
-    async def _answers(self) -> bool:
+    async def _answers(self, port: int) -> bool:
         """Whether the server answers; then it has its database too."""
         try:
-            connection = await asyncpg.connect(self.url("postgres"), timeout=5)
+            connection = await asyncpg.connect(self._url("postgres", port), timeout=5)
         except _NOT_YET:
             return False
         try:

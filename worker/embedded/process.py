@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -71,7 +72,10 @@ class Child:
         self.name = program.name
         self.log = program.directory / "logs" / f"{program.name}.log"
         self.recent: deque[str] = deque(maxlen=30)
+        self.started = datetime.min.replace(tzinfo=UTC)
         self._on_line = on_line
+        # Starting runs in a thread, so that a stop can come while it is still under way.
+        self._changing = threading.Lock()
         self._keeper: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         self._pid: int | None = None
@@ -104,8 +108,13 @@ class Child:
         Raises:
             StackError: it could not be started, or an earlier one could not be ended.
         """
+        with self._changing:
+            self._start(prepare)
+
+    def _start(self, prepare: Callable[[], None] | None) -> None:
         program = self.program
         self.recent.clear()
+        self.started = datetime.now(UTC)
         with Lock(program.directory / "run" / f"{program.name}.lock") as lock:
             take_over(lock, program.name)
             if prepare is not None:
@@ -126,6 +135,7 @@ class Child:
                 env=None if program.env is None else dict(program.env),
                 pass_fds=(status, lock.fileno()),
                 start_new_session=True,
+                umask=0o077,
             )
             os.close(status)
         assert self._keeper.stdout is not None  # noqa: S101 - by stdout=PIPE
@@ -142,7 +152,8 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
-        with stream, self.log.open("ab", buffering=0) as log:
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with stream, os.fdopen(descriptor, "ab", buffering=0) as log:
             for raw in stream:
                 log.write(raw)
                 line = raw.decode(errors="replace").rstrip("\r\n")
@@ -184,14 +195,15 @@ class Child:
 
     def stop(self) -> None:
         """Stop the program by its signals, at last by SIGKILL; returns when it and its keeper are gone."""
-        if self._keeper is None:
-            return
-        self.ask_to_stop()
-        patience = sum(seconds for _, seconds in self.program.stop) + 5.0
-        if not self.wait(patience):
-            # The kernel then sends the program its death signal.
-            _signal(self._keeper.pid, signal.SIGKILL)
-            self.wait(5.0)
+        with self._changing:
+            if self._keeper is None:
+                return
+            self.ask_to_stop()
+            patience = sum(seconds for _, seconds in self.program.stop) + 5.0
+            if not self.wait(patience):
+                # The kernel then sends the program its death signal.
+                _signal(self._keeper.pid, signal.SIGKILL)
+                self.wait(5.0)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -114,20 +114,22 @@ class Temporal:
             StackError: it is not installed, ends, or does not answer in time.
         """
         self.state.mkdir(parents=True, exist_ok=True)
-        port, ui_port = self._usual
+        if self.port:
+            # Others know it by these ports since its first start.
+            await self._start_on_ports(self.port, self.ui_port, patience)
+            return
+        usual, usual_ui = self._usual
         for attempt in range(_PORT_ATTEMPTS):
-            self.port = next_free(port)
-            self.ui_port = None
-            if ui_port is not None:
-                self.ui_port = next_free(ui_port if ui_port != self.port else ui_port + 1)
-            self.child = Child(self._program(), self._on_line)
-            await asyncio.to_thread(self.child.start)
-            if await self._ready(patience):
+            port = next_free(usual)
+            ui_port = None if usual_ui is None else next_free(usual_ui, but=port)
+            try:
+                await self._start_on_ports(port, ui_port, patience)
                 return
-            failure = self.child.failure("ended while it was starting")
-            if attempt == _PORT_ATTEMPTS - 1 or not any("in use" in line for line in self.child.recent):
-                raise failure
-            port, ui_port = (port and self.port + 1), (self.ui_port and ui_port and self.ui_port + 1)
+            except _PortTaken:
+                if attempt == _PORT_ATTEMPTS - 1:
+                    raise
+                usual = port + 1 if usual else 0
+                usual_ui = ui_port + 1 if usual_ui and ui_port else usual_ui
 
     async def stop(self) -> None:
         """Stop the server, at last by SIGKILL, within bounds."""
@@ -147,13 +149,13 @@ class Temporal:
     ) -> None:
         await self.stop()
 
-    def _program(self) -> Program:
-        argv = [str(executable()), "server", "start-dev", "--ip", LOOPBACK, "--port", str(self.port)]
+    def _program(self, port: int, ui_port: int | None) -> Program:
+        argv = [str(executable()), "server", "start-dev", "--ip", LOOPBACK, "--port", str(port)]
         argv += ["--disable-config-file", "--disable-config-env", "--color", "never"]
-        if self.ui_port is None:
+        if ui_port is None:
             argv.append("--headless")
         else:
-            argv += ["--ui-port", str(self.ui_port), "--ui-disable-news-fetch"]
+            argv += ["--ui-port", str(ui_port), "--ui-disable-news-fetch"]
         if self._durable:
             argv += ["--db-filename", str(self.state / "temporal.db")]
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
@@ -171,35 +173,40 @@ class Temporal:
             stop=((signal.SIGTERM, 10.0),),
         )
 
-    async def _ready(self, patience: float) -> bool:
-        """Wait until the namespace answers, and set it up; false when the server ended instead."""
-        assert self.child is not None  # noqa: S101 - start() has just made it
+    async def _start_on_ports(self, port: int, ui_port: int | None, patience: float) -> None:
+        self.child = child = Child(self._program(port, ui_port), self._on_line)
+        await asyncio.to_thread(child.start)
         deadline = time.monotonic() + patience
-        while self.child.running:
+        while child.running:
             try:
-                client = await Client.connect(self.address, namespace=NAMESPACE)
-                await _set_retention(client)
+                await _set_up(f"{LOOPBACK}:{port}")
             except (RPCError, RuntimeError):
                 if time.monotonic() >= deadline:
-                    raise self.child.failure(f"did not answer within {patience:g} s") from None
+                    raise child.failure(f"did not answer within {patience:g} s") from None
                 await asyncio.sleep(0.1)
             else:
-                return True
-        self.child.wait(1.0)
-        return False
+                self.port, self.ui_port = port, ui_port
+                return
+        child.wait(1.0)
+        if any("in use" in line for line in child.recent):
+            raise _PortTaken(f"Port {port} or {ui_port} was taken meanwhile.", "Start again.")
+        raise child.failure("ended while it was starting")
 
 
-async def _set_retention(client: Client) -> None:
+class _PortTaken(StackError):
+    """Somebody took a port between the look at it and the server's start."""
+
+
+async def _set_up(address: str) -> None:
+    """Set the namespace's retention, which is the readiness probe too: it needs the whole server."""
+    client = await Client.connect(address, namespace=NAMESPACE)
     service = client.workflow_service
     wanted = Duration()
     wanted.FromTimedelta(RETENTION)
-    found = await service.describe_namespace(
-        DescribeNamespaceRequest(namespace=NAMESPACE), timeout=timedelta(seconds=5)
-    )
+    patience = timedelta(seconds=5)
+    found = await service.describe_namespace(DescribeNamespaceRequest(namespace=NAMESPACE), timeout=patience)
     if found.config.workflow_execution_retention_ttl != wanted:
+        config = NamespaceConfig(workflow_execution_retention_ttl=wanted)
         await service.update_namespace(
-            UpdateNamespaceRequest(
-                namespace=NAMESPACE, config=NamespaceConfig(workflow_execution_retention_ttl=wanted)
-            ),
-            timeout=timedelta(seconds=5),
+            UpdateNamespaceRequest(namespace=NAMESPACE, config=config), timeout=patience
         )
