@@ -35,6 +35,10 @@ UNATTRIBUTED = "unattributed"
 OPEN = "open_accord"
 TICK = "clock"
 """The act name of the command with which the workflow lets due deadlines fall."""
+UNREADABLE = "unreadable_signal"
+"""The act name of the command with which the workflow puts on record a signal that it cannot read."""
+SYSTEM = (TICK, UNREADABLE)
+"""Acts that no delegate asks for, and that need no signature."""
 
 LARGEST_COMMAND = 512 * 1024
 """Bytes of canonical JSON that a command may have."""
@@ -151,7 +155,7 @@ def parse(a: Accord | None, command: Command) -> Act | None:
     check_size(command)
     if a is not None and command.accord != a.id:
         raise Rejected("other_accord", f"the command is for accord {command.accord}, not for {a.id}")
-    if command.act in (OPEN, TICK):
+    if command.act in (OPEN, *SYSTEM):
         return None
     if command.act in ACTS and ACTS[command.act].signal and command.delegate == UNATTRIBUTED:
         return parse_act(command.act, command.fields)
@@ -177,6 +181,8 @@ def decide(a: Accord | None, command: Command, at: datetime) -> Decision:
     wanted = parse(a, command)
     work = _Working(a, max(at, a.time))
     work.pass_deadlines()
+    if command.act == UNREADABLE:
+        return _refused_signal(work, **{key: str(command.fields.get(key, "")) for key in ("name", "reason", "payload")})
     if wanted is None:
         return Decision(tuple(work.drafts), CLOCK, work.state)
     if command.delegate == UNATTRIBUTED:
@@ -249,7 +255,7 @@ def _unattributed(work: _Working, wanted: Act) -> Decision:
         if not check.met
     ]
     if unmet:
-        return refused_signal(work, wanted.name, unmet[0].reason, digest_of(wanted.facts()))
+        return _refused_signal(work, wanted.name, unmet[0].reason, digest_of(wanted.facts()))
     said = {"name": wanted.name, "fields": wanted.facts()}
     for index, happened in enumerate(wanted.events(work.state, actor, work.at)):
         work.emit(happened, actor, work.at, said if index == 0 else None)
@@ -270,25 +276,19 @@ def _until_unknown(wanted: Act, work: _Working, actor: Actor) -> Iterable[Check]
             return
 
 
-def refused_signal(work: _Working, name: str, reason: str, payload: str) -> Decision:
+def _refused_signal(work: _Working, name: str, reason: str, payload: str) -> Decision:
     """The decision that a signal is refused, on the record, once for each content and state."""
     actor = Actor(delegate=UNATTRIBUTED, role="monitor")
     earlier = work.state.refusals.get(refusal_key(UNATTRIBUTED, name, payload))
     if earlier is not None and earlier.version == work.state.version and not work.drafts:
         return Decision((), actor, work.state, _no_signal(reason), earlier.position)
-    work.emit(SignalRefused(signal=name[:300], reason=reason[:300], payload=payload), actor, work.at)
+    refused = SignalRefused(signal=name[:300] or "?", reason=reason[:300] or "?", payload=payload[:100])
+    work.emit(refused, actor, work.at)
     return Decision(tuple(work.drafts), actor, work.state, _no_signal(reason))
-
-
-def refuse_signal(a: Accord, name: str, reason: str, payload: str, at: datetime) -> Decision:
-    """The decision on a signal that does not even read: unknown name, or a payload that does not decode."""
-    work = _Working(a, max(at, a.time))
-    work.pass_deadlines()
-    return refused_signal(work, name, reason, payload)
 
 
 def _no_signal(reason: str) -> Refusal:
     return Refusal(guard="signal_taken_up", reason=reason, remedy="mend it, and send it again", unmet=())
 
 
-__all__ = ["CLOCK", "OPEN", "TICK", "UNATTRIBUTED", "Decision", "decide", "evolve", "judge", "parse", "refuse_signal"]
+__all__ = ["CLOCK", "OPEN", "SYSTEM", "TICK", "UNATTRIBUTED", "UNREADABLE", "Decision", "decide", "evolve", "judge", "parse"]

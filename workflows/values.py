@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from workflows.messages import Digest, Instant, Message
 
@@ -33,9 +33,20 @@ __all__ = [
 ]
 
 PartyId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}$", description="a party's short code, such as RU")]
+RESERVED = ("clock", "unattributed")
+"""Names under which entries stand that no delegate caused."""
+
+
+def _not_reserved(delegate: str) -> str:
+    if delegate in RESERVED:
+        raise ValueError(f"{delegate!r} is reserved for entries that no delegate caused; choose another id")
+    return delegate
+
+
 DelegateId = Annotated[
     str,
     Field(pattern=r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*$", max_length=64, description="a delegate's pseudonymous id"),
+    AfterValidator(_not_reserved),
 ]
 Reference = Annotated[
     str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$", description="the id of a condition or document, such as C3")

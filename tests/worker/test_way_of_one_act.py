@@ -1,0 +1,75 @@
+"""The way of one act: decided, recorded, folded; on a real Temporal server and a real Postgres."""
+
+from __future__ import annotations
+
+from tests.definitions import digest, small
+from tests.worker.harness import Engine
+from workflows.accord import stage
+from workflows.definition import Definition
+from workflows.messages import Receipt
+from workflows.summary import summarize
+
+
+async def test_an_act_goes_all_the_way(engine: Engine) -> None:
+    definition = small()
+    accord = await engine.open(definition)
+    await engine.found(accord, Definition.model_validate(definition).digest())
+    receipt = await engine.act(accord, "aa.contact", "issue_invitation")
+
+    assert receipt.status == "recorded"
+    assert receipt.events == ("invitation_issued",)
+    state = await engine.state(accord)
+    assert state.invitation.status == "issued"
+    assert receipt.version == state.version == state.size - 1
+    assert await engine.ledger.summary(accord) == summarize(state)
+    assert stage(state) == "invitation"
+
+
+async def test_a_refused_act_is_on_the_record_once(engine: Engine) -> None:
+    definition = small()
+    accord = await engine.open(definition)
+    await engine.found(accord, Definition.model_validate(definition).digest())
+    size = (await engine.state(accord)).size
+
+    first = await engine.failure(accord, "bb.contact", "issue_invitation")
+    again = await engine.failure(accord, "bb.contact", "issue_invitation")
+
+    assert first.type == again.type == "Refused"
+    receipts = [Receipt.model_validate(error.details[0]) for error in (first, again)]
+    assert receipts[0].refusal == receipts[1].refusal
+    assert receipts[0].refusal is not None
+    assert receipts[0].refusal.guard == "authority"
+    assert receipts[0].position == receipts[1].position == size
+    assert (await engine.state(accord)).size == size + 1
+
+
+async def test_what_is_no_act_leaves_no_trace(engine: Engine) -> None:
+    definition = small()
+    accord = await engine.open(definition)
+    await engine.found(accord, Definition.model_validate(definition).digest())
+    size = (await engine.state(accord)).size
+    events = len((await engine.handle(accord).fetch_history()).events)
+
+    stranger = await engine.failure(accord, "xx.contact", "issue_invitation")
+    malformed = await engine.failure(accord, "aa.contact", "submit_evidence", digest="abc")
+
+    assert stranger.type == malformed.type == "Rejected"
+    assert stranger.details[0]["code"] == "unknown_delegate"
+    assert {error["field"] for error in malformed.details[0]["errors"]} == {"digest", "condition", "grade", "source"}
+    assert (await engine.state(accord)).size == size
+    assert len((await engine.handle(accord).fetch_history()).events) == events
+
+
+async def test_an_unsigned_command_is_no_delegates(engine: Engine) -> None:
+    definition = small()
+    accord = await engine.open(definition)
+    signed = engine.command(accord, "aa.contact", "adopt_definition", digest=Definition.model_validate(definition).digest())
+    for forged in (
+        signed.model_copy(update={"signature": ""}),
+        signed.model_copy(update={"fields": {"digest": digest("other")}}),
+        signed.model_copy(update={"id": "aa.contact/other"}),
+    ):
+        from tests.worker.harness import failure_of
+
+        assert (await failure_of(engine.send(forged))).type == "NotSigned"
+    assert (await engine.state(accord)).size == 1

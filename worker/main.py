@@ -1,0 +1,94 @@
+"""The one place where a worker's parts are put together: ledger, recorder, workflow, and how they stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import structlog
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.ledger.migrate import pending
+from activities.ledger.postgres import PostgresLedger
+from activities.ledger.writer import BatchWriter
+from activities.recording import Recorder
+from activities.runtime.errors import SettingsProblem
+from activities.runtime.settings import Settings
+from activities.runtime.signing import CommandVerifier
+from activities.runtime.temporal import connect
+from workflows.accord_workflow import SEARCH_ATTRIBUTES, AccordWorkflow
+
+GRACE = timedelta(seconds=10)
+"""Time that activities get to finish when a worker stops; what is not finished is retried elsewhere."""
+
+ACTIVITIES_AT_ONCE = 200
+"""Acts that one worker records at the same time; they share the batches of one writer."""
+
+log = structlog.get_logger(__name__)
+
+
+async def check_search_attributes(client: Client) -> None:
+    """Refuse to run where the namespace lacks a search attribute that accords set.
+
+    Raises:
+        SettingsProblem: names those that are missing, and the command that adds them.
+    """
+    answer = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    missing = [key for key in SEARCH_ATTRIBUTES if key.name not in answer.custom_attributes]
+    if missing:
+        names = {"KEYWORD": "Keyword", "KEYWORD_LIST": "KeywordList", "DATETIME": "Datetime", "INT": "Int"}
+        wanted = " ".join(f"--name {key.name} --type {names[key.indexed_value_type.name]}" for key in missing)
+        raise SettingsProblem(
+            f"The Temporal namespace {client.namespace} lacks search attributes that accords are found by.",
+            f"Add them: temporal operator search-attribute create --namespace {client.namespace} {wanted}",
+        )
+
+
+@asynccontextmanager
+async def accord_worker(settings: Settings, client: Client) -> AsyncIterator[Worker]:
+    """A worker on ``settings.task_queue``, not yet running, with its connections; closes them at the end.
+
+    Raises:
+        SettingsProblem: no trusted key, no database, or a schema that was not migrated.
+    """
+    verifier = CommandVerifier(settings.command_public_keys)
+    dsn = settings.database_dsn()
+    waiting = await pending(dsn)
+    if waiting:
+        raise SettingsProblem(f"The ledger's schema lacks {', '.join(waiting)}.", "Run `entente migrate` first.")
+    async with PostgresLedger.connect(dsn) as ledger, BatchWriter(ledger) as writer:
+        recorder = Recorder(ledger, writer, verifier)
+        yield Worker(
+            client,
+            task_queue=settings.task_queue,
+            workflows=[AccordWorkflow],
+            activities=recorder.activities,
+            max_concurrent_activities=ACTIVITIES_AT_ONCE,
+            graceful_shutdown_timeout=GRACE,
+        )
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run until cancelled; then finish what is under way and stop.
+
+    Raises:
+        SettingsProblem: something that the worker needs is not set up.
+        Unreachable: Temporal does not answer.
+    """
+    client = await connect(settings)
+    await check_search_attributes(client)
+    async with accord_worker(settings, client) as worker:
+        log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace)
+        running = asyncio.create_task(worker.run())
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await worker.shutdown()
+            await running
+            raise

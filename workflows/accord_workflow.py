@@ -1,0 +1,424 @@
+"""The Temporal workflow over the model: one run of history after another for each accord.
+
+Every act is an update named as the act; a regular activity verifies and records it; only what the ledger has
+confirmed is folded into the state. A run that starts takes its state from the ledger, whatever the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import Field, ValidationError
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows.accord import Accord, evolve, next_deadline, server_time
+from workflows.acts import ACTS, Rejected, sentence
+from workflows.canonical import NotCanonical, digest_bytes, digest_of
+from workflows.deadlines import Deadline
+from workflows.decider import OPEN, TICK, UNATTRIBUTED, UNREADABLE, Decision, decide, parse
+from workflows.messages import Command, Message, Receipt, RecordAnswer, RecordRequest, RecordedEvent
+from workflows.snapshot import Snapshot, unpack
+from workflows.summary import current_details, summarize
+from workflows.values import show_time
+
+STAGE = SearchAttributeKey.for_keyword("EntenteStage")
+PARTIES = SearchAttributeKey.for_keyword_list("EntenteParties")
+NEXT_DEADLINE = SearchAttributeKey.for_datetime("EntenteNextDeadline")
+BLOCKED_BY = SearchAttributeKey.for_int("EntenteBlockedBy")
+VOCABULARY = SearchAttributeKey.for_keyword("EntenteVocabulary")
+SEARCH_ATTRIBUTES = (STAGE, PARTIES, NEXT_DEADLINE, BLOCKED_BY, VOCABULARY)
+"""What the Temporal UI can filter accords by. Nothing secret is in them."""
+
+UPDATES_PER_RUN = 1000
+"""A run continues as new after so many acts; the server ends one for good at 2,000 updates."""
+
+RECORDING = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=0,
+    non_retryable_error_types=["Rejected", "CommandIdReused", "NotSigned", "NotDerived", "NotRecordable"],
+)
+"""Recording is tried until it succeeds: an act that was taken up is neither lost nor half done."""
+
+ATTEMPT = timedelta(seconds=20)
+
+
+class AccordInput(Message):
+    """Which accord a run is for. ``continue_after`` is a test's hook: continue as new after so many acts."""
+
+    accord: str
+    continue_after: int | None = Field(default=None, ge=1)
+
+
+class LoadRequest(Message):
+    """Ask for an accord's state, folded from the ledger."""
+
+    accord: str
+
+
+class EntriesRequest(Message):
+    """Ask for recorded events from a position on."""
+
+    accord: str
+    start: int
+
+
+class EntriesAnswer(Message):
+    """Recorded events; ``more`` says that others follow."""
+
+    entries: tuple[RecordedEvent, ...]
+    more: bool = False
+
+
+class FindRequest(Message):
+    """Ask for the receipt of a command, if it is the very one that was recorded under its id."""
+
+    accord: str
+    command: str
+    fingerprint: str
+
+
+class FindAnswer(Message):
+    """The receipt, or none."""
+
+    receipt: Receipt | None = None
+
+
+def _rejection(error: Rejected) -> ApplicationError:
+    details = {"code": error.code, "message": error.message, "errors": list(error.errors)}
+    return ApplicationError(error.message, details, type="Rejected", non_retryable=True)
+
+
+def _answer(receipt: Receipt) -> Receipt:
+    """The receipt, or the refusal that it stands for as the error that an update fails with."""
+    if receipt.refusal is None:
+        return receipt
+    raise ApplicationError(
+        f"refused ({receipt.refusal.guard}): {receipt.refusal.reason}",
+        receipt.model_dump(mode="json"),
+        type="Refused",
+        non_retryable=True,
+    )
+
+
+@workflow.defn(name="Accord")
+class AccordWorkflow:
+    """One accord, from its opening to its closing."""
+
+    @workflow.init
+    def __init__(self, start: AccordInput) -> None:
+        self._accord = start.accord
+        self._continue_after = start.continue_after or UPDATES_PER_RUN
+        self._state: Accord | None = None
+        self._loaded = False
+        self._continuing = False
+        self._acts = 0
+        self._due: Deadline | None = None
+        self._shown: dict[str, Any] = {}
+        self._lock = asyncio.Lock()
+        for name in (OPEN, *(name for name, act in ACTS.items() if not act.signal)):
+            workflow.set_update_handler(name, self._handler(name), validator=self._validator(name))
+        for name in (name for name, act in ACTS.items() if act.signal):
+            workflow.set_signal_handler(name, self._signal_handler(name))
+        workflow.set_dynamic_signal_handler(self._unknown_signal)
+
+    @workflow.run
+    async def run(self, start: AccordInput) -> str:
+        """Wait for deadlines until the accord is closed; returns its last stage."""
+        await self._load()
+        while True:
+            if self._closed() and workflow.all_handlers_finished():
+                return summarize(self._present()).stage
+            if self._continuation_due():
+                # Validators answer "continuing" from here on, so that handlers do come to an end under load.
+                self._continuing = True
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                workflow.continue_as_new(AccordInput(accord=self._accord, continue_after=start.continue_after))
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Wait until the next deadline has passed and fallen, or until something changes it."""
+        due = self._due
+
+        def stirred() -> bool:
+            return self._due != due or self._continuation_due() or (self._closed() and workflow.all_handlers_finished())
+
+        if due is None:
+            await workflow.wait_condition(stirred)
+            return
+        left = server_time(self._present(), due.at) - workflow.now()
+        if left > timedelta(0):
+            try:
+                await workflow.wait_condition(stirred, timeout=left, timeout_summary=due.summary())
+                return
+            except TimeoutError:
+                pass
+        await self._tick(due)
+
+    async def _tick(self, due: Deadline) -> None:
+        """Let the deadline fall, and whatever else is due."""
+        async with self._lock:
+            state = self._present()
+            if self._due != due:
+                return
+            command = Command(accord=self._accord, id=f"{TICK}/{state.size}", act=TICK, delegate=TICK)
+            await self._record(command, max(workflow.now(), server_time(state, due.at)))
+
+    # Handlers
+
+    def _handler(self, name: str) -> Callable[[Command], Awaitable[Receipt]]:
+        async def handle(command: Command) -> Receipt:
+            # The act's time is when it is taken up; waiting for the lock must not shift it.
+            at = workflow.now()
+            self._acts += 1
+            await workflow.wait_condition(lambda: self._loaded)
+            async with self._lock:
+                return await self._record(command, at)
+
+        handle.__name__ = handle.__qualname__ = name
+        return handle
+
+    def _validator(self, name: str) -> Callable[[Command], None]:
+        def validate(command: Command) -> None:
+            if self._continuing:
+                raise ApplicationError("the history is being continued; send it again", type="Continuing")
+            if command.act != name or command.accord != self._accord or not command.id.startswith(command.delegate + "/"):
+                raise ApplicationError(
+                    "act, accord or id of the command are not those of the update", type="NotSigned", non_retryable=True
+                )
+            try:
+                parse(self._state, command)
+            except Rejected as error:
+                raise _rejection(error) from None
+
+        validate.__name__ = validate.__qualname__ = f"validate_{name}"
+        return validate
+
+    def _signal_handler(self, name: str) -> Callable[[RawValue], Awaitable[None]]:
+        async def handle(raw: RawValue) -> None:
+            await self._signalled(name, [raw])
+
+        handle.__name__ = handle.__qualname__ = name
+        return handle
+
+    async def _unknown_signal(self, name: str, raws: Sequence[RawValue]) -> None:
+        await self._signalled(name, raws)
+
+    async def _signalled(self, name: str, raws: Sequence[RawValue]) -> None:
+        """Take up a signal: signed, as its monitor's; unsigned, as unattributed; unreadable, as refused."""
+        at = workflow.now()
+        command = self._read_signal(name, raws)
+        await workflow.wait_condition(lambda: self._loaded)
+        if self._state is None:
+            workflow.logger.warning("signal %s came before the accord was opened; dropped", name)
+            return
+        async with self._lock:
+            try:
+                parse(self._state, command)
+                await self._record(command, at)
+            except (Rejected, ApplicationError) as error:
+                if isinstance(error, ApplicationError) and error.type == "Refused":
+                    return
+                if isinstance(error, ApplicationError) and error.type == "CommandIdReused":
+                    workflow.logger.warning("signal %s repeats an id with other content", name)
+                unsigned = isinstance(error, ApplicationError) and error.type == "NotSigned"
+                again = self._unattributed(name, command.fields) if unsigned else self._unreadable(name, raws, str(error))
+                await self._record_quietly(again, at)
+
+    async def _record_quietly(self, command: Command, at: datetime) -> None:
+        """Record what came of a signal; nobody waits for the answer."""
+        try:
+            parse(self._state, command)
+            await self._record(command, at)
+        except Rejected as error:
+            await self._record_quietly(self._unreadable(command.act, [], error.message), at)
+        except ApplicationError as error:
+            workflow.logger.info("signal on the record: %s", error.message)
+
+    def _read_signal(self, name: str, raws: Sequence[RawValue]) -> Command:
+        if name not in ACTS:
+            return self._unreadable(name, raws, "there is no such signal")
+        try:
+            value = workflow.payload_converter().from_payload(raws[0].payload)
+        except Exception as error:  # Whatever a stranger's payload makes the converter raise, it goes on the record.
+            return self._unreadable(name, raws, f"the payload does not decode: {type(error).__name__}")
+        if not isinstance(value, dict):
+            return self._unreadable(name, raws, "the payload is no JSON object")
+        if "signature" in value and "delegate" in value:
+            try:
+                return Command.model_validate(value)
+            except ValidationError:
+                return self._unreadable(name, raws, "the signed command does not read")
+        return self._unattributed(name, value)
+
+    def _unattributed(self, name: str, fields: dict[str, Any]) -> Command:
+        try:
+            mark = digest_of(fields).removeprefix("sha256:")[:32]
+        except NotCanonical as error:
+            return self._unreadable(name, [], str(error))
+        return Command(accord=self._accord, id=f"{UNATTRIBUTED}/{mark}", act=name, fields=fields, delegate=UNATTRIBUTED)
+
+    def _unreadable(self, name: str, raws: Sequence[RawValue], reason: str) -> Command:
+        payload = digest_bytes(b"".join(raw.payload.data for raw in raws))
+        fields = {"name": name[:100], "reason": reason[:300], "payload": payload}
+        mark = digest_of(fields).removeprefix("sha256:")[:32]
+        return Command(
+            accord=self._accord, id=f"{UNATTRIBUTED}/{mark}", act=UNREADABLE, fields=fields, delegate=UNATTRIBUTED
+        )
+
+    # The way of one act
+
+    async def _record(self, command: Command, at: datetime) -> Receipt:
+        """Decide, record, fold; again, if the ledger was ahead. The receipt is the ledger's."""
+        while True:
+            state = self._state
+            now = at + timedelta(microseconds=state.clock_offset) if state is not None else at
+            try:
+                decision = decide(state, command, now)
+            except Rejected as error:
+                # What was recorded before the accord went on may no longer be judged at all: the record decides.
+                found = await self._find(command)
+                if found is None:
+                    raise _rejection(error) from None
+                return _answer(found)
+            request = RecordRequest(
+                accord=self._accord,
+                expected=0 if state is None else state.size,
+                command=command,
+                at=now,
+                events=decision.events,
+            )
+            answer = await self._execute(request, self._describe(command, decision))
+            await self._fold(answer)
+            if answer.receipt is None:
+                continue
+            return _answer(answer.receipt)
+
+    async def _execute(self, request: RecordRequest, summary: str) -> RecordAnswer:
+        try:
+            return await workflow.execute_activity(
+                "record",
+                request,
+                result_type=RecordAnswer,
+                start_to_close_timeout=ATTEMPT,
+                retry_policy=RECORDING,
+                summary=summary,
+            )
+        except ActivityError as error:
+            cause = error.cause
+            if isinstance(cause, ApplicationError):
+                raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from None
+            raise ApplicationError(f"recording failed: {cause}", type="NotRecorded", non_retryable=True) from None
+
+    async def _find(self, command: Command) -> Receipt | None:
+        """The receipt of a command that the ledger knows already."""
+        found = await workflow.execute_activity(
+            "find_receipt",
+            FindRequest(accord=self._accord, command=command.id, fingerprint=command.fingerprint()),
+            result_type=FindAnswer,
+            start_to_close_timeout=ATTEMPT,
+            retry_policy=RECORDING,
+            summary="look whether this was recorded before",
+        )
+        return found.receipt
+
+    def _describe(self, command: Command, decision: Decision) -> str:
+        when = decision.events[-1].time if decision.events else None
+        date = f"{when:%Y-%m-%d} · " if when is not None else ""
+        if command.act in ACTS:
+            text = sentence(ACTS[command.act], command.fields, decision.actor)
+        elif command.act == OPEN:
+            text = f"{decision.actor.delegate} for {decision.actor.party} opens the accord"
+        elif command.act == UNREADABLE:
+            text = f"a signal is refused: {command.fields.get('reason')}"
+        else:
+            text = "deadline: " + ", ".join(draft.type.replace("_", " ") for draft in decision.events)
+        if decision.refusal is not None:
+            text += f" — refused: {decision.refusal.reason}"
+        return (date + text)[:300]
+
+    async def _fold(self, answer: RecordAnswer) -> None:
+        """Fold what the ledger has confirmed and this run has not seen yet."""
+        entries, more = answer.entries, answer.more
+        while True:
+            for recorded in entries:
+                if recorded.position == (0 if self._state is None else self._state.size):
+                    self._state = evolve(self._state, recorded)
+            if not more:
+                break
+            page = await workflow.execute_activity(
+                "read_entries",
+                EntriesRequest(accord=self._accord, start=self._present().size),
+                result_type=EntriesAnswer,
+                start_to_close_timeout=ATTEMPT,
+                retry_policy=RECORDING,
+                summary="read entries that were recorded meanwhile",
+            )
+            entries, more = page.entries, page.more
+        self._show()
+
+    async def _load(self) -> None:
+        """Take the state from the ledger."""
+        snapshot = await workflow.execute_activity(
+            "load_accord",
+            LoadRequest(accord=self._accord),
+            result_type=Snapshot,
+            start_to_close_timeout=timedelta(minutes=5),
+            retry_policy=RECORDING,
+            summary="take the state from the ledger",
+        )
+        self._state = unpack(snapshot)
+        self._loaded = True
+        self._show()
+
+    # What people see in the Temporal UI
+
+    def _show(self) -> None:
+        state = self._state
+        if state is None:
+            return
+        self._due = next_deadline(state)
+        summary = summarize(state)
+        wanted: dict[str, Any] = {
+            "stage": summary.stage,
+            "parties": list(summary.parties),
+            "deadline": self._due and server_time(state, self._due.at),
+            "blocked": summary.blocked_by,
+            "vocabulary": summary.vocabulary,
+        }
+        updates: list[SearchAttributeUpdate[Any]] = []
+        for key, name in zip(SEARCH_ATTRIBUTES, wanted, strict=True):
+            if name not in self._shown or self._shown[name] != wanted[name]:
+                value = wanted[name]
+                updates.append(key.value_unset() if value is None else key.value_set(value))  # type: ignore[attr-defined]
+        if updates:
+            workflow.upsert_search_attributes(updates)
+        label = summary.title + (" (illustrative)" if summary.illustrative else "")
+        if self._shown.get("label") != label:
+            workflow.upsert_memo({"label": label, "opened": show_time(state.opened_at)})
+        self._shown = {**wanted, "label": label}
+        workflow.set_current_details(current_details(state))
+
+    # Small questions
+
+    def _present(self) -> Accord:
+        if self._state is None:
+            raise ApplicationError(f"accord {self._accord} is not open", type="NotOpen", non_retryable=True)
+        return self._state
+
+    def _closed(self) -> bool:
+        return self._state is not None and self._state.closed
+
+    def _continuation_due(self) -> bool:
+        info = workflow.info()
+        return (
+            self._acts >= self._continue_after
+            or info.is_continue_as_new_suggested()
+            or info.is_target_worker_deployment_version_changed()
+        )

@@ -1,0 +1,131 @@
+"""What people see at a glance: the read model's row, and the current details in the Temporal UI."""
+
+from __future__ import annotations
+
+from workflows.accord import LADDER, Accord, blocking, next_deadline, stage
+from workflows.authority import members
+from workflows.conditions import owed_by, satisfied
+from workflows.documents import document_status
+from workflows.messages import Summary
+from workflows.values import show_date, show_time
+from workflows.vocabulary import word
+
+
+def summarize(a: Accord) -> Summary:
+    """The read model's row for an accord."""
+    due = next_deadline(a)
+    return Summary(
+        accord=a.id,
+        title=a.definition.title,
+        vocabulary=a.definition.vocabulary,
+        stage=stage(a),
+        parties=tuple(a.definition.parties),
+        members=members(a),
+        version=a.version,
+        position=a.size,
+        opened=a.opened_at,
+        updated=a.time,
+        next_deadline=due.at if due else None,
+        blocked_by=0 if a.ended else len(blocking(a)),
+        illustrative=a.definition.illustrative,
+        simulated=a.definition.clock.mode == "simulated",
+        ended=a.ended,
+    )
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break a Markdown table, nor become a link or a tag."""
+    escaped = "".join("\\" + c if c in "\\`*_[]<>|#!~" else c for c in text)
+    return " ".join(escaped.split())[:160]
+
+
+def ladder(a: Accord) -> str:
+    """The stages in one line, the present one marked."""
+    now = stage(a)
+    vocabulary = a.definition.vocabulary
+    if now == "terminated":
+        return f"**{word(vocabulary, 'terminated')}**: {_cell(a.terminated or '')}"
+    reached = LADDER.index(now)
+    return " → ".join(
+        f"**{word(vocabulary, rung)}**" if index == reached else ("✓ " if index < reached else "") + word(vocabulary, rung)
+        for index, rung in enumerate(LADDER)
+    )
+
+
+_MOST_ROWS = 60
+
+
+def current_details(a: Accord) -> str:
+    """Markdown for the Temporal UI: the stage, what blocks the next one, conditions by party, documents."""
+    vocabulary = a.definition.vocabulary
+    lines = [f"### {_cell(a.definition.title)}"]
+    marks = [
+        *(["illustrative"] if a.definition.illustrative else []),
+        *([f"simulated clock: {show_time(a.time)}"] if a.definition.clock.mode == "simulated" else []),
+    ]
+    if marks:
+        lines += [f"*{' · '.join(marks)}*"]
+    lines += ["", ladder(a), ""]
+    due = next_deadline(a)
+    if due is not None:
+        lines += [f"Next deadline: {_cell(due.summary())}", ""]
+    unmet = () if a.ended else blocking(a)
+    if unmet:
+        lines += ["**What blocks the next stage**", "", "| missing | who could meet it | by |", "|---|---|---|"]
+        lines += [
+            f"| {_cell(check.reason)} | {_cell(', '.join(check.who) or '–')} | {show_date(check.by) if check.by else '–'} |"
+            for check in unmet[:_MOST_ROWS]
+        ]
+        if len(unmet) > _MOST_ROWS:
+            lines.append(f"| … and {len(unmet) - _MOST_ROWS} more | | |")
+        lines.append("")
+    else:
+        lines += ["Nothing blocks the next stage.", ""]
+    lines += _conditions(a, vocabulary) + _documents(a, vocabulary)
+    return "\n".join(lines)
+
+
+def _conditions(a: Accord, vocabulary: str) -> list[str]:
+    if not a.definition.conditions or not a.founded:
+        return []
+    lines = [
+        f"**{word(vocabulary, 'condition').capitalize()}s by party**",
+        "",
+        f"| owed by | {word(vocabulary, 'condition')} | stands | due | next |",
+        "|---|---|---|---|---|",
+    ]
+    by_party = sorted(
+        a.definition.conditions.items(), key=lambda item: [list(a.definition.parties).index(p) for p in item[1].obligors]
+    )
+    for code, terms in by_party[:_MOST_ROWS]:
+        condition = a.conditions[code]
+        mark = "✓" if satisfied(a, code) else "✗"
+        stands = f"{mark} {condition.status.replace('_', ' ')}" + (", questioned" if condition.questioned else "")
+        who = "–" if satisfied(a, code) else ", ".join(owed_by(a, code)[:4])
+        lines.append(
+            f"| {' + '.join(terms.obligors)} | {code} {_cell(terms.title)} | {stands} | "
+            f"{show_date(terms.due) if terms.due else '–'} | {_cell(who)} |"
+        )
+    if len(by_party) > _MOST_ROWS:
+        lines.append(f"| | … and {len(by_party) - _MOST_ROWS} more | | | |")
+    return [*lines, ""]
+
+
+def _documents(a: Accord, vocabulary: str) -> list[str]:
+    if not a.definition.documents or not a.founded:
+        return []
+    lines = [
+        f"**{word(vocabulary, 'document').capitalize()}s**",
+        "",
+        f"| {word(vocabulary, 'document')} | languages | stands | seats |",
+        "|---|---|---|---|",
+    ]
+    for code, terms in list(a.definition.documents.items())[:_MOST_ROWS]:
+        seats = ", ".join(
+            f"{name}: {seat.signature.status if seat.signature else 'open'}" for name, seat in a.documents[code].seats.items()
+        )
+        lines.append(
+            f"| {code} {_cell(terms.title)} | {', '.join(terms.languages)} | "
+            f"{document_status(a, code).replace('_', ' ')} | {seats} |"
+        )
+    return [*lines, ""]
