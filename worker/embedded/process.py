@@ -180,10 +180,11 @@ class Child:
             return False
         if self._reader is not None:
             self._reader.join(2.0)
+        self.ask_to_stop()
         return True
 
     def ask_to_stop(self) -> None:
-        """Begin the stop and return at once."""
+        """Begin the stop and return at once: close the keeper's lifeline."""
         if self._keeper is not None and self._keeper.stdin is not None:
             self._keeper.stdin.close()
 

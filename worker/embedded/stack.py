@@ -323,6 +323,7 @@ class Stack:
                 continue
             if time.monotonic() - since > STEADY:
                 pause = FIRST_PAUSE
+            child.wait(1.0)
             self._tell(f"{name} ended (exit code {child.exit_code}); starting it again in {pause:g} s")
             await asyncio.sleep(pause)
             if name in self._held:
