@@ -33,7 +33,7 @@ class Echo:
         import workflows.messages
 
         try:
-            open("/etc/hostname").close()  # noqa: ASYNC230, PTH123 - the sandbox is to refuse it
+            open("/etc/hostname").close()  # noqa: PTH123 - the sandbox is to refuse it
             restricted = False
         except workflow.NondeterminismError:
             restricted = True
