@@ -26,7 +26,7 @@ from workflows.accord_workflow import EntriesAnswer, EntriesRequest, FindAnswer,
 from workflows.acts import ACTS, Rejected
 from workflows.canonical import canonical
 from workflows.decider import SYSTEM, UNATTRIBUTED, Decision, decide
-from workflows.messages import Command, EventDraft, RecordAnswer, RecordRequest, RecordedEvent
+from workflows.messages import Command, EventDraft, RecordAnswer, RecordedEvent, RecordRequest
 from workflows.snapshot import Snapshot, pack
 from workflows.summary import summarize
 
@@ -81,15 +81,19 @@ class Recorder:
         if (0 if state is None else state.size) != request.expected:
             return await self._behind(request)
         decision = self._decide_again(state, request)
-        outcome = await self._append(request, state, decision)
+        outcome = await self._append(request, decision)
         if outcome.status == "mismatch":
-            raise _fail("CommandIdReused", f"command id {command.id} was used for another command", command.id)
+            raise _fail(
+                "CommandIdReused", f"command id {command.id} was used for another command", command.id
+            )
         if outcome.status == "conflict":
             return await self._behind(request)
         if outcome.status == "duplicate":
             return await self._beyond(request, "duplicate", outcome)
         self._keep(decision.after)
-        entries = tuple(_recorded(draft, request.expected + i, command) for i, draft in enumerate(decision.events))
+        entries = tuple(
+            _recorded(draft, request.expected + i, command) for i, draft in enumerate(decision.events)
+        )
         return RecordAnswer(status="recorded", entries=entries, receipt=outcome.receipt)
 
     @activity.defn(name="load_accord")
@@ -121,7 +125,9 @@ class Recorder:
         if command.delegate == UNATTRIBUTED and command.act in ACTS and ACTS[command.act].signal:
             return
         if not command.id.startswith(command.delegate + "/"):
-            raise _fail("NotSigned", f"command id {command.id} does not begin with its delegate {command.delegate}")
+            raise _fail(
+                "NotSigned", f"command id {command.id} does not begin with its delegate {command.delegate}"
+            )
         try:
             self._verifier.verify(command)
         except UnsignedCommand as error:
@@ -131,7 +137,9 @@ class Recorder:
         simulated = state is not None and state.definition.clock.mode == "simulated"
         if not simulated and request.at > self._now() + AHEAD:
             # Retried, so that it passes by itself once this machine's clock has caught up.
-            raise ApplicationError(f"{request.at.isoformat()} lies ahead of this machine's clock", type="AheadOfClock")
+            raise ApplicationError(
+                f"{request.at.isoformat()} lies ahead of this machine's clock", type="AheadOfClock"
+            )
         try:
             decision = decide(state, request.command, request.at)
         except Rejected as error:
@@ -144,7 +152,7 @@ class Recorder:
             )
         return decision
 
-    async def _append(self, request: RecordRequest, state: Accord | None, decision: Decision) -> Outcome:
+    async def _append(self, request: RecordRequest, decision: Decision) -> Outcome:
         command = request.command
         try:
             append = Append(
@@ -173,7 +181,9 @@ class Recorder:
         fingerprint, receipt = found
         if fingerprint != request.command.fingerprint():
             raise _fail(
-                "CommandIdReused", f"command id {request.command.id} was used for another command", request.command.id
+                "CommandIdReused",
+                f"command id {request.command.id} was used for another command",
+                request.command.id,
             )
         return await self._beyond(request, "duplicate", Outcome("duplicate", receipt, receipt.size))
 

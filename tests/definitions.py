@@ -37,7 +37,11 @@ def small(**changes: Any) -> dict[str, Any]:
             }
         },
         "documents": {
-            "D1": {"title": "Joint statement", "languages": ["en", "fr"], "seats": {"AA": "aa.contact", "BB": "bb.contact"}}
+            "D1": {
+                "title": "Joint statement",
+                "languages": ["en", "fr"],
+                "seats": {"AA": "aa.contact", "BB": "bb.contact"},
+            }
         },
         **changes,
     }
@@ -45,4 +49,8 @@ def small(**changes: Any) -> dict[str, Any]:
 
 def bare(**changes: Any) -> dict[str, Any]:
     """Two parties and nothing else: for tests of the machinery."""
-    return {key: value for key, value in small(**changes).items() if key not in ("conditions", "documents", "window")}
+    return {
+        key: value
+        for key, value in small(**changes).items()
+        if key not in ("conditions", "documents", "window")
+    }

@@ -61,7 +61,9 @@ async def accord_worker(settings: Settings, client: Client) -> AsyncIterator[Wor
     dsn = settings.database_dsn()
     waiting = await pending(dsn)
     if waiting:
-        raise SettingsProblem(f"The ledger's schema lacks {', '.join(waiting)}.", "Run `entente migrate` first.")
+        raise SettingsProblem(
+            f"The ledger's schema lacks {', '.join(waiting)}.", "Run `entente migrate` first."
+        )
     async with PostgresLedger.connect(dsn) as ledger, BatchWriter(ledger) as writer:
         recorder = Recorder(ledger, writer, verifier)
         yield Worker(

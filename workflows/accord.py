@@ -12,7 +12,17 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from workflows import conditions, consent, documents, founding, invitation, signing, subsequent, understanding, visit
+from workflows import (
+    conditions,
+    consent,
+    documents,
+    founding,
+    invitation,
+    signing,
+    subsequent,
+    understanding,
+    visit,
+)
 from workflows.acts import Check, Event, Stamp, event
 from workflows.authority import Appointment
 from workflows.canonical import digest_of
@@ -68,11 +78,11 @@ class Accord:
     amendment: Definition | None = None
     delegates: Mapping[str, Appointment] = field(default_factory=dict)
     consents: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    invitation: Invitation = Invitation()
+    invitation: Invitation = field(default_factory=Invitation)
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(default_factory=dict)
-    understanding: Understanding = Understanding()
-    visit: Visit = Visit()
+    understanding: Understanding = field(default_factory=Understanding)
+    visit: Visit = field(default_factory=Visit)
     released_at: datetime | None = None
     long_stop_reached: bool = False
     termination_grounds: tuple[str, ...] = ()
@@ -141,7 +151,12 @@ def gate(a: Accord, name: str) -> Iterator[Check]:
     yield visit.arrived(a)
     if name == "signing":
         return
-    yield Check("not_released", a.released_at is None, "the signatures are released already", "nothing is left to release")
+    yield Check(
+        "not_released",
+        a.released_at is None,
+        "the signatures are released already",
+        "nothing is left to release",
+    )
     yield from signing.seats_held(a, a.time)
     for code in documents.live(a):
         yield documents.check_ready(a, code)
@@ -161,7 +176,10 @@ def stage(a: Accord) -> str:
         return "invitation"
     if any(not conditions.satisfied(a, code) for code in on_gates(a, "visit")):
         return "verification"
-    if not all(documents.executable(a, code) for code in documents.live(a)) or not understanding.effective(a).met:
+    if (
+        not all(documents.executable(a, code) for code in documents.live(a))
+        or not understanding.effective(a).met
+    ):
         return "drafting"
     return "signing" if a.definition.signing_at_a_distance else "visit"
 
@@ -244,7 +262,7 @@ def follows(a: Accord, at: datetime) -> Event | None:
         )
     )
     for rule in (*rules, subsequent.follows):
-        found = next(iter(rule(a, at)), None)
+        found: Event | None = next(iter(rule(a, at)), None)
         if found is not None:
             return found
     return None
@@ -310,7 +328,9 @@ def fold(a: Accord | None, happened: Event, stamp: Stamp) -> Accord:
         raise ValueError(f"the log does not begin with accord_opened but with {happened.type}")
     changed = happened.apply(a, stamp)
     if happened.changes_state:
-        return replace(changed, size=stamp.position + 1, version=stamp.position, time=max(a.time, stamp.at), refusals={})
+        return replace(
+            changed, size=stamp.position + 1, version=stamp.position, time=max(a.time, stamp.at), refusals={}
+        )
     return replace(changed, size=stamp.position + 1, time=max(a.time, stamp.at))
 
 
@@ -325,7 +345,9 @@ def evolve(a: Accord | None, recorded: RecordedEvent) -> Accord:
 
 def _passed_over(a: Accord | None, recorded: RecordedEvent) -> Accord:
     if a is None or recorded.position > a.size:
-        raise ValueError(f"entry {recorded.position} came before {0 if a is None else a.size}: the log has a gap")
+        raise ValueError(
+            f"entry {recorded.position} came before {0 if a is None else a.size}: the log has a gap"
+        )
     return a
 
 

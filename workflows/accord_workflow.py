@@ -21,7 +21,7 @@ from workflows.acts import ACTS, Rejected, sentence
 from workflows.canonical import NotCanonical, digest_bytes, digest_of
 from workflows.deadlines import Deadline
 from workflows.decider import OPEN, TICK, UNATTRIBUTED, UNREADABLE, Decision, decide, parse
-from workflows.messages import Command, Message, Receipt, RecordAnswer, RecordRequest, RecordedEvent
+from workflows.messages import Command, Message, Receipt, RecordAnswer, RecordedEvent, RecordRequest
 from workflows.snapshot import Snapshot, unpack
 from workflows.summary import current_details, summarize
 from workflows.values import show_time
@@ -46,7 +46,8 @@ RECORDING = RetryPolicy(
 )
 """Recording is tried until it succeeds: an act that was taken up is neither lost nor half done."""
 
-ATTEMPT = timedelta(seconds=20)
+ATTEMPT = timedelta(seconds=10)
+"""After this long an attempt is given up, its worker being dead or cut off; the next finds what it committed."""
 
 
 class AccordInput(Message):
@@ -139,7 +140,9 @@ class AccordWorkflow:
                 # Validators answer "continuing" from here on, so that handlers do come to an end under load.
                 self._continuing = True
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(AccordInput(accord=self._accord, continue_after=start.continue_after))
+                workflow.continue_as_new(
+                    AccordInput(accord=self._accord, continue_after=start.continue_after)
+                )
             await self._wait()
 
     async def _wait(self) -> None:
@@ -147,7 +150,11 @@ class AccordWorkflow:
         due = self._due
 
         def stirred() -> bool:
-            return self._due != due or self._continuation_due() or (self._closed() and workflow.all_handlers_finished())
+            return (
+                self._due != due
+                or self._continuation_due()
+                or (self._closed() and workflow.all_handlers_finished())
+            )
 
         if due is None:
             await workflow.wait_condition(stirred)
@@ -188,9 +195,15 @@ class AccordWorkflow:
         def validate(command: Command) -> None:
             if self._continuing:
                 raise ApplicationError("the history is being continued; send it again", type="Continuing")
-            if command.act != name or command.accord != self._accord or not command.id.startswith(command.delegate + "/"):
+            if (
+                command.act != name
+                or command.accord != self._accord
+                or not command.id.startswith(command.delegate + "/")
+            ):
                 raise ApplicationError(
-                    "act, accord or id of the command are not those of the update", type="NotSigned", non_retryable=True
+                    "act, accord or id of the command are not those of the update",
+                    type="NotSigned",
+                    non_retryable=True,
                 )
             try:
                 parse(self._state, command)
@@ -228,7 +241,11 @@ class AccordWorkflow:
                 if isinstance(error, ApplicationError) and error.type == "CommandIdReused":
                     workflow.logger.warning("signal %s repeats an id with other content", name)
                 unsigned = isinstance(error, ApplicationError) and error.type == "NotSigned"
-                again = self._unattributed(name, command.fields) if unsigned else self._unreadable(name, raws, str(error))
+                again = (
+                    self._unattributed(name, command.fields)
+                    if unsigned
+                    else self._unreadable(name, raws, str(error))
+                )
                 await self._record_quietly(again, at)
 
     async def _record_quietly(self, command: Command, at: datetime) -> None:
@@ -246,7 +263,9 @@ class AccordWorkflow:
             return self._unreadable(name, raws, "there is no such signal")
         try:
             value = workflow.payload_converter().from_payload(raws[0].payload)
-        except Exception as error:  # Whatever a stranger's payload makes the converter raise, it goes on the record.
+        except (
+            Exception
+        ) as error:  # Whatever a stranger's payload makes the converter raise, it goes on the record.
             return self._unreadable(name, raws, f"the payload does not decode: {type(error).__name__}")
         if not isinstance(value, dict):
             return self._unreadable(name, raws, "the payload is no JSON object")
@@ -262,14 +281,20 @@ class AccordWorkflow:
             mark = digest_of(fields).removeprefix("sha256:")[:32]
         except NotCanonical as error:
             return self._unreadable(name, [], str(error))
-        return Command(accord=self._accord, id=f"{UNATTRIBUTED}/{mark}", act=name, fields=fields, delegate=UNATTRIBUTED)
+        return Command(
+            accord=self._accord, id=f"{UNATTRIBUTED}/{mark}", act=name, fields=fields, delegate=UNATTRIBUTED
+        )
 
     def _unreadable(self, name: str, raws: Sequence[RawValue], reason: str) -> Command:
         payload = digest_bytes(b"".join(raw.payload.data for raw in raws))
         fields = {"name": name[:100], "reason": reason[:300], "payload": payload}
         mark = digest_of(fields).removeprefix("sha256:")[:32]
         return Command(
-            accord=self._accord, id=f"{UNATTRIBUTED}/{mark}", act=UNREADABLE, fields=fields, delegate=UNATTRIBUTED
+            accord=self._accord,
+            id=f"{UNATTRIBUTED}/{mark}",
+            act=UNREADABLE,
+            fields=fields,
+            delegate=UNATTRIBUTED,
         )
 
     # The way of one act
@@ -302,7 +327,7 @@ class AccordWorkflow:
 
     async def _execute(self, request: RecordRequest, summary: str) -> RecordAnswer:
         try:
-            return await workflow.execute_activity(
+            answer: RecordAnswer = await workflow.execute_activity(
                 "record",
                 request,
                 result_type=RecordAnswer,
@@ -310,15 +335,20 @@ class AccordWorkflow:
                 retry_policy=RECORDING,
                 summary=summary,
             )
+            return answer
         except ActivityError as error:
             cause = error.cause
             if isinstance(cause, ApplicationError):
-                raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from None
-            raise ApplicationError(f"recording failed: {cause}", type="NotRecorded", non_retryable=True) from None
+                raise ApplicationError(
+                    cause.message, *cause.details, type=cause.type, non_retryable=True
+                ) from None
+            raise ApplicationError(
+                f"recording failed: {cause}", type="NotRecorded", non_retryable=True
+            ) from None
 
     async def _find(self, command: Command) -> Receipt | None:
         """The receipt of a command that the ledger knows already."""
-        found = await workflow.execute_activity(
+        found: FindAnswer = await workflow.execute_activity(
             "find_receipt",
             FindRequest(accord=self._accord, command=command.id, fingerprint=command.fingerprint()),
             result_type=FindAnswer,

@@ -93,7 +93,13 @@ class Who:
     def describe(self) -> str:
         """The rule as a phrase: "host's protocol"."""
         roles = " or ".join(role.replace("_", " ") for role in self.roles) or "delegate"
-        prefix = {"host": "the host's ", "guest": "a guest's ", "any": "any party's ", "officer": "the ", "anyone": "any "}
+        prefix = {
+            "host": "the host's ",
+            "guest": "a guest's ",
+            "any": "any party's ",
+            "officer": "the ",
+            "anyone": "any ",
+        }
         return prefix[self.side] + roles
 
 
@@ -114,7 +120,9 @@ class Act(BaseModel):
 
     def target(self) -> str:
         """What the act is about; the same refusal about the same target is recorded once."""
-        parts = [f"{key}={value}" for key, value in self.facts().items() if not isinstance(value, list | dict)]
+        parts = [
+            f"{key}={value}" for key, value in self.facts().items() if not isinstance(value, list | dict)
+        ]
         return ",".join(parts)
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterable[Check]:
@@ -151,6 +159,17 @@ class Act(BaseModel):
     def text(cls) -> str:
         """The sentence that says what the act does: the API's and the command line's text."""
         return " ".join((cls.__doc__ or "").split())
+
+
+def party_of(by: Actor) -> str:
+    """The party that a delegate acts for, in acts that only a party's delegate may do.
+
+    Raises:
+        ValueError: the actor acts for no party; authority is checked before any event follows.
+    """
+    if by.party is None:
+        raise ValueError(f"{by.delegate} acts for no party")
+    return by.party
 
 
 class _Fields(dict[str, Any]):

@@ -67,7 +67,8 @@ def resolve(a: Accord, delegate: str, wanted: Act, at: datetime) -> Actor:
     if appointment is None:
         raise Rejected(
             "unknown_delegate",
-            f"{delegate} is no delegate of accord {a.id}. Ask your party's contact to appoint you, or use another credential.",
+            f"{delegate} is no delegate of accord {a.id}. Ask your party's contact to appoint you, "
+            "or use another credential.",
         )
     role = next((role for role in wanted.who.roles if role in appointment.roles), appointment.roles[0])
     return Actor(delegate=delegate, party=appointment.party, role=role)
@@ -83,7 +84,8 @@ def authority_checks(a: Accord, wanted: Act, by: Actor, at: datetime) -> Iterato
     yield Check(
         "appointment_in_force",
         appointment.holds(at),
-        f"the appointment of {by.delegate} is {'revoked' if appointment.revoked else f'not in force on {show_date(at)}'}",
+        f"the appointment of {by.delegate} is "
+        + ("revoked" if appointment.revoked else f"not in force on {show_date(at)}"),
         "ask your party's contact for a new appointment",
         contact,
     )
@@ -100,8 +102,8 @@ def authority_checks(a: Accord, wanted: Act, by: Actor, at: datetime) -> Iterato
     yield Check(
         "authority",
         right_side and right_role,
-        f"{by.delegate} ({', '.join(appointment.roles)}{' of ' + side if side else ''}) may not {wanted.name.replace('_', ' ')}; "
-        f"it takes {who.describe()}",
+        f"{by.delegate} ({', '.join(appointment.roles)}{' of ' + side if side else ''}) may not "
+        f"{wanted.name.replace('_', ' ')}; it takes {who.describe()}",
         f"let {' or '.join(could) if could else who.describe()} do it",
         could,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from workflows.acts import Act, Check, Event, Stamp, Who, act, event
+from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
 from workflows.deadlines import Deadline
@@ -149,14 +149,18 @@ def owed_by(a: Accord, code: str) -> tuple[str, ...]:
     condition, terms = a.conditions[code], a.definition.conditions[code]
     if own_state_holds(a, code):
         return tuple(
-            dict.fromkeys(who for other in terms.depends_on if not satisfied(a, other) for who in owed_by(a, other))
+            dict.fromkeys(
+                who for other in terms.depends_on if not satisfied(a, other) for who in owed_by(a, other)
+            )
         )
     if condition.status == "disputed":
         return _deciders(a, code)
     submitted = condition.status in ("evidence_submitted", "verified") and adequate(a, code)
     if submitted:
         return tuple(one for one in terms.policy.verifiers if one not in condition.findings)
-    return holders(a, ("obligor",), terms.obligors) or tuple(a.definition.parties[p].contact for p in terms.obligors)
+    return holders(a, ("obligor",), terms.obligors) or tuple(
+        a.definition.parties[p].contact for p in terms.obligors
+    )
 
 
 def check_satisfied(a: Accord, code: str) -> Check:
@@ -167,7 +171,9 @@ def check_satisfied(a: Accord, code: str) -> Check:
         satisfied(a, code),
         f"{code} ({terms.title}) is {_status_words(a, code)}",
         f"bring {code} to a verdict" + (", or waive it" if terms.waivable else ""),
-        owed_by(a, code) if not satisfied(a, code) else condition.findings and tuple(condition.findings) or (),
+        owed_by(a, code)
+        if not satisfied(a, code)
+        else (condition.findings and tuple(condition.findings)) or (),
         terms.due,
         code,
     )
@@ -202,7 +208,7 @@ def adequate_digests(a: Accord, code: str) -> tuple[str, ...]:
 
 
 def _deciders(a: Accord, code: str) -> tuple[str, ...]:
-    """Who decides a dispute: the policy's verifiers who did not give the verdict, else all but the disputant's party."""
+    """Who decides a dispute: verifiers who did not give the verdict, else all but the disputant's party."""
     condition, terms = a.conditions[code], a.definition.conditions[code]
     gave = condition.verdict.verifiers if condition.verdict else ()
     disputing = condition.dispute.party if condition.dispute else None
@@ -232,7 +238,10 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
         verdict = condition.verdict
         if verdict and verdict.valid_until and condition.status in ("verified", "disputed"):
             yield Deadline(
-                verdict.valid_until, "freshness", f"verdict on {code}", VerdictLapsed(condition=code, cause="expired")
+                verdict.valid_until,
+                "freshness",
+                f"verdict on {code}",
+                VerdictLapsed(condition=code, cause="expired"),
             )
         if condition.dispute is not None:
             yield Deadline(
@@ -484,7 +493,9 @@ class CurePeriodEnded(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """A ground for termination."""
         a = _set(a, self.condition, cure_by=None)
-        return replace(a, termination_grounds=(*a.termination_grounds, f"cure period of {self.condition} ended"))
+        return replace(
+            a, termination_grounds=(*a.termination_grounds, f"cure period of {self.condition} ended")
+        )
 
 
 def follows(a: Accord, at: datetime) -> Iterator[Event]:
@@ -583,7 +594,9 @@ class SubmitEvidence(_AboutCondition):
             terms.due,
             self.condition,
         )
-        yield self.status_is(a, "agreed", "evidence_submitted", "returned", "lapsed", "revoked", "verified", "disputed")
+        yield self.status_is(
+            a, "agreed", "evidence_submitted", "returned", "lapsed", "revoked", "verified", "disputed"
+        )
         yield Check(
             "evidence_is_new",
             all(one.digest != self.digest for one in a.conditions[self.condition].evidence),
@@ -601,9 +614,12 @@ class SubmitEvidence(_AboutCondition):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The submission."""
-        assert by.party is not None
         yield EvidenceSubmitted(
-            condition=self.condition, digest=self.digest, grade=self.grade, source=self.source, party=by.party
+            condition=self.condition,
+            digest=self.digest,
+            grade=self.grade,
+            source=self.source,
+            party=party_of(by),
         )
 
 
@@ -777,9 +793,8 @@ class DisputeVerdict(_AboutCondition):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The dispute."""
-        assert by.party is not None
         decide_by = add_duration(at, a.definition.conditions[self.condition].response)
-        yield VerdictDisputed(condition=self.condition, party=by.party, decide_by=decide_by)
+        yield VerdictDisputed(condition=self.condition, party=party_of(by), decide_by=decide_by)
 
 
 @act
@@ -840,7 +855,11 @@ class WaiveCondition(_ForBeneficiary):
         yield self.known(a)
         waivable = a.definition.conditions[self.condition].waivable and bool(beneficiaries(a, self.condition))
         yield Check(
-            "waivable", waivable, f"{self.condition} is not waivable", "bring it to a verdict", subject=self.condition
+            "waivable",
+            waivable,
+            f"{self.condition} is not waivable",
+            "bring it to a verdict",
+            subject=self.condition,
         )
         yield self.beneficiary(a, by)
         yield self.status_is(a, "agreed", "evidence_submitted", "returned", *FALLEN)
@@ -854,11 +873,14 @@ class WaiveCondition(_ForBeneficiary):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The waiver."""
-        assert by.party is not None
-        yield ConditionWaived(condition=self.condition, party=by.party)
+        yield ConditionWaived(condition=self.condition, party=party_of(by))
 
 
-LATER = {"visit": ("signing", "ceremony", "subsequent"), "signing": ("ceremony", "subsequent"), "ceremony": ("subsequent",)}
+LATER = {
+    "visit": ("signing", "ceremony", "subsequent"),
+    "signing": ("ceremony", "subsequent"),
+    "ceremony": ("subsequent",),
+}
 
 
 @act
@@ -875,7 +897,11 @@ class DeferCondition(_ForBeneficiary):
         yield self.known(a)
         terms = a.definition.conditions[self.condition]
         yield Check(
-            "deferrable", terms.deferrable, f"{self.condition} is not deferrable", "bring it to a verdict", subject=self.condition
+            "deferrable",
+            terms.deferrable,
+            f"{self.condition} is not deferrable",
+            "bring it to a verdict",
+            subject=self.condition,
         )
         yield self.beneficiary(a, by)
         mine = beneficiaries(a, self.condition)
@@ -902,7 +928,7 @@ class DeferCondition(_ForBeneficiary):
 
 @act
 class ConditionChanged(_AboutCondition):
-    """Report, as a monitor, that what a condition rests on has changed. It questions the verdict and never satisfies."""
+    """Report, as a monitor, that what a condition rests on has changed. It questions, and never satisfies."""
 
     report: Text
     source: Text

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workflows.acts import Act, Check, Event, Stamp, Who, act, event
+from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.messages import Actor
 from workflows.values import Digest, PartyId, Text
 
@@ -33,7 +33,9 @@ def given(a: Accord, subject: str, digest: str) -> tuple[str, ...]:
 def missing(a: Accord, subject: str, digest: str, parties: Iterable[str] | None = None) -> tuple[str, ...]:
     """The parties (all, if none are named) whose consent to ``digest`` is still missing."""
     have = given(a, subject, digest)
-    return tuple(party for party in (a.definition.parties if parties is None else parties) if party not in have)
+    return tuple(
+        party for party in (a.definition.parties if parties is None else parties) if party not in have
+    )
 
 
 def complete(a: Accord, subject: str, digest: str, parties: Iterable[str] | None = None) -> bool:
@@ -95,7 +97,9 @@ class ConsentWithdrawn(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Forget the consent."""
-        rest = {party: digest for party, digest in a.consents.get(self.subject, {}).items() if party != self.party}
+        rest = {
+            party: digest for party, digest in a.consents.get(self.subject, {}).items() if party != self.party
+        }
         return replace(a, consents={**a.consents, self.subject: rest})
 
 
@@ -120,5 +124,4 @@ class WithdrawConsent(Act):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The withdrawal."""
-        assert by.party is not None
-        yield ConsentWithdrawn(subject=self.subject, party=by.party)
+        yield ConsentWithdrawn(subject=self.subject, party=party_of(by))

@@ -69,17 +69,31 @@ class _Working:
     at: datetime
     drafts: list[EventDraft] = field(default_factory=list)
 
-    def emit(self, happened: Event, actor: Actor, at: datetime, act: dict[str, Any] | None = None, particulars: dict[str, Any] | None = None) -> None:
+    def emit(
+        self,
+        happened: Event,
+        actor: Actor,
+        at: datetime,
+        act: dict[str, Any] | None = None,
+        particulars: dict[str, Any] | None = None,
+    ) -> None:
         facts: dict[str, Any] = {"event": happened.facts()}
         if act is not None:
             facts["act"] = act
         self.drafts.append(
             EventDraft(
-                type=happened.type, version=happened.version, time=at, facts=facts, particulars=particulars or {}, actor=actor
+                type=happened.type,
+                version=happened.version,
+                time=at,
+                facts=facts,
+                particulars=particulars or {},
+                actor=actor,
             )
         )
         if len(self.drafts) > CHAIN:
-            raise Rejected("too_many_events", f"more than {CHAIN} events would follow; split the act into smaller ones")
+            raise Rejected(
+                "too_many_events", f"more than {CHAIN} events would follow; split the act into smaller ones"
+            )
         self.state = fold(self.state, happened, Stamp(at, actor, self.state.size))
 
     def settle(self, actor: Actor, at: datetime) -> None:
@@ -123,7 +137,9 @@ def open_accord(accord: str, fields: dict[str, Any], delegate: str, at: datetime
         at = definition.clock.begins
     actor = Actor(delegate=delegate, party=party, role="contact")
     digest = definition.digest()
-    happened = AccordOpened(accord=accord, definition=definition.as_facts(), digest=digest, clock_offset=offset)
+    happened = AccordOpened(
+        accord=accord, definition=definition.as_facts(), digest=digest, clock_offset=offset
+    )
     state = fold(None, happened, Stamp(at, actor, 0))
     facts = {"event": happened.facts(), "act": {"name": OPEN, "fields": {"definition": digest}}}
     draft = EventDraft(type=happened.type, version=happened.version, time=at, facts=facts, actor=actor)
@@ -139,10 +155,13 @@ def check_size(command: Command) -> None:
     try:
         size = len(canonical(command.fields))
     except NotCanonical as error:
-        raise Rejected("malformed", f"{command.act} is malformed: {error}. Mend the field named and send it again.") from None
+        raise Rejected(
+            "malformed", f"{command.act} is malformed: {error}. Mend the field named and send it again."
+        ) from None
     if size > LARGEST_COMMAND:
         raise Rejected(
-            "too_large", f"{command.act} has {size:,} bytes; at most {LARGEST_COMMAND:,} are taken. Send content as digests."
+            "too_large",
+            f"{command.act} has {size:,} bytes; at most {LARGEST_COMMAND:,} are taken. Send content as digests.",
         )
 
 
@@ -182,7 +201,9 @@ def decide(a: Accord | None, command: Command, at: datetime) -> Decision:
     work = _Working(a, max(at, a.time))
     work.pass_deadlines()
     if command.act == UNREADABLE:
-        return _refused_signal(work, **{key: str(command.fields.get(key, "")) for key in ("name", "reason", "payload")})
+        return _refused_signal(
+            work, **{key: str(command.fields.get(key, "")) for key in ("name", "reason", "payload")}
+        )
     if wanted is None:
         return Decision(tuple(work.drafts), CLOCK, work.state)
     if command.delegate == UNATTRIBUTED:
@@ -291,4 +312,16 @@ def _no_signal(reason: str) -> Refusal:
     return Refusal(guard="signal_taken_up", reason=reason, remedy="mend it, and send it again", unmet=())
 
 
-__all__ = ["CLOCK", "OPEN", "SYSTEM", "TICK", "UNATTRIBUTED", "UNREADABLE", "Decision", "decide", "evolve", "judge", "parse"]
+__all__ = [
+    "CLOCK",
+    "OPEN",
+    "SYSTEM",
+    "TICK",
+    "UNATTRIBUTED",
+    "UNREADABLE",
+    "Decision",
+    "decide",
+    "evolve",
+    "judge",
+    "parse",
+]

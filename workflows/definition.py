@@ -52,7 +52,10 @@ class Officer(Message):
     def _common_roles(cls, roles: tuple[str, ...]) -> tuple[str, ...]:
         for role in roles:
             if role not in OFFICER_ROLES:
-                raise ValueError(f"role {role!r} belongs to a party, whose contact appoints it; officers may be {', '.join(OFFICER_ROLES)}")
+                raise ValueError(
+                    f"role {role!r} belongs to a party, whose contact appoints it; "
+                    f"officers may be {', '.join(OFFICER_ROLES)}"
+                )
         return roles
 
 
@@ -92,7 +95,9 @@ class Policy(Message):
     verifiers: tuple[DelegateId, ...] = Field(min_length=1)
     need: int = Field(default=1, ge=1, description="number of distinct verifiers")
     grade: Grade = "declared"
-    joint: bool = Field(default=False, description="the obligors verify together: one verifier of each obligor's party")
+    joint: bool = Field(
+        default=False, description="the obligors verify together: one verifier of each obligor's party"
+    )
     independent: bool = Field(default=False, description="who submitted the evidence may not verify it")
     on_change: Literal["alarm", "close"] = "alarm"
 
@@ -101,7 +106,9 @@ class Policy(Message):
         if len(set(self.verifiers)) != len(self.verifiers):
             raise ValueError("a verifier is named twice")
         if self.need > len(self.verifiers):
-            raise ValueError(f"needs {self.need} verifiers of only {len(self.verifiers)}; name more, or need fewer")
+            raise ValueError(
+                f"needs {self.need} verifiers of only {len(self.verifiers)}; name more, or need fewer"
+            )
         return self
 
 
@@ -123,7 +130,9 @@ class ConditionTerms(Message):
     valid_while_texts_of: tuple[Reference, ...] = ()
     depends_on: tuple[Reference, ...] = ()
     response: Duration = Field(default="P14D", description="time to decide a dispute")
-    cure: Duration | None = Field(default=None, description="time to cure a fallen verdict, after which parties may terminate")
+    cure: Duration | None = Field(
+        default=None, description="time to cure a fallen verdict, after which parties may terminate"
+    )
 
 
 class Seat(Message):
@@ -142,12 +151,20 @@ class DocumentTerms(Message):
     prevailing: Language | None = None
     seats: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}(-[2-9])?$")], Seat] = Field(min_length=1)
     authority: Literal["ex_officio", "full_powers"] = "ex_officio"
-    authorization: bool = Field(default=False, description="whether each party's competent authority must authorize signing")
+    authorization: bool = Field(
+        default=False, description="whether each party's competent authority must authorize signing"
+    )
     initialled: bool = False
-    execution_version: bool = Field(default=False, description="whether a final copy is prepared and approved before signing")
+    execution_version: bool = Field(
+        default=False, description="whether a final copy is prepared and approved before signing"
+    )
     nature: Literal["political", "on_signature", "ratification"] = "on_signature"
-    registered: bool = Field(default=False, description="whether it is to be registered after its entry into force")
-    order: tuple[PartyId, ...] = Field(default=(), description="the order in which parties sign, where it matters")
+    registered: bool = Field(
+        default=False, description="whether it is to be registered after its entry into force"
+    )
+    order: tuple[PartyId, ...] = Field(
+        default=(), description="the order in which parties sign, where it matters"
+    )
 
     @field_validator("seats", mode="before")
     @classmethod
@@ -171,7 +188,9 @@ class DocumentTerms(Message):
         if len(set(self.languages)) != len(self.languages):
             raise ValueError("a language is named twice")
         if self.prevailing is not None and self.prevailing not in self.languages:
-            raise ValueError(f"prevailing language {self.prevailing!r} is not one of {', '.join(self.languages)}")
+            raise ValueError(
+                f"prevailing language {self.prevailing!r} is not one of {', '.join(self.languages)}"
+            )
         return self
 
 
@@ -196,7 +215,9 @@ class Definition(Message):
 
     title: Text
     vocabulary: Literal["diplomatic", "closing"] = "diplomatic"
-    illustrative: bool = Field(default=False, description="demonstration data, shown as such wherever it appears")
+    illustrative: bool = Field(
+        default=False, description="demonstration data, shown as such wherever it appears"
+    )
     clock: Clock = Clock()
     parties: dict[PartyId, Party] = Field(min_length=2)
     officers: dict[DelegateId, Officer] = Field(default_factory=dict)
@@ -262,15 +283,19 @@ def _problems(d: Definition) -> Iterable[str]:
         yield from _unknown("party", terms.obligors, d.parties, f"{where}.obligors")
         yield from _unknown("party", terms.beneficiaries or (), d.parties, f"{where}.beneficiaries")
         yield from _unknown("condition", terms.depends_on, d.conditions, f"{where}.depends_on")
-        yield from _unknown("document", terms.valid_while_texts_of, d.documents, f"{where}.valid_while_texts_of")
+        yield from _unknown(
+            "document", terms.valid_while_texts_of, d.documents, f"{where}.valid_while_texts_of"
+        )
         if terms.policy.joint and terms.policy.need < len(set(terms.obligors)):
-            yield f"{where}.policy: a joint policy needs one verifier of each obligor's party, so at least {len(set(terms.obligors))}"
+            yield f"{where}.policy: joint needs a verifier of each obligor's party: {len(set(terms.obligors))} or more"
     for code in d.conditions:
         if _depends_on_itself(code, d.conditions):
             yield f"conditions.{code}.depends_on: it depends on itself"
     for code, document in d.documents.items():
         where = f"documents.{code}"
-        yield from _unknown("party", (seat.party for seat in document.seats.values()), d.parties, f"{where}.seats")
+        yield from _unknown(
+            "party", (seat.party for seat in document.seats.values()), d.parties, f"{where}.seats"
+        )
         yield from _unknown("party", document.order, d.parties, f"{where}.order")
     if d.long_stop and d.window and d.long_stop.at < d.window.begins:
         yield "long_stop.at: it falls before the window begins"

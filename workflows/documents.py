@@ -1,4 +1,6 @@
-"""Documents: outline → negotiating → agreed_text → concordance_certified → authenticated → execution_version → signed → in_force.
+"""Documents: their texts, and the steps from an outline to a document in force.
+
+outline → negotiating → agreed_text → concordance_certified → authenticated → execution_version → signed → in_force.
 
 Each language text has versions, each version a digest; the **document's digest** is that of its sorted manifest
 {language: text digest}, and is the only digest that concordance, initials and signatures name. Steps that a document
@@ -12,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from workflows.acts import Act, Check, Event, Stamp, Who, act, event
+from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
 from workflows.consent import ConsentGiven, complete, missing, not_yet_given, same_digest
@@ -152,19 +154,21 @@ def concordant(a: Accord, code: str) -> bool:
 def authenticated(a: Accord, code: str) -> bool:
     """Whether the document is initialled, where it asks for that."""
     return concordant(a, code) and (
-        not a.definition.documents[code].initialled or a.documents[code].initialled == document_digest(a, code)
+        not a.definition.documents[code].initialled
+        or a.documents[code].initialled == document_digest(a, code)
     )
 
 
 def executable(a: Accord, code: str) -> bool:
     """Whether the execution version stands, where the document asks for one."""
     return authenticated(a, code) and (
-        not a.definition.documents[code].execution_version or a.documents[code].execution == document_digest(a, code)
+        not a.definition.documents[code].execution_version
+        or a.documents[code].execution == document_digest(a, code)
     )
 
 
 def document_status(a: Accord, code: str) -> str:
-    """Where the document stands on its track, in the words of the module's first line."""
+    """Where the document stands on its track, in the words of the module's second line."""
     document = a.documents[code]
     if document.severed:
         return "severed"
@@ -207,7 +211,10 @@ def check_ready(a: Accord, code: str) -> Check:
         who = list(holders(a, ("treaty_section",), lacking))
     elif not authenticated(a, code):
         lacking = missing(a, f"initials/{code}", digest)
-        reason, who = f"it is not initialled by {', '.join(lacking)}", list(holders(a, ("treaty_section",), lacking))
+        reason, who = (
+            f"it is not initialled by {', '.join(lacking)}",
+            list(holders(a, ("treaty_section",), lacking)),
+        )
     else:
         lacking = missing(a, f"execution/{code}", digest)
         reason = f"the execution version is not approved by {', '.join(lacking)}"
@@ -312,13 +319,21 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
         digest = document_digest(a, code)
         if digest is None or not texts_agreed(a, code):
             continue
-        if len(terms.languages) > 1 and document.certified != digest and complete(a, f"concordance/{code}", digest):
+        if (
+            len(terms.languages) > 1
+            and document.certified != digest
+            and complete(a, f"concordance/{code}", digest)
+        ):
             yield ConcordanceCertified(document=code, digest=digest)
             return
         if terms.initialled and document.initialled != digest and complete(a, f"initials/{code}", digest):
             yield DocumentInitialled(document=code, digest=digest)
             return
-        if terms.execution_version and document.execution != digest and complete(a, f"execution/{code}", digest):
+        if (
+            terms.execution_version
+            and document.execution != digest
+            and complete(a, f"execution/{code}", digest)
+        ):
             yield ExecutionVersionApproved(document=code, digest=digest)
             return
 
@@ -387,11 +402,12 @@ class ProposeText(AboutDocument):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The version, and the proposer's own consent."""
-        assert by.party is not None
         current = a.documents[self.document].texts.get(self.language)
         number = current.number + 1 if current else 1
         yield TextProposed(document=self.document, language=self.language, digest=self.digest, number=number)
-        yield ConsentGiven(subject=text_subject(self.document, self.language), party=by.party, digest=self.digest)
+        yield ConsentGiven(
+            subject=text_subject(self.document, self.language), party=party_of(by), digest=self.digest
+        )
 
 
 @act
@@ -415,8 +431,9 @@ class AgreeText(AboutDocument):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
-        assert by.party is not None
-        yield ConsentGiven(subject=text_subject(self.document, self.language), party=by.party, digest=self.digest)
+        yield ConsentGiven(
+            subject=text_subject(self.document, self.language), party=party_of(by), digest=self.digest
+        )
 
 
 class _OfDocumentDigest(AboutDocument):
@@ -440,8 +457,7 @@ class _OfDocumentDigest(AboutDocument):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's part of the step."""
-        assert by.party is not None
-        yield ConsentGiven(subject=f"{self.step()}/{self.document}", party=by.party, digest=self.digest)
+        yield ConsentGiven(subject=f"{self.step()}/{self.document}", party=party_of(by), digest=self.digest)
 
 
 def _all_agreed(a: Accord, code: str) -> tuple[bool, str]:
@@ -469,7 +485,9 @@ class CertifyConcordance(_OfDocumentDigest):
         return Check(
             "texts_agreed",
             several and agreed,
-            f"{self.document} is {reason}" if several else f"{self.document} has one language and needs no concordance",
+            f"{self.document} is {reason}"
+            if several
+            else f"{self.document} has one language and needs no concordance",
             "agree on every text first",
             check_ready(a, self.document).who,
             subject=self.document,
@@ -494,7 +512,8 @@ class InitialDocument(_OfDocumentDigest):
         return Check(
             "concordance_certified",
             asked and concordant(a, self.document),
-            f"{self.document} " + ("has no certified concordance yet" if asked else "does not ask for initials"),
+            f"{self.document} "
+            + ("has no certified concordance yet" if asked else "does not ask for initials"),
             "certify the concordance first",
             check_ready(a, self.document).who,
             subject=self.document,
@@ -526,4 +545,14 @@ class ApproveExecutionVersion(_OfDocumentDigest):
         )
 
 
-__all__ = ["DelegateId", "Document", "FullPowers", "Instant", "PartyId", "SeatState", "Signature", "Text", "check_ready"]
+__all__ = [
+    "DelegateId",
+    "Document",
+    "FullPowers",
+    "Instant",
+    "PartyId",
+    "SeatState",
+    "Signature",
+    "Text",
+    "check_ready",
+]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from workflows.acts import Act, Check, Event, Stamp, Who, act, event
+from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import Appointment
 from workflows.conditions import adopt_terms as adopt_conditions
 from workflows.consent import CONSENTING, ConsentGiven, clear, complete, missing, not_yet_given, same_digest
@@ -189,15 +189,17 @@ class AdoptDefinition(Act):
         """Something is pending, the digest is its, and the party has not adopted it yet."""
         pending = _pending_digest(a)
         yield Check(
-            "definition_pending", pending is not None, "no definition is waiting for adoption", "propose an amendment first"
+            "definition_pending",
+            pending is not None,
+            "no definition is waiting for adoption",
+            "propose an amendment first",
         )
         yield same_digest(SUBJECT, self.digest, pending)
         yield not_yet_given(a, SUBJECT, self.digest, by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
-        assert by.party is not None
-        yield ConsentGiven(subject=SUBJECT, party=by.party, digest=self.digest)
+        yield ConsentGiven(subject=SUBJECT, party=party_of(by), digest=self.digest)
 
 
 @act
@@ -217,21 +219,38 @@ class AmendDefinition(Act):
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Another content; a clock, host and illustrative mark that stay; no change to what is signed already."""
         d, now = self.definition, a.definition
-        yield Check("definition_differs", d.digest() != a.definition_digest, "it equals the current definition", "change it")
+        yield Check(
+            "definition_differs",
+            d.digest() != a.definition_digest,
+            "it equals the current definition",
+            "change it",
+        )
         same = (d.clock, d.illustrative, d.host) == (now.clock, now.illustrative, now.host)
         yield Check(
-            "foundation_kept", same, "clock, illustrative mark and host cannot be amended", "open another accord for that"
+            "foundation_kept",
+            same,
+            "clock, illustrative mark and host cannot be amended",
+            "open another accord for that",
         )
         gone = [party for party in now.parties if party not in d.parties]
-        yield Check("parties_kept", not gone, f"the amendment drops {', '.join(gone)}", "a party leaves by declining or terminating")
-        yield Check("not_released", a.released_at is None, "documents are released already", "agree on a later instrument instead")
+        yield Check(
+            "parties_kept",
+            not gone,
+            f"the amendment drops {', '.join(gone)}",
+            "a party leaves by declining or terminating",
+        )
+        yield Check(
+            "not_released",
+            a.released_at is None,
+            "documents are released already",
+            "agree on a later instrument instead",
+        )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The proposal, and the proposer's own consent where it is the contact that adopts."""
-        assert by.party is not None
         digest = self.definition.digest()
         yield DefinitionProposed(definition=self.definition.as_facts(), digest=digest)
-        yield ConsentGiven(subject=SUBJECT, party=by.party, digest=digest)
+        yield ConsentGiven(subject=SUBJECT, party=party_of(by), digest=digest)
 
 
 @act
@@ -256,7 +275,9 @@ class AppointDelegate(Act):
             f"{self.delegate} acts for {now.party if now else '-'} already",
             "choose another delegate id",
         )
-        common = [role for role in self.roles if role in OFFICER_ROLES and role not in ("observer", "auditor")]
+        common = [
+            role for role in self.roles if role in OFFICER_ROLES and role not in ("observer", "auditor")
+        ]
         yield Check(
             "role_is_the_partys",
             not common and "contact" not in self.roles,
@@ -272,10 +293,9 @@ class AppointDelegate(Act):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The appointment."""
-        assert by.party is not None
         yield DelegateAppointed(
             delegate=self.delegate,
-            party=by.party,
+            party=party_of(by),
             office=self.office,
             roles=self.roles,
             valid_from=self.valid_from,
@@ -302,7 +322,10 @@ class RevokeDelegate(Act):
             "each party revokes its own delegates only",
         )
         yield Check(
-            "appointed", now is not None and not now.revoked, f"{self.delegate} is revoked already", "nothing is left to do"
+            "appointed",
+            now is not None and not now.revoked,
+            f"{self.delegate} is revoked already",
+            "nothing is left to do",
         )
         yield Check(
             "not_the_contact",

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from workflows.acts import Act, Check, Event, Stamp, Who, act, event
+from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
-from workflows.messages import Actor
 from workflows.deadlines import Deadline
+from workflows.messages import Actor
 from workflows.values import Instant, Note, PartyId, show_date
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def accepted(a: Accord) -> Check:
         reason, who = "the invitation has not been issued", holders(a, ("protocol",), (a.definition.host,))
     elif waiting:
         said = ", ".join(
-            f"{code} {a.invitation.answers.get(code, 'has not answered').replace('_', ' ')}" for code in waiting
+            f"{code} {a.invitation.answers.get(code, 'has not answered').replace('_', ' ')}"
+            for code in waiting
         )
         reason, who = f"the invitation is not accepted by all: {said}", holders(a, ("protocol",), waiting)
     else:
@@ -86,7 +87,10 @@ class InvitationIssued(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """It is open for answers."""
         return replace(
-            a, invitation=replace(a.invitation, status="issued", issued_at=stamp.at, valid_until=self.valid_until)
+            a,
+            invitation=replace(
+                a.invitation, status="issued", issued_at=stamp.at, valid_until=self.valid_until
+            ),
         )
 
 
@@ -193,13 +197,15 @@ class AcknowledgeInvitation(Act):
         """There is one to acknowledge, and it was not acknowledged before."""
         yield _pending(a, "acknowledged")
         yield Check(
-            "not_acknowledged", by.party not in a.invitation.received, "receipt is acknowledged already", "answer it"
+            "not_acknowledged",
+            by.party not in a.invitation.received,
+            "receipt is acknowledged already",
+            "answer it",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The receipt."""
-        assert by.party is not None
-        yield InvitationReceived(party=by.party)
+        yield InvitationReceived(party=party_of(by))
 
 
 class _Answering(Act):
@@ -222,8 +228,7 @@ class _Answering(Act):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The answer."""
-        assert by.party is not None
-        yield InvitationAnswered(party=by.party, answer=self.answer())
+        yield InvitationAnswered(party=party_of(by), answer=self.answer())
 
 
 @act

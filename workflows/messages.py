@@ -28,22 +28,28 @@ def _utc(value: datetime) -> datetime:
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 """An aware time, kept in UTC."""
 
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", description="sha256: and 64 hexadecimal digits")]
+Digest = Annotated[
+    str, Field(pattern=r"^sha256:[0-9a-f]{64}$", description="sha256: and 64 hexadecimal digits")
+]
 
 
 class Actor(Message):
     """Who stands behind an entry, as it is written into the ledger: "X for Y"."""
 
     delegate: str = Field(description="pseudonymous id of the delegate, or 'clock', or 'unattributed'")
-    party: str | None = Field(default=None, description="the delegate's party; none for the clock, monitors, a registrar")
+    party: str | None = Field(
+        default=None, description="the delegate's party; none for the clock, monitors, a registrar"
+    )
     role: str = Field(description="the role in which the delegate acted")
-    behalf: str | None = Field(default=None, description="the party on whose behalf, where it is not the delegate's own")
+    behalf: str | None = Field(
+        default=None, description="the party on whose behalf, where it is not the delegate's own"
+    )
 
 
 class Command(Message):
     """An act that a delegate asks for, signed by the API that authenticated the delegate.
 
-    ``id`` is ``<delegate>/<idempotency key>``. It is also the Temporal update id.
+    ``id`` is ``<delegate>/<idempotency key>``.
     """
 
     accord: str
@@ -70,6 +76,14 @@ class Command(Message):
         part = self.signed_part()
         del part["key_id"]
         return digest_of(part)
+
+    def update_id(self) -> str:
+        """The Temporal update id: the command's, and a mark of its content.
+
+        Temporal answers the first result to the same id, whatever the content; so another content has another id
+        there, reaches the ledger, and is told that the command id is taken.
+        """
+        return f"{self.id}#{self.fingerprint().removeprefix('sha256:')[:16]}"
 
 
 class EventDraft(Message):

@@ -14,14 +14,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from workflows.acts import Check, Event, Stamp, Who, act, event
 from workflows.acts import Act as BaseAct
+from workflows.acts import Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
 from workflows.conditions import satisfied
 from workflows.consent import CONSENTING, ConsentGiven, clear, complete, missing, not_yet_given, same_digest
 from workflows.deadlines import Deadline
-from workflows.documents import AboutDocument, FullPowers, SeatState, Signature, document_digest, live, set_seat
+from workflows.documents import (
+    AboutDocument,
+    FullPowers,
+    SeatState,
+    Signature,
+    document_digest,
+    live,
+    set_seat,
+)
 from workflows.messages import Actor
 from workflows.values import DelegateId, Digest, Instant, Note, PartyId, Reference, Text, show_date
 
@@ -47,10 +55,22 @@ def seat_of(a: Accord, document: str, delegate: str) -> str | None:
     return next((name for name, seat in a.documents[document].seats.items() if seat.holder == delegate), None)
 
 
+def own_seat(a: Accord, document: str, delegate: str) -> str:
+    """The seat that a delegate holds; raises ValueError for one who has none, which the guards have excluded."""
+    name = seat_of(a, document, delegate)
+    if name is None:
+        raise ValueError(f"{delegate} holds no seat on {document}")
+    return name
+
+
 def held(a: Accord, document: str, seat: str) -> bool:
     """Whether a seat holds a signature of the document's digest."""
     signature = a.documents[document].seats[seat].signature
-    return signature is not None and signature.status == "held" and signature.digest == document_digest(a, document)
+    return (
+        signature is not None
+        and signature.status == "held"
+        and signature.digest == document_digest(a, document)
+    )
 
 
 def authority_of(a: Accord, document: str, seat: str, at: datetime) -> Check:
@@ -63,11 +83,23 @@ def authority_of(a: Accord, document: str, seat: str, at: datetime) -> Check:
     if powers is None:
         met, reason, who = False, f"{state.holder} has no full powers for {document}", authorities
     elif powers.status != "issued":
-        met, reason, who = False, f"the full powers of {state.holder} for {document} are {powers.status}", authorities
+        met, reason, who = (
+            False,
+            f"the full powers of {state.holder} for {document} are {powers.status}",
+            authorities,
+        )
     elif powers.valid_from > at or (powers.valid_until is not None and powers.valid_until <= at):
-        met, reason, who = False, f"the full powers of {state.holder} are not in force on {show_date(at)}", authorities
+        met, reason, who = (
+            False,
+            f"the full powers of {state.holder} are not in force on {show_date(at)}",
+            authorities,
+        )
     else:
-        lacking = tuple(p for p in a.definition.parties if p != state.party and p not in powers.found_by and _signs(a, document, p))
+        lacking = tuple(
+            p
+            for p in a.definition.parties
+            if p != state.party and p not in powers.found_by and _signs(a, document, p)
+        )
         met = not lacking
         reason = f"the full powers of {state.holder} are not found in due form by {', '.join(lacking)}"
         who = holders(a, ("treaty_section",), lacking)
@@ -121,7 +153,11 @@ def _seat_words(seat: SeatState) -> str:
         return f"vacant: the full powers of {seat.holder} are {seat.powers.status}"
     if seat.signature is None:
         return f"not signed by {seat.holder}"
-    return f"{seat.signature.status}, no longer of the document's digest" if seat.signature.status == "held" else seat.signature.status
+    return (
+        f"{seat.signature.status}, no longer of the document's digest"
+        if seat.signature.status == "held"
+        else seat.signature.status
+    )
 
 
 def release_digest(a: Accord) -> str:
@@ -158,7 +194,12 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
     for code in live(a):
         for name, seat in a.documents[code].seats.items():
             powers = seat.powers
-            if powers is not None and powers.status == "issued" and powers.valid_until is not None and not a.documents[code].released_at:
+            if (
+                powers is not None
+                and powers.status == "issued"
+                and powers.valid_until is not None
+                and not a.documents[code].released_at
+            ):
                 yield Deadline(
                     powers.valid_until,
                     "freshness",
@@ -198,7 +239,9 @@ class FullPowersFound(Event):
         powers = a.documents[self.document].seats[self.seat].powers
         if powers is None:
             return a
-        return set_seat(a, self.document, self.seat, powers=replace(powers, found_by=(*powers.found_by, self.party)))
+        return set_seat(
+            a, self.document, self.seat, powers=replace(powers, found_by=(*powers.found_by, self.party))
+        )
 
 
 @event
@@ -297,7 +340,9 @@ class SignaturesReleased(Event):
         for code in self.documents:
             document = documents[code]
             seats = {
-                name: replace(seat, signature=replace(seat.signature, status="released")) if seat.signature else seat
+                name: replace(seat, signature=replace(seat.signature, status="released"))
+                if seat.signature
+                else seat
                 for name, seat in document.seats.items()
             }
             documents[code] = replace(document, seats=seats, released_at=stamp.at)
@@ -329,7 +374,9 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
                 yield SignatureVoided(document=code, seat=name, cause="the document's text changed")
                 return
             if signature.holder != seat.holder:
-                yield SignatureVoided(document=code, seat=name, cause=f"{seat.holder} succeeds {signature.holder} in the seat")
+                yield SignatureVoided(
+                    document=code, seat=name, cause=f"{seat.holder} succeeds {signature.holder} in the seat"
+                )
                 return
         if complete(a, f"severance/{code}", a.understanding.digest or ""):
             yield DocumentSevered(document=code)
@@ -357,7 +404,7 @@ class _AboutSeat(AboutDocument):
 
 @act
 class IssueFullPowers(_AboutSeat):
-    """Issue full powers, by digest, to a person of your party for a seat on a document (Vienna Convention, article 7)."""
+    """Issue full powers, by digest, to a person of your party for a seat (Vienna Convention, article 7)."""
 
     holder: DelegateId
     digest: Digest
@@ -389,7 +436,10 @@ class IssueFullPowers(_AboutSeat):
         person = a.delegates.get(self.holder)
         yield Check(
             "signatory_appointed",
-            person is not None and person.party == by.party and person.holds(at) and "signatory" in person.roles,
+            person is not None
+            and person.party == by.party
+            and person.holds(at)
+            and "signatory" in person.roles,
             f"{self.holder} is no signatory of {by.party}",
             "let your contact appoint the person as signatory",
             (a.definition.parties[by.party or ""].contact,),
@@ -454,7 +504,11 @@ class FindFullPowers(_AboutPowers):
             subject=self.document,
         )
         yield self.powers_issued(a)
-        yield same_digest(f"full powers for {self.seat} on {self.document}", self.digest, seat.powers.digest if seat.powers else None)
+        yield same_digest(
+            f"full powers for {self.seat} on {self.document}",
+            self.digest,
+            seat.powers.digest if seat.powers else None,
+        )
         yield Check(
             "not_yet_found",
             seat.powers is None or by.party not in seat.powers.found_by,
@@ -465,8 +519,7 @@ class FindFullPowers(_AboutPowers):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The finding."""
-        assert by.party is not None
-        yield FullPowersFound(document=self.document, seat=self.seat, party=by.party)
+        yield FullPowersFound(document=self.document, seat=self.seat, party=party_of(by))
 
 
 @act
@@ -518,8 +571,7 @@ class AuthorizeSigning(AboutDocument):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The authorization."""
-        assert by.party is not None
-        yield SigningAuthorized(document=self.document, party=by.party)
+        yield SigningAuthorized(document=self.document, party=party_of(by))
 
 
 @act
@@ -546,7 +598,7 @@ class SignDocument(AboutDocument):
             tuple(seat.holder for seat in seats.values()),
             subject=self.document,
         )
-        assert name is not None
+        name = own_seat(a, self.document, by.delegate)
         yield from a.gate("signing")
         yield a.document_ready(self.document)
         yield same_digest(self.document, self.digest, document_digest(a, self.document))
@@ -580,8 +632,7 @@ class SignDocument(AboutDocument):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The signature, held."""
-        name = seat_of(a, self.document, by.delegate)
-        assert name is not None
+        name = own_seat(a, self.document, by.delegate)
         powers = a.documents[self.document].seats[name].powers
         ex_officio = a.definition.documents[self.document].authority == "ex_officio"
         yield SignatureHeld(
@@ -620,8 +671,7 @@ class WithdrawSignature(AboutDocument):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The withdrawal."""
-        name = seat_of(a, self.document, by.delegate)
-        assert name is not None
+        name = own_seat(a, self.document, by.delegate)
         yield SignatureVoided(document=self.document, seat=name, cause=f"withdrawn by {by.delegate}")
 
 
@@ -646,15 +696,19 @@ class SeverDocument(AboutDocument):
             subject=self.document,
         )
         yield Check(
-            "not_the_last", len(live(a)) > 1, f"{self.document} is the last document", "terminate instead", subject=self.document
+            "not_the_last",
+            len(live(a)) > 1,
+            f"{self.document} is the last document",
+            "terminate instead",
+            subject=self.document,
         )
         yield not_yet_given(a, f"severance/{self.document}", now.digest or "", by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
-        assert by.party is not None
-        assert a.understanding.digest is not None
-        yield ConsentGiven(subject=f"severance/{self.document}", party=by.party, digest=a.understanding.digest)
+        yield ConsentGiven(
+            subject=f"severance/{self.document}", party=party_of(by), digest=a.understanding.digest or ""
+        )
 
 
 @act
@@ -674,8 +728,7 @@ class ConsentToRelease(BaseAct):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
-        assert by.party is not None
-        yield ConsentGiven(subject="release", party=by.party, digest=self.digest)
+        yield ConsentGiven(subject="release", party=party_of(by), digest=self.digest)
 
 
 @act

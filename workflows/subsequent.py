@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workflows.acts import Act, Check, Event, Stamp, Who, act, event
+from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
 from workflows.conditions import check_satisfied, on_gates
@@ -34,7 +34,12 @@ def nothing_open(a: Accord) -> Iterator[Check]:
     """Guards of closing: ended early, or released with every ratification, entry into force and registration done."""
     if a.terminated is not None:
         return
-    yield Check("released", a.released_at is not None, "the documents are not released", "release them first, or terminate")
+    yield Check(
+        "released",
+        a.released_at is not None,
+        "the documents are not released",
+        "release them first, or terminate",
+    )
     for code in live(a) if a.released_at is not None else ():
         terms, document = a.definition.documents[code], a.documents[code]
         if terms.nature == "ratification":
@@ -72,7 +77,13 @@ def nothing_open(a: Accord) -> Iterator[Check]:
 def deadlines(a: Accord) -> Iterator[Deadline]:
     """The long-stop date, while the documents are not released."""
     stop = a.definition.long_stop
-    if stop is not None and a.founded and a.released_at is None and a.terminated is None and not a.long_stop_reached:
+    if (
+        stop is not None
+        and a.founded
+        and a.released_at is None
+        and a.terminated is None
+        and not a.long_stop_reached
+    ):
         yield Deadline(stop.at, "long_stop", "accord", LongStopReached(policy=stop.policy))
 
 
@@ -84,7 +95,9 @@ class LongStopReached(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """A ground for termination."""
-        return replace(a, long_stop_reached=True, termination_grounds=(*a.termination_grounds, "long-stop date passed"))
+        return replace(
+            a, long_stop_reached=True, termination_grounds=(*a.termination_grounds, "long-stop date passed")
+        )
 
 
 @event
@@ -180,7 +193,10 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
             return
     if a.released_at is not None:
         for code in live(a):
-            if a.definition.documents[code].nature == "on_signature" and a.documents[code].in_force_at is None:
+            if (
+                a.definition.documents[code].nature == "on_signature"
+                and a.documents[code].in_force_at is None
+            ):
                 yield DocumentInForce(document=code, at=a.released_at)
                 return
 
@@ -213,13 +229,15 @@ class DeclineDefinition(Act):
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Only before founding."""
         yield Check(
-            "not_founded", not a.founded, "every party has adopted it", "decline the invitation, or terminate by agreement"
+            "not_founded",
+            not a.founded,
+            "every party has adopted it",
+            "decline the invitation, or terminate by agreement",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The refusal of the whole."""
-        assert by.party is not None
-        yield DefinitionDeclined(party=by.party)
+        yield DefinitionDeclined(party=party_of(by))
 
 
 @act
@@ -241,7 +259,9 @@ class Terminate(Act):
             + (f", or wait for the long-stop date of {show_date(stop.at)}" if stop else ""),
             by=stop.at if stop else None,
         )
-        yield Check("not_released", a.released_at is None, "the documents are released", "close the accord instead")
+        yield Check(
+            "not_released", a.released_at is None, "the documents are released", "close the accord instead"
+        )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The end."""
@@ -258,13 +278,14 @@ class AgreeTermination(Act):
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Nothing released, and not agreed by this party yet."""
-        yield Check("not_released", a.released_at is None, "the documents are released", "close the accord instead")
+        yield Check(
+            "not_released", a.released_at is None, "the documents are released", "close the accord instead"
+        )
         yield not_yet_given(a, "termination", termination_digest(a), by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
-        assert by.party is not None
-        yield ConsentGiven(subject="termination", party=by.party, digest=termination_digest(a))
+        yield ConsentGiven(subject="termination", party=party_of(by), digest=termination_digest(a))
 
 
 class _AfterRelease(AboutDocument):
@@ -316,8 +337,7 @@ class RatifyDocument(_AfterRelease):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The ratification."""
-        assert by.party is not None
-        yield DocumentRatified(document=self.document, party=by.party, instrument=self.instrument)
+        yield DocumentRatified(document=self.document, party=party_of(by), instrument=self.instrument)
 
 
 @act
@@ -373,7 +393,11 @@ class RegisterDocument(_AfterRelease):
         yield self.known(a)
         document = a.documents[self.document]
         yield Check(
-            "in_force", document.in_force_at is not None, f"{self.document} is not in force", "declare it first", subject=self.document
+            "in_force",
+            document.in_force_at is not None,
+            f"{self.document} is not in force",
+            "declare it first",
+            subject=self.document,
         )
         yield Check(
             "registration_asked_for",

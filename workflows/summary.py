@@ -47,7 +47,9 @@ def ladder(a: Accord) -> str:
         return f"**{word(vocabulary, 'terminated')}**: {_cell(a.terminated or '')}"
     reached = LADDER.index(now)
     return " → ".join(
-        f"**{word(vocabulary, rung)}**" if index == reached else ("✓ " if index < reached else "") + word(vocabulary, rung)
+        f"**{word(vocabulary, rung)}**"
+        if index == reached
+        else ("✓ " if index < reached else "") + word(vocabulary, rung)
         for index, rung in enumerate(LADDER)
     )
 
@@ -71,9 +73,15 @@ def current_details(a: Accord) -> str:
         lines += [f"Next deadline: {_cell(due.summary())}", ""]
     unmet = () if a.ended else blocking(a)
     if unmet:
-        lines += ["**What blocks the next stage**", "", "| missing | who could meet it | by |", "|---|---|---|"]
         lines += [
-            f"| {_cell(check.reason)} | {_cell(', '.join(check.who) or '–')} | {show_date(check.by) if check.by else '–'} |"
+            "**What blocks the next stage**",
+            "",
+            "| missing | who could meet it | by |",
+            "|---|---|---|",
+        ]
+        lines += [
+            f"| {_cell(check.reason)} | {_cell(', '.join(check.who) or '–')} "
+            f"| {show_date(check.by) if check.by else '–'} |"
             for check in unmet[:_MOST_ROWS]
         ]
         if len(unmet) > _MOST_ROWS:
@@ -95,12 +103,15 @@ def _conditions(a: Accord, vocabulary: str) -> list[str]:
         "|---|---|---|---|---|",
     ]
     by_party = sorted(
-        a.definition.conditions.items(), key=lambda item: [list(a.definition.parties).index(p) for p in item[1].obligors]
+        a.definition.conditions.items(),
+        key=lambda item: [list(a.definition.parties).index(p) for p in item[1].obligors],
     )
     for code, terms in by_party[:_MOST_ROWS]:
         condition = a.conditions[code]
         mark = "✓" if satisfied(a, code) else "✗"
-        stands = f"{mark} {condition.status.replace('_', ' ')}" + (", questioned" if condition.questioned else "")
+        stands = f"{mark} {condition.status.replace('_', ' ')}" + (
+            ", questioned" if condition.questioned else ""
+        )
         who = "–" if satisfied(a, code) else ", ".join(owed_by(a, code)[:4])
         lines.append(
             f"| {' + '.join(terms.obligors)} | {code} {_cell(terms.title)} | {stands} | "
@@ -122,7 +133,8 @@ def _documents(a: Accord, vocabulary: str) -> list[str]:
     ]
     for code, terms in list(a.definition.documents.items())[:_MOST_ROWS]:
         seats = ", ".join(
-            f"{name}: {seat.signature.status if seat.signature else 'open'}" for name, seat in a.documents[code].seats.items()
+            f"{name}: {seat.signature.status if seat.signature else 'open'}"
+            for name, seat in a.documents[code].seats.items()
         )
         lines.append(
             f"| {code} {_cell(terms.title)} | {', '.join(terms.languages)} | "

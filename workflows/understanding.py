@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from workflows.acts import Act, Check, Event, Stamp, Who, act, event
+from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
 from workflows.conditions import FALLEN, on_gates
@@ -44,7 +44,9 @@ def content(a: Accord, severable: tuple[str, ...]) -> dict[str, Any]:
     """What an understanding made now would pin."""
     window = a.visit.window
     return {
-        "conditions": {code: condition.terms for code, condition in a.conditions.items() if condition.status != "removed"},
+        "conditions": {
+            code: condition.terms for code, condition in a.conditions.items() if condition.status != "removed"
+        },
         "severable": sorted(severable),
         "signatories": {
             code: {seat: state.holder for seat, state in a.documents[code].seats.items()} for code in live(a)
@@ -85,16 +87,24 @@ def effective(a: Accord) -> Check:
         who = holders(a, CONCURRING)
     elif now.status == "proposed":
         waiting = missing(a, SUBJECT, now.digest or "")
-        reason, who = f"{', '.join(waiting)} has not concurred in the understanding", holders(a, CONCURRING, waiting)
+        reason, who = (
+            f"{', '.join(waiting)} has not concurred in the understanding",
+            holders(a, CONCURRING, waiting),
+        )
     elif now.status == "stale":
-        reason, who = f"the understanding is stale: {now.cause}; it needs new concurrence", holders(a, CONCURRING)
+        reason, who = (
+            f"the understanding is stale: {now.cause}; it needs new concurrence",
+            holders(a, CONCURRING),
+        )
     else:
         reason, who = f"the understanding is suspended by {', '.join(fallen)}", ()
     return Check(
         "understanding_effective",
         now.status == "effective" and not fallen,
         reason,
-        "every party concurs in the current understanding" if not fallen else "bring the fallen conditions to a verdict",
+        "every party concurs in the current understanding"
+        if not fallen
+        else "bring the fallen conditions to a verdict",
         who,
     )
 
@@ -127,7 +137,10 @@ class UnderstandingEffective(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Effective."""
         return clear(
-            replace(a, understanding=replace(a.understanding, status="effective", effective_at=stamp.at, cause=None)),
+            replace(
+                a,
+                understanding=replace(a.understanding, status="effective", effective_at=stamp.at, cause=None),
+            ),
             SUBJECT,
         )
 
@@ -140,7 +153,9 @@ class UnderstandingStale(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Stale."""
-        return clear(replace(a, understanding=replace(a.understanding, status="stale", cause=self.cause)), SUBJECT)
+        return clear(
+            replace(a, understanding=replace(a.understanding, status="stale", cause=self.cause)), SUBJECT
+        )
 
 
 def follows(a: Accord, at: datetime) -> Iterator[Event]:
@@ -179,7 +194,10 @@ class ProposeUnderstanding(Act):
         )
         unknown = [code for code in self.severable if code not in live(a)]
         yield Check(
-            "documents_known", not unknown, f"no such document: {', '.join(unknown)}", f"name some of {', '.join(live(a))}"
+            "documents_known",
+            not unknown,
+            f"no such document: {', '.join(unknown)}",
+            f"name some of {', '.join(live(a))}",
         )
         yield Check("window_set", a.visit.window is not None, "no dates are agreed", "propose dates first")
         same = a.understanding.digest == digest_of(content(a, self.severable))
@@ -193,11 +211,10 @@ class ProposeUnderstanding(Act):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The proposal, and the proposer's own concurrence."""
-        assert by.party is not None
         pins = content(a, self.severable)
         digest = digest_of(pins)
         yield UnderstandingProposed(digest=digest, pins=pins, severable=self.severable)
-        yield ConsentGiven(subject=SUBJECT, party=by.party, digest=digest)
+        yield ConsentGiven(subject=SUBJECT, party=party_of(by), digest=digest)
 
 
 @act
@@ -226,9 +243,13 @@ class ConcurInUnderstanding(Act):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's concurrence."""
-        assert by.party is not None
-        yield ConsentGiven(subject=SUBJECT, party=by.party, digest=self.digest)
+        yield ConsentGiven(subject=SUBJECT, party=party_of(by), digest=self.digest)
 
 
 def _before_release(a: Accord) -> Check:
-    return Check("not_released", a.released_at is None, "the documents are released already", "agree on a later instrument")
+    return Check(
+        "not_released",
+        a.released_at is None,
+        "the documents are released already",
+        "agree on a later instrument",
+    )

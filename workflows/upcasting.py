@@ -33,8 +33,8 @@ def read_event(recorded: RecordedEvent) -> Event:
     cls = EVENTS.get(recorded.type)
     if cls is None or recorded.version > cls.version:
         raise UnknownEvent(
-            f"entry {recorded.position} is a {recorded.type} version {recorded.version}, which this release does not know; "
-            "use the release that wrote it, or a newer one"
+            f"entry {recorded.position} is a {recorded.type} version {recorded.version}, which this release does not "
+            "know; use the release that wrote it, or a newer one"
         )
     facts = dict(recorded.facts["event"])
     for version in range(recorded.version, cls.version):
@@ -42,4 +42,6 @@ def read_event(recorded: RecordedEvent) -> Event:
     try:
         return cls.model_validate(facts)
     except ValidationError as error:
-        raise UnknownEvent(f"entry {recorded.position}: {recorded.type} does not read: {error.errors()[0]['msg']}") from None
+        raise UnknownEvent(
+            f"entry {recorded.position}: {recorded.type} does not read: {error.errors()[0]['msg']}"
+        ) from None

@@ -32,7 +32,9 @@ __all__ = [
     "show_time",
 ]
 
-PartyId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}$", description="a party's short code, such as RU")]
+PartyId = Annotated[
+    str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}$", description="a party's short code, such as RU")
+]
 RESERVED = ("clock", "unattributed")
 """Names under which entries stand that no delegate caused."""
 
@@ -45,13 +47,22 @@ def _not_reserved(delegate: str) -> str:
 
 DelegateId = Annotated[
     str,
-    Field(pattern=r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*$", max_length=64, description="a delegate's pseudonymous id"),
+    Field(
+        pattern=r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*$",
+        max_length=64,
+        description="a delegate's pseudonymous id",
+    ),
     AfterValidator(_not_reserved),
 ]
 Reference = Annotated[
-    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$", description="the id of a condition or document, such as C3")
+    str,
+    Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$", description="the id of a condition or document, such as C3"
+    ),
 ]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="a BCP 47 language tag")]
+Language = Annotated[
+    str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="a BCP 47 language tag")
+]
 Text = Annotated[str, Field(min_length=1, max_length=300)]
 
 Role = Literal[
@@ -85,10 +96,16 @@ class Particular:
 Note = Annotated[str, Field(max_length=4000), Particular()]
 """Free text that a delegate adds: kept with the entry's particulars."""
 
-_DURATION = re.compile(r"^P(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?)?$")
+_DURATION = re.compile(
+    r"^P(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?)?$"
+)
 Duration = Annotated[
     str,
-    Field(pattern=_DURATION.pattern, min_length=3, description="an ISO 8601 duration, such as P30D, P12M or PT36H"),
+    Field(
+        pattern=_DURATION.pattern,
+        min_length=3,
+        description="an ISO 8601 duration, such as P30D, P12M or PT36H",
+    ),
 ]
 
 

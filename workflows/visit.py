@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from workflows.acts import Act, Check, Event, Stamp, Who, act, event
+from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
 from workflows.consent import ConsentGiven, clear, complete, missing, not_yet_given
@@ -198,7 +198,9 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
     if visit.proposed is not None:
         digest = digest_of(visit.proposed.model_dump(mode="json"))
         if complete(a, "dates", digest):
-            yield DatesAgreed(window=visit.proposed, postponed=visit.status in ("confirmed", "advance_done", "on_hold"))
+            yield DatesAgreed(
+                window=visit.proposed, postponed=visit.status in ("confirmed", "advance_done", "on_hold")
+            )
             return
     now = confirmation_digest(a)
     if visit.status in ("confirmed", "advance_done"):
@@ -209,10 +211,10 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
         if complete(a, "arrival", now, arriving(a)):
             yield VisitArrived()
             return
-    if visit.status in ("tentative", "on_hold") and complete(a, "confirmation", now):
-        if all(check.met for check in a.gate("visit")):
-            yield VisitConfirmed(digest=now)
-            return
+    to_confirm = visit.status in ("tentative", "on_hold") and complete(a, "confirmation", now)
+    if to_confirm and all(check.met for check in a.gate("visit")):
+        yield VisitConfirmed(digest=now)
+        return
     for subject, outcome in ENDINGS.values():
         if complete(a, subject, now) and visit.status not in ("completed", "curtailed", "cancelled"):
             yield VisitEnded(outcome=outcome)
@@ -244,7 +246,9 @@ class ProposeDates(Act):
             f"the window begins on {show_date(self.window.begins)}, which is past",
             "propose later dates",
         )
-        yield Check("dates_differ", self.window != a.visit.window, "these are the current dates", "confirm the visit")
+        yield Check(
+            "dates_differ", self.window != a.visit.window, "these are the current dates", "confirm the visit"
+        )
         yield Check(
             "before_long_stop",
             a.definition.long_stop is None or self.window.begins <= a.definition.long_stop.at,
@@ -254,10 +258,9 @@ class ProposeDates(Act):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The proposal, and the proposer's own consent."""
-        assert by.party is not None
         digest = digest_of(self.window.model_dump(mode="json"))
         yield DatesProposed(window=self.window, digest=digest)
-        yield ConsentGiven(subject="dates", party=by.party, digest=digest)
+        yield ConsentGiven(subject="dates", party=party_of(by), digest=digest)
 
 
 @act
@@ -274,13 +277,17 @@ class AgreeDates(Act):
         proposed = a.visit.proposed
         current = digest_of(proposed.model_dump(mode="json")) if proposed else None
         yield Check("dates_proposed", proposed is not None, "no dates are proposed", "propose some")
-        yield Check("digest_is_current", current == self.digest, f"the dates proposed have digest {current}", "agree to that")
+        yield Check(
+            "digest_is_current",
+            current == self.digest,
+            f"the dates proposed have digest {current}",
+            "agree to that",
+        )
         yield not_yet_given(a, "dates", self.digest, by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
-        assert by.party is not None
-        yield ConsentGiven(subject="dates", party=by.party, digest=self.digest)
+        yield ConsentGiven(subject="dates", party=party_of(by), digest=self.digest)
 
 
 @act
@@ -305,8 +312,7 @@ class ConfirmVisit(Act):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's confirmation."""
-        assert by.party is not None
-        yield ConsentGiven(subject="confirmation", party=by.party, digest=confirmation_digest(a))
+        yield ConsentGiven(subject="confirmation", party=party_of(by), digest=confirmation_digest(a))
 
 
 @act
@@ -386,8 +392,7 @@ class RecordArrival(Act):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's record."""
-        assert by.party is not None
-        yield ConsentGiven(subject="arrival", party=by.party, digest=confirmation_digest(a))
+        yield ConsentGiven(subject="arrival", party=party_of(by), digest=confirmation_digest(a))
 
 
 class _Ending(Act):
@@ -404,8 +409,7 @@ class _Ending(Act):
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
-        assert by.party is not None
-        yield ConsentGiven(subject=ENDINGS[self.name][0], party=by.party, digest=confirmation_digest(a))
+        yield ConsentGiven(subject=ENDINGS[self.name][0], party=party_of(by), digest=confirmation_digest(a))
 
 
 def _is_arrived(a: Accord) -> Check:

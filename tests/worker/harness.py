@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings, read_settings
@@ -24,33 +27,47 @@ from workflows.messages import Command, Receipt
 class Engine:
     """Sends signed commands to accords, as the API does."""
 
-    def __init__(self, client: Client, settings: Settings, signer: CommandSigner, ledger: PostgresLedger) -> None:
+    def __init__(
+        self, client: Client, settings: Settings, signer: CommandSigner, ledger: PostgresLedger
+    ) -> None:
         self.client = client
         self.settings = settings
         self.signer = signer
         self.ledger = ledger
 
-    def command(self, accord: str, delegate: str, act: str, key: str | None = None, /, **fields: Any) -> Command:
+    def command(
+        self, accord: str, delegate: str, act: str, key: str | None = None, /, **fields: Any
+    ) -> Command:
         command = Command(
-            accord=accord, id=f"{delegate}/{key or uuid.uuid4().hex}", act=act, fields=fields, delegate=delegate
+            accord=accord,
+            id=f"{delegate}/{key or uuid.uuid4().hex}",
+            act=act,
+            fields=fields,
+            delegate=delegate,
         )
         return self.signer.sign(command)
 
     async def open(
-        self, definition: dict[str, Any], by: str = "aa.contact", key: str | None = None, continue_after: int | None = None
+        self,
+        definition: dict[str, Any],
+        by: str = "aa.contact",
+        key: str | None = None,
+        continue_after: int | None = None,
     ) -> str:
         accord = f"test-{uuid.uuid4().hex[:10]}"
         command = self.command(accord, by, "open_accord", key, definition=definition)
         await self.client.execute_update_with_start_workflow(
             "open_accord",
             command,
-            id=command.id,
+            id=command.update_id(),
             result_type=Receipt,
             start_workflow_operation=self.start_operation(accord, continue_after),
         )
         return accord
 
-    def start_operation(self, accord: str, continue_after: int | None = None) -> WithStartWorkflowOperation[Any, Any]:
+    def start_operation(
+        self, accord: str, continue_after: int | None = None
+    ) -> WithStartWorkflowOperation[Any, Any]:
         return WithStartWorkflowOperation(
             "Accord",
             AccordInput(accord=accord, continue_after=continue_after),
@@ -64,24 +81,55 @@ class Engine:
 
     async def send(self, command: Command) -> Receipt:
         receipt: Receipt = await self.handle(command.accord).execute_update(
-            command.act, command, id=command.id, result_type=Receipt
+            command.act, command, id=command.update_id(), result_type=Receipt
         )
         return receipt
 
-    async def act(self, accord: str, delegate: str, act: str, key: str | None = None, /, **fields: Any) -> Receipt:
+    async def persist(self, command: Command) -> Receipt:
+        """Send as the API does: again, with the same id, while the history is being continued."""
+        for _ in range(400):
+            try:
+                return await self.send(command)
+            except WorkflowUpdateFailedError as error:
+                if not (isinstance(error.cause, ApplicationError) and error.cause.type == "Continuing"):
+                    raise
+            except RPCError as error:
+                if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.UNAVAILABLE):
+                    raise
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{command.id} was never taken up")
+
+    async def act(
+        self, accord: str, delegate: str, act: str, key: str | None = None, /, **fields: Any
+    ) -> Receipt:
         return await self.send(self.command(accord, delegate, act, key, **fields))
 
-    async def failure(self, accord: str, delegate: str, act: str, key: str | None = None, /, **fields: Any) -> ApplicationError:
+    async def failure(
+        self, accord: str, delegate: str, act: str, key: str | None = None, /, **fields: Any
+    ) -> ApplicationError:
         return await failure_of(self.send(self.command(accord, delegate, act, key, **fields)))
 
     async def found(self, accord: str, definition_digest: str) -> None:
         """Both parties of the small definitions adopt it and give their contacts all the roles they need."""
         for party in ("aa", "bb"):
             await self.act(accord, f"{party}.contact", "adopt_definition", digest=definition_digest)
-        roles = ["protocol", "treaty_section", "drafter", "obligor", "verifier", "competent_authority", "signatory"]
+        roles = [
+            "protocol",
+            "treaty_section",
+            "drafter",
+            "obligor",
+            "verifier",
+            "competent_authority",
+            "signatory",
+        ]
         for party in ("aa", "bb"):
             await self.act(
-                accord, f"{party}.contact", "appoint_delegate", delegate=f"{party}.contact", office="Office", roles=roles
+                accord,
+                f"{party}.contact",
+                "appoint_delegate",
+                delegate=f"{party}.contact",
+                office="Office",
+                roles=roles,
             )
 
     async def state(self, accord: str) -> Accord:
@@ -95,12 +143,11 @@ class Engine:
 
 async def failure_of(call: Any) -> ApplicationError:
     """The application error with which an update fails."""
-    try:
-        receipt = await call
-    except WorkflowUpdateFailedError as error:
-        assert isinstance(error.cause, ApplicationError)
-        return error.cause
-    raise AssertionError(f"the act was not refused: {receipt}")
+    with pytest.raises(WorkflowUpdateFailedError) as failed:
+        await call
+    cause = failed.value.cause
+    assert isinstance(cause, ApplicationError)
+    return cause
 
 
 @asynccontextmanager
@@ -113,5 +160,9 @@ async def running_engine(database_url: str, client: Client, **changes: Any) -> A
         command_public_keys=(signer.public_key,),
         **changes,
     )
-    async with PostgresLedger.connect(database_url) as ledger, accord_worker(settings, client) as worker, worker:
+    async with (
+        PostgresLedger.connect(database_url) as ledger,
+        accord_worker(settings, client) as worker,
+        worker,
+    ):
         yield Engine(client, settings, signer, ledger)

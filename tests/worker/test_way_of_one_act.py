@@ -55,7 +55,12 @@ async def test_what_is_no_act_leaves_no_trace(engine: Engine) -> None:
 
     assert stranger.type == malformed.type == "Rejected"
     assert stranger.details[0]["code"] == "unknown_delegate"
-    assert {error["field"] for error in malformed.details[0]["errors"]} == {"digest", "condition", "grade", "source"}
+    assert {error["field"] for error in malformed.details[0]["errors"]} == {
+        "digest",
+        "condition",
+        "grade",
+        "source",
+    }
     assert (await engine.state(accord)).size == size
     assert len((await engine.handle(accord).fetch_history()).events) == events
 
@@ -63,7 +68,9 @@ async def test_what_is_no_act_leaves_no_trace(engine: Engine) -> None:
 async def test_an_unsigned_command_is_no_delegates(engine: Engine) -> None:
     definition = small()
     accord = await engine.open(definition)
-    signed = engine.command(accord, "aa.contact", "adopt_definition", digest=Definition.model_validate(definition).digest())
+    signed = engine.command(
+        accord, "aa.contact", "adopt_definition", digest=Definition.model_validate(definition).digest()
+    )
     for forged in (
         signed.model_copy(update={"signature": ""}),
         signed.model_copy(update={"fields": {"digest": digest("other")}}),
