@@ -125,7 +125,7 @@ def test_a_second_start_ends_the_first_that_was_lost(tmp_path: Path) -> None:
     found = set(holders(lock))
     assert {lost.pid, lost.keeper_pid} <= found
     with Lock(lock) as taken:
-        take_over(taken, "sh", patience=0.2)
+        take_over(taken, "sh", patience=0.2, insist=1.0)
     assert until(lambda: not any(_alive(pid) for pid in found if pid != lost.keeper_pid), 5)
     assert lost.wait(5)
 

@@ -1,10 +1,11 @@
 """The keeper: runs one program, and sees to it that the program never outlives whoever asked for it.
 
 ``python -I -S child.py [options] -- PROGRAM ARGUMENT...`` starts PROGRAM and waits. Standard input is the
-lifeline: its other end is held by the parent and by nobody else, so that it closes however the parent ends,
-``kill -9`` included. Then the keeper stops PROGRAM by the signals of ``--stop``, each with its patience, and
-by SIGKILL in the end. Should the keeper itself be killed, the kernel sends PROGRAM the signal of ``--death``
-(``PR_SET_PDEATHSIG``, see prctl(2); Linux only, elsewhere the lifeline alone has to do).
+lifeline: a byte on it asks for the stop, and its end tells that the parent is gone, for nobody else holds the
+other end and it closes however the parent ends, ``kill -9`` included. PROGRAM is stopped by the signals of
+``--stop``, each with its patience, and by SIGKILL in the end. Should the keeper itself be killed, the kernel sends
+PROGRAM the signal of ``--death`` (``PR_SET_PDEATHSIG``, see prctl(2); Linux only, elsewhere the lifeline alone has
+to do).
 
 It runs as a file of its own, from the standard library alone and without ``site``, so that it starts within
 milliseconds and also where an unprivileged user could not read the virtual environment.
@@ -16,6 +17,7 @@ import argparse
 import contextlib
 import ctypes
 import errno
+import math
 import os
 import pwd
 import select
@@ -33,6 +35,9 @@ PR_SET_CHILD_SUBREAPER = 36
 
 CANNOT_RUN = 127
 """The keeper's exit code when PROGRAM could not be started, as in a POSIX shell."""
+
+ORPHAN_PATIENCE = 5.0
+"""Seconds that each step of the stop gets at most once the parent is gone."""
 
 _KILL_SWEEPS = 50
 
@@ -170,38 +175,34 @@ def _sweep() -> None:
         time.sleep(0.02)
 
 
-def _kill(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
 def _watch(pid: int, steps: list[tuple[signal.Signals, float]], wakeup: int) -> int:
-    """Wait for PROGRAM's end, stopping it when the lifeline closes or a signal asks; its exit code."""
+    """Wait for PROGRAM's end, stopping it when the parent is gone or asks for that; its exit code."""
     remaining = iter(steps)
     lifeline: list[int] = [0]
     deadline: float | None = None
-
-    def escalate() -> float | None:
-        number, seconds = next(remaining, (signal.SIGKILL, None))
-        _kill(pid, number)
-        return None if seconds is None else time.monotonic() + seconds
-
+    longest = math.inf
     while True:
         patience = None if deadline is None else max(0.0, deadline - time.monotonic())
         ready, _, _ = select.select([wakeup, *lifeline], [], [], patience)
         asked = False
-        if 0 in ready and not os.read(0, 64):
-            lifeline, asked = [], True
+        if 0 in ready:
+            asked = True
+            if not os.read(0, 64):
+                # The parent is gone: nobody waits for an orderly end any more, or could hurry it.
+                lifeline, longest = [], ORPHAN_PATIENCE
+                if deadline is not None:
+                    deadline = min(deadline, time.monotonic() + longest)
         if wakeup in ready:
             received = os.read(wakeup, 64)
-            if signal.SIGQUIT in received:
-                _kill(pid, signal.SIGKILL)
             asked = asked or any(number != signal.SIGCHLD for number in received)
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status)
         if (asked and deadline is None) or (deadline is not None and time.monotonic() >= deadline):
-            deadline = escalate()
+            number, seconds = next(remaining, (signal.SIGKILL, ORPHAN_PATIENCE))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+            deadline = time.monotonic() + min(seconds, longest)
 
 
 def main(argv: list[str]) -> int:
@@ -215,7 +216,7 @@ def main(argv: list[str]) -> int:
     wakeup, notify = os.pipe()
     os.set_blocking(notify, False)
     signal.set_wakeup_fd(notify)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, lambda _number, _frame: None)
     if arguments.status is not None:
         os.set_inheritable(arguments.status, False)

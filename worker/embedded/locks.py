@@ -88,11 +88,12 @@ def holders(path: Path) -> Iterator[int]:
                         break
 
 
-def take_over(lock: Lock, name: str, patience: float = 30.0) -> None:
+def take_over(lock: Lock, name: str, patience: float = 30.0, insist: float = 5.0) -> None:
     """Take ``lock`` from what an earlier life of this stack left running, which is asked to end, then made
     to.
 
     Keepers end their programs by themselves once their parent is gone, so waiting is nearly always enough.
+    ``patience`` is how long to wait for that, ``insist`` how long after SIGTERM and after SIGKILL, in seconds.
 
     Raises:
         StackError: it is still held although its holders were killed.
@@ -103,7 +104,7 @@ def take_over(lock: Lock, name: str, patience: float = 30.0) -> None:
         for pid in holders(lock.path):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
-        if lock.acquire(5.0):
+        if lock.acquire(insist):
             return
     left = ", ".join(str(pid) for pid in holders(lock.path)) or "unknown"
     raise StackError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -180,13 +181,17 @@ class Child:
             return False
         if self._reader is not None:
             self._reader.join(2.0)
-        self.ask_to_stop()
+        if self._keeper.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._keeper.stdin.close()
         return True
 
     def ask_to_stop(self) -> None:
-        """Begin the stop and return at once: close the keeper's lifeline."""
-        if self._keeper is not None and self._keeper.stdin is not None:
-            self._keeper.stdin.close()
+        """Begin the stop and return at once."""
+        if self._keeper is not None and self._keeper.stdin is not None and not self._keeper.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                self._keeper.stdin.write(b"s")
+                self._keeper.stdin.flush()
 
     def kill(self) -> None:
         """SIGKILL the program itself, at once; its keeper ends with it."""

@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -45,6 +46,8 @@ LONGEST_PAUSE = 30.0
 STEADY = 60.0
 """After so many seconds of running, the pause is the first one again."""
 
+_GRACE = 20.0
+"""Seconds for a worker to finish its activities, and for the API its requests."""
 _WATCH = 0.2
 _KEY_FILE = "command-key.pem"
 _RUNNING = "up.json"
@@ -310,6 +313,7 @@ class Stack:
             directory=self.state,
             env=self.environment(private=private),
             cwd=Path.cwd(),
+            stop=((signal.SIGTERM, _GRACE),),
         )
 
     async def _watch(self, name: str) -> None:
