@@ -19,10 +19,20 @@ QUIET = ("httpx", "httpcore", "asyncio", "uvicorn.access")
 """Libraries whose remarks below a warning only repeat what our own lines say."""
 
 
-def _drop_color_message(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    # uvicorn repeats every message with escape codes in it.
-    event.pop("color_message", None)
+_REPEATED = ("color_message", "temporal_log")
+"""What uvicorn and Temporal's core attach although the message says it: once with escape codes, once as an object."""
+
+
+def _drop_repeated(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    for key in _REPEATED:
+        event.pop(key, None)
     return event
+
+
+# Never with local variables, as either renderer would by itself: among them are credentials.
+_traceback_as_json = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def configure_logs(format: Literal["auto", "console", "json"] = "auto", level: str = "info") -> None:  # noqa: A002
@@ -39,12 +49,16 @@ def configure_logs(format: Literal["auto", "console", "json"] = "auto", level: s
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
-        _drop_color_message,
+        _drop_repeated,
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
         if for_people
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        else [_traceback_as_json, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

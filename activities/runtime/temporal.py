@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,13 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfigProfile
 from temporalio.plugin import SimplePlugin
-from temporalio.runtime import Runtime
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
@@ -43,6 +50,18 @@ class EntentePlugin(SimplePlugin):
 
     def __init__(self) -> None:
         super().__init__("entente", data_converter=pydantic_data_converter, workflow_runner=_sandbox)
+
+
+def forward_core_logs() -> None:
+    """Send what Temporal's core (which is not Python) logs through the process's own pipeline.
+
+    To be called before the first connection, in a process that has its logs configured.
+    """
+    forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
+    logs = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
+    )
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logs)), error_if_already_set=False)
 
 
 async def connect(settings: Settings, *, target: str | None = None, runtime: Runtime | None = None) -> Client:

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import logging, structlog
 from activities.runtime.logs import configure_logs, logged
@@ -15,6 +17,7 @@ with logged(accord="A-1", act="verify_condition"):
     logging.getLogger("theirs").warning("slow %s", "query", extra={{"ms": 12}})
 logging.getLogger("theirs").debug("not seen")
 logging.getLogger("httpx").info("not seen either")
+password = "hunter2"
 try:
     1 / 0
 except ZeroDivisionError:
@@ -53,6 +56,13 @@ def test_json_lines_carry_context_from_either_kind_of_logger() -> None:
 
 def test_auto_is_json_where_nobody_looks() -> None:
     assert [json.loads(line)["event"] for line in _lines("auto")] == ["recorded", "slow query", "failed"]
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_tracebacks_show_no_local_variables(log_format: str) -> None:
+    lines = _lines(log_format)
+    assert any("ZeroDivisionError" in line for line in lines)
+    assert not any("hunter2" in line for line in lines)
 
 
 def test_console_lines_are_for_people() -> None:

@@ -62,13 +62,15 @@ def _worker() -> None:
 def _api() -> None:
     """Run the HTTP API. Ends on SIGTERM, when open requests are done."""
     import uvicorn
-    from api.app import create_app
 
     from activities.runtime.logs import configure_logs
     from activities.runtime.settings import read_settings
+    from activities.runtime.temporal import forward_core_logs
+    from api.app import create_app
 
     settings = read_settings()
     configure_logs(settings.log_format, settings.log_level)
+    forward_core_logs()
     uvicorn.run(
         create_app(settings),
         host=settings.api_host,
