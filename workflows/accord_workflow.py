@@ -125,9 +125,8 @@ class AccordWorkflow:
         self._lock = asyncio.Lock()
         for name in (OPEN, *(name for name, act in ACTS.items() if not act.signal)):
             workflow.set_update_handler(name, self._handler(name), validator=self._validator(name))
-        for name in (name for name, act in ACTS.items() if act.signal):
-            workflow.set_signal_handler(name, self._signal_handler(name))
-        workflow.set_dynamic_signal_handler(self._unknown_signal)
+        # One handler for all names: a named one would stop the accord at a signal with too few arguments.
+        workflow.set_dynamic_signal_handler(self._signalled)
 
     @workflow.run
     async def run(self, start: AccordInput) -> str:
@@ -213,16 +212,6 @@ class AccordWorkflow:
         validate.__name__ = validate.__qualname__ = f"validate_{name}"
         return validate
 
-    def _signal_handler(self, name: str) -> Callable[[RawValue], Awaitable[None]]:
-        async def handle(raw: RawValue) -> None:
-            await self._signalled(name, [raw])
-
-        handle.__name__ = handle.__qualname__ = name
-        return handle
-
-    async def _unknown_signal(self, name: str, raws: Sequence[RawValue]) -> None:
-        await self._signalled(name, raws)
-
     async def _signalled(self, name: str, raws: Sequence[RawValue]) -> None:
         """Take up a signal: signed, as its monitor's; unsigned, as unattributed; unreadable, as refused."""
         at = workflow.now()
@@ -259,8 +248,10 @@ class AccordWorkflow:
             workflow.logger.info("signal on the record: %s", error.message)
 
     def _read_signal(self, name: str, raws: Sequence[RawValue]) -> Command:
-        if name not in ACTS:
+        if name not in ACTS or not ACTS[name].signal:
             return self._unreadable(name, raws, "there is no such signal")
+        if not raws:
+            return self._unreadable(name, raws, "it came without an argument")
         try:
             value = workflow.payload_converter().from_payload(raws[0].payload)
         except (

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
 from tests.definitions import digest, small
-from tests.worker.harness import Engine
+from tests.worker.harness import Engine, failure_of
 from workflows.accord import stage
 from workflows.definition import Definition
 from workflows.messages import Receipt
@@ -76,7 +81,25 @@ async def test_an_unsigned_command_is_no_delegates(engine: Engine) -> None:
         signed.model_copy(update={"fields": {"digest": digest("other")}}),
         signed.model_copy(update={"id": "aa.contact/other"}),
     ):
-        from tests.worker.harness import failure_of
-
         assert (await failure_of(engine.send(forged))).type == "NotSigned"
     assert (await engine.state(accord)).size == 1
+
+
+async def test_whoever_reaches_temporal_directly_cannot_stop_an_accord(engine: Engine) -> None:
+    """Updates with no, wrong or too many arguments are refused, and the accord goes on."""
+    accord = await engine.open(small())
+    handle = engine.handle(accord)
+    signed = engine.command(accord, "aa.contact", "issue_invitation")
+    for name, args in (
+        ("issue_invitation", []),
+        ("issue_invitation", ["text"]),
+        ("issue_invitation", [{"accord": accord}]),
+        ("issue_invitation", [signed, signed]),
+        ("clock", [signed]),
+        ("unheard_of", [signed]),
+    ):
+        with pytest.raises(WorkflowUpdateFailedError):
+            await asyncio.wait_for(handle.execute_update(name, args=args), 10)
+    assert (await engine.state(accord)).size == 1
+    named = Definition.model_validate(small()).digest()
+    assert (await engine.act(accord, "aa.contact", "adopt_definition", digest=named)).status == "recorded"
