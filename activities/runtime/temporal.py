@@ -7,8 +7,10 @@ import logging
 from datetime import timedelta
 from typing import Any
 
+from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.envconfig import ClientConfigProfile
 from temporalio.plugin import SimplePlugin
 from temporalio.runtime import (
@@ -42,6 +44,25 @@ def _sandbox(runner: WorkflowRunner | None) -> WorkflowRunner:
     return runner
 
 
+ANSWERS = ("Refused", "Rejected", "Continuing", "CommandIdReused", "NotSigned")
+"""Types of errors that are answers to whoever asked, not faults of the program."""
+
+
+class AnswersWithoutTraces(DefaultFailureConverter):
+    """Leaves the stack trace out of errors that are answers: people read them in the history."""
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        """As by default, then without the trace where it would tell a reader nothing."""
+        super().to_failure(exception, payload_converter, failure)
+        if failure.application_failure_info.type in ANSWERS:
+            failure.stack_trace = ""
+
+
+CONVERTER = dataclasses.replace(pydantic_data_converter, failure_converter_class=AnswersWithoutTraces)
+
+
 class EntentePlugin(SimplePlugin):
     """The data converter (pydantic) and the sandbox policy, for client, worker and replayer alike.
 
@@ -49,7 +70,7 @@ class EntentePlugin(SimplePlugin):
     """
 
     def __init__(self) -> None:
-        super().__init__("entente", data_converter=pydantic_data_converter, workflow_runner=_sandbox)
+        super().__init__("entente", data_converter=CONVERTER, workflow_runner=_sandbox)
 
 
 def forward_core_logs() -> None:

@@ -1,0 +1,220 @@
+"""How long an act takes and how many fit in a second, beside a bare Temporal update in the same run.
+
+    python -m tests.benchmarks.acts [--acts 200]
+
+Both go to one embedded server with one worker process each. The baseline is an update with a no-op activity, sent
+straight to Temporal; the act is ``record-statement``, sent over HTTP: authenticated, signed, decided, decided again by
+the ledger, and committed to Postgres. Prints a table; asserts nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+import httpx
+from rich.console import Console
+from rich.table import Table
+from temporalio.client import Client
+
+from activities.identity import create_key
+from activities.runtime.settings import read_settings
+from activities.runtime.temporal import connect
+from tests.benchmarks.bare import QUEUE, Bare
+from tests.definitions import bare as definition_of
+from tests.definitions import digest
+from worker.embedded.stack import Ports, Stack
+
+ACCORDS = (1, 10, 50)
+TICKS = os.sysconf("SC_CLK_TCK")
+
+Call = Callable[[int], Awaitable[None]]
+
+
+def cpu_seconds(pid: int, *, children: bool = True) -> float:
+    """CPU time, user and system, of a process, and of the children that it has now."""
+    total = 0.0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        number, parent = int(stat.parent.name), int(fields[1])
+        if number == pid or (children and parent == pid):
+            total += (int(fields[11]) + int(fields[12])) / TICKS
+    return total
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which ``share`` of the values lie."""
+    return sorted(values)[min(len(values) - 1, round(share * (len(values) - 1)))]
+
+
+async def latency(call: Call, count: int) -> list[float]:
+    """Seconds that each of ``count`` calls in a row took."""
+    taken = []
+    for index in range(count):
+        begun = time.perf_counter()
+        await call(index)
+        taken.append(time.perf_counter() - begun)
+    return taken
+
+
+async def throughput(calls: list[Call], each: int) -> float:
+    """Calls per second, with one caller for each accord, none of whom pauses."""
+
+    async def caller(call: Call) -> None:
+        for index in range(each):
+            await call(index)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(caller(call) for call in calls))
+    return len(calls) * each / (time.perf_counter() - begun)
+
+
+async def bare_calls(client: Client, count: int) -> list[Call]:
+    """A caller for each of ``count`` bare workflows."""
+    handles = [
+        await client.start_workflow(Bare.run, id=f"bare-{uuid.uuid4().hex[:8]}", task_queue=QUEUE)
+        for _ in range(count)
+    ]
+
+    def caller(number: int) -> Call:
+        async def call(index: int) -> None:
+            await handles[number].execute_update(Bare.act, f"{index}")
+
+        return call
+
+    return [caller(number) for number in range(count)]
+
+
+async def act_calls(http: httpx.AsyncClient, token: str, count: int) -> list[Call]:
+    """A caller for each of ``count`` accords, which are opened here."""
+    headers = {"Authorization": f"Bearer {token}"}
+    accords = []
+    for _ in range(count):
+        answer = await http.post(
+            "/v1/accords", json=definition_of(), headers={**headers, "Idempotency-Key": uuid.uuid4().hex}
+        )
+        answer.raise_for_status()
+        accord = answer.json()["accord"]
+        named = (await http.get(f"/v1/accords/{accord}", headers=headers)).json()["definition_digest"]
+        accords.append((accord, named))
+    return [await _founded(http, accord, named) for accord, named in accords]
+
+
+_TOKENS: dict[str, str] = {}
+
+
+async def _founded(http: httpx.AsyncClient, accord: str, named: str) -> Call:
+    for delegate, token in _TOKENS.items():
+        answer = await http.post(
+            f"/v1/accords/{accord}/adopt-definition",
+            json={"digest": named},
+            headers={"Authorization": f"Bearer {token}", "Idempotency-Key": f"adopt-{delegate}"},
+        )
+        answer.raise_for_status()
+    token = _TOKENS["aa.contact"]
+
+    async def call(index: int) -> None:
+        answer = await http.post(
+            f"/v1/accords/{accord}/record-statement",
+            json={"digest": digest(str(index))},
+            headers={"Authorization": f"Bearer {token}", "Idempotency-Key": uuid.uuid4().hex},
+        )
+        answer.raise_for_status()
+
+    return call
+
+
+async def run(acts: int, directory: Path) -> None:
+    console = Console(width=110)
+    settings = read_settings(state_dir=directory, api_port=0, log_level="warning")
+    begun = time.perf_counter()
+    async with Stack(settings, ports=Ports(0, 0, 0), on_line=None) as stack:
+        console.print(f"stack ready after {time.perf_counter() - begun:.1f} s (Postgres with fsync)")
+        baseline = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.benchmarks.bare", env=stack.environment()
+        )
+        try:
+            client = await connect(read_settings(), target=stack.temporal_address)
+            connection = await asyncpg.connect(stack.database_url)
+            for delegate in ("aa.contact", "bb.contact"):
+                _TOKENS[delegate] = await create_key(connection, delegate, "benchmark", "delegate")
+            await connection.close()
+            limits = httpx.Limits(max_connections=100)
+            async with httpx.AsyncClient(base_url=stack.api_url, timeout=60, limits=limits) as http:
+                await measure(console, stack, baseline.pid, client, http, acts)
+        finally:
+            baseline.terminate()
+            await baseline.wait()
+
+
+async def measure(
+    console: Console, stack: Stack, baseline: int, client: Client, http: httpx.AsyncClient, acts: int
+) -> None:
+    bare, full = await bare_calls(client, 50), await act_calls(http, _TOKENS["aa.contact"], 50)
+    for calls in (bare, full):
+        await latency(calls[0], 20)
+
+    table = Table("", "p50 ms", "p95 ms", title=f"One act, one caller, {acts} in a row")
+    for name, calls in (
+        ("bare Temporal update, no-op activity", bare),
+        ("act through the API, recorded", full),
+    ):
+        taken = await latency(calls[0], acts)
+        table.add_row(name, f"{statistics.median(taken) * 1000:.1f}", f"{percentile(taken, 0.95) * 1000:.1f}")
+    console.print(table)
+
+    table = Table(
+        "accords", "bare updates/s", "acts/s", "share", title="One caller for each accord, none pauses"
+    )
+    used: dict[str, list[str]] = {}
+    for count in ACCORDS:
+        each = max(5, acts // count)
+        rates = []
+        for calls in (bare, full):
+            before = _cpu(stack, baseline)
+            began = time.perf_counter()
+            rates.append(await throughput(calls[:count], each))
+            if calls is full:
+                elapsed = time.perf_counter() - began
+                for name, seconds in _cpu(stack, baseline).items():
+                    used.setdefault(name, []).append(f"{(seconds - before[name]) / elapsed:.2f}")
+        table.add_row(str(count), f"{rates[0]:.0f}", f"{rates[1]:.0f}", f"{rates[1] / rates[0]:.2f}")
+    console.print(table)
+
+    table = Table("process", *(f"{count} accords" for count in ACCORDS), title="Cores in use during the acts")
+    for name, shares in used.items():
+        table.add_row(name, *shares)
+    console.print(table)
+
+
+def _cpu(stack: Stack, baseline: int) -> dict[str, float]:
+    pids = {name: pid for name, pid in stack.processes.items() if pid is not None}
+    return {
+        name: cpu_seconds(pid)
+        for name, pid in {**pids, "this client": os.getpid(), "baseline": baseline}.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--acts", type=int, default=200, help="acts in a row, and for each number of accords")
+    with tempfile.TemporaryDirectory(prefix="entente-benchmark-") as directory:
+        path = Path(directory)
+        path.chmod(0o711)
+        asyncio.run(run(parser.parse_args().acts, path))
+
+
+if __name__ == "__main__":
+    main()
