@@ -16,7 +16,7 @@ from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from workflows.accord import Accord, evolve, next_deadline, server_time
+from workflows.accord import Accord, evolve, next_deadline, server_time, state_digest
 from workflows.acts import ACTS, Rejected, sentence
 from workflows.canonical import NotCanonical, digest_bytes, digest_of
 from workflows.deadlines import Deadline
@@ -75,6 +75,13 @@ class EntriesAnswer(Message):
 
     entries: tuple[RecordedEvent, ...]
     more: bool = False
+
+
+class StateDigest(Message):
+    """The digest of a state, and how many entries were folded into it; no digest before the accord is opened."""
+
+    size: int = 0
+    digest: str | None = None
 
 
 class FindRequest(Message):
@@ -143,6 +150,12 @@ class AccordWorkflow:
                     AccordInput(accord=self._accord, continue_after=start.continue_after)
                 )
             await self._wait()
+
+    @workflow.query
+    def state_digest(self) -> StateDigest:
+        """The digest of the state that this run holds, to compare with the fold of the ledger's entries."""
+        state = self._state
+        return StateDigest() if state is None else StateDigest(size=state.size, digest=state_digest(state))
 
     async def _wait(self) -> None:
         """Wait until the next deadline has passed and fallen, or until something changes it."""

@@ -23,6 +23,16 @@ from workflows.accord import Accord, evolve
 from workflows.accord_workflow import AccordInput
 from workflows.messages import Command, Receipt
 
+ROLES = [
+    "protocol",
+    "treaty_section",
+    "drafter",
+    "obligor",
+    "verifier",
+    "competent_authority",
+    "signatory",
+]
+
 
 class Engine:
     """Sends signed commands to accords, as the API does."""
@@ -111,26 +121,12 @@ class Engine:
 
     async def found(self, accord: str, definition_digest: str) -> None:
         """Both parties of the small definitions adopt it and give their contacts all the roles they need."""
-        for party in ("aa", "bb"):
-            await self.act(accord, f"{party}.contact", "adopt_definition", digest=definition_digest)
-        roles = [
-            "protocol",
-            "treaty_section",
-            "drafter",
-            "obligor",
-            "verifier",
-            "competent_authority",
-            "signatory",
-        ]
-        for party in ("aa", "bb"):
-            await self.act(
-                accord,
-                f"{party}.contact",
-                "appoint_delegate",
-                delegate=f"{party}.contact",
-                office="Office",
-                roles=roles,
-            )
+        contacts = [f"{party}.contact" for party in ("aa", "bb")]
+        for contact in contacts:
+            await self.persist(self.command(accord, contact, "adopt_definition", digest=definition_digest))
+        for contact in contacts:
+            fields = {"delegate": contact, "office": "Office", "roles": ROLES}
+            await self.persist(self.command(accord, contact, "appoint_delegate", **fields))
 
     async def state(self, accord: str) -> Accord:
         """The fold of the ledger's entries."""

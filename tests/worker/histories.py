@@ -47,7 +47,9 @@ async def runs(engine: Engine, accord: str) -> list[WorkflowHistory]:
     """The history of every run of an accord, the first one first."""
     found = []
     # The last run has to have begun: a history without a finished workflow task cannot be replayed.
-    while (await engine.handle(accord).fetch_history()).events[-1].event_id < 8:
+    for _ in range(100):
+        if (await engine.handle(accord).fetch_history()).events[-1].event_id >= 8:
+            break
         await asyncio.sleep(0.1)
     handles = [h async for h in engine.client.list_workflows(f'WorkflowId = "{accord}"')]
     for listed in sorted(handles, key=lambda one: one.start_time):

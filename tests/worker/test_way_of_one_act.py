@@ -9,7 +9,8 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from tests.definitions import digest, small
 from tests.worker.harness import Engine, failure_of
-from workflows.accord import stage
+from workflows.accord import stage, state_digest
+from workflows.accord_workflow import AccordWorkflow
 from workflows.definition import Definition
 from workflows.messages import Receipt
 from workflows.summary import summarize
@@ -103,3 +104,18 @@ async def test_whoever_reaches_temporal_directly_cannot_stop_an_accord(engine: E
     assert (await engine.state(accord)).size == 1
     named = Definition.model_validate(small()).digest()
     assert (await engine.act(accord, "aa.contact", "adopt_definition", digest=named)).status == "recorded"
+
+
+async def test_state_is_the_fold_of_the_entries(engine: Engine) -> None:
+    """In the workflow, in the read model and from the ledger alone."""
+    definition = small()
+    accord = await engine.open(definition, continue_after=3)
+    await engine.found(accord, Definition.model_validate(definition).digest())
+    await engine.persist(engine.command(accord, "aa.contact", "issue_invitation"))
+    await failure_of(engine.persist(engine.command(accord, "bb.contact", "confirm_visit")))
+    await engine.persist(engine.command(accord, "bb.contact", "accept_invitation"))
+
+    folded = await engine.state(accord)
+    held = await engine.handle(accord).query(AccordWorkflow.state_digest)
+    assert (held.size, held.digest) == (folded.size, state_digest(folded))
+    assert await engine.ledger.summary(accord) == summarize(folded)
