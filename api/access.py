@@ -1,0 +1,92 @@
+"""Who sees what of an accord. Who may *do* what is the model's matter, and decided there.
+
+An accord's delegates see it, as long as their appointment is in force; who is only an observer sees cleared status:
+stage, gates, dates. Keys of auditors and operators read every accord. For everybody else it does not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from activities.identity import Identity
+from api.problems import Problem, not_found
+from workflows.accord import Accord
+from workflows.acts import ACTS
+from workflows.conditions import beneficiaries
+from workflows.messages import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a caller sees of one accord: all of it, or only its status (``cleared``)."""
+
+    delegate: str
+    party: str | None
+    roles: tuple[str, ...]
+    reads_all: bool = False
+
+    @property
+    def cleared(self) -> bool:
+        """Whether only cleared status may be shown: no evidence, no drafts, no names."""
+        return not self.reads_all and set(self.roles) <= {"observer"}
+
+    @property
+    def audits(self) -> bool:
+        """Whether nothing is withheld from the caller."""
+        return self.reads_all or "auditor" in self.roles
+
+
+def known_in(identity: Identity, a: Accord, now: datetime) -> Access:
+    """What ``identity`` sees of an accord at ``now`` (the accord's time).
+
+    Raises:
+        Problem: ``not_found`` for whom the accord does not exist.
+    """
+    if identity.reads_all:
+        return Access(identity.principal, None, (), reads_all=True)
+    appointment = a.delegates.get(identity.principal)
+    if appointment is None or not appointment.holds(now):
+        raise not_found(a.id)
+    return Access(identity.principal, appointment.party, appointment.roles)
+
+
+def seen_whole(access: Access) -> Access:
+    """The same access, if it is not for cleared status only.
+
+    Raises:
+        Problem: ``forbidden`` for an observer.
+    """
+    if access.cleared:
+        raise Problem(
+            "forbidden",
+            "An observer sees an accord's stage, gates and dates: GET /v1/accords/{accord} and …/why/{gate}. "
+            "For more, a party's contact has to appoint you in another role.",
+        )
+    return access
+
+
+def may_read_particulars(access: Access, a: Accord, actor: Actor, act: dict[str, Any] | None) -> bool:
+    """Whether the particulars of an entry are for the caller: names, notes and other free text of an act.
+
+    ``act`` is the entry's act with its fields, where it has one; ``Who.sees`` of that act says for whom they are.
+    """
+    if access.cleared:
+        return False
+    if access.audits or access.delegate == actor.delegate:
+        return True
+    declared = ACTS.get(str(act["name"])) if act is not None else None
+    if declared is None or act is None:
+        return False
+    if access.party is not None and access.party == actor.party:
+        return True
+    if declared.who.sees == "beneficiary, verifiers":
+        terms = a.definition.conditions.get(str(act.get("fields", {}).get("condition")))
+        if terms is None:
+            return False
+        code = str(act["fields"]["condition"])
+        return access.party in beneficiaries(a, code) or access.delegate in terms.policy.verifiers
+    if declared.who.sees in ("parties", "all parties"):
+        return access.party is not None
+    return True

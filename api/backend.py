@@ -1,0 +1,110 @@
+"""What the API's requests work with: database, Temporal, keys, reader. Put together here and nowhere else.
+
+The API comes up without Postgres and without Temporal. The pool opens connections when they are needed, and the
+client is made when it is first needed; both recover by themselves once their server is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import structlog
+from temporalio.client import Client
+
+from activities.identity import Identities
+from activities.ledger.postgres import PostgresLedger
+from activities.ledger.store import Ledger
+from activities.reading import Reader
+from activities.runtime.settings import Settings
+from activities.runtime.signing import CommandSigner
+from activities.runtime.temporal import connect
+from api.clock import Clocks
+from api.commands import Commands
+
+CONNECTIONS = 10
+"""Database connections that one API process opens at the most."""
+
+PATIENCE = 5.0
+"""Seconds that making one database connection, or one statement, may take."""
+
+log = structlog.get_logger(__name__)
+
+
+class TemporalLink:
+    """The connection to Temporal, made when it is first needed. Requests that need it meanwhile share one attempt."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: Client | None = None
+        self._attempt: asyncio.Task[Client] | None = None
+
+    async def client(self) -> Client:
+        """The client; it survives restarts of the server.
+
+        Raises:
+            Unreachable: the server does not answer.
+        """
+        if self._client is not None:
+            return self._client
+        if self._attempt is None or self._attempt.done():
+            self._attempt = asyncio.create_task(connect(self._settings), name="connect to Temporal")
+            # A failed attempt that nobody waits for any more is not worth a warning at exit.
+            self._attempt.add_done_callback(lambda task: task.cancelled() or task.exception())
+        # Shielded: who gives up waiting must not end the attempt for the others.
+        self._client = await asyncio.shield(self._attempt)
+        return self._client
+
+    async def aclose(self) -> None:
+        """End an attempt that is still under way."""
+        if self._attempt is not None and not self._attempt.done():
+            self._attempt.cancel()
+            await asyncio.gather(self._attempt, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The parts that requests use."""
+
+    settings: Settings
+    pool: asyncpg.Pool[Any]
+    temporal: TemporalLink
+    ledger: Ledger
+    reader: Reader
+    identities: Identities
+    commands: Commands
+    clocks: Clocks
+
+
+@asynccontextmanager
+async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
+    """A backend for these settings, closed at the end.
+
+    Raises:
+        SettingsProblem: no database is set, or no key to sign commands with.
+    """
+    signer = CommandSigner.load(settings.command_key_file)
+    dsn = settings.database_dsn()
+    pool = await asyncpg.create_pool(
+        dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
+    )
+    temporal = TemporalLink(settings)
+    try:
+        ledger = PostgresLedger(pool)
+        reader = Reader(ledger)
+        identities = Identities(pool)
+        clocks = Clocks(temporal.client, settings.task_queue)
+        commands = Commands(settings, signer, ledger, reader, identities, clocks, temporal.client)
+        log.info("api ready to serve", signs_with=signer.key_id, signing_public_key=signer.public_key)
+        yield Backend(settings, pool, temporal, ledger, reader, identities, commands, clocks)
+    finally:
+        await temporal.aclose()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()

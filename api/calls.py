@@ -1,0 +1,250 @@
+"""What routes have in common: the caller, the backend, conditional requests, paging, times in queries, answers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import structlog
+from fastapi import Depends, Header, Path, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
+
+from activities.identity import Identity, NotAuthenticated
+from api.access import Access, known_in
+from api.backend import Backend
+from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found
+from workflows.accord import Accord
+
+YAML = "application/yaml"
+
+_BEARER = HTTPBearer(
+    auto_error=False,
+    bearerFormat="ent_<key id>_<secret>",
+    description="A key made for a delegate, an operator or an auditor.",
+)
+_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+_PLUS = re.compile(r"(T[0-9:.]+) (\d\d:?\d\d)$")
+_TIME = TypeAdapter(AwareDatetime)
+
+
+class BoundedRoute(APIRoute):
+    """A route that answers within the API's deadline, whatever it waits for."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, bounded."""
+        handle = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            async with asyncio.timeout(backend(request).settings.api_deadline):
+                return await handle(request)
+
+        return bounded
+
+
+def backend(request: Request) -> Backend:
+    """The parts that the request works with."""
+    found: Backend = request.app.state.backend
+    return found
+
+
+async def caller(
+    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+) -> Identity:
+    """Who sent the request.
+
+    Raises:
+        Problem: ``not_authenticated``, with the challenge that RFC 6750 asks for.
+    """
+    if given is None:
+        raise Problem(
+            "not_authenticated",
+            "This needs a key: send Authorization: Bearer ent_<key id>_<secret>.",
+            headers={"WWW-Authenticate": 'Bearer realm="entente"'},
+        )
+    try:
+        identity = await backend(request).identities.authenticate(given.credentials)
+    except NotAuthenticated as error:
+        raise Problem(
+            "not_authenticated",
+            f"{error.reason} Ask whoever runs this installation for a key.",
+            headers={"WWW-Authenticate": 'Bearer realm="entente", error="invalid_token"'},
+        ) from None
+    structlog.contextvars.bind_contextvars(principal=identity.principal, key=identity.key_id)
+    return identity
+
+
+Caller = Annotated[Identity, Depends(caller)]
+Parts = Annotated[Backend, Depends(backend)]
+AccordId = Annotated[
+    str, Path(description="the accord's id", max_length=80, examples=["working-visit-mzxw6ytboi"])
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="Names the request for good: 1 to 128 visible ASCII characters, your own choice. The same request "
+        "under the same key has one outcome, however often it is sent. Not needed for a dry run.",
+        examples=["9f6d3c1e-verify-c1"],
+    ),
+]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description='The version that you have seen, such as "v17"; 412 when the accord has moved on since.',
+    ),
+]
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", description='Such as "v17"; 304 while it is current.')
+]
+
+
+def acting(identity: Identity) -> str:
+    """The delegate as whom the caller acts.
+
+    Raises:
+        Problem: ``forbidden`` for keys that only read.
+    """
+    if identity.kind != "delegate":
+        raise Problem(
+            "forbidden",
+            f"The key of an {identity.kind} reads every accord and acts in none. Use the key of a delegate.",
+        )
+    return identity.principal
+
+
+def idempotency_key(given: str | None) -> str:
+    """The request's idempotency key.
+
+    Raises:
+        Problem: there is none, or it cannot be one.
+    """
+    if given is None:
+        raise Problem(
+            "idempotency_key_missing",
+            "Send an Idempotency-Key header with a value of your own choice, and the same when you send this again.",
+        )
+    if _KEY.fullmatch(given) is None:
+        raise Problem(
+            "idempotency_key_malformed",
+            "An Idempotency-Key is 1 to 128 visible ASCII characters, without spaces.",
+        )
+    return given
+
+
+async def seen(parts: Backend, identity: Identity, accord: str) -> tuple[Accord, Access]:
+    """An accord's state, and what the caller sees of it.
+
+    Raises:
+        Problem: ``not_found``, also when it is there and not for the caller.
+    """
+    state = await parts.reader.state(accord)
+    if state is None:
+        raise not_found(accord)
+    now = datetime.now(UTC) if state.definition.clock.mode == "real" else state.time
+    return state, known_in(identity, state, max(now, state.time))
+
+
+def moment(text: str, name: str) -> datetime:
+    """A time in a query, by RFC 3339; a ``+`` that arrived as a space is taken as meant.
+
+    Raises:
+        Problem: ``malformed``, naming the parameter.
+    """
+    try:
+        return _TIME.validate_python(_PLUS.sub(r"\1+\2", text)).astimezone(UTC)
+    except (ValidationError, OverflowError):
+        said = f"{text[:40]!r} is no time with its zone by RFC 3339, such as 2027-04-12T10:00:00Z"
+        raise Problem(
+            "malformed", f"{name}: {said}.", errors=(FieldError(field=name, problem=said),)
+        ) from None
+
+
+def etag(version: int) -> str:
+    """The entity tag of an accord's version."""
+    return f'"v{version}"'
+
+
+def matches(header: str, tag: str) -> bool:
+    """Whether an If-Match or If-None-Match header (RFC 9110, 13.1) names ``tag``."""
+    return header.strip() == "*" or tag.strip('"') in _TAG.findall(header)
+
+
+def required_version(header: str | None) -> Callable[[Accord], None]:
+    """A check that the accord still is at the version that ``If-Match`` names; none where there is no header."""
+
+    def check(state: Accord) -> None:
+        if header is not None and not matches(header, etag(state.version)):
+            raise Problem(
+                "precondition_failed",
+                f"The accord is at version v{state.version}, not at {header[:80]}. Read it again, then decide.",
+                accord=state.id,
+                version=state.version,
+                headers={"ETag": etag(state.version)},
+            )
+
+    return check
+
+
+def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A model as the JSON answer. Answers are for the caller alone, and to be asked for again."""
+    return Response(
+        model.model_dump_json(),
+        status,
+        {"Cache-Control": "private, no-cache", "Vary": "Authorization", **(headers or {})},
+        "application/json",
+    )
+
+
+def cursor(inner: str) -> str:
+    """An opaque cursor."""
+    return base64.urlsafe_b64encode(inner.encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str | None) -> str | None:
+    """What :func:`cursor` was given.
+
+    Raises:
+        Problem: ``malformed``; start again without it.
+    """
+    if text is None:
+        return None
+    try:
+        inner = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode("ascii")
+    except (binascii.Error, UnicodeError, ValueError):
+        inner = ""
+    if not (inner.isdigit() and len(inner) <= 18):
+        said = "it is no cursor of this API; start again without one"
+        raise Problem("malformed", f"after: {said}.", errors=(FieldError(field="after", problem=said),))
+    return inner
+
+
+def next_link(request: Request, after: str | None) -> dict[str, str]:
+    """The ``Link`` header (RFC 8288) to the next page, where there is one."""
+    if after is None:
+        return {}
+    query = [(key, value) for key, value in request.query_params.multi_items() if key != "after"]
+    return {"Link": f'<{request.url.path}?{urlencode([*query, ("after", after)])}>; rel="next"'}
+
+
+def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The documentation of the problems that an operation may answer, besides those that every one may."""
+    found: dict[int, list[str]] = {}
+    for code in ("bad_request", "not_authenticated", "malformed", "internal", "unavailable", *codes):
+        found.setdefault(TABLE[code][0], []).append(code)
+    return {
+        status: {
+            "description": "; ".join(f"{TABLE[code][1]} (`{code}`)" for code in dict.fromkeys(listed)),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+        }
+        for status, listed in sorted(found.items())
+    }

@@ -1,0 +1,337 @@
+"""Sending commands: sign, look in the ledger first, then ask the accord's workflow, and say what came of it.
+
+Whatever is asked twice under one idempotency key gets one outcome. The ledger knows it for good; Temporal's own
+memory of update ids ends with each run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import re
+import unicodedata
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.identity import Identities, KeyReused
+from activities.ledger.store import Ledger
+from activities.reading import Reader
+from activities.runtime.settings import Settings
+from activities.runtime.signing import CommandSigner
+from api.clock import Clocks
+from api.problems import Problem, not_found, of_refusal, of_rejected, of_rejection, unavailable
+from workflows.accord import Accord
+from workflows.accord_workflow import AccordInput, AccordWorkflow
+from workflows.acts import Rejected
+from workflows.canonical import digest_of
+from workflows.decider import OPEN, Decision, decide, parse
+from workflows.definition import Definition
+from workflows.messages import Command, Receipt
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 0.5
+"""Seconds between two attempts while a history is being continued, or the server asks to slow down."""
+
+OPENING = "accords"
+"""The scope in which idempotency keys of openings are kept."""
+
+_AGAIN = (RPCStatusCode.ABORTED, RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNAVAILABLE)
+
+log = structlog.get_logger(__name__)
+
+
+def accord_id(title: str, delegate: str, key: str) -> str:
+    """The id of the accord that ``delegate`` opens under the idempotency key ``key``; the same for every retry.
+
+    The title as ASCII words of at most 40 characters, then ten characters of a digest (50 bits).
+    """
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain)[:41].strip("-")[:40].strip("-") or "accord"
+    digest = hashlib.sha256(f"{delegate}/{key}".encode()).digest()
+    return f"{slug}-{base64.b32encode(digest).decode().lower()[:10]}"
+
+
+def opening(definition: Definition, delegate: str, key: str) -> Command:
+    """The command that opens an accord. A definition in JSON and the same in YAML make the same command."""
+    return Command(
+        accord=accord_id(definition.title, delegate, key),
+        id=f"{delegate}/{key}",
+        act=OPEN,
+        fields={"definition": definition.as_facts()},
+        delegate=delegate,
+    )
+
+
+def judge_opening(definition: Definition, delegate: str, key: str, now: datetime) -> Decision:
+    """What would follow from opening an accord.
+
+    Raises:
+        Problem: the delegate is no contact in the definition, or it is too large.
+    """
+    command = opening(definition, delegate, key)
+    try:
+        return decide(None, command, now)
+    except Rejected as error:
+        raise of_rejection(command.accord, error) from None
+
+
+class _Again(Exception):
+    """Nothing was decided; the same command is to be sent again."""
+
+
+class _Gone(Exception):
+    """No workflow runs for the accord."""
+
+
+class Commands:
+    """Sends what delegates ask for. One for each API process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        signer: CommandSigner,
+        ledger: Ledger,
+        reader: Reader,
+        identities: Identities,
+        clocks: Clocks,
+        client: Callable[[], Awaitable[Client]],
+    ) -> None:
+        self._task_queue = settings.task_queue
+        self._signer = signer
+        self._ledger = ledger
+        self._reader = reader
+        self._identities = identities
+        self._clocks = clocks
+        self._client = client
+
+    async def open(self, definition: Definition, delegate: str, key: str, now: datetime) -> Receipt:
+        """Open an accord; returns once its opening entry is recorded.
+
+        Raises:
+            Problem: the delegate is no contact in the definition, or the key was used for another one.
+            RPCError, Unreachable, LedgerError: something does not answer; the same request can be sent again.
+        """
+        judge_opening(definition, delegate, key, now)
+        command = opening(definition, delegate, key)
+        try:
+            await self._identities.reserve(delegate, OPENING, key, digest_of(command.fields))
+        except KeyReused:
+            raise reused(key) from None
+        known = await self._known(command)
+        return known or await self._deliver(command, start=True)
+
+    async def act(
+        self,
+        accord: str,
+        act: str,
+        fields: dict[str, Any],
+        delegate: str,
+        key: str,
+        check: Callable[[Accord], None] = lambda _: None,
+    ) -> Receipt:
+        """Do an act; returns its receipt once it is recorded. ``check`` may refuse the state before it is sent.
+
+        Raises:
+            Problem: refused, rejected, no such accord for this delegate, or the key was used for another command.
+            RPCError, Unreachable, LedgerError: something does not answer; the same request can be sent again.
+        """
+        command = Command(accord=accord, id=f"{delegate}/{key}", act=act, fields=fields, delegate=delegate)
+        known = await self._known(command)
+        if known is not None:
+            return known
+        state = await self._judged(command)
+        check(state)
+        if state.closed:
+            raise await self._over(state, command)
+        try:
+            return await self._deliver(command, start=False)
+        except _Gone:
+            pass
+        state = await self._judged(command)
+        if state.closed:
+            raise await self._over(state, command)
+        log.warning("no workflow runs for an open accord; starting one from the ledger", accord=accord)
+        return await self._deliver(command, start=True)
+
+    async def signal(
+        self, accord: str, act: str, fields: dict[str, Any], delegate: str, key: str
+    ) -> Receipt | None:
+        """Pass a signal on, for which nobody waits; the receipt only where it is recorded already.
+
+        Raises:
+            Problem: malformed, no such accord for this delegate, or the key was used for another command.
+            RPCError, Unreachable, LedgerError: something does not answer; the same request can be sent again.
+        """
+        command = Command(accord=accord, id=f"{delegate}/{key}", act=act, fields=fields, delegate=delegate)
+        found = await self._ledger.outcome(accord, command.id)
+        if found is not None:
+            if found[0] != command.fingerprint():
+                raise reused(key)
+            return found[1]
+        state = await self._judged(command)
+        if state.closed:
+            raise await self._over(state, command)
+        client = await self._client()
+        try:
+            await client.get_workflow_handle(accord).signal(act, command)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await client.start_workflow(
+                AccordWorkflow.run,
+                AccordInput(accord=accord),
+                id=accord,
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal=act,
+                start_signal_args=[command],
+            )
+        return None
+
+    async def _known(self, command: Command) -> Receipt | None:
+        """The outcome that the ledger has for the command; a refusal is raised as it was."""
+        found = await self._ledger.outcome(command.accord, command.id)
+        if found is None:
+            return None
+        if found[0] != command.fingerprint():
+            raise reused(command.id.partition("/")[2])
+        return _answered(found[1])
+
+    async def _judged(self, command: Command) -> Accord:
+        """The accord's state, if the delegate is known in it and the command is an act at all."""
+        state = await self._reader.state(command.accord)
+        if state is None or command.delegate not in state.delegates:
+            raise not_found(command.accord)
+        try:
+            parse(state, command)
+        except Rejected as error:
+            raise of_rejection(command.accord, error) from None
+        return state
+
+    async def _over(self, state: Accord, command: Command) -> Problem:
+        """The refusal of an act on an accord that is closed: no workflow is left to record it."""
+        present = await self._clocks.present(state)
+        refusal = decide(state, command, present.time).refusal
+        if refusal is None:
+            raise AssertionError(f"{command.act} is not refused on the closed accord {state.id}")
+        return of_refusal(refusal, act=command.act, accord=state.id)
+
+    async def _deliver(self, command: Command, *, start: bool) -> Receipt:
+        """Send until it is decided; the caller's deadline bounds it."""
+        signed = self._signer.sign(command)
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return _answered(await self._send(signed, start=start))
+            except _Again:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _send(self, signed: Command, *, start: bool) -> Receipt:
+        client = await self._client()
+        try:
+            if start:
+                operation = WithStartWorkflowOperation(
+                    AccordWorkflow.run,
+                    AccordInput(accord=signed.accord),
+                    id=signed.accord,
+                    task_queue=self._task_queue,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                )
+                started: Receipt = await client.execute_update_with_start_workflow(
+                    signed.act,
+                    signed,
+                    start_workflow_operation=operation,
+                    id=signed.update_id(),
+                    result_type=Receipt,
+                )
+                return started
+            handle = client.get_workflow_handle(signed.accord)
+            receipt: Receipt = await handle.execute_update(
+                signed.act, signed, id=signed.update_id(), result_type=Receipt
+            )
+            return receipt
+        except WorkflowUpdateFailedError as error:
+            return _failed(signed, error.cause)
+        except RPCTimeoutOrCancelledError:
+            # The SDK turns the cancellation by our deadline into this.
+            raise TimeoutError from None
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND and not start:
+                raise _Gone from None
+            if error.status in _AGAIN:
+                log.info("temporal asks to try again", accord=signed.accord, status=error.status.name)
+                raise _Again from None
+            raise
+
+
+def _answered(receipt: Receipt) -> Receipt:
+    if receipt.refusal is not None:
+        raise of_refusal(receipt.refusal, act=receipt.act, accord=receipt.accord, receipt=receipt)
+    return receipt
+
+
+def reused(key: str) -> Problem:
+    """The problem that an idempotency key was used for another request."""
+    return Problem(
+        "idempotency_key_reused",
+        f"The Idempotency-Key {key!r} was used for another request. Send a new request under a new key; "
+        "to learn what became of the first, send exactly that again.",
+    )
+
+
+def _failed(command: Command, cause: BaseException) -> Receipt:
+    """What an update's failure means: a refusal is an outcome, and so has a receipt; all else is raised."""
+    if not isinstance(cause, ApplicationError):
+        # Such as: the run ended while the update was under way.
+        log.warning("an update did not complete", accord=command.accord, act=command.act, cause=repr(cause))
+        raise _Again from cause
+    details = cause.details[0] if cause.details else None
+    match cause.type:
+        case "Refused":
+            return Receipt.model_validate(details)
+        case "Rejected" if isinstance(details, dict):
+            raise of_rejected(command.accord, details["code"], details["message"], details.get("errors", ()))
+        case "Continuing":
+            raise _Again
+        case "AcceptedUpdateCompletedWorkflow":
+            raise _Again
+        case "CommandIdReused":
+            raise reused(command.id.partition("/")[2])
+        case "NotOpen":
+            raise not_found(command.accord)
+        case "NotRecordable":
+            raise Problem("malformed", cause.message)
+        case "NotSigned":
+            log.error("the worker does not trust this API's signature", reason=cause.message)
+            raise unavailable(
+                "The worker does not trust the key by which this API signs. Whoever runs it has to add the API's "
+                "public key to ENTENTE_COMMAND_PUBLIC_KEYS of the workers."
+            )
+        case _:
+            log.error(
+                "an update failed",
+                accord=command.accord,
+                act=command.act,
+                type=cause.type,
+                reason=cause.message,
+            )
+            raise Problem(
+                "internal",
+                "The act could not be carried out. Tell whoever runs this; the same request, sent again, tells "
+                "what became of it.",
+            )

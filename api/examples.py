@@ -1,0 +1,75 @@
+"""Examples for the OpenAPI document: one body for each act, and a definition. A test parses them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workflows.acts import Act
+
+_DIGEST = "sha256:" + "9f" * 32
+
+DEFINITION: dict[str, Any] = {
+    "title": "Working visit",
+    "illustrative": True,
+    "parties": {
+        "AA": {"name": "Party A", "capacity": "host", "contact": "aa.protocol"},
+        "BB": {"name": "Party B", "capacity": "guest", "contact": "bb.protocol"},
+    },
+    "officers": {"registrar": {"office": "Registrar", "roles": ["registrar"]}},
+    "window": {"begins": "2030-05-01T08:00:00Z", "ends": "2030-05-03T18:00:00Z", "place": "Capital of A"},
+    "conditions": {
+        "C1": {
+            "title": "Venue ready",
+            "obligors": ["AA"],
+            "gate": "visit",
+            "due": "2030-04-01T00:00:00Z",
+            "policy": {"verifiers": ["bb.protocol"], "grade": "documented"},
+        }
+    },
+    "documents": {
+        "D1": {
+            "title": "Joint statement",
+            "languages": ["en", "fr"],
+            "seats": {"AA": "aa.head", "BB": "bb.head"},
+        }
+    },
+}
+"""A small definition."""
+
+_BY_FIELD: dict[str, Any] = {
+    "condition": "C1",
+    "document": "D1",
+    "language": "en",
+    "digest": _DIGEST,
+    "instrument": _DIGEST,
+    "evidence": [_DIGEST],
+    "grade": "documented",
+    "source": "Inspection report 7/2030",
+    "note": "",
+    "gate": "signing",
+    "uphold": True,
+    "report": "report-17",
+    "observed_at": "2030-04-02T09:30:00Z",
+    "saw": "The venue was changed.",
+    "subject": "definition",
+    "valid_from": "2030-01-01T00:00:00Z",
+    "valid_until": "2030-12-31T00:00:00Z",
+    "window": {"begins": "2030-06-01T08:00:00Z", "ends": "2030-06-03T18:00:00Z", "place": "Capital of A"},
+    "item": "Talks in restricted format",
+    "definition": DEFINITION,
+    "delegate": "aa.treaty",
+    "office": "Treaty Section",
+    "roles": ["treaty_section", "drafter"],
+    "person": "",
+    "seat": "AA",
+    "holder": "aa.head",
+    "form": "definitive",
+    "registration": "I-58123",
+    "words": "We look forward to the visit.",
+    "severable": ["D1"],
+}
+
+
+def example_of(act: type[Act]) -> dict[str, Any]:
+    """A body that is well-formed for an act; free text that may be left out is."""
+    return {name: value for name in act.model_fields if (value := _BY_FIELD[name]) != ""}

@@ -1,0 +1,90 @@
+"""The OpenAPI document: what FastAPI derives from the routes, and the shapes of bodies that routes read themselves.
+
+``python -m api.openapi`` prints it as it is committed in ``api/openapi.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from api.examples import DEFINITION
+from api.foresight import DryRun
+from api.problems import ProblemDetails
+from api.routes.accords import OpeningDryRun
+from api.routes.acts import SignalTaken
+from api.routes.clock import MoveClock
+from workflows.acts import ACTS
+from workflows.definition import Definition
+from workflows.messages import Receipt
+
+_TEMPLATE = "#/components/schemas/{model}"
+
+ABOUT = """Entente carries an accord between parties who need not trust each other, from invitation to signing.
+
+Every act is a POST named as the act. It is judged by the accord's rules, recorded in an append-only ledger, and
+answered by a receipt; a refusal is an answer too, and says which guard refused, what is missing, who could supply it
+and by when. `?dry_run=true` on any act says what would follow; `GET …/why/{step}` says why a step cannot be taken yet.
+
+**Keys.** `Authorization: Bearer ent_<key id>_<secret>`. Whose key it is, is who acts; never the body.
+
+**Again.** Every POST takes an `Idempotency-Key`. The same request under the same key has one outcome, however often it
+is sent: after a 503 or a broken connection, send it again.
+
+**Versions.** `ETag: "v17"` is the position of the last entry that changed the accord. With `If-Match` an act is only
+done if you have seen that version.
+
+**Problems** are `application/problem+json` (RFC 9457) with a stable `type`.
+"""
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of an application; the same object on every call."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary="The durable engine of one accord, from invitation to signing.",
+            description=ABOUT,
+            routes=app.routes,
+            license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        )
+        schemas = found.setdefault("components", {}).setdefault("schemas", {})
+        for name, schema in _extra_schemas().items():
+            schemas.setdefault(name, schema)
+        schemas["Definition"]["examples"] = [DEFINITION]
+        found["components"]["schemas"] = dict(sorted(schemas.items()))
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _extra_schemas() -> dict[str, Any]:
+    taken: tuple[type[BaseModel], ...] = (Definition, MoveClock, *ACTS.values())
+    given: tuple[type[BaseModel], ...] = (ProblemDetails, Receipt, DryRun, OpeningDryRun, SignalTaken)
+    modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        *((model, "validation") for model in taken),
+        *((model, "serialization") for model in given),
+    ]
+    _, schemas = models_json_schema(modes, ref_template=_TEMPLATE)
+    found: dict[str, Any] = schemas["$defs"]
+    for act in ACTS.values():
+        # The class's docstring is the operation's text already.
+        found[act.__name__]["title"] = act.name.replace("_", " ").capitalize()
+    return found
+
+
+def text(app: FastAPI) -> str:
+    """The document as it is committed."""
+    return json.dumps(document(app), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    from activities.runtime.settings import Settings
+    from api.app import create_app
+
+    print(text(create_app(Settings())), end="")

@@ -1,0 +1,96 @@
+"""Whether the process lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+
+from activities.ledger.migrate import load
+from api.backend import Backend
+from api.calls import Parts
+from api.shapes import View
+
+router = APIRouter(tags=["health"])
+
+PATIENCE = 3.0
+"""Seconds that each check may take."""
+
+
+class Live(View):
+    """The process lives."""
+
+    status: Literal["live"] = "live"
+
+
+class Ready(View):
+    """Each thing that the API needs: "ok", or what is wrong with it."""
+
+    status: Literal["ready", "not ready"]
+    database: str
+    temporal: str
+    migrations: str
+
+
+@router.get("/livez", operation_id="livez", summary="Does the process live?", response_model=Live)
+async def livez() -> Live:
+    """Always, while it answers; whether it can do its work is told by /readyz."""
+    return Live()
+
+
+@router.get(
+    "/readyz",
+    operation_id="readyz",
+    summary="Can it do its work?",
+    response_model=Ready,
+    responses={503: {"model": Ready, "description": "Not ready; it recovers by itself"}},
+)
+async def readyz(parts: Parts, response: Response) -> Ready:
+    """Whether database, Temporal and the database's schema are as they have to be."""
+    database, schema, temporal = await asyncio.gather(
+        _tried(_database(parts)), _tried(_schema(parts)), _tried(_temporal(parts))
+    )
+    ready = database == schema == temporal == "ok"
+    response.status_code = 200 if ready else 503
+    response.headers["Cache-Control"] = "no-store"
+    return Ready(
+        status="ready" if ready else "not ready", database=database, temporal=temporal, migrations=schema
+    )
+
+
+async def _tried(check: Awaitable[str]) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await check
+    except TimeoutError:
+        return "does not answer in time"
+    except Exception as error:
+        # Its text may tell addresses; who may know them finds them in the log.
+        return f"not available ({type(error).__name__})"
+
+
+async def _database(parts: Backend) -> str:
+    await parts.pool.fetchval("select 1")
+    return "ok"
+
+
+async def _schema(parts: Backend) -> str:
+    rows = await parts.pool.fetch("select version from schema_migrations")
+    applied, known = {row["version"] for row in rows}, {one.version for one in load()}
+    if applied == known:
+        return "ok"
+    if known - applied:
+        return f"lacks migration {', '.join(sorted(known - applied))}: run entente migrate"
+    return f"has migration {', '.join(sorted(applied - known))}, which this version does not know"
+
+
+async def _temporal(parts: Backend) -> str:
+    client = await parts.temporal.client()
+    await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace=client.namespace), timeout=timedelta(seconds=PATIENCE)
+    )
+    return "ok"

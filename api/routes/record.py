@@ -1,0 +1,215 @@
+"""The record of an accord: its entries, and why a step cannot be taken yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+
+from activities.ledger.store import StoredEntry
+from api.access import Access, may_read_particulars, seen_whole
+from api.bodies import read_json
+from api.calls import (
+    AccordId,
+    BoundedRoute,
+    Caller,
+    Parts,
+    answer,
+    cursor,
+    etag,
+    moment,
+    next_link,
+    problems,
+    read_cursor,
+    seen,
+)
+from api.foresight import Why, step_name, why_act, why_gate
+from api.problems import FieldError, Problem
+from api.shapes import View
+from workflows.accord import GATES, Accord
+from workflows.acts import ACTS, sentence
+from workflows.messages import Actor
+
+router = APIRouter(route_class=BoundedRoute, tags=["record"])
+
+
+class ActorView(View):
+    """Who stands behind an entry; ``says`` is "X for Y"."""
+
+    delegate: str
+    party: str | None
+    role: str
+    behalf: str | None
+    says: str
+
+
+class EventView(View):
+    """An entry of the record. Its leaf hash is RFC 6962's, over the stored bytes."""
+
+    position: int
+    feed: int = Field(description="position in the feed over all accords")
+    time: datetime
+    type: str
+    version: int
+    actor: ActorView
+    says: str | None = Field(description="the act that caused it, as a sentence")
+    facts: dict[str, Any]
+    particulars: dict[str, Any] | None = Field(
+        description="names and free text, where they are for the reader"
+    )
+    withheld: bool = Field(description="whether particulars are kept from this reader")
+    erased: bool = Field(description="whether particulars were erased")
+    leaf: str
+    command: str
+    causation: int | None = Field(
+        description="the first entry that the same command caused; none for that one"
+    )
+
+
+class EventPage(View):
+    """Some entries, in order. ``next`` is the cursor of the next page, if there is one by now."""
+
+    items: tuple[EventView, ...]
+    next: str | None
+
+
+@router.get(
+    "/accords/{accord}/events",
+    operation_id="list_events",
+    summary="Read an accord's record",
+    response_model=EventPage,
+    responses=problems("not_found", "forbidden"),
+)
+async def list_events(
+    request: Request,
+    accord: AccordId,
+    parts: Parts,
+    identity: Caller,
+    after: Annotated[str | None, Query(max_length=80, description="the cursor of a page")] = None,
+    start: Annotated[
+        int, Query(ge=0, lt=2**53, description="the position to begin at, where there is no cursor")
+    ] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """Every entry, refusals included, in the order of the record."""
+    inner = read_cursor(after)
+    state, access = await seen(parts, identity, accord)
+    seen_whole(access)
+    begin = start if inner is None else int(inner)
+    entries = await parts.ledger.entries(accord, begin, limit + 1)
+    following = cursor(str(entries[limit].position)) if len(entries) > limit else None
+    page = EventPage(items=tuple(_event(one, state, access) for one in entries[:limit]), next=following)
+    return answer(page, headers=next_link(request, following))
+
+
+def _event(stored: StoredEntry, state: Accord, access: Access) -> EventView:
+    entry, recorded = stored.entry(), stored.recorded()
+    act = recorded.facts.get("act")
+    shown = may_read_particulars(access, state, recorded.actor, act)
+    if stored.particulars is not None:
+        stored.particulars.verify(entry.particulars)
+    says = (
+        sentence(ACTS[act["name"]], act.get("fields", {}), recorded.actor)
+        if act and act["name"] in ACTS
+        else None
+    )
+    return EventView(
+        position=recorded.position,
+        feed=stored.feed,
+        time=recorded.time,
+        type=recorded.type,
+        version=recorded.version,
+        actor=_actor(recorded.actor),
+        says=says,
+        facts=recorded.facts,
+        particulars=stored.particulars.value() if shown and stored.particulars is not None else None,
+        withheld=not shown,
+        erased=shown and stored.particulars is None,
+        leaf=stored.leaf.hex(),
+        command=recorded.command,
+        causation=entry.causation,
+    )
+
+
+def _actor(actor: Actor) -> ActorView:
+    party = actor.behalf or actor.party
+    says = f"{actor.delegate} for {party}" if party else actor.delegate
+    return ActorView(
+        delegate=actor.delegate, party=actor.party, role=actor.role, behalf=actor.behalf, says=says
+    )
+
+
+@router.get(
+    "/accords/{accord}/why/{step}",
+    operation_id="why",
+    summary="Ask why a step cannot be taken yet",
+    response_model=Why,
+    responses=problems("not_found", "forbidden"),
+)
+async def why(
+    request: Request,
+    accord: AccordId,
+    step: str,
+    parts: Parts,
+    identity: Caller,
+    at: Annotated[
+        str | None,
+        Query(
+            max_length=40, description="the accord's time to ask for, by RFC 3339; now where none is given"
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        Query(
+            max_length=64, description="for an act: whose act it would be; the caller's where none is given"
+        ),
+    ] = None,
+) -> Response:
+    """Every guard of a gate or an act: met, or unmet with the reason, who could meet it, and by when.
+
+    The step is a gate (founding, acceptance, visit, arrival, signing, held, release, closing) or an act; an act's
+    fields are given as further query parameters, lists by repeating them, objects as JSON.
+    """
+    name = step_name(step)
+    state, access = await seen(parts, identity, accord)
+    if name in ACTS:
+        seen_whole(access)
+    time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
+    if name in GATES:
+        found = why_gate(state, name, time, cleared=access.cleared)
+    else:
+        fields = _fields(name, request.query_params.multi_items())
+        found = why_act(state, name, fields, by or identity.principal, time)
+    return answer(found, headers={"ETag": etag(state.version)})
+
+
+def _fields(name: str, items: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """An act's fields from query parameters. What the act does not have is left for the act to refuse."""
+    given: dict[str, list[str]] = {}
+    for key, text in items:
+        if key not in ("at", "by"):
+            given.setdefault(key, []).append(text)
+    fields: dict[str, Any] = {}
+    for key, texts in given.items():
+        info = ACTS[name].model_fields.get(key)
+        listed = info is not None and str(info.annotation).startswith("tuple")
+        values = [_value(key, text) for text in texts]
+        if len(values) == 1 and (not listed or isinstance(values[0], list)):
+            fields[key] = values[0]
+        else:
+            fields[key] = values
+    return fields
+
+
+def _value(key: str, text: str) -> Any:
+    if not text.startswith(("{", "[")):
+        return text
+    try:
+        return read_json(text.encode())
+    except Problem:
+        said = f"{json.dumps(text[:40])} begins like JSON and is none"
+        raise Problem("malformed", f"{key}: {said}.", errors=(FieldError(field=key, problem=said),)) from None

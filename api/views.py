@@ -1,0 +1,325 @@
+"""An accord's state in the shape in which clients read it: what stands where, what is owed, by whom, by when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from api.clock import Present
+from api.shapes import (
+    AccordView,
+    ClockView,
+    ConditionView,
+    ConsentView,
+    DeadlineView,
+    DelegateView,
+    DisputeView,
+    DocumentView,
+    EvidenceView,
+    GateView,
+    InvitationView,
+    PartyView,
+    PowersView,
+    SeatView,
+    SignatureView,
+    StatusView,
+    TextView,
+    UnderstandingView,
+    VerdictView,
+    VisitView,
+    WindowView,
+)
+from workflows import conditions, consent, documents, signing, subsequent, understanding, visit
+from workflows.accord import GATES, Accord, blocking, deadlines, stage
+from workflows.acts import Check
+from workflows.canonical import digest_of
+
+MOST_DEADLINES = 20
+"""How many of the next deadlines are shown."""
+
+
+def status_view(a: Accord, present: Present, *, cleared: bool = True) -> StatusView:
+    """The cleared status of an accord."""
+    pending = deadlines(a)
+    return StatusView(
+        accord=a.id,
+        title=a.definition.title,
+        vocabulary=a.definition.vocabulary,
+        illustrative=a.definition.illustrative,
+        clock=ClockView(mode=a.definition.clock.mode, time=present.time, live=present.live),
+        stage=stage(a),
+        founded=a.founded,
+        terminated=a.terminated is not None,
+        closed=a.closed,
+        version=a.version,
+        size=a.size,
+        opened_at=a.opened_at,
+        updated_at=a.time,
+        released_at=a.released_at,
+        arrived_at=a.visit.arrived_at,
+        window=_window(a.visit.window or a.definition.window),
+        gates=gate_views(a),
+        next_deadline=pending[0].at if pending else None,
+        cleared=cleared,
+    )
+
+
+def accord_view(a: Accord, present: Present) -> AccordView:
+    """The whole state of an accord."""
+    return AccordView(
+        **dict(status_view(a, present, cleared=False)),
+        definition_digest=a.definition_digest,
+        amendment_digest=a.amendment.digest() if a.amendment else None,
+        release_digest=signing.release_digest(a) if a.founded else None,
+        declined_by=a.declined_by,
+        terminated_because=a.terminated,
+        termination_grounds=a.termination_grounds,
+        parties=_parties(a),
+        delegates=tuple(
+            DelegateView(
+                delegate=one.delegate,
+                party=one.party,
+                office=one.office,
+                roles=one.roles,
+                valid_from=one.valid_from,
+                valid_until=one.valid_until,
+                in_force=one.holds(present.time),
+            )
+            for one in a.delegates.values()
+        ),
+        invitation=InvitationView(
+            status=a.invitation.status,
+            issued_at=a.invitation.issued_at,
+            valid_until=a.invitation.valid_until,
+            received=dict(a.invitation.received),
+            answers=dict(a.invitation.answers),
+        ),
+        conditions={code: _condition(a, code) for code in a.definition.conditions},
+        documents={code: _document(a, code) for code in a.definition.documents},
+        understanding=UnderstandingView(
+            status=a.understanding.status,
+            digest=a.understanding.digest,
+            severable=a.understanding.severable,
+            effective_at=a.understanding.effective_at,
+            suspended_by=understanding.suspended_by(a) if a.founded else (),
+            cause=a.understanding.cause,
+            pins=dict(a.understanding.pins),
+        ),
+        visit=VisitView(
+            status=a.visit.status,
+            window=_window(a.visit.window),
+            proposed=_window(a.visit.proposed),
+            proposed_digest=_dates_digest(a),
+            arrived_at=a.visit.arrived_at,
+            cause=a.visit.cause,
+            minutes=a.visit.minutes,
+        ),
+        consents=tuple(_consents(a)),
+        blocking=() if a.ended else tuple(check.as_unmet() for check in blocking(a)),
+        deadlines=tuple(
+            DeadlineView(at=one.at, kind=one.kind, subject=one.subject, says=one.summary())
+            for one in deadlines(a)[:MOST_DEADLINES]
+        ),
+    )
+
+
+def gate_views(a: Accord) -> dict[str, GateView]:
+    """Every gate, open or not."""
+    return {name: gate_view(name, a.gate(name)) for name in GATES}
+
+
+def gate_view(name: str, checks: Iterable[Check]) -> GateView:
+    """One gate by its guards' answers, without their reasons."""
+    guards: dict[str, int] = {}
+    for check in checks:
+        guards[check.guard] = guards.get(check.guard, 0) + (not check.met)
+    return GateView(says=GATES[name], open=not any(guards.values()), guards=guards)
+
+
+def _parties(a: Accord) -> dict[str, PartyView]:
+    adopted = consent.given(a, "definition", a.definition_digest)
+    return {
+        code: PartyView(
+            name=party.name,
+            capacity=party.capacity,
+            contact=party.contact,
+            languages=party.languages,
+            adopted=a.founded or code in adopted,
+        )
+        for code, party in a.definition.parties.items()
+    }
+
+
+def _condition(a: Accord, code: str) -> ConditionView:
+    terms = a.definition.conditions[code]
+    now = a.conditions.get(code)
+    common: dict[str, Any] = {
+        "title": terms.title,
+        "obligors": terms.obligors,
+        "beneficiaries": conditions.beneficiaries(a, code),
+        "verifiers": terms.policy.verifiers,
+        "need": terms.policy.need,
+        "grade": terms.policy.grade,
+        "depends_on": terms.depends_on,
+        "waivable": terms.waivable,
+        "deferrable": terms.deferrable,
+        "due": terms.due,
+        "terms_digest": conditions.terms_digest(terms),
+    }
+    if now is None:
+        # Until the definition is adopted its conditions are only proposed.
+        return ConditionView(
+            **common, status="proposed", satisfied=False, gate=terms.gate, overdue=False, owed_by=()
+        )
+    return ConditionView(
+        **common,
+        status=now.status,
+        satisfied=conditions.satisfied(a, code),
+        gate=conditions.gate_of(a, code),
+        overdue=now.overdue,
+        owed_by=conditions.owed_by(a, code),
+        evidence=tuple(
+            EvidenceView(digest=e.digest, grade=e.grade, source=e.source, by=e.by, party=e.party, at=e.at)
+            for e in now.evidence
+        ),
+        findings=dict(now.findings),
+        verdict=VerdictView(
+            evidence=now.verdict.evidence,
+            policy=now.verdict.policy,
+            verifiers=now.verdict.verifiers,
+            at=now.verdict.at,
+            valid_until=now.verdict.valid_until,
+        )
+        if now.verdict
+        else None,
+        dispute=DisputeView(
+            by=now.dispute.by,
+            party=now.dispute.party,
+            opened_at=now.dispute.opened_at,
+            decide_by=now.dispute.decide_by,
+        )
+        if now.dispute
+        else None,
+        waived_by=now.waived_by,
+        questioned=now.questioned,
+        cure_by=now.cure_by,
+        reason=now.reason,
+    )
+
+
+def _document(a: Accord, code: str) -> DocumentView:
+    terms = a.definition.documents[code]
+    now = a.documents.get(code)
+    common: dict[str, Any] = {
+        "title": terms.title,
+        "nature": terms.nature,
+        "languages": terms.languages,
+        "prevailing": terms.prevailing,
+        "authority": terms.authority,
+    }
+    if now is None:
+        seats = {
+            name: SeatView(party=seat.party, holder=seat.holder, capacity=seat.capacity)
+            for name, seat in terms.seats.items()
+        }
+        return DocumentView(**common, status="proposed", digest=None, ready=False, seats=seats)
+    check = documents.check_ready(a, code)
+    return DocumentView(
+        **common,
+        status=documents.document_status(a, code),
+        digest=documents.document_digest(a, code),
+        texts={
+            language: TextView(
+                digest=text.digest, number=text.number, agreed=text.agreed, proposed_by=text.proposed_by
+            )
+            for language, text in now.texts.items()
+        },
+        ready=check.met,
+        next_step=None if check.met else check.reason,
+        owed_by=check.who,
+        seats={name: _seat(state, terms.seats[name].capacity) for name, state in now.seats.items()},
+        released_at=now.released_at,
+        ratified_by=now.ratified_by,
+        in_force_at=now.in_force_at,
+        registration=now.registration,
+    )
+
+
+def _seat(state: documents.SeatState, capacity: str) -> SeatView:
+    powers, signature = state.powers, state.signature
+    return SeatView(
+        party=state.party,
+        holder=state.holder,
+        capacity=capacity,
+        powers=PowersView(
+            holder=powers.holder,
+            digest=powers.digest,
+            valid_from=powers.valid_from,
+            valid_until=powers.valid_until,
+            found_by=powers.found_by,
+            status=powers.status,
+        )
+        if powers
+        else None,
+        signature=SignatureView(
+            holder=signature.holder,
+            form=signature.form,
+            digest=signature.digest,
+            authority=signature.authority,
+            at=signature.at,
+            status=signature.status,
+        )
+        if signature
+        else None,
+    )
+
+
+def _window(window: Any) -> WindowView | None:
+    if window is None:
+        return None
+    return WindowView(begins=window.begins, ends=window.ends, place=window.place)
+
+
+def _dates_digest(a: Accord) -> str | None:
+    proposed = a.visit.proposed
+    return digest_of(proposed.model_dump(mode="json")) if proposed is not None else None
+
+
+def _current_digest(a: Accord, subject: str) -> str | None:
+    """The digest that a consent to ``subject`` has to name now."""
+    track, _, rest = subject.partition("/")
+    code, _, language = rest.partition("/")
+    if code and code not in a.documents:
+        return None
+    match track:
+        case "definition":
+            return a.definition_digest if not a.founded else (a.amendment.digest() if a.amendment else None)
+        case "text":
+            text = a.documents[code].texts.get(language)
+            return text.digest if text is not None and not text.agreed else None
+        case "concordance" | "initials" | "execution":
+            return documents.document_digest(a, code)
+        case "understanding":
+            return a.understanding.digest
+        case "severance":
+            return a.understanding.digest or ""
+        case "dates":
+            return _dates_digest(a)
+        case "release":
+            return signing.release_digest(a)
+        case "termination":
+            return subsequent.termination_digest(a)
+        case _:
+            return visit.confirmation_digest(a)
+
+
+def _consents(a: Accord) -> Iterable[ConsentView]:
+    for subject in a.consents:
+        current = _current_digest(a, subject)
+        if current is None:
+            continue
+        parties = visit.arriving(a) if subject == "arrival" else tuple(a.definition.parties)
+        given = consent.given(a, subject, current)
+        missing = consent.missing(a, subject, current, parties)
+        if given and missing:
+            yield ConsentView(subject=subject, digest=current, given=given, missing=missing)
