@@ -64,21 +64,20 @@ def state_directory() -> Iterator[Path]:
 class Up:
     """A running `entente up --json`."""
 
-    def __init__(self, state: Path, *options: str, ports: tuple[int, int, int] | None = None) -> None:
+    def __init__(
+        self, state: Path, *options: str, ports: tuple[int, int, int] | None = None, **environment: str
+    ) -> None:
         self.state = state
         self.ports = ports or (any_free(), any_free(), any_free())
         names = ("--postgres-port", "--temporal-port", "--temporal-ui-port")
-        environment = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("TEMPORAL_", "ENTENTE_", "DATABASE_URL"))
-        }
+        ours = ("TEMPORAL_", "ENTENTE_", "DATABASE_URL")
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         command = [sys.executable, "-m", "worker.cli", "up", "--json", "--state-dir", str(state)]
         self.process = subprocess.Popen(
             [*command, *options, *(f"{name}={port}" for name, port in zip(names, self.ports, strict=True))],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment,
+            env={**inherited, **environment},
             text=True,
         )
         self.ready: dict[str, Any] = {}

@@ -107,6 +107,43 @@ async def _pause() -> None:
     await asyncio.sleep(0.5)
 
 
+async def test_any_directory_will_do(state: Path) -> None:
+    odd = state.parent / "a state, with 'odd' characters" / "état"
+    with Up(odd, "--servers") as up:
+        await _leave_a_mark(up.wait_ready())
+        await _find_the_mark(up)
+    assert left_of(odd) == set()
+
+
+def test_a_closed_terminal_does_not_stop_it(state: Path) -> None:
+    with Up(state, "--servers") as up:
+        assert up.process.stderr is not None
+        up.process.stderr.close()
+        up.process.stderr = None
+        up.wait_ready()
+        assert up.end(signal.SIGTERM)[0] == 0
+
+
+def test_a_database_of_one_s_own_is_used_and_told_when_it_is_not_there(state: Path) -> None:
+    up = Up(state, "--servers", DATABASE_URL=f"postgresql://u:hunter2@127.0.0.1:{any_free()}/x")
+    code, errors = up.finish()
+    assert code == 3
+    assert "hunter2" not in errors
+    assert "DATABASE_URL" in json.loads(errors.splitlines()[-1])["error"]["what"]
+    assert not (state / "postgres").exists()
+    assert left_of(state) == set()
+
+
+def test_servers_of_one_s_own_are_not_started_again(
+    state: Path, database_url: str, temporal_address: str
+) -> None:
+    with Up(state, "--servers", DATABASE_URL=database_url, TEMPORAL_ADDRESS=temporal_address) as up:
+        ready = up.wait_ready().ready
+        assert ready["processes"] == {}
+        assert ready["addresses"]["temporal"] == temporal_address
+        assert "postgres" not in ready["addresses"]
+
+
 def test_taken_ports_are_left_to_their_owners(state: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         taken = (one.getsockname()[1], two.getsockname()[1])

@@ -86,24 +86,10 @@ def _api() -> None:
 
 def _migrate(as_json: Json = False) -> None:
     """Bring the ledger's schema in DATABASE_URL up to date. Safe to run again, and by several at once."""
-    import asyncpg
-
-    from activities.ledger.migrate import migrate
-    from activities.runtime.errors import Unreachable
     from activities.runtime.settings import read_settings
+    from worker.embedded.schema import migrate_database
 
-    dsn = read_settings().database_dsn()
-    try:
-        applied = asyncio.run(migrate(dsn))
-    except (
-        OSError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.InvalidAuthorizationSpecificationError,
-    ) as error:
-        raise Unreachable(
-            f"The database of DATABASE_URL does not let us in: {error}.",
-            "See that it runs, and that address, user and password are right.",
-        ) from error
+    applied = asyncio.run(migrate_database(read_settings().database_dsn()))
     if as_json:
         print(json.dumps({"applied": applied}))
     elif applied:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -132,7 +133,9 @@ def _line_printer() -> OnLine:
         label = f"{name:<8} │"
         if colored:
             label = typer.style(label, fg=_COLORS.get(name, "white"))
-        print(f"{label} {line}", file=sys.stderr, flush=True)
+        # A terminal that was closed is no reason to stop, and even less not to stop when asked to.
+        with contextlib.suppress(OSError):
+            print(f"{label} {line}", file=sys.stderr, flush=True)
 
     return show
 

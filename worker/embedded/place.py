@@ -112,7 +112,9 @@ def _elsewhere(state: Path) -> Path:
     """
     name = f"{hashlib.sha256(os.fsencode(state)).hexdigest()[:12]}-{secrets.token_hex(4)}"
     try:
-        SYSTEM_DIRECTORY.mkdir(mode=0o755, exist_ok=True)
+        if not SYSTEM_DIRECTORY.exists():
+            SYSTEM_DIRECTORY.mkdir()
+            SYSTEM_DIRECTORY.chmod(0o755)  # whatever the umask
         base = SYSTEM_DIRECTORY / name
         base.mkdir(mode=0o755)
     except OSError:

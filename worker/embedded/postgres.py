@@ -161,7 +161,8 @@ class Postgres:
         options = {
             "port": port,
             "listen_addresses": LOOPBACK,
-            "unix_socket_directories": place.sockets or "",
+            # In quotes, since it is a list, and a path may hold a comma.
+            "unix_socket_directories": f'"{place.sockets}"' if place.sockets else "",
             "unix_socket_permissions": "0700",
             "timezone": "UTC",
             "log_timezone": "UTC",

@@ -156,11 +156,14 @@ class Child:
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with stream, os.fdopen(descriptor, "ab", buffering=0) as log:
             for raw in stream:
-                log.write(raw)
                 line = raw.decode(errors="replace").rstrip("\r\n")
                 self.recent.append(line)
-                if self._on_line is not None:
-                    self._on_line(self.name, line)
+                # A full disk or a closed terminal must not stop the reading, on which the program would then block.
+                with contextlib.suppress(OSError):
+                    log.write(raw)
+                with contextlib.suppress(OSError):
+                    if self._on_line is not None:
+                        self._on_line(self.name, line)
 
     def failure(self, what: str) -> StackError:
         """An error that says that this program ``what``, with the last that it printed."""

@@ -34,6 +34,7 @@ from worker.embedded.ports import next_free
 from worker.embedded.postgres import USUAL_PORT as POSTGRES_PORT
 from worker.embedded.postgres import Postgres
 from worker.embedded.process import OnLine, Program, environment
+from worker.embedded.schema import migrate_database
 from worker.embedded.service import Process, Service, answers, polls
 from worker.embedded.temporal import NAMESPACE, Temporal
 from worker.embedded.temporal import USUAL_PORT as TEMPORAL_PORT
@@ -154,7 +155,7 @@ class Stack:
             raise self._already_running()
         try:
             await self._start_servers()
-            await self._migrate()
+            self.applied_migrations = await migrate_database(self.database_url)
             self._prepare_processes()
             if not self._servers_only:
                 await self._start_processes()
@@ -271,11 +272,6 @@ class Stack:
             )
             self.services["temporal"] = self._temporal
         await _together(service.start for service in self.services.values())
-
-    async def _migrate(self) -> None:
-        from activities.ledger.migrate import migrate
-
-        self.applied_migrations = await migrate(self.database_url)
 
     def _key_file(self) -> Path:
         return self.settings.command_key_file or self.state / _KEY_FILE
