@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from activities.ledger.checkpoint import OpenedCheckpoint, open_checkpoint, parse_decimal
 from activities.ledger.cosignature import CosignatureVerifier, parse_verifier
@@ -39,12 +39,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Known logs, known witnesses by name, groups of them, and the quorum that a checkpoint needs."""
+    """Known logs, known witnesses by name, groups of them, and the quorum that a checkpoint needs.
+
+    ``addresses`` has, by the same names, where those witnesses can be asked whose lines give a URL.
+    """
 
     logs: tuple[Ed25519Verifier, ...]
     witnesses: Mapping[str, CosignatureVerifier]
     groups: Mapping[str, Group]
     quorum: str
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     def satisfied_by(self, cosigners: Iterable[CosignatureVerifier]) -> bool:
         """Whether these witnesses are a quorum."""
@@ -106,14 +110,18 @@ class _Reading:
         self._witnesses: dict[str, CosignatureVerifier] = {}
         self._groups: dict[str, Group] = {}
         self._taken: set[str] = set()
+        self._addresses: dict[str, str] = {}
         self._quorum: str | None = None
 
     def read(self, words: list[str]) -> None:
         match words:
             case ["log", key] | ["log", key, _]:
                 self._log(key)
-            case ["witness", name, key] | ["witness", name, key, _]:
+            case ["witness", name, key]:
                 self._witness(name, key)
+            case ["witness", name, key, address]:
+                self._witness(name, key)
+                self._addresses[name] = address
             case ["group", name, threshold, *members]:
                 self._group(name, threshold, members)
             case ["quorum", name]:
@@ -124,7 +132,7 @@ class _Reading:
     def policy(self) -> Policy:
         if self._quorum is None:
             raise Malformed("a policy has no quorum", "Add a line such as: quorum parties")
-        return Policy(tuple(self._logs), self._witnesses, self._groups, self._quorum)
+        return Policy(tuple(self._logs), self._witnesses, self._groups, self._quorum, self._addresses)
 
     def _log(self, key: str) -> None:
         log = parse_verifier(_text(key))

@@ -194,7 +194,7 @@ class PostgresLedger:
 
     async def _record(self, batch: Sequence[tuple[Append, tuple[SealedEntry, ...]]]) -> list[Outcome]:
         appends = [append for append, _ in batch]
-        with _translated("record", "entente_writer"):
+        with translated("record", "entente_writer"):
             async with self._pool.acquire() as connection, connection.transaction():
                 opened = {append.accord for append in appends if append.events and append.expected == 0}
                 if opened:
@@ -282,7 +282,7 @@ class PostgresLedger:
 
     async def erase(self, accord: str, position: int) -> bool:
         """See :meth:`activities.ledger.store.Ledger.erase`."""
-        with _translated("erase", "entente_eraser"):
+        with translated("erase", "entente_eraser"):
             async with self._pool.acquire() as connection, connection.transaction():
                 payload = await connection.execute(
                     "delete from payloads where (accord, position, kind) = ($1, $2, 'particulars')",
@@ -299,7 +299,7 @@ class PostgresLedger:
         return (payload, command) != ("DELETE 0", "UPDATE 0")
 
     async def _rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        with _translated("read", "entente_reader"):
+        with translated("read", "entente_reader"):
             return await self._pool.fetch(query, *arguments)
 
     async def _row(self, query: str, *arguments: object) -> asyncpg.Record | None:
@@ -308,7 +308,7 @@ class PostgresLedger:
 
 
 @contextmanager
-def _translated(what: str, role: str) -> Iterator[None]:
+def translated(what: str, role: str) -> Iterator[None]:
     """Say in the ledger's own errors what keeps the database from doing ``what``."""
     try:
         yield

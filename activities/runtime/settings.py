@@ -54,6 +54,14 @@ class Settings(BaseSettings):
     command_public_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="the API's public keys that the ledger trusts: base64, separated by commas"
     )
+    log_key_file: Path | None = Field(
+        default=None, description="the secret that the keys of the accords' logs are derived from"
+    )
+    log_origin: str = Field(
+        default="entente.localhost",
+        pattern=r"^[^\s+]+$",
+        description="what the logs of this installation are named by, such as entente.example; never changed later",
+    )
 
     @field_validator("command_public_keys", mode="before")
     @classmethod
