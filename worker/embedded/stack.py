@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from activities.logkeys import LogKeys
 from activities.runtime.errors import RuntimeProblem
 from activities.runtime.settings import Settings
 from activities.runtime.signing import CommandSigner
@@ -51,6 +52,7 @@ _GRACE = 20.0
 """Seconds for a worker to finish its activities, and for the API its requests."""
 _WATCH = 0.2
 _KEY_FILE = "command-key.pem"
+_LOG_KEY_FILE = "log.key"
 _RUNNING = "up.json"
 
 
@@ -229,6 +231,8 @@ class Stack:
             "ENTENTE_LOG_LEVEL": self.settings.log_level,
             "ENTENTE_COMMAND_PUBLIC_KEYS": ",".join(dict.fromkeys(trusted)),
             "ENTENTE_COMMAND_KEY_FILE": str(self._key_file()) if private else None,
+            "ENTENTE_LOG_KEY_FILE": str(self._log_key_file()),
+            "ENTENTE_LOG_ORIGIN": self.settings.log_origin,
             "PYTHONUNBUFFERED": "1",
         }
         if self._temporal is not None:
@@ -276,11 +280,16 @@ class Stack:
     def _key_file(self) -> Path:
         return self.settings.command_key_file or self.state / _KEY_FILE
 
+    def _log_key_file(self) -> Path:
+        return self.settings.log_key_file or self.state / _LOG_KEY_FILE
+
     def _prepare_processes(self) -> None:
         path = self._key_file()
         if self.settings.command_key_file is None and not path.exists():
             CommandSigner.create(path)
         self._signer = CommandSigner.load(path)
+        if self.settings.log_key_file is None and not self._log_key_file().exists():
+            LogKeys.create(self._log_key_file(), self.settings.log_origin)
         self._api_port = next_free(self.settings.api_port)
 
     async def _start_processes(self) -> None:
