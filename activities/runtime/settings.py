@@ -93,6 +93,22 @@ class Settings(BaseSettings):
             )
         return self.database_url.get_secret_value()
 
+    def as_environment(self) -> dict[str, str]:
+        """The variables from which a process reads these very settings; secrets are in it in the clear.
+
+        Temporal's are not among them, which stand in its own variables and files.
+        """
+        found: dict[str, str] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if name == "temporal" or value is None:
+                continue
+            if isinstance(value, SecretStr):
+                value = value.get_secret_value()
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            found["DATABASE_URL" if name == "database_url" else _variable(name)] = text
+        return found
+
 
 def read_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment; ``overrides`` (by field name) come first.

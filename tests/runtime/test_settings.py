@@ -68,6 +68,22 @@ def test_a_wrong_value_names_its_variable_and_keeps_it_secret(monkeypatch: pytes
     assert "99999" not in str(problem.value)
 
 
+def test_settings_survive_the_way_through_an_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = read_settings(
+        database_url="postgresql://u:p@db/x",
+        state_dir=Path("/srv/état"),
+        api_port=0,
+        api_deadline=2.5,
+        log_format="json",
+        command_key_file=Path("key.pem"),
+        command_public_keys=("one", "two"),
+        task_queue="other",
+    )
+    for name, value in given.as_environment().items():
+        monkeypatch.setenv(name, value)
+    assert read_settings() == given
+
+
 def test_public_keys_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENTENTE_COMMAND_PUBLIC_KEYS", "one, two,")
     assert read_settings().command_public_keys == ("one", "two")

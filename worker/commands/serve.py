@@ -13,9 +13,6 @@ from typing import Annotated, Any
 
 import typer
 
-_GRACE = 5
-"""Seconds that the API gives open requests to end, feeds included."""
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -61,26 +58,18 @@ def _worker() -> None:
 
 def _api() -> None:
     """Run the HTTP API. Ends on SIGTERM, when open requests are done."""
-    import uvicorn
-
     from activities.runtime.logs import configure_logs
     from activities.runtime.settings import read_settings
     from activities.runtime.temporal import forward_core_logs
-    from api.app import create_app
+    from api.main import run_api
 
     settings = read_settings()
     configure_logs(settings.log_format, settings.log_level)
     forward_core_logs()
-    uvicorn.run(
-        create_app(settings),
-        host=settings.api_host,
-        port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        timeout_graceful_shutdown=_GRACE,
-    )
+    # The server raises the signal that ended it once more when it is done, to whatever handled it before.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    asyncio.run(run_api(settings))
     _leave()
 
 

@@ -24,6 +24,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pydantic import SecretStr
+from temporalio.envconfig import ClientConfigProfile
+
 from activities.logkeys import LogKeys
 from activities.runtime.errors import RuntimeProblem
 from activities.runtime.settings import Settings
@@ -51,8 +54,6 @@ STEADY = 60.0
 _GRACE = 20.0
 """Seconds for a worker to finish its activities, and for the API its requests."""
 _WATCH = 0.2
-_KEY_FILE = "command-key.pem"
-_LOG_KEY_FILE = "log.key"
 _RUNNING = "up.json"
 
 
@@ -101,6 +102,8 @@ class Stack:
         self._postgres: Postgres | None = None
         self._temporal: Temporal | None = None
         self._signer: CommandSigner | None = None
+        self._command_key = settings.command_key_file or self.state / "command-key.pem"
+        self._log_key = settings.log_key_file or self.state / "log.key"
         self._api_port = 0
         self._held: set[str] = set()
         self._watchers: list[asyncio.Task[None]] = []
@@ -218,21 +221,10 @@ class Stack:
         await self.resume(name)
 
     def environment(self, *, private: bool = False) -> dict[str, str]:
-        """The environment for a process of this stack; with ``private`` the API's signing key is in it."""
-        assert self._signer is not None  # noqa: S101 - the key is made before the first process
-        trusted = (*self.settings.command_public_keys, self._signer.public_key)
+        """The environment for a process of this stack; with ``private`` the API's signing key is named in it."""
         changes: dict[str, str | None] = {
-            "DATABASE_URL": self.database_url,
-            "ENTENTE_STATE_DIR": str(self.state),
-            "ENTENTE_API_HOST": self.settings.api_host,
-            "ENTENTE_API_PORT": str(self._api_port),
-            "ENTENTE_TASK_QUEUE": self.settings.task_queue,
-            "ENTENTE_LOG_FORMAT": self.settings.log_format,
-            "ENTENTE_LOG_LEVEL": self.settings.log_level,
-            "ENTENTE_COMMAND_PUBLIC_KEYS": ",".join(dict.fromkeys(trusted)),
-            "ENTENTE_COMMAND_KEY_FILE": str(self._key_file()) if private else None,
-            "ENTENTE_LOG_KEY_FILE": str(self._log_key_file()),
-            "ENTENTE_LOG_ORIGIN": self.settings.log_origin,
+            "ENTENTE_COMMAND_KEY_FILE": None,
+            **self.process_settings(private=private).as_environment(),
             "PYTHONUNBUFFERED": "1",
         }
         if self._temporal is not None:
@@ -244,6 +236,22 @@ class Stack:
                 "TEMPORAL_CONFIG_FILE": os.devnull,
             }
         return environment(**changes)
+
+    def process_settings(self, *, private: bool = False) -> Settings:
+        """The settings of a process of this stack: its own, completed by what the stack has brought up."""
+        assert self._signer is not None  # noqa: S101 - the keys are made before the first process
+        trusted = (*self.settings.command_public_keys, self._signer.public_key)
+        changes: dict[str, object] = {
+            "database_url": SecretStr(self.database_url),
+            "state_dir": self.state,
+            "api_port": self._api_port,
+            "command_public_keys": tuple(dict.fromkeys(trusted)),
+            "command_key_file": self._command_key if private else None,
+            "log_key_file": self._log_key,
+        }
+        if self._temporal is not None:
+            changes["temporal"] = ClientConfigProfile(address=self.temporal_address, namespace=NAMESPACE)
+        return self.settings.model_copy(update=changes)
 
     def _make_state_directory(self) -> None:
         if not self.state.exists():
@@ -277,19 +285,13 @@ class Stack:
             self.services["temporal"] = self._temporal
         await _together(service.start for service in self.services.values())
 
-    def _key_file(self) -> Path:
-        return self.settings.command_key_file or self.state / _KEY_FILE
-
-    def _log_key_file(self) -> Path:
-        return self.settings.log_key_file or self.state / _LOG_KEY_FILE
-
     def _prepare_processes(self) -> None:
-        path = self._key_file()
-        if self.settings.command_key_file is None and not path.exists():
-            CommandSigner.create(path)
-        self._signer = CommandSigner.load(path)
-        if self.settings.log_key_file is None and not self._log_key_file().exists():
-            LogKeys.create(self._log_key_file(), self.settings.log_origin)
+        """Make the keys that are missing, and choose the API's port."""
+        if self.settings.command_key_file is None and not self._command_key.exists():
+            CommandSigner.create(self._command_key)
+        if self.settings.log_key_file is None and not self._log_key.exists():
+            LogKeys.create(self._log_key, self.settings.log_origin)
+        self._signer = CommandSigner.load(self._command_key)
         self._api_port = next_free(self.settings.api_port)
 
     async def _start_processes(self) -> None:
