@@ -170,6 +170,15 @@ def founded(a: Accord) -> Check:
     )
 
 
+def _before_release(a: Accord) -> Check:
+    return Check(
+        "not_released",
+        a.released_at is None,
+        "documents are released already: what was released is never undone",
+        "agree on a later instrument instead",
+    )
+
+
 def _pending_digest(a: Accord) -> str | None:
     if not a.founded:
         return a.definition_digest
@@ -196,6 +205,7 @@ class AdoptDefinition(Act):
         )
         yield same_digest(SUBJECT, self.digest, pending)
         yield not_yet_given(a, SUBJECT, self.digest, by)
+        yield _before_release(a)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
@@ -239,12 +249,18 @@ class AmendDefinition(Act):
             f"the amendment drops {', '.join(gone)}",
             "a party leaves by declining or terminating",
         )
+        taken = [
+            code
+            for code, party in now.parties.items()
+            if code != by.party and code in d.parties and d.parties[code].contact != party.contact
+        ]
         yield Check(
-            "not_released",
-            a.released_at is None,
-            "documents are released already",
-            "agree on a later instrument instead",
+            "contacts_kept",
+            a.founded or not taken,
+            f"the proposal names another contact for {', '.join(taken)}, which has adopted nothing yet",
+            "until the definition is adopted, only a party itself names another contact of its own",
         )
+        yield _before_release(a)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The proposal, and the proposer's own consent where it is the contact that adopts."""

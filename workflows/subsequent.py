@@ -70,7 +70,7 @@ def nothing_open(a: Accord) -> Iterator[Check]:
                 holders(a, ("depositary", "registrar")),
                 subject=code,
             )
-    for code in on_gates(a, "subsequent"):
+    for code in on_gates(a, "subsequent") if a.founded else ():
         yield check_satisfied(a, code)
 
 
