@@ -35,6 +35,8 @@ _ROLE = "Use a login that has the role entente_api"
 _AWAY = (
     OSError,
     asyncpg.InterfaceError,
+    # What the driver says of a connection that was cut in the middle of something.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,

@@ -40,6 +40,8 @@ _RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _AWAY = (
     OSError,
     asyncpg.InterfaceError,
+    # What the driver says of a connection that was cut in the middle of something.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
