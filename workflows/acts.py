@@ -115,6 +115,8 @@ class Act(BaseModel):
     """A sentence with fields in braces, for summaries: ``{by} issues the invitation``."""
     before_founding: ClassVar[bool] = False
     after_end: ClassVar[bool] = False
+    by_candidates: ClassVar[bool] = False
+    """Whether the contact of a party that a pending amendment adds may do it already."""
     signal: ClassVar[bool] = False
     """Whether it comes as a signal, for which nobody waits."""
 

@@ -80,7 +80,9 @@ def authority_checks(a: Accord, wanted: Act, by: Actor, at: datetime) -> Iterato
     if appointment is None:
         return
     who = wanted.who
-    contact = (a.definition.parties[by.party].contact,) if by.party else ()
+    side = appointment.party
+    candidate = side is not None and side not in a.definition.parties
+    contact = (a.definition.parties[side].contact,) if side is not None and not candidate else ()
     yield Check(
         "appointment_in_force",
         appointment.holds(at),
@@ -89,7 +91,12 @@ def authority_checks(a: Accord, wanted: Act, by: Actor, at: datetime) -> Iterato
         "ask your party's contact for a new appointment",
         contact,
     )
-    side = appointment.party
+    yield Check(
+        "party_of_accord",
+        not candidate or wanted.by_candidates,
+        f"{side} is no party yet: the amendment that adds it is not adopted by all",
+        "adopt the amendment, and let every party adopt it",
+    )
     right_side = (
         who.side == "anyone"
         or (who.side == "any" and side is not None)

@@ -25,9 +25,10 @@ CONSENTING = ("contact", "protocol", "treaty_section")
 
 
 def given(a: Accord, subject: str, digest: str) -> tuple[str, ...]:
-    """The parties whose consent to ``subject`` names ``digest``, in the definition's order."""
+    """The parties whose consent to ``subject`` names ``digest``, in the definition's order, then those to be added."""
     consents = a.consents.get(subject, {})
-    return tuple(party for party in a.definition.parties if consents.get(party) == digest)
+    parties = dict.fromkeys((*a.definition.parties, *consents))
+    return tuple(party for party in parties if consents.get(party) == digest)
 
 
 def missing(a: Accord, subject: str, digest: str, parties: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -111,6 +112,7 @@ class WithdrawConsent(Act):
     who = Who(CONSENTING, "any")
     says = "{by} withdraws the consent to {subject}"
     before_founding = True
+    by_candidates = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """There is such a consent, and it has not taken effect: then it would have been used up."""

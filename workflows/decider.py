@@ -231,7 +231,7 @@ def judge(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]
             return
 
 
-_FINAL = ("accord_open", "founded", "appointment_in_force", "authority")
+_FINAL = ("accord_open", "founded", "appointment_in_force", "party_of_accord", "authority")
 
 
 def _guards(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]:

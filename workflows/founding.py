@@ -65,8 +65,9 @@ class DefinitionProposed(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Before founding it replaces the proposal; afterwards it stands beside what is in force."""
         proposed = Definition.model_validate(self.definition)
+        a = clear(a, SUBJECT)
         if a.founded:
-            return replace(a, amendment=proposed)
+            return candidates(replace(a, amendment=proposed))
         return contacts(replace(a, definition=proposed, definition_digest=self.digest))
 
 
@@ -136,6 +137,29 @@ def contacts(a: Accord) -> Accord:
     return replace(a, delegates=delegates)
 
 
+def candidates(a: Accord) -> Accord:
+    """The state in which the contacts of parties that the pending amendment adds are known, and no earlier ones."""
+    parties = a.amendment.parties if a.amendment else {}
+    delegates = {
+        code: one
+        for code, one in a.delegates.items()
+        if one.party is None or one.party in a.definition.parties or one.party in parties
+    }
+    for code, party in parties.items():
+        if code not in a.definition.parties:
+            delegates = {key: one for key, one in delegates.items() if one.party != code}
+            delegates[party.contact] = Appointment(
+                party.contact, code, f"Contact of {party.name}", ("contact",)
+            )
+    return replace(a, delegates=delegates)
+
+
+def is_candidate(a: Accord, delegate: str) -> bool:
+    """Whether a delegate stands for a party that a pending amendment would add."""
+    one = a.delegates.get(delegate)
+    return one is not None and one.party is not None and one.party not in a.definition.parties
+
+
 def take_up(a: Accord) -> Accord:
     """The state in which the definition's terms are in force."""
     delegates = dict(a.delegates)
@@ -193,6 +217,7 @@ class AdoptDefinition(Act):
     who = Who(("contact",), "any", agree="every party", sees="all")
     says = "{by} adopts the definition"
     before_founding = True
+    by_candidates = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Something is pending, the digest is its, and the party has not adopted it yet."""
@@ -260,13 +285,25 @@ class AmendDefinition(Act):
             f"the proposal names another contact for {', '.join(taken)}, which has adopted nothing yet",
             "until the definition is adopted, only a party itself names another contact of its own",
         )
+        known = [
+            party.contact
+            for code, party in d.parties.items()
+            if code not in now.parties and party.contact in a.delegates and not is_candidate(a, party.contact)
+        ]
+        yield Check(
+            "new_contacts_free",
+            not known,
+            f"{', '.join(known)} is a delegate here already, and cannot stand for a party that is added",
+            "name a contact of its own for each party that is added",
+        )
         yield _before_release(a)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The proposal, and the proposer's own consent where it is the contact that adopts."""
         digest = self.definition.digest()
         yield DefinitionProposed(definition=self.definition.as_facts(), digest=digest)
-        yield ConsentGiven(subject=SUBJECT, party=party_of(by), digest=digest)
+        if by.role == "contact":
+            yield ConsentGiven(subject=SUBJECT, party=party_of(by), digest=digest)
 
 
 @act

@@ -54,7 +54,7 @@ def accepted(a: Accord) -> Check:
         reason, who = f"the invitation is {a.invitation.status}", ()
     return Check(
         "invitation_accepted",
-        a.invitation.status == "accepted",
+        a.invitation.status == "accepted" and not waiting,
         reason,
         "the guest's protocol answers the invitation",
         who,
@@ -62,10 +62,12 @@ def accepted(a: Accord) -> Check:
     )
 
 
-def _pending(a: Accord, verb: str) -> Check:
+def _pending(a: Accord, verb: str, guest: str | None = None) -> Check:
+    """Guard: it waits for answers; for a guest that may come later than the others, also once these have accepted."""
+    late = a.invitation.status == "accepted" and guest is not None
     return Check(
         "invitation_pending",
-        a.invitation.status in ("issued", "accepted_in_principle"),
+        late or a.invitation.status in ("issued", "accepted_in_principle"),
         f"the invitation is {a.invitation.status.replace('_', ' ')}, so it cannot be {verb}",
         "it can only be done between issue and acceptance",
         holders(a, ("protocol",), (a.definition.host,)) if a.invitation.status == "drafted" else (),
@@ -122,7 +124,9 @@ class InvitationAnswered(Event):
             status = "accepted"
         elif any(answer == "declined" for answer in wanted):
             status = "declined"
-        elif all(answer in ("accepted", "accepted_in_principle") for answer in wanted):
+        elif status != "accepted" and all(
+            answer in ("accepted", "accepted_in_principle") for answer in wanted
+        ):
             status = "accepted_in_principle"
         return replace(a, invitation=replace(a.invitation, answers=answers, status=status))
 
@@ -195,7 +199,7 @@ class AcknowledgeInvitation(Act):
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """There is one to acknowledge, and it was not acknowledged before."""
-        yield _pending(a, "acknowledged")
+        yield _pending(a, "acknowledged", by.party)
         yield Check(
             "not_acknowledged",
             by.party not in a.invitation.received,
@@ -213,7 +217,7 @@ class _Answering(Act):
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """It is open, and the guest has not given this answer yet."""
-        yield _pending(a, "answered")
+        yield _pending(a, "answered", by.party)
         earlier = a.invitation.answers.get(by.party or "")
         yield Check(
             "answer_open",
@@ -310,7 +314,9 @@ class WithdrawInvitation(Act):
             f"the invitation is {a.invitation.status}",
             "only an issued invitation can be withdrawn",
         )
-        over = a.invitation.status == "accepted" if until == "acceptance" else a.visit.arrived_at is not None
+        over = a.released_at is not None or (
+            a.invitation.status == "accepted" if until == "acceptance" else a.visit.arrived_at is not None
+        )
         yield Check(
             "still_withdrawable",
             not over,

@@ -174,7 +174,8 @@ class Play:
         pending = self.state.amendment.digest() if self.state.amendment else self.state.definition_digest
         parties = (self.state.amendment or self.state.definition).parties
         for code, party in parties.items():
-            if self.state.consents.get("definition", {}).get(code) != pending:
+            in_effect = self.state.founded and self.state.amendment is None
+            if not in_effect and self.state.consents.get("definition", {}).get(code) != pending:
                 self.do(party.contact, "adopt_definition", digest=pending)
 
     def staff(self) -> None:

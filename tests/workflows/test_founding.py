@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.definitions import digest
-from tests.workflows.definitions import changed, condition, document, pair, party, trio
+from tests.workflows.definitions import changed, document, pair, party, trio
 from tests.workflows.driver import Play
 from workflows.definition import Definition
 
@@ -86,3 +86,64 @@ def test_an_amendment_is_not_adopted_once_documents_are_released() -> None:
     assert play.guard("aa.contact", "adopt_definition", digest=pending.digest()) == "not_released"
     assert play.guard("aa.contact", "amend_definition", definition=pair(title="Late")) == "not_released"
     assert play.state.documents["D1"].released_at is not None
+
+
+def with_third() -> dict:
+    return changed(pair(), parties__CC=party("CC"), documents__D1=document("AA", "BB", "CC"))
+
+
+def test_a_party_is_added_when_every_party_and_itself_have_adopted_the_amendment() -> None:
+    play = Play(pair()).go("accepted")
+    play.do("aa.contact", "amend_definition", definition=with_third())
+    amended = digest_of_definition(with_third())
+    assert play.do("bb.contact", "adopt_definition", digest=amended) == ("consent_given",)
+    assert play.guard("cc.contact", "agree_termination") == "party_of_accord"
+    assert play.guard("cc.contact", "dispute_verdict", condition="C1") == "party_of_accord"
+    office = {"delegate": "cc.head", "office": "Head", "roles": ["signatory"]}
+    assert play.guard("cc.contact", "appoint_delegate", **office) == "party_of_accord"
+    play.do("cc.contact", "adopt_definition", digest=amended)
+    assert tuple(play.state.definition.parties) == ("AA", "BB", "CC")
+    play.do("cc.contact", "appoint_delegate", **office)
+    assert not play.open_gate("acceptance"), "a guest that was added has to accept too"
+    play.do("cc.contact", "appoint_delegate", delegate="cc.protocol", office="P", roles=["protocol"])
+    play.do("cc.protocol", "accept_invitation")
+    assert play.open_gate("acceptance")
+
+
+def test_a_party_to_be_added_can_take_its_adoption_back_and_others_can_do_without_it() -> None:
+    play = Play(pair()).go("founded")
+    play.do("bb.contact", "amend_definition", definition=with_third())
+    play.do("cc.contact", "adopt_definition", digest=digest_of_definition(with_third()))
+    play.do("cc.contact", "withdraw_consent", subject="definition")
+    play.do("aa.contact", "adopt_definition", digest=digest_of_definition(with_third()))
+    assert len(play.state.definition.parties) == 2
+    play.amend(pair(title="Without a third"), by="bb.contact")
+    assert play.rejected("cc.contact", "withdraw_consent", subject="definition") == "unknown_delegate"
+
+
+def test_a_party_to_be_added_has_a_contact_of_its_own() -> None:
+    play = Play(pair()).go("founded")
+    puppet = changed(with_third(), parties__CC__contact="aa.head")
+    assert play.guard("aa.contact", "amend_definition", definition=puppet) == "new_contacts_free"
+
+
+def test_consents_to_a_superseded_amendment_do_not_come_back_with_it() -> None:
+    play = Play(pair()).go("founded")
+    first, second = pair(title="First"), pair(title="Second")
+    play.do("aa.contact", "amend_definition", definition=first)
+    play.do("bb.contact", "amend_definition", definition=second)
+    play.do("bb.contact", "amend_definition", definition=first)
+    assert play.state.definition.title == "Two parties", "AA adopted it as it stood then, not now"
+    play.do("aa.contact", "adopt_definition", digest=digest_of_definition(first))
+    assert play.state.definition.title == "First"
+
+
+def test_protocol_proposes_an_amendment_and_the_contact_adopts_it() -> None:
+    play = Play(pair()).go("founded")
+    assert play.do("aa.protocol", "amend_definition", definition=pair(title="New")) == (
+        "definition_proposed",
+    )
+    play.do("bb.contact", "adopt_definition", digest=digest_of_definition(pair(title="New")))
+    assert play.state.amendment is not None
+    play.adopt()
+    assert play.state.definition.title == "New"
