@@ -22,7 +22,6 @@ from activities.ledger.errors import LedgerError, MissingPrivilege, SchemaMismat
 from activities.runtime.errors import RuntimeProblem
 from activities.runtime.settings import Settings
 from api.backend import make_backend
-from api.bodies import LARGEST
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.problems import FieldError, Problem, of_status, unavailable
@@ -62,7 +61,6 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
-        max_body_size=LARGEST,
         # Ours are the same on one pipeline, see api.app.Requests; traces would need a collector to be set up.
         telemetry={"tracing": False, "metrics": False},
     )
@@ -152,7 +150,6 @@ def _plain(error: HTTPException) -> str:
     said = {
         404: "There is nothing at this address. The operations are listed at /docs.",
         405: "This address does not take that method. The operations are listed at /docs.",
-        413: f"The body is larger than {LARGEST:,} bytes. Send content as digests.",
     }
     return said.get(error.status_code, str(error.detail))
 

@@ -217,13 +217,27 @@ def media_type(request: Request) -> str:
     return given.partition(";")[0].strip().lower()
 
 
+async def content_of(request: Request) -> bytes:
+    """The bytes of a request's body; it stops reading once they are too many.
+
+    Raises:
+        Problem: ``too_large``.
+    """
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > LARGEST:
+            raise Problem("too_large", f"The body is larger than {LARGEST:,} bytes. Send content as digests.")
+    return bytes(content)
+
+
 async def json_body(request: Request) -> Body:
     """The JSON object in a request's body; an empty body is an empty object.
 
     Raises:
         Problem: another content type, no JSON, or not an object.
     """
-    content = await request.body()
+    content = await content_of(request)
     if not content:
         return Body({})
     if media_type(request) not in JSON_TYPES:
@@ -243,7 +257,7 @@ async def definition_body(request: Request) -> Body:
         Problem: another content type, or a body that does not read.
     """
     if media_type(request) in YAML_TYPES:
-        return read_yaml(await request.body())
+        return read_yaml(await content_of(request))
     if media_type(request) not in JSON_TYPES:
         raise Problem(
             "unsupported_media_type",

@@ -60,7 +60,16 @@ async def test_keys_differ_and_one_secret_does_not_open_another_key(pool: asyncp
 
 @pytest.mark.parametrize(
     "token",
-    ["", "ent", "ent__", "ent_aaaaaaaaaaaa_", "bearer", "ent_" + "a" * 12 + "_" + "A" * 52, "ент_а_б", "x" * 10_000],
+    [
+        "",
+        "ent",
+        "ent__",
+        "ent_aaaaaaaaaaaa_",
+        "bearer",
+        "ent_" + "a" * 12 + "_" + "A" * 52,
+        "ент_а_б",
+        "x" * 10_000,
+    ],
 )
 async def test_what_is_no_token_is_refused(pool: asyncpg.Pool[Any], token: str) -> None:
     assert "form" in await reason(Identities(pool), token)
