@@ -184,9 +184,9 @@ class Commands:
         state = await self._judged(command)
         if state.closed:
             raise await self._over(state, command)
-        client = await self._client()
+        signed, client = self._signer.sign(command), await self._client()
         try:
-            await client.get_workflow_handle(accord).signal(act, command)
+            await client.get_workflow_handle(accord).signal(act, signed)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
@@ -197,7 +197,7 @@ class Commands:
                 task_queue=self._task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 start_signal=act,
-                start_signal_args=[command],
+                start_signal_args=[signed],
             )
         return None
 
@@ -252,14 +252,20 @@ class Commands:
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 )
-                started: Receipt = await client.execute_update_with_start_workflow(
-                    signed.act,
-                    signed,
-                    start_workflow_operation=operation,
-                    id=signed.update_id(),
-                    result_type=Receipt,
-                )
-                return started
+                # The SDK reports a failed start in a future as well, and complains if nobody looks at that.
+                begun = asyncio.ensure_future(operation.workflow_handle())
+                begun.add_done_callback(lambda task: task.cancelled() or task.exception())
+                try:
+                    opened: Receipt = await client.execute_update_with_start_workflow(
+                        signed.act,
+                        signed,
+                        start_workflow_operation=operation,
+                        id=signed.update_id(),
+                        result_type=Receipt,
+                    )
+                    return opened
+                finally:
+                    begun.cancel()
             handle = client.get_workflow_handle(signed.accord)
             receipt: Receipt = await handle.execute_update(
                 signed.act, signed, id=signed.update_id(), result_type=Receipt
