@@ -99,6 +99,14 @@ async def test_what_is_held_stays_down_until_it_is_resumed(stack: Stack) -> None
     assert await _status(stack, "/readyz") == 200
 
 
+@pytest.mark.parametrize("name", ["worker", "api"])
+async def test_asked_to_stop_they_end_without_an_error(stack: Stack, name: str) -> None:
+    child = stack.services[name].child
+    assert child is not None
+    await stack.restart(name)
+    assert child.exit_code == 0
+
+
 async def test_only_the_api_is_told_where_the_signing_key_is(stack: Stack) -> None:
     def has(name: str, variable: str) -> bool:
         environment = Path(f"/proc/{stack.processes[name]}/environ").read_bytes()

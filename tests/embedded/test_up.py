@@ -15,7 +15,15 @@ import asyncpg
 import pytest
 from temporalio.client import Client
 
-from tests.embedded.running import GONE_SECONDS, Up, command_line, left_of, state_directory, until
+from tests.embedded.running import (
+    GONE_SECONDS,
+    READY_SECONDS,
+    Up,
+    command_line,
+    left_of,
+    state_directory,
+    until,
+)
 from worker.embedded.ports import any_free
 
 
@@ -115,12 +123,19 @@ async def test_any_directory_will_do(state: Path) -> None:
     assert left_of(odd) == set()
 
 
-def test_a_closed_terminal_does_not_stop_it(state: Path) -> None:
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_closed_terminal_does_not_stop_it(state: Path, announced: bool) -> None:
     with Up(state, "--servers") as up:
         assert up.process.stderr is not None
+        assert up.process.stdout is not None
         up.process.stderr.close()
         up.process.stderr = None
-        up.wait_ready()
+        if not announced:
+            up.process.stdout.close()
+            up.process.stdout = None
+            assert until((state / "up.json").exists, READY_SECONDS)
+        else:
+            up.wait_ready()
         assert up.end(signal.SIGTERM)[0] == 0
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -133,18 +132,34 @@ def _line_printer() -> OnLine:
         label = f"{name:<8} │"
         if colored:
             label = typer.style(label, fg=_COLORS.get(name, "white"))
-        # A terminal that was closed is no reason to stop, and even less not to stop when asked to.
-        with contextlib.suppress(OSError):
+        try:
             print(f"{label} {line}", file=sys.stderr, flush=True)
+        except OSError:
+            # A terminal that was closed is no reason to stop, and even less not to stop when asked to.
+            _silence(sys.stderr)
 
     return show
+
+
+def _say(text: str) -> None:
+    """Print on standard output; whoever closed that does not want to know."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        _silence(sys.stdout)
+
+
+def _silence(stream: TextIO) -> None:
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 async def _announce(stack: Stack, *, as_json: bool) -> None:
     further = [line for lines in panel_lines for line in await lines(stack)]
     if as_json:
         answer = {"addresses": stack.addresses(), "processes": stack.processes, "further": dict(further)}
-        print(json.dumps(answer), flush=True)
+        _say(json.dumps(answer) + "\n")
         return
     from rich.console import Console
     from rich.panel import Panel
@@ -166,5 +181,7 @@ async def _announce(stack: Stack, *, as_json: bool) -> None:
             table.add_row(Text(label, style="bold"), addresses[name])
     for label, text in further:
         table.add_row(Text(label, style="bold"), Text(text))
-    panel = Panel(table, title="Entente is ready", subtitle="Ctrl-C stops it", expand=False)
-    Console(file=sys.stdout).print(panel)
+    console = Console(file=sys.stdout)
+    with console.capture() as shown:
+        console.print(Panel(table, title="Entente is ready", subtitle="Ctrl-C stops it", expand=False))
+    _say(shown.get())

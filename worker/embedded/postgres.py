@@ -18,7 +18,7 @@ import asyncpg
 from worker.embedded.errors import StackError
 from worker.embedded.place import Place, settle
 from worker.embedded.ports import LOOPBACK, next_free
-from worker.embedded.process import Child, OnLine, Program, environment, wait_until
+from worker.embedded.process import Child, OnLine, Program, environment, in_thread, wait_until
 
 USUAL_PORT = 54329
 """Tried first; not 5432, where a Postgres of the system's may listen."""
@@ -71,11 +71,11 @@ class Postgres:
             StackError: it cannot be placed, initialised or started, or does not answer in time.
         """
         self.state.mkdir(parents=True, exist_ok=True)
-        place = await asyncio.to_thread(settle, self.state)
+        place = await in_thread(settle, self.state)
         initialised = (place.data / "PG_VERSION").exists()
         self._password = _password(self.state / _PASSWORD, must_exist=initialised)
         if not initialised:
-            await asyncio.to_thread(self._initialise, place)
+            await in_thread(self._initialise, place)
         if self.port:
             # Others know it by this port since its first start.
             await self._start_on_port(place, self.port, patience)
@@ -94,7 +94,7 @@ class Postgres:
     async def stop(self) -> None:
         """Stop the server: fast, then at once, then by SIGKILL, within bounds."""
         if self.child is not None:
-            await asyncio.to_thread(self.child.stop)
+            await in_thread(self.child.stop)
 
     async def __aenter__(self) -> Postgres:
         try:
@@ -197,7 +197,7 @@ class Postgres:
         if place.sockets is not None:
             place.make_owned(place.sockets)
         self.child = Child(self._program(place, port), self._on_line)
-        await asyncio.to_thread(self.child.start, lambda: _clear(place.data))
+        await in_thread(self.child.start, lambda: _clear(place.data))
         began = time.monotonic()
         while True:
             try:

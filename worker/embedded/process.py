@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -14,10 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from worker.embedded.errors import StackError
 from worker.embedded.locks import Lock, take_over
+
+Result = TypeVar("Result")
 
 KEEPER = Path(__file__).with_name("child.py")
 """The keeper's source, run as a file."""
@@ -220,6 +223,22 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
+
+
+async def in_thread(function: Callable[..., Result], *arguments: object) -> Result:
+    """Run ``function`` in a thread; when cancelled, wait for its end all the same.
+
+    A thread cannot be interrupted: one that was left alone would start a program after everything was stopped.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            # Being cancelled once more changes nothing about the thread.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({running})
+        raise
 
 
 def environment(**changes: str | None) -> dict[str, str]:

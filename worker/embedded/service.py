@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from worker.embedded.process import Child, OnLine, Program
+from worker.embedded.process import Child, OnLine, Program, in_thread
 
 
 class Service(Protocol):
@@ -60,7 +60,7 @@ class Process:
             StackError: it ended, or was not ready in time.
         """
         self.child = child = Child(self._program(), self._on_line)
-        await asyncio.to_thread(child.start)
+        await in_thread(child.start)
         deadline = time.monotonic() + self._patience
         while not await self._probe(child):
             if not child.running:
@@ -73,7 +73,7 @@ class Process:
     async def stop(self) -> None:
         """Stop it, at last by SIGKILL, within bounds."""
         if self.child is not None:
-            await asyncio.to_thread(self.child.stop)
+            await in_thread(self.child.stop)
 
 
 def answers(url: str) -> Probe:

@@ -20,7 +20,7 @@ from temporalio.service import RPCError
 
 from worker.embedded.errors import StackError
 from worker.embedded.ports import LOOPBACK, next_free
-from worker.embedded.process import Child, OnLine, Program, environment
+from worker.embedded.process import Child, OnLine, Program, environment, in_thread
 
 USUAL_PORT = 7233
 USUAL_UI_PORT = 8233
@@ -134,7 +134,7 @@ class Temporal:
     async def stop(self) -> None:
         """Stop the server, at last by SIGKILL, within bounds."""
         if self.child is not None:
-            await asyncio.to_thread(self.child.stop)
+            await in_thread(self.child.stop)
 
     async def __aenter__(self) -> Temporal:
         try:
@@ -175,7 +175,7 @@ class Temporal:
 
     async def _start_on_ports(self, port: int, ui_port: int | None, patience: float) -> None:
         self.child = child = Child(self._program(port, ui_port), self._on_line)
-        await asyncio.to_thread(child.start)
+        await in_thread(child.start)
         deadline = time.monotonic() + patience
         while child.running:
             try:
