@@ -104,4 +104,3 @@ class Backend(Protocol):
     async def look(self) -> View:
         """How the accord stands."""
         ...
-

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from worker.demo.backend import DocumentView, Guard, Outcome, View
-from workflows.accord import Accord, blocking, evolve, gate, next_deadline, stage, state_digest
+from workflows.accord import Accord, blocking, evolve, next_deadline, stage, state_digest
 from workflows.acts import Rejected
 from workflows.conditions import satisfied
 from workflows.decider import OPEN, TICK, Decision, decide
 from workflows.definition import Definition
 from workflows.documents import document_digest, document_status
-from workflows.messages import Command, RecordedEvent, Unmet
+from workflows.messages import Command, RecordedEvent
 from workflows.signing import release_digest
 from workflows.understanding import suspended_by
 
@@ -42,8 +42,7 @@ class Memory:
         command = self._command(by, OPEN, {"definition": definition.as_facts()}, f"accord-{self._accords}")
         decision = decide(None, command, at)
         self._record(command, decision)
-        assert self.state is not None  # noqa: S101 - the opening entry was folded
-        self._now = max(at, self.state.time) if not self.state.clock_offset else self.state.time
+        self._now = self._open.time
         return self._outcome(decision)
 
     async def move_to(self, at: datetime) -> None:
@@ -76,11 +75,11 @@ class Memory:
         """A signed signal is judged as an act is."""
         await self.act(by, signal, fields)
 
-    async def why(self, by: str, gate_name: str) -> tuple[Guard, ...]:
+    async def why(self, by: str, gate: str) -> tuple[Guard, ...]:  # noqa: ARG002 - who asks makes no difference here
         """The model's own guards."""
         return tuple(
             Guard(check.guard, check.met, check.reason, check.who, check.by, check.subject)
-            for check in gate(self._open, gate_name)
+            for check in self._open.gate(gate)
         )
 
     async def look(self) -> View:
@@ -97,10 +96,10 @@ class Memory:
             invitation=a.invitation.status,
             visit=a.visit.status,
             understanding=understanding_words(a),
-            conditions={code: condition.status for code, condition in a.conditions.items()},
+            conditions=_statuses(a),
             questioned=tuple(code for code, condition in a.conditions.items() if condition.questioned),
             satisfied=tuple(code for code in a.conditions if satisfied(a, code)),
-            documents={code: _document(a, code) for code in a.documents},
+            documents={code: _document(a, code) for code in a.definition.documents},
             blocking=tuple(check.as_unmet() for check in blocking(a)) if not a.ended else (),
             terminated=a.terminated is not None,
             closed=a.closed,
@@ -147,7 +146,15 @@ class Memory:
             return Outcome("recorded", now, events, decision.after.size - 1, reopens=reopens)
         position = decision.repeats if decision.repeats is not None else decision.after.size - 1
         return Outcome(
-            "refused", now, events, position, refusal.guard, refusal.reason, refusal.remedy, refusal.unmet, reopens
+            "refused",
+            now,
+            events,
+            position,
+            refusal.guard,
+            refusal.reason,
+            refusal.remedy,
+            refusal.unmet,
+            reopens,
         )
 
 
@@ -157,30 +164,23 @@ def understanding_words(a: Accord) -> str:
     return "suspended" if status == "effective" and suspended_by(a) else status
 
 
+def _statuses(a: Accord) -> dict[str, str]:
+    """Each condition's status; until the definition is adopted they are only proposed."""
+    return {code: a.conditions[code].status if a.founded else "proposed" for code in a.definition.conditions}
+
+
 def _document(a: Accord, code: str) -> DocumentView:
+    if not a.founded:
+        return DocumentView("proposed", None, dict.fromkeys(a.definition.documents[code].seats, "open"))
     document = a.documents[code]
-    status = "removed" if document.removed else document_status(a, code)
-    digest = None if document.removed else document_digest(a, code)
-    seats = {name: seat.signature.status if seat.signature else "open" for name, seat in document.seats.items()}
+    status, digest = document_status(a, code), document_digest(a, code)
+    seats = {
+        name: seat.signature.status if seat.signature else "open" for name, seat in document.seats.items()
+    }
     return DocumentView(status, digest, seats)
 
 
 def reopened(before: Accord, after: Accord) -> tuple[str, ...]:
-    """What stood before and does not stand after: conditions, documents, understanding, visit, signatures."""
-    found = [code for code in before.conditions if satisfied(before, code) and not satisfied(after, code)]
-    for code in before.documents:
-        was, now = _document(before, code), _document(after, code)
-        if was.status != now.status and now.status in ("outline", "negotiating", "agreed_text"):
-            found.append(code)
-        found += [
-            f"{code}/{seat}" for seat, held in was.seats.items() if held == "held" and now.seats.get(seat) != "held"
-        ]
-    if before.understanding.status == "effective" and understanding_words(after) != "effective":
-        found.append("understanding")
-    planned = ("confirmed", "advance_done")
-    if before.visit.status in planned and after.visit.status not in (*planned, "arrived", "completed"):
-        found.append("visit")
-    return tuple(found)
-
-
-__all__ = ["Memory", "Unmet", "reopened"]
+    """The conditions that are satisfied before and would not be after, sorted."""
+    had = {code for code in before.conditions if satisfied(before, code)}
+    return tuple(sorted(code for code in had if not satisfied(after, code)))

@@ -47,8 +47,12 @@ class Expect(Message):
 
     recorded: tuple[str, ...] | None = Field(default=None, description="exactly these events, in order")
     refused: Refused | None = None
-    unmet: tuple[str, ...] | None = Field(default=None, description="why: exactly these, as a refusal names them")
-    reopens: tuple[str, ...] | None = Field(default=None, description="dry run: exactly what it would reopen")
+    unmet: tuple[str, ...] | None = Field(
+        default=None, description="why: exactly these, as a refusal names them"
+    )
+    reopens: tuple[str, ...] | None = Field(
+        default=None, description="dry run: exactly the conditions that it would reopen, sorted"
+    )
     keeps: tuple[str, ...] = Field(default=(), description="dry run: conditions that stay satisfied")
 
     @model_validator(mode="before")
@@ -122,7 +126,9 @@ class Step(Message):
         if (self.expect.reopens is not None or self.expect.keeps) and not self.dry_run:
             raise ValueError("reopens and keeps are expected of a dry run")
         if self.expect.unmet is not None and not self.why:
-            raise ValueError("unmet alone is expected of why; of a refusal, write refused: {guard: …, unmet: […]}")
+            raise ValueError(
+                "unmet alone is expected of why; of a refusal, write refused: {guard: …, unmet: […]}"
+            )
         if self.act and self.act not in ACTS:
             raise ValueError(f"there is no act {self.act!r}; the acts are {', '.join(sorted(ACTS))}")
         if self.act and ACTS[self.act].signal:
@@ -210,7 +216,7 @@ class Play:
         found: dict[str, str | None] = {one.contact: party for party, one in self.definition.parties.items()}
         found.update(dict.fromkeys(self.definition.officers))
         for placed in self.steps:
-            if placed.step.act == "appoint_delegate":
+            if placed.step.act == "appoint_delegate" and placed.step.expect.refused is None:
                 found[placed.step.fields["delegate"]] = found.get(placed.step.by or "")
         return found
 
@@ -284,8 +290,9 @@ def _before(written: PlayFile, file: Path, lines: Lines) -> Play | None:
     labels = [placed.step.label for placed in play.steps]
     if written.after.until not in labels:
         known = ", ".join(label for label in labels if label)
+        where = f"{file}:{lines.line(('after', 'until'))}"
         raise ScenarioProblem(
-            f"{file}:{lines.line(('after', 'until'))}: {earlier.name} has no label {written.after.until!r}; it has {known}.",
+            f"{where}: {earlier.name} has no label {written.after.until!r}; it has {known}.",
             "Name one of these.",
         )
     kept = play.steps[: labels.index(written.after.until) + 1]

@@ -46,6 +46,8 @@ class Result:
     entries: int = 0
     stages: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
+    began: datetime | None = None
+    """Accord time at which the first accord's play began."""
     last: View | None = None
 
     @property
@@ -85,6 +87,7 @@ class Player:
         view = await self._look()
         self._compare(self._play.ends, view, "at the end")
         self.result.last = view
+        self.result.entries += view.size
         return self.result
 
     async def _open(self, definition: Definition, by: str) -> None:
@@ -98,8 +101,15 @@ class Player:
         self._window = None
         view = await self._look()
         self.result.accords.append(view.accord)
+        self.result.began = self.result.began or view.time
         self.result.acts += 1
-        self._say("began", view, by=by, text=f"{self._who(by)} opens the accord: {definition.title}", outcome=outcome)
+        self._say(
+            "began",
+            view,
+            by=by,
+            text=f"{self._who(by)} opens the accord: {definition.title}",
+            outcome=outcome,
+        )
 
     async def _step(self, placed: Placed) -> None:
         step = placed.step
@@ -195,7 +205,9 @@ class Player:
         if outcome.status != wanted:
             said = f": {outcome.guard}: {outcome.reason}" if outcome.status != "recorded" else ""
             unmet = ", ".join(keys(outcome.unmet))
-            self._differs(placed, f"it was {outcome.status}, not {wanted}{said}" + (f" [{unmet}]" if unmet else ""))
+            self._differs(
+                placed, f"it was {outcome.status}, not {wanted}{said}" + (f" [{unmet}]" if unmet else "")
+            )
             return
         if expect.refused is not None:
             self._expect_same(placed, "guard", expect.refused.guard, outcome.guard)
@@ -242,7 +254,9 @@ class Player:
             "definition": view.definition_digest,
             "understanding": view.understanding_digest,
             "release": view.release_digest,
-            "document": view.documents[name].digest if kind == "document" and name in view.documents else None,
+            "document": view.documents[name].digest
+            if kind == "document" and name in view.documents
+            else None,
         }[kind]
         # Where there is none yet, an act that names it is to be refused, not malformed.
         return found or digest_of(None)
@@ -285,7 +299,7 @@ def changes(before: View, after: View) -> Iterator[str]:
     """What changed between two views, in words, the stage apart."""
     for code, status in after.conditions.items():
         was = before.conditions.get(code)
-        if was is not None and was != status:
+        if was not in (None, "proposed", status):
             yield f"{code} {status.replace('_', ' ')}"
     for code in after.questioned:
         if code not in before.questioned:
@@ -295,11 +309,12 @@ def changes(before: View, after: View) -> Iterator[str]:
             yield f"{code} no longer questioned"
     for code, document in after.documents.items():
         earlier = before.documents.get(code)
-        if earlier is not None and earlier.status != document.status:
+        if earlier is not None and earlier.status not in ("proposed", document.status):
             yield f"{code} {document.status.replace('_', ' ')}"
         for seat, status in document.seats.items():
-            if earlier is not None and earlier.seats.get(seat) != status:
-                yield f"{code}: seat of {seat} {status}"
+            # That a signature is released is said by the document's status.
+            if earlier is not None and earlier.seats.get(seat) != status and status != "released":
+                yield f"signature of {seat} on {code} {'void' if status == 'open' else status}"
     for what in ("invitation", "understanding", "visit"):
         if getattr(before, what) != getattr(after, what):
             yield f"{what} {getattr(after, what).replace('_', ' ')}"

@@ -1,0 +1,290 @@
+"""How a play is shown: for people, line by line as it happens, or as one line of JSON for each moment.
+
+Nothing is told by colour alone: what is refused says so in words and by a sign.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from worker.demo.backend import Guard
+from worker.demo.play import Play
+from worker.demo.player import Moment, Result
+from workflows.accord import LADDER
+from workflows.messages import Unmet
+from workflows.vocabulary import word
+
+WIDTH = 118
+"""Columns where there is no terminal that says how many it has."""
+
+
+class ForPeople:
+    """Shows a play on a console."""
+
+    def __init__(self, console: Console, play: Play) -> None:
+        self._console = console
+        self._vocabulary = play.definition.vocabulary
+        self._title = play.title
+        self._about = play.says
+        self._shared = play.prefix
+        self._stage = ""
+        self._day: datetime | None = None
+
+    def begin(self, name: str) -> None:
+        """The heading."""
+        text = Text.assemble((self._title, "bold"), "\n", self._about, "\n\n")
+        text.append("ILLUSTRATIVE", style="bold")
+        text.append(" · invented for demonstration · simulated clock: months run in seconds · times are UTC")
+        self._console.print(Panel(text, title=f"entente demo · {name}", title_align="left", expand=True))
+
+    def hear(self, moment: Moment) -> None:
+        """Show one moment."""
+        if moment.kind == "differs":
+            self._console.print(Text(f"! DIFFERS from the play: {moment.text}", style="bold magenta"))
+            return
+        if moment.kind == "began":
+            self._stage, self._day = "", None
+        self._pass_time(moment.at)
+        getattr(self, f"_{moment.kind}")(moment)
+        if moment.stage != self._stage:
+            self._stage = moment.stage
+            self._console.print()
+            self._console.print(Padding(self._ladder(moment.stage), (0, 0, 1, 2), expand=False))
+
+    def _pass_time(self, at: datetime) -> None:
+        if self._day is not None and at.date() > self._day.date():
+            days = (at.date() - self._day.date()).days
+            if days > 1:
+                self._console.print(Text(f"  ⋯ {days} days pass", style="dim"))
+        if self._day is None or at.date() != self._day.date():
+            self._console.print(Rule(f"{at:%Y-%m-%d}", align="left", style="dim", characters="─"))
+        self._day = at
+
+    def _line(self, moment: Moment, sign: str, text: Text, style: str = "") -> None:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=5, no_wrap=True)
+        grid.add_column(width=1, no_wrap=True)
+        grid.add_column(ratio=1)
+        if moment.changed:
+            text.append("  → " + ", ".join(moment.changed), style="cyan")
+        if moment.says:
+            text.append(f"\n“{moment.says}”", style="italic dim")
+        grid.add_row(Text(f"{moment.at:%H:%M}", style="dim"), Text(sign, style=style), text)
+        self._console.print(grid)
+
+    def _began(self, moment: Moment) -> None:
+        self._line(moment, "✓", Text(moment.text), "green")
+
+    def _act(self, moment: Moment) -> None:
+        outcome = moment.outcome
+        if outcome is None or outcome.status == "recorded":
+            self._line(moment, "✓", Text(moment.text), "green")
+            return
+        said = "REFUSED" if outcome.status == "refused" else "REJECTED"
+        text = Text.assemble((said, "bold red"), f" {moment.text}", (f"  [{outcome.guard}]", "red"))
+        for line in _waiting(outcome.unmet) if outcome.unmet else [Text(_short(outcome.reason))]:
+            text.append("\n").append_text(line)
+        self._line(moment, "✗", text, "bold red")
+
+    def _dry_run(self, moment: Moment) -> None:
+        outcome = moment.outcome
+        text = Text.assemble(("what if: ", "bold"), moment.text)
+        if outcome is not None:
+            events = ", ".join(one.replace("_", " ") for one in outcome.events) or "nothing"
+            text.append(f"\nwould cause: {events}")
+            text.append(f"\nwould reopen: {', '.join(outcome.reopens or ()) or 'no condition'}")
+        self._line(moment, "?", text, "yellow")
+
+    def _why(self, moment: Moment) -> None:
+        unmet = [one for one in moment.guards if not one.met]
+        met = len(moment.guards) - len(unmet)
+        text = Text.assemble(
+            ("why not yet: ", "bold"),
+            f"the gate “{moment.text}” has {met} of {len(moment.guards)} guards met",
+        )
+        for line in _waiting(unmet):
+            text.append("\n").append_text(line)
+        self._line(moment, "?", text, "yellow")
+
+    def _signal(self, moment: Moment) -> None:
+        self._line(moment, "!", Text(moment.text), "yellow")
+
+    def _wait(self, moment: Moment) -> None:
+        self._line(moment, "·", Text("time passes"))
+
+    def _ladder(self, stage: str) -> Text:
+        """The ladder in one line, the present rung in brackets."""
+        if stage == "terminated":
+            return Text(f"■ {word(self._vocabulary, 'terminated')}", style="bold red")
+        now = LADDER.index(stage)
+        text = Text()
+        for index, rung in enumerate(LADDER):
+            name = word(self._vocabulary, rung)
+            if index:
+                text.append(" → ", style="dim")
+            if index == now:
+                text.append(f"[ {name} ]", style="bold reverse")
+            else:
+                text.append(f"✓ {name}" if index < now else name, style="green" if index < now else "dim")
+        return text
+
+    def end(self, result: Result, seconds: float) -> None:
+        """The summary."""
+        last = result.last
+        grid = Table.grid(padding=(0, 2))
+        rows = [
+            ("stage", (last.stage if last else "–") + (" (closed)" if last and last.closed else "")),
+            ("acts", f"{result.acts}, of which {result.refusals} refused; each refusal is on the record"),
+            ("record", f"{result.entries} entries"),
+            ("time", f"{_span(result)} in {seconds:.1f} s"),
+        ]
+        if last is not None and last.blocking and not last.closed:
+            rows += [("still to come", _plain(one)) for one in last.blocking[:4]]
+        for label, text in rows:
+            grid.add_row(Text(label, style="bold"), Text(text))
+        verdict = (
+            "✓ Everything went as the play says"
+            if result.went_well
+            else f"✗ {len(result.differences)} differences"
+        )
+        self._console.print()
+        self._console.print(
+            Panel(
+                grid, title=verdict, title_align="left", border_style="green" if result.went_well else "red"
+            )
+        )
+        for difference in result.differences:
+            self._console.print(Text(f"  ✗ {difference}", style="red"))
+
+
+class ForMachines:
+    """Prints each moment, and the result, as one line of JSON."""
+
+    def __init__(self, play: Play) -> None:
+        self._name = play.name
+
+    def begin(self, name: str) -> None:
+        """That it begins."""
+        _print({"event": "play", "play": name})
+
+    def hear(self, moment: Moment) -> None:
+        """One moment."""
+        outcome = moment.outcome
+        line: dict[str, Any] = {
+            "event": moment.kind,
+            "play": self._name,
+            "at": moment.at.isoformat(),
+            "stage": moment.stage,
+            "by": moment.by or None,
+            "party": moment.party,
+            "text": moment.text,
+            "changed": list(moment.changed),
+        }
+        if outcome is not None:
+            line["outcome"] = {
+                "status": outcome.status,
+                "events": list(outcome.events),
+                "position": outcome.position,
+                "guard": outcome.guard or None,
+                "reason": outcome.reason or None,
+                "unmet": [one.model_dump(mode="json") for one in outcome.unmet],
+                "reopens": None if outcome.reopens is None else list(outcome.reopens),
+            }
+        if moment.guards:
+            line["unmet"] = [
+                {"guard": g.guard, "subject": g.subject, "reason": g.reason, "who": list(g.who)}
+                for g in moment.guards
+                if not g.met
+            ]
+        _print({key: value for key, value in line.items() if value is not None})
+
+    def end(self, result: Result, seconds: float) -> None:
+        """The result."""
+        _print(
+            {
+                "event": "result",
+                "play": self._name,
+                "as_expected": result.went_well,
+                "differences": result.differences,
+                "accords": result.accords,
+                "acts": result.acts,
+                "refusals": result.refusals,
+                "entries": result.entries,
+                "stages": result.stages,
+                "stage": result.last.stage if result.last else None,
+                "seconds": round(seconds, 3),
+            }
+        )
+
+
+def show_list(console: Console, plays: Iterable[tuple[str, str, bool]]) -> None:
+    """The catalog: name and title of each play."""
+    table = Table(
+        title="Scenarios; each is played by: entente demo NAME",
+        title_justify="left",
+        box=None,
+        padding=(0, 2),
+    )
+    table.add_column("name", no_wrap=True)
+    table.add_column("what happens")
+    for name, title, whole in plays:
+        table.add_row(Text(name, style="bold" if whole else ""), title)
+    console.print(table)
+
+
+def show_where(console: Console, rows: Sequence[tuple[str, str]]) -> None:
+    """Where to look at what was played."""
+    console.print(Rule("Where to look", align="left", characters="─"))
+    for label, text in rows:
+        # Not wrapped: addresses and commands are there to be copied.
+        console.print(Text.assemble((f"{label:<18}", "bold"), text), soft_wrap=True)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One line of JSON."""
+    _print(value)
+
+
+def _print(value: Mapping[str, Any]) -> None:
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}")
+
+
+def _short(text: str) -> str:
+    """The text with its digests cut to what people compare."""
+    return _DIGEST.sub(r"\1…", text)
+
+
+def _waiting(checks: Iterable[Unmet | Guard], most: int = 9) -> Iterable[Text]:
+    """A line for each thing that is unmet: what, who could meet it, by when."""
+    listed = list(checks)
+    for one in listed[:most]:
+        yield Text("· " + _plain(one))
+    if len(listed) > most:
+        yield Text(f"· and {len(listed) - most} more")
+
+
+def _plain(one: Unmet | Guard) -> str:
+    who = f" — {', '.join(one.who)} could" if one.who else ""
+    by = f", by {one.by:%Y-%m-%d}" if one.by else ""
+    return f"{_short(one.reason) or one.guard.replace('_', ' ')}{who}{by}"
+
+
+def _span(result: Result) -> str:
+    if result.began is None or result.last is None:
+        return "no time"
+    span: timedelta = result.last.time - result.began
+    return f"{span.days} days of the accord's time" if span.days else "less than a day of the accord's time"
