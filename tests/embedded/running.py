@@ -103,7 +103,12 @@ class Up:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.terminate()
-        self.finish()
+        try:
+            self.finish()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.finish()
+            raise
 
     def database_url(self) -> str:
         password = (self.state / "postgres.password").read_text().strip()
