@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -140,7 +141,8 @@ def _problem(error: Exception) -> Problem:
                 "Idempotency-Key it is done once."
             )
         case _:
-            log.error("a request failed", exc_info=error)
+            # Formatted here, since a renderer that shows local variables would show credentials.
+            log.error("a request failed", trace="".join(traceback.format_exception(error)))
             return Problem(
                 "internal", "The request failed on our side. Tell whoever runs this, with the request id."
             )

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
@@ -57,11 +57,10 @@ class Clocks:
             return Present(max(self._now(), a.time), True)
         try:
             async with asyncio.timeout(GLANCE):
-                client = await self._client()
-                shown = await _skipper(client).get_current_time(client.get_workflow_handle(a.id))
+                shown = await self._shown(await self._client(), a.id)
         except (RPCError, Unreachable, TimeoutError):
             return Present(a.time, False)
-        return Present(max(shown + _offset(a), a.time), True)
+        return Present(a.time, False) if shown is None else Present(max(shown + _offset(a), a.time), True)
 
     async def move(
         self, a: Accord, to: datetime, *, seen: bool, starting: Callable[[], Awaitable[None]]
@@ -89,14 +88,11 @@ class Clocks:
                 accord=a.id,
             )
         client = await self._client()
-        skipper = _skipper(client)
-        handle = client.get_workflow_handle(a.id)
-        try:
-            shown = await skipper.get_current_time(handle)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            handle, shown = await self._started(skipper, a), self._now()
+        skipper, handle = _skipper(client), client.get_workflow_handle(a.id)
+        shown = await self._shown(client, a.id)
+        if shown is None:
+            await self._start(skipper, a.id)
+            shown = await self._shown(client, a.id) or self._now()
         left = to - _offset(a) - shown
         if left <= timedelta(0):
             if seen:
@@ -131,13 +127,29 @@ class Clocks:
             raise Problem(
                 "clock_stopped", "The accord was closed while its clock was being moved.", accord=a.id
             )
-        return max(await skipper.get_current_time(handle) + _offset(a), to)
+        shown = await self._shown(client, a.id)
+        return to if shown is None else max(shown + _offset(a), to)
 
-    async def _started(self, skipper: TimeSkipper, a: Accord) -> WorkflowHandle[AccordWorkflow, str]:
-        return await skipper.client.start_workflow(
+    async def _shown(self, client: Client, accord: str) -> datetime | None:
+        """The time that the accord's workflow has, without the offset; none where no workflow runs."""
+        try:
+            described = await client.get_workflow_handle(accord).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        if described.status is not WorkflowExecutionStatus.RUNNING:
+            return None
+        extended = described.raw_description.workflow_extended_info
+        if not extended.HasField("time_skipping_info"):
+            return self._now()
+        return extended.time_skipping_info.current_time.ToDatetime(tzinfo=UTC)
+
+    async def _start(self, skipper: TimeSkipper, accord: str) -> None:
+        await skipper.client.start_workflow(
             AccordWorkflow.run,
-            AccordInput(accord=a.id),
-            id=a.id,
+            AccordInput(accord=accord),
+            id=accord,
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
