@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from workflows.canonical import digest_of
 from workflows.messages import Actor, Unmet
 from workflows.values import Particular
 
@@ -122,10 +123,10 @@ class Act(BaseModel):
 
     def target(self) -> str:
         """What the act is about; the same refusal about the same target is recorded once."""
-        parts = [
-            f"{key}={value}" for key, value in self.facts().items() if not isinstance(value, list | dict)
-        ]
-        return ",".join(parts)
+        return ",".join(
+            f"{key}={digest_of(value) if isinstance(value, list | dict) else value}"
+            for key, value in self.facts().items()
+        )
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterable[Check]:
         """The guards beyond authority, in order; the first unmet one names the refusal."""

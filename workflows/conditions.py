@@ -88,6 +88,7 @@ class Condition:
     dispute: Dispute | None = None
     overdue: bool = False
     cure_by: datetime | None = None
+    fallen: bool = False
     reason: str | None = None
 
 
@@ -102,7 +103,8 @@ def adopt_terms(a: Accord) -> Accord:
     for code, terms in a.definition.conditions.items():
         digest = terms_digest(terms)
         old = a.conditions.get(code)
-        conditions[code] = old if old is not None and old.terms == digest else Condition(terms=digest)
+        kept = old is not None and old.terms == digest and old.status != "removed"
+        conditions[code] = old if old is not None and kept else Condition(terms=digest)
     for code, old in a.conditions.items():
         if code not in conditions:
             conditions[code] = replace(old, status="removed")
@@ -135,24 +137,35 @@ def own_state_holds(a: Accord, code: str) -> bool:
     return condition.status == "verified" and not (condition.questioned and condition.question_closes)
 
 
+def _rests_on(a: Accord, code: str) -> Iterator[str]:
+    """A condition and all that it depends on, each once, however long or branched the chains are."""
+    seen: dict[str, None] = {}
+    waiting = [code]
+    while waiting:
+        one = waiting.pop()
+        if one not in seen:
+            seen[one] = None
+            yield one
+            waiting.extend(reversed(a.definition.conditions[one].depends_on))
+
+
 def satisfied(a: Accord, code: str) -> bool:
     """Whether a condition is satisfied: it holds, and all that it depends on is satisfied."""
-    if code not in a.conditions or a.conditions[code].status == "removed":
+    if code not in a.definition.conditions or code not in a.conditions:
         return False
-    if not own_state_holds(a, code):
-        return False
-    return all(satisfied(a, other) for other in a.definition.conditions[code].depends_on)
+    return all(own_state_holds(a, one) for one in _rests_on(a, code))
 
 
 def owed_by(a: Accord, code: str) -> tuple[str, ...]:
-    """The delegates who could bring the condition forward now."""
+    """The delegates who could bring the condition forward now; where it holds itself, what it depends on."""
+    if not own_state_holds(a, code):
+        return _owed_itself(a, code)
+    waiting = [one for one in _rests_on(a, code) if not own_state_holds(a, one)]
+    return tuple(dict.fromkeys(who for one in waiting for who in _owed_itself(a, one)))
+
+
+def _owed_itself(a: Accord, code: str) -> tuple[str, ...]:
     condition, terms = a.conditions[code], a.definition.conditions[code]
-    if own_state_holds(a, code):
-        return tuple(
-            dict.fromkeys(
-                who for other in terms.depends_on if not satisfied(a, other) for who in owed_by(a, other)
-            )
-        )
     if condition.status == "disputed":
         return _deciders(a, code)
     submitted = condition.status in ("evidence_submitted", "verified") and adequate(a, code)
@@ -212,12 +225,12 @@ def _deciders(a: Accord, code: str) -> tuple[str, ...]:
     condition, terms = a.conditions[code], a.definition.conditions[code]
     gave = condition.verdict.verifiers if condition.verdict else ()
     disputing = condition.dispute.party if condition.dispute else None
-    others = tuple(one for one in terms.policy.verifiers if one not in gave)
+    obliged = () if terms.policy.joint else terms.obligors
+    side = {one: a.delegates[one].party if one in a.delegates else None for one in terms.policy.verifiers}
+    others = tuple(one for one in side if one not in gave and side[one] not in obliged)
     if others:
         return others
-    return tuple(
-        one for one in terms.policy.verifiers if one in a.delegates and a.delegates[one].party != disputing
-    )
+    return tuple(one for one in side if one in a.delegates and side[one] not in (disputing, *obliged))
 
 
 def _valid_until(terms: ConditionTerms, at: datetime) -> datetime | None:
@@ -247,7 +260,7 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
             yield Deadline(
                 condition.dispute.decide_by, "response", f"dispute on {code}", DisputeExpired(condition=code)
             )
-        if condition.cure_by is not None and condition.status in FALLEN:
+        if condition.cure_by is not None and not own_state_holds(a, code):
             yield Deadline(condition.cure_by, "cure", code, CurePeriodEnded(condition=code))
 
 
@@ -319,6 +332,7 @@ class ConditionVerified(Event):
             questioned=False,
             question_closes=False,
             cure_by=None,
+            fallen=False,
             reason=None,
         )
 
@@ -352,6 +366,7 @@ class VerdictRevoked(Event):
             questioned=False,
             question_closes=False,
             dispute=None,
+            fallen=True,
             reason=f"revoked {show_date(stamp.at)}",
             cure_by=_cure_by(a, self.condition, stamp.at),
         )
@@ -374,6 +389,7 @@ class VerdictLapsed(Event):
             findings={},
             evidence=(),
             dispute=None,
+            fallen=True,
             reason=f"{self.cause}, {show_date(stamp.at)}",
             cure_by=_cure_by(a, self.condition, stamp.at),
         )
@@ -655,6 +671,14 @@ class VerifyCondition(_AboutCondition):
             "submit newer evidence to renew the verdict",
             subject=self.condition,
         )
+        yield Check(
+            "validity_ahead",
+            terms.valid_until is None or terms.valid_until > at,
+            f"a verdict on {self.condition} holds until {show_date(terms.valid_until)}, which is past",
+            "amend the condition's valid_until, with every party",
+            by=terms.valid_until,
+            subject=self.condition,
+        )
         submitted = {one.digest: one for one in condition.evidence}
         unknown = [digest for digest in self.evidence if digest not in submitted]
         yield Check(
@@ -689,7 +713,7 @@ class VerifyCondition(_AboutCondition):
         )
         yield Check(
             "not_yet_found",
-            condition.findings.get(by.delegate) != tuple(sorted(self.evidence)),
+            condition.findings.get(by.delegate) != tuple(sorted(set(self.evidence))),
             f"{by.delegate} has found this already; {policy.need} verifiers are needed",
             "wait for the other verifiers",
             tuple(one for one in policy.verifiers if one not in condition.findings),
