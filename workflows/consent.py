@@ -54,12 +54,12 @@ def clear(a: Accord, *subjects: str) -> Accord:
     return replace(a, consents={key: value for key, value in a.consents.items() if key not in subjects})
 
 
-def not_yet_given(a: Accord, subject: str, digest: str, by: Actor) -> Check:
-    """Guard: the party has not consented to this digest already."""
+def not_yet_given(a: Accord, subject: str, digest: str, by: Actor, in_effect: bool = False) -> Check:
+    """Guard: the party has not consented to this digest already, and what it consents to is not in effect."""
     return Check(
         "not_yet_given",
-        by.party not in given(a, subject, digest),
-        f"{by.party} has consented to this already",
+        not in_effect and by.party not in given(a, subject, digest),
+        f"{'every party' if in_effect else by.party} has consented to this already",
         "nothing is left for your side to do here",
         subject=subject,
     )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
-from workflows.consent import ConsentGiven, complete, missing, not_yet_given, same_digest
+from workflows.consent import ConsentGiven, clear, complete, missing, not_yet_given, same_digest
 from workflows.definition import DocumentTerms
 from workflows.messages import Actor
 from workflows.values import DelegateId, Digest, Instant, Language, Note, PartyId, Reference, Text
@@ -102,11 +102,13 @@ def adopt_terms(a: Accord) -> Accord:
     for code, terms in a.definition.documents.items():
         digest = _terms_digest(terms)
         old = a.documents.get(code)
-        if old is not None and old.terms == digest:
+        if old is not None and old.terms == digest and not old.removed:
             documents[code] = old
         else:
             seats = {name: SeatState(seat.party, seat.holder) for name, seat in terms.seats.items()}
             documents[code] = Document(terms=digest, seats=seats)
+            texts = [subject for subject in a.consents if subject.startswith(f"text/{code}/")]
+            a = clear(a, *texts, *_steps(code), f"severance/{code}")
     for code, old in a.documents.items():
         if code not in documents:
             documents[code] = replace(old, removed=True)
@@ -135,6 +137,11 @@ def document_digest(a: Accord, code: str) -> str | None:
 def text_subject(document: str, language: str) -> str:
     """The subject under which consents to a text are kept."""
     return f"text/{document}/{language}"
+
+
+def _steps(document: str) -> tuple[str, ...]:
+    """The subjects under which consents to the steps after agreement are kept."""
+    return (f"concordance/{document}", f"initials/{document}", f"execution/{document}")
 
 
 def texts_agreed(a: Accord, code: str) -> bool:
@@ -250,9 +257,11 @@ class TextProposed(Event):
     number: int
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """It takes the place of the version before; consents to that one name another digest."""
+        """It takes the place of the version before. All that rested on that one is void, also if it should return."""
         text = LanguageText(self.digest, self.number, False, stamp.actor.party or "")
-        return _set(a, self.document, texts={**a.documents[self.document].texts, self.language: text})
+        a = clear(a, text_subject(self.document, self.language), *_steps(self.document))
+        texts = {**a.documents[self.document].texts, self.language: text}
+        return _set(a, self.document, texts=texts, certified=None, initialled=None, execution=None)
 
 
 @event
@@ -264,9 +273,10 @@ class TextAgreed(Event):
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Agreed text."""
+        """Agreed text; the consents are used up."""
         texts = a.documents[self.document].texts
         text = replace(texts[self.language], agreed=True)
+        a = clear(a, text_subject(self.document, self.language))
         return _set(a, self.document, texts={**texts, self.language: text})
 
 
@@ -279,7 +289,7 @@ class ConcordanceCertified(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Certified for this digest only."""
-        return _set(a, self.document, certified=self.digest)
+        return _set(clear(a, f"concordance/{self.document}"), self.document, certified=self.digest)
 
 
 @event
@@ -291,7 +301,7 @@ class DocumentInitialled(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Initialled for this digest only."""
-        return _set(a, self.document, initialled=self.digest)
+        return _set(clear(a, f"initials/{self.document}"), self.document, initialled=self.digest)
 
 
 @event
@@ -303,7 +313,7 @@ class ExecutionVersionApproved(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Approved for this digest only."""
-        return _set(a, self.document, execution=self.digest)
+        return _set(clear(a, f"execution/{self.document}"), self.document, execution=self.digest)
 
 
 def follows(a: Accord, at: datetime) -> Iterator[Event]:
@@ -427,7 +437,7 @@ class AgreeText(AboutDocument):
         text = a.documents[self.document].texts.get(self.language)
         subject = text_subject(self.document, self.language)
         yield same_digest(f"{self.document} in {self.language}", self.digest, text.digest if text else None)
-        yield not_yet_given(a, subject, self.digest, by)
+        yield not_yet_given(a, subject, self.digest, by, in_effect=text is not None and text.agreed)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
@@ -443,6 +453,10 @@ class _OfDocumentDigest(AboutDocument):
         """The step's subject."""
         raise NotImplementedError
 
+    def done(self, document: Document) -> str | None:
+        """The digest for which every party has done the step already."""
+        raise NotImplementedError
+
     def asked_for(self, a: Accord) -> Check:
         """Guard: the document asks for this step, and what comes before is done."""
         raise NotImplementedError
@@ -453,7 +467,8 @@ class _OfDocumentDigest(AboutDocument):
         yield self.open(a)
         yield self.asked_for(a)
         yield same_digest(self.document, self.digest, document_digest(a, self.document))
-        yield not_yet_given(a, f"{self.step()}/{self.document}", self.digest, by)
+        done = self.done(a.documents[self.document]) == self.digest
+        yield not_yet_given(a, f"{self.step()}/{self.document}", self.digest, by, in_effect=done)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's part of the step."""
@@ -477,6 +492,10 @@ class CertifyConcordance(_OfDocumentDigest):
     def step(self) -> str:
         """Concordance."""
         return "concordance"
+
+    def done(self, document: Document) -> str | None:
+        """What is certified."""
+        return document.certified
 
     def asked_for(self, a: Accord) -> Check:
         """More than one language, and all texts agreed."""
@@ -506,6 +525,10 @@ class InitialDocument(_OfDocumentDigest):
         """Initials."""
         return "initials"
 
+    def done(self, document: Document) -> str | None:
+        """What is initialled."""
+        return document.initialled
+
     def asked_for(self, a: Accord) -> Check:
         """The document asks for it, and its texts are concordant."""
         asked = a.definition.documents[self.document].initialled
@@ -531,6 +554,10 @@ class ApproveExecutionVersion(_OfDocumentDigest):
     def step(self) -> str:
         """Execution version."""
         return "execution"
+
+    def done(self, document: Document) -> str | None:
+        """What is approved."""
+        return document.execution
 
     def asked_for(self, a: Accord) -> Check:
         """The document asks for one, and is authenticated."""
