@@ -297,6 +297,9 @@ def _problems(d: Definition) -> Iterable[str]:
             "party", (seat.party for seat in document.seats.values()), d.parties, f"{where}.seats"
         )
         yield from _unknown("party", document.order, d.parties, f"{where}.order")
+        held = [seat.holder for seat in document.seats.values()]
+        for holder in sorted({one for one in held if held.count(one) > 1}):
+            yield f"{where}.seats: {holder} holds more than one seat; a person signs a document once"
     if d.long_stop and d.window and d.long_stop.at < d.window.begins:
         yield "long_stop.at: it falls before the window begins"
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from workflows.accord import Accord
 
 SUBJECT = "definition"
+LONG_STOP = "long-stop date passed"
+"""The ground for termination that the long-stop date gives, until the parties agree on another date."""
 
 
 @event
@@ -79,9 +81,13 @@ class DefinitionAmended(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Put the amendment in force."""
-        if a.amendment is None:
+        amended = a.amendment
+        if amended is None:
             return a
-        a = replace(a, definition=a.amendment, definition_digest=self.digest, amendment=None)
+        if amended.long_stop != a.definition.long_stop:
+            grounds = tuple(one for one in a.termination_grounds if one != LONG_STOP)
+            a = replace(a, long_stop_reached=False, termination_grounds=grounds)
+        a = replace(a, definition=amended, definition_digest=self.digest, amendment=None)
         return clear(take_up(contacts(a)), SUBJECT)
 
 
@@ -322,10 +328,17 @@ class AppointDelegate(Act):
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Own party's delegates only; officers' roles are agreed by all; a period that can be."""
         now = a.delegates.get(self.delegate)
+        named = [
+            seat.party
+            for document in a.definition.documents.values()
+            for seat in document.seats.values()
+            if seat.holder == self.delegate and seat.party != by.party
+        ]
+        theirs = now.party if now is not None else named[0] if named else by.party
         yield Check(
             "own_delegate",
-            now is None or now.party == by.party,
-            f"{self.delegate} acts for {now.party if now else '-'} already",
+            theirs == by.party,
+            f"{self.delegate} acts for {theirs or 'all parties'} already, or is to sign for it",
             "choose another delegate id",
         )
         common = [
@@ -336,6 +349,13 @@ class AppointDelegate(Act):
             not common and "contact" not in self.roles,
             f"{', '.join(common) or 'contact'} is named in the definition, by all parties",
             "amend the definition to name such an officer or contact",
+        )
+        contact = self.delegate == (a.definition.parties[by.party].contact if by.party else None)
+        yield Check(
+            "contact_undated",
+            not contact or (self.valid_from is None and self.valid_until is None),
+            f"{self.delegate} is the contact, as long as the definition says so",
+            "appoint the contact without dates",
         )
         yield Check(
             "period_in_order",

@@ -445,6 +445,18 @@ class IssueFullPowers(_AboutSeat):
             (a.definition.parties[by.party or ""].contact,),
             subject=self.document,
         )
+        others = [
+            name
+            for name, seat in a.documents[self.document].seats.items()
+            if seat.holder == self.holder and name != self.seat
+        ]
+        yield Check(
+            "one_seat_each",
+            not others,
+            f"{self.holder} holds the seat {', '.join(others)} on {self.document} already",
+            "a person signs a document once: name another holder",
+            subject=self.document,
+        )
         yield Check(
             "period_ahead",
             self.valid_until is None or self.valid_until > max(at, self.valid_from or at),
@@ -599,6 +611,13 @@ class SignDocument(AboutDocument):
             subject=self.document,
         )
         name = own_seat(a, self.document, by.delegate)
+        yield Check(
+            "own_seat",
+            seats[name].party == by.party,
+            f"the seat {name} is {seats[name].party}'s, and {by.delegate} acts for {by.party}",
+            "each party signs in its own seats",
+            subject=self.document,
+        )
         yield from a.gate("signing")
         yield a.document_ready(self.document)
         yield same_digest(self.document, self.digest, document_digest(a, self.document))
@@ -690,8 +709,8 @@ class SeverDocument(AboutDocument):
         now = a.understanding
         yield Check(
             "severable",
-            now.effective_at is not None and self.document in now.severable,
-            f"the understanding does not say that {self.document} is severable",
+            now.status == "effective" and self.document in now.severable,
+            f"no understanding in effect says that {self.document} is severable",
             "concur in an understanding that says so",
             subject=self.document,
         )

@@ -18,6 +18,7 @@ from workflows.conditions import check_satisfied, on_gates
 from workflows.consent import ConsentGiven, complete, missing, not_yet_given
 from workflows.deadlines import Deadline
 from workflows.documents import AboutDocument, live
+from workflows.founding import LONG_STOP
 from workflows.messages import Actor
 from workflows.values import Digest, Instant, Note, PartyId, Reference, Text, show_date
 
@@ -95,9 +96,7 @@ class LongStopReached(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """A ground for termination."""
-        return replace(
-            a, long_stop_reached=True, termination_grounds=(*a.termination_grounds, "long-stop date passed")
-        )
+        return replace(a, long_stop_reached=True, termination_grounds=(*a.termination_grounds, LONG_STOP))
 
 
 @event
@@ -162,6 +161,7 @@ class DocumentRegistered(Event):
 class StatementRecorded(Event):
     """Something that somebody said in public was recorded. It changes no state and is no evidence."""
 
+    changes_state = False
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
-from workflows.conditions import FALLEN, on_gates
+from workflows.conditions import on_gates, own_state_holds
 from workflows.consent import ConsentGiven, clear, complete, missing, not_yet_given, same_digest
 from workflows.documents import concordant, document_digest, live
 from workflows.messages import Actor
@@ -47,6 +47,7 @@ def content(a: Accord, severable: tuple[str, ...]) -> dict[str, Any]:
         "conditions": {
             code: condition.terms for code, condition in a.conditions.items() if condition.status != "removed"
         },
+        "parties": sorted(a.definition.parties),
         "severable": sorted(severable),
         "signatories": {
             code: {seat: state.holder for seat, state in a.documents[code].seats.items()} for code in live(a)
@@ -65,16 +66,24 @@ def drift(a: Accord) -> str | None:
             return f"the text of {code} changed"
         if now["signatories"][code] != pins["signatories"].get(code):
             return f"the signatories of {code} changed"
+    for code in pins["texts"]:
+        if code not in a.definition.documents:
+            return f"{code} is no longer one of the documents"
+    if now["parties"] != pins["parties"]:
+        return "the parties changed"
     return "the conditions' terms changed" if now["conditions"] != pins["conditions"] else None
 
 
 def suspended_by(a: Accord) -> tuple[str, ...]:
-    """The conditions that suspend the understanding: fallen, or closed by a question."""
+    """The conditions that suspend the understanding: fallen and not restored, or closed by a question."""
     return tuple(
         code
         for code in on_gates(a, "visit", "signing", "ceremony")
-        if a.conditions[code].status in FALLEN
-        or (a.conditions[code].questioned and a.conditions[code].question_closes)
+        if not own_state_holds(a, code)
+        and (
+            a.conditions[code].fallen
+            or (a.conditions[code].questioned and a.conditions[code].question_closes)
+        )
     )
 
 

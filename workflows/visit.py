@@ -177,6 +177,7 @@ class VisitEnded(Event):
 class MinutesRecorded(Event):
     """Minutes of a meeting were recorded by digest."""
 
+    changes_state = False
     digest: Digest
     item: Text
 

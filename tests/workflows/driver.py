@@ -174,9 +174,10 @@ class Play:
         pending = self.state.amendment.digest() if self.state.amendment else self.state.definition_digest
         parties = (self.state.amendment or self.state.definition).parties
         for code, party in parties.items():
+            known = self.state.definition.parties.get(code, party)
             in_effect = self.state.founded and self.state.amendment is None
             if not in_effect and self.state.consents.get("definition", {}).get(code) != pending:
-                self.do(party.contact, "adopt_definition", digest=pending)
+                self.do(known.contact, "adopt_definition", digest=pending)
 
     def staff(self) -> None:
         """Every party appoints its delegates."""

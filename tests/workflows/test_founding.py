@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.definitions import digest
-from tests.workflows.definitions import changed, document, pair, party, trio
+from tests.workflows.definitions import changed, condition, document, pair, party, trio
 from tests.workflows.driver import Play
 from workflows.definition import Definition
 
@@ -147,3 +147,194 @@ def test_protocol_proposes_an_amendment_and_the_contact_adopts_it() -> None:
     assert play.state.amendment is not None
     play.adopt()
     assert play.state.definition.title == "New"
+
+
+# Delegates
+
+
+def appointment(delegate: str = "aa.new", **fields: object) -> dict:
+    return {"delegate": delegate, "office": "Office", "roles": ["protocol"], **fields}
+
+
+def test_a_contact_appoints_and_revokes_its_own_delegates() -> None:
+    play = Play(pair()).go("founded")
+    assert play.rejected("aa.new", "issue_invitation") == "unknown_delegate"
+    assert play.do("aa.contact", "appoint_delegate", **appointment()) == ("delegate_appointed",)
+    play.do("aa.new", "issue_invitation")
+    assert play.do("aa.contact", "revoke_delegate", delegate="aa.new") == ("delegate_revoked",)
+    refusal = play.refused("aa.new", "withdraw_invitation")
+    assert refusal.guard == "appointment_in_force"
+    assert refusal.unmet[0].who == ("aa.contact",)
+    play.do("aa.contact", "appoint_delegate", **appointment())
+    play.do("aa.new", "withdraw_invitation")
+
+
+@pytest.mark.parametrize(
+    ("by", "act", "fields", "guard"),
+    [
+        ("aa.contact", "appoint_delegate", appointment("bb.protocol"), "own_delegate"),
+        ("aa.contact", "appoint_delegate", appointment("registrar"), "own_delegate"),
+        ("aa.contact", "appoint_delegate", appointment(roles=["registrar"]), "role_is_the_partys"),
+        ("aa.contact", "appoint_delegate", appointment(roles=["contact"]), "role_is_the_partys"),
+        (
+            "aa.contact",
+            "appoint_delegate",
+            appointment(valid_until="2029-01-01T00:00:00Z"),
+            "period_in_order",
+        ),
+        (
+            "aa.contact",
+            "appoint_delegate",
+            appointment(valid_from="2030-06-01T00:00:00Z", valid_until="2030-05-01T00:00:00Z"),
+            "period_in_order",
+        ),
+        (
+            "aa.contact",
+            "appoint_delegate",
+            appointment("aa.contact", valid_until="2031-01-01T00:00:00Z"),
+            "contact_undated",
+        ),
+        ("aa.contact", "revoke_delegate", {"delegate": "bb.protocol"}, "own_delegate"),
+        ("aa.contact", "revoke_delegate", {"delegate": "aa.nobody"}, "own_delegate"),
+        ("aa.contact", "revoke_delegate", {"delegate": "aa.contact"}, "not_the_contact"),
+        ("aa.protocol", "appoint_delegate", appointment(), "authority"),
+        ("registrar", "appoint_delegate", appointment(), "authority"),
+    ],
+)
+def test_nobody_appoints_or_revokes_anothers_delegates(by: str, act: str, fields: dict, guard: str) -> None:
+    assert Play(pair()).go("founded").guard(by, act, **fields) == guard
+
+
+def test_a_delegate_is_revoked_once() -> None:
+    play = Play(pair()).go("founded")
+    play.do("aa.contact", "revoke_delegate", delegate="aa.head")
+    assert play.guard("aa.contact", "revoke_delegate", delegate="aa.head") == "appointed"
+
+
+def test_an_appointment_is_in_force_between_its_dates() -> None:
+    play = Play(pair()).go("founded")
+    dates = {"valid_from": "2030-02-01T00:00:00Z", "valid_until": "2030-03-01T00:00:00Z"}
+    play.do("aa.contact", "appoint_delegate", **appointment(**dates))
+    assert play.guard("aa.new", "issue_invitation") == "appointment_in_force"
+    play.until("2030-02-01T00:00:00Z")
+    play.do("aa.new", "issue_invitation")
+    play.until("2030-03-01T00:00:00Z")
+    assert play.guard("aa.new", "withdraw_invitation") == "appointment_in_force"
+
+
+def test_a_contact_keeps_that_role_whatever_it_appoints_itself_to() -> None:
+    play = Play(pair()).go("founded")
+    play.do("aa.contact", "appoint_delegate", **appointment("aa.contact"))
+    assert play.state.delegates["aa.contact"].roles == ("contact", "protocol")
+
+
+def test_an_id_that_the_definition_seats_for_another_party_is_that_partys() -> None:
+    play = Play(pair())
+    play.adopt()
+    squatting = appointment("bb.head", roles=["signatory"])
+    assert play.guard("aa.contact", "appoint_delegate", **squatting) == "own_delegate"
+    play.do("bb.contact", "appoint_delegate", **squatting)
+
+
+# Amendment
+
+
+@pytest.mark.parametrize(
+    ("changes", "guard"),
+    [
+        ({}, "definition_differs"),
+        ({"clock": "simulated"}, "foundation_kept"),
+        ({"illustrative": False}, "foundation_kept"),
+        (
+            {"parties": {"AA": party("AA"), "BB": party("BB", "host")}},
+            "foundation_kept",
+        ),
+        ({"parties": {"AA": party("AA", "host"), "CC": party("CC")}, "documents": {}}, "parties_kept"),
+    ],
+)
+def test_what_an_amendment_may_not_do(changes: dict, guard: str) -> None:
+    play = Play(pair()).go("founded")
+    definition = {**pair(), **changes}
+    if guard == "parties_kept":
+        definition["conditions"] = {}
+    assert play.guard("aa.contact", "amend_definition", definition=definition) == guard
+
+
+def test_adopting_names_the_digest_that_is_pending_and_is_done_once() -> None:
+    play = Play(pair()).go("founded")
+    assert play.guard("aa.contact", "adopt_definition", digest=digest("x")) == "definition_pending"
+    play.do("aa.contact", "amend_definition", definition=pair(title="New"))
+    assert play.guard("bb.contact", "adopt_definition", digest=digest("x")) == "digest_is_current"
+    new = digest_of_definition(pair(title="New"))
+    assert play.guard("aa.contact", "adopt_definition", digest=new) == "not_yet_given"
+
+
+def test_a_schedule_of_many_conditions_is_adopted_by_one_consent_of_each_party() -> None:
+    play = Play(pair()).go("founded")
+    many = {f"C{number}": condition("BB", "aa.verifier") for number in range(1, 41)}
+    play.do("bb.contact", "amend_definition", definition=pair(conditions=many))
+    before = len(play.log)
+    play.do("aa.contact", "adopt_definition", digest=digest_of_definition(pair(conditions=many)))
+    assert play.types(before) == ("consent_given", "definition_amended")
+    assert len(play.state.conditions) == 40
+    assert {one.status for one in play.state.conditions.values()} == {"agreed"}
+
+
+def test_an_amendment_needs_every_party_and_can_be_taken_back_until_then() -> None:
+    play = Play(trio()).go("founded")
+    new = changed(trio(), title="New")
+    play.do("aa.contact", "amend_definition", definition=new)
+    play.do("bb.contact", "adopt_definition", digest=digest_of_definition(new))
+    assert play.state.definition.title == "Three parties"
+    play.do("aa.contact", "withdraw_consent", subject="definition")
+    play.do("cc.contact", "adopt_definition", digest=digest_of_definition(new))
+    assert play.state.definition.title == "Three parties", "AA has taken its own consent back"
+    play.do("aa.contact", "adopt_definition", digest=digest_of_definition(new))
+    assert play.state.definition.title == "New"
+    assert play.guard("bb.contact", "withdraw_consent", subject="definition") == "consent_pending"
+
+
+def test_a_party_replaces_its_contact_by_an_amendment_that_all_adopt() -> None:
+    play = Play(pair()).go("founded")
+    play.amend(changed(pair(), parties__BB__contact="bb.second"))
+    assert play.guard("bb.contact", "agree_termination") == "appointment_in_force"
+    play.do("bb.second", "agree_termination")
+
+
+def test_officers_come_and_go_with_the_definition() -> None:
+    play = Play(pair()).go("founded")
+    other = changed(pair(), officers={"clerk": {"office": "Clerk", "roles": ["registrar"]}})
+    play.amend(other)
+    assert play.guard("registrar", "release_signatures") == "appointment_in_force"
+    assert play.guard("clerk", "release_signatures") == "invitation_accepted"
+
+
+def test_a_definition_is_declined_only_before_it_is_founded() -> None:
+    play = Play(trio())
+    assert play.do("cc.contact", "decline_definition") == ("definition_declined", "accord_terminated")
+    assert play.stage == "terminated"
+    assert play.guard("aa.contact", "adopt_definition", digest=play.state.definition_digest) == "accord_open"
+    assert Play(pair()).go("founded").guard("bb.contact", "decline_definition") == "not_founded"
+
+
+def test_documents_that_are_dropped_and_come_back_begin_anew() -> None:
+    play = Play(trio()).go("texts")
+    play.amend(changed(trio(), documents__D2=None))
+    assert play.state.documents["D2"].removed
+    text = {"document": "D2", "language": "en", "digest": digest("new")}
+    assert play.guard("aa.treaty", "propose_text", **text) == "document_known"
+    play.amend(trio())
+    assert play.state.documents["D2"].texts == {}
+    play.prepare("D2")
+
+
+def test_an_extended_long_stop_is_a_new_one() -> None:
+    play = Play(trio()).go("founded")
+    play.do("aa.protocol", "issue_invitation")
+    for guest in ("bb", "cc"):
+        play.do(f"{guest}.protocol", "accept_invitation")
+    assert "long_stop_reached" in play.until("2030-12-02T00:00:00Z")
+    play.amend(changed(trio(), long_stop__at="2031-06-01T00:00:00Z"))
+    assert play.guard("aa.contact", "terminate") == "right_to_terminate"
+    assert "long_stop_reached" in play.until("2031-06-01T00:00:00Z")
+    play.do("aa.contact", "terminate")
