@@ -68,7 +68,7 @@ async def _answers(api_url: str) -> bool:
     if not api_url:
         return False
     try:
-        async with httpx.AsyncClient(timeout=5.0) as client:
+        async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
             return (await client.get(f"{api_url}/livez")).status_code == 200
     except httpx.HTTPError:
         return False
@@ -108,7 +108,7 @@ def _read(file: Path) -> dict[str, str]:
 async def _in_force(keys: Mapping[str, str], api_url: str) -> dict[str, str]:
     """Those of ``keys`` that the API still takes."""
     found = {}
-    async with httpx.AsyncClient(base_url=api_url, timeout=10.0) as client:
+    async with httpx.AsyncClient(base_url=api_url, timeout=10.0, trust_env=False) as client:
         for name, token in keys.items():
             answer = await client.get("/v1/accords?limit=1", headers={"Authorization": f"Bearer {token}"})
             if answer.status_code != 401:

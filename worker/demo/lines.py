@@ -14,7 +14,8 @@ from activities.runtime.errors import RuntimeProblem
 _INTEGER = re.compile(r"[-+]?[0-9]{1,15}")
 _PLAIN: Mapping[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
-Path_ = tuple[str | int, ...]
+Where = tuple[str | int, ...]
+"""A path of keys and indexes into a document."""
 
 
 class ScenarioProblem(RuntimeProblem):
@@ -26,11 +27,11 @@ class ScenarioProblem(RuntimeProblem):
 class Lines:
     """Where each part of a YAML document stands, by its path of keys and indexes."""
 
-    def __init__(self, file: Path, at: Mapping[Path_, int]) -> None:
+    def __init__(self, file: Path, at: Mapping[Where, int]) -> None:
         self.file = file
         self._at = at
 
-    def line(self, path: Path_) -> int:
+    def line(self, path: Where) -> int:
         """The line (counted from 1) of ``path``, or of the nearest thing around it."""
         while path and path not in self._at:
             path = path[:-1]
@@ -51,21 +52,26 @@ def read_yaml(file: Path) -> tuple[Any, Lines]:
         raise ScenarioProblem(f"{file} cannot be read: {error.strerror}.", "See that it is there.") from error
     except yaml.YAMLError as error:
         raise ScenarioProblem(f"{file} is no YAML: {error}.", "Mend it at the place named.") from error
-    at: dict[Path_, int] = {}
-    value = None if root is None else _value(root, (), at)
+    at: dict[Where, int] = {}
+    try:
+        value = None if root is None else _value(root, (), at)
+    except _Twice as twice:
+        raise ScenarioProblem(f"{file}:{twice}", "Leave one of the two.") from None
     return value, Lines(file, at)
 
 
-def _value(node: yaml.Node, path: Path_, at: dict[Path_, int]) -> Any:
+class _Twice(ValueError):
+    pass
+
+
+def _value(node: yaml.Node, path: Where, at: dict[Where, int]) -> Any:
     at.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         members: dict[str, Any] = {}
         for key, item in node.value:
             name = str(key.value)
             if name in members:
-                raise ScenarioProblem(
-                    f"{key.start_mark.line + 1}: {name!r} is there twice.", "Leave one of the two."
-                )
+                raise _Twice(f"{key.start_mark.line + 1}: {name!r} is there twice.")
             at[(*path, name)] = key.start_mark.line + 1
             members[name] = _value(item, (*path, name), at)
         return members

@@ -45,7 +45,7 @@ class OverHttp:
     def __init__(
         self, api_url: str, tokens: Mapping[str, str], operator: str, reader: str | None = None
     ) -> None:
-        self._client = httpx.AsyncClient(base_url=api_url, timeout=ANSWER)
+        self._client = httpx.AsyncClient(base_url=api_url, timeout=ANSWER, trust_env=False)
         self._tokens = tokens
         self._operator = operator
         self._reader = reader

@@ -297,6 +297,8 @@ def differences(wanted: Standing, view: View, refusals: int) -> Iterator[str]:
 
 def changes(before: View, after: View) -> Iterator[str]:
     """What changed between two views, in words, the stage apart."""
+    if "proposed" in before.conditions.values() and "proposed" not in after.conditions.values():
+        yield "the accord is founded"
     for code, status in after.conditions.items():
         was = before.conditions.get(code)
         if was not in (None, "proposed", status):
