@@ -24,7 +24,7 @@ from activities.ledger.errors import MissingPrivilege, SchemaMismatch, Unavailab
 from workflows.values import DelegateId
 
 if TYPE_CHECKING:
-    Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
+    Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any] | asyncpg.Pool[Any]
 
 Kind = Literal["delegate", "operator", "auditor"]
 """What a key is for: acting as a delegate, or reading every accord of the installation without acting in any."""

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -38,6 +39,9 @@ _PASSING = (
     RPCStatusCode.INTERNAL,
     RPCStatusCode.UNKNOWN,
 )
+
+_CONNECTING = ("08", "28", "3D", "53", "55", "57")
+"""Classes of SQLSTATE that say that a database does not let us in, or not just now (PostgreSQL, appendix A)."""
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +103,8 @@ def _handle_errors(app: FastAPI) -> None:
         RuntimeProblem,
         RPCError,
         TimeoutError,
+        OverflowError,
+        asyncpg.PostgresError,
     ):
         app.add_exception_handler(kind, say)
 
@@ -122,6 +128,12 @@ def _problem(error: Exception) -> Problem:
                 "The ledger cannot be reached at the moment. Send the same request again; with the same "
                 "Idempotency-Key it is done once."
             )
+        case asyncpg.PostgresError() if str(error.sqlstate)[:2] in _CONNECTING:
+            log.warning("the database does not let us in", reason=str(error))
+            return unavailable(
+                "The ledger cannot be reached at the moment. Send the same request again; with the same "
+                "Idempotency-Key it is done once."
+            )
         case RuntimeProblem():
             log.warning("temporal is not available", reason=str(error))
             return unavailable(
@@ -139,6 +151,10 @@ def _problem(error: Exception) -> Problem:
             return unavailable(
                 "The accords' engine does not answer at the moment. Send the same request again; with the same "
                 "Idempotency-Key it is done once."
+            )
+        case OverflowError():
+            return Problem(
+                "malformed", "A time in the body lies outside what a calendar holds, from year 1 to 9999."
             )
         case _:
             # Formatted here, since a renderer that shows local variables would show credentials.

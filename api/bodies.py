@@ -6,6 +6,7 @@ timestamps stay text, which the definition's schema reads.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -98,7 +99,7 @@ def read_json(content: bytes) -> Any:
             parse_constant=_no_float,
             parse_int=_integer,
         )
-        _check_depth(value)
+        _check(value)
         return value
     except _Wrong as error:
         raise Problem("malformed", f"The body cannot be taken: {error}.") from None
@@ -112,12 +113,21 @@ def read_json(content: bytes) -> Any:
         raise Problem("malformed", f"The body is nested more than {DEEPEST} levels deep.") from None
 
 
-def _check_depth(value: Any, depth: int = 1) -> None:
+def _check(value: Any, depth: int = 1) -> None:
     if isinstance(value, dict | list):
         if depth > DEEPEST:
             raise _Wrong(f"it is nested more than {DEEPEST} levels deep")
         for item in value.values() if isinstance(value, dict) else value:
-            _check_depth(item, depth + 1)
+            _check(item, depth + 1)
+    if isinstance(value, dict):
+        for key in value:
+            if not key.isascii():
+                raise _Wrong(f"the field {key[:40]!r} has a name that is not ASCII")
+    elif isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise _Wrong("a text holds half a surrogate pair") from None
 
 
 def read_yaml(content: bytes) -> Body:
@@ -143,6 +153,10 @@ def read_yaml(content: bytes) -> Body:
     value = _value(node, "", lines) if node is not None else None
     if not isinstance(value, dict):
         raise Problem("malformed", "The body is not a mapping of fields at its top level.")
+    try:
+        _check(value)
+    except _Wrong as error:
+        raise Problem("malformed", f"The body cannot be taken: {error}.") from None
     return Body(value, lines)
 
 
@@ -257,7 +271,8 @@ async def definition_body(request: Request) -> Body:
         Problem: another content type, or a body that does not read.
     """
     if media_type(request) in YAML_TYPES:
-        return read_yaml(await content_of(request))
+        # A long one takes a while to read; other requests go on meanwhile.
+        return await asyncio.to_thread(read_yaml, await content_of(request))
     if media_type(request) not in JSON_TYPES:
         raise Problem(
             "unsupported_media_type",

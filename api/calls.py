@@ -25,11 +25,15 @@ from workflows.accord import Accord
 
 YAML = "application/yaml"
 
+YEARS = (1900, 2999)
+"""The years that times in queries may lie in; beyond them a duration could lead out of what a calendar holds."""
+
 _BEARER = HTTPBearer(
     auto_error=False,
     bearerFormat="ent_<key id>_<secret>",
     description="A key made for a delegate, an operator or an auditor.",
 )
+_ACCORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 _PLUS = re.compile(r"(T[0-9:.]+) (\d\d:?\d\d)$")
@@ -84,9 +88,18 @@ async def caller(
 
 Caller = Annotated[Identity, Depends(caller)]
 Parts = Annotated[Backend, Depends(backend)]
-AccordId = Annotated[
-    str, Path(description="the accord's id", max_length=80, examples=["working-visit-mzxw6ytboi"])
-]
+
+
+def accord_in_path(
+    accord: Annotated[str, Path(description="the accord's id", examples=["working-visit-mzxw6ytboi"])],
+) -> str:
+    """The accord that a path names; what cannot be an id is not found, and the database is not asked for it."""
+    if _ACCORD.fullmatch(accord) is None:
+        raise not_found(accord[:80])
+    return accord
+
+
+AccordId = Annotated[str, Depends(accord_in_path)]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -161,12 +174,13 @@ def moment(text: str, name: str) -> datetime:
         Problem: ``malformed``, naming the parameter.
     """
     try:
-        return _TIME.validate_python(_PLUS.sub(r"\1+\2", text)).astimezone(UTC)
+        time = _TIME.validate_python(_PLUS.sub(r"\1+\2", text)).astimezone(UTC)
+        said = f"{text[:40]!r} lies outside the years from {YEARS[0]} to {YEARS[1]}"
     except (ValidationError, OverflowError):
-        said = f"{text[:40]!r} is no time with its zone by RFC 3339, such as 2027-04-12T10:00:00Z"
-        raise Problem(
-            "malformed", f"{name}: {said}.", errors=(FieldError(field=name, problem=said),)
-        ) from None
+        time, said = None, f"{text[:40]!r} is no time with its zone by RFC 3339, such as 2027-04-12T10:00:00Z"
+    if time is None or not YEARS[0] <= time.year <= YEARS[1]:
+        raise Problem("malformed", f"{name}: {said}.", errors=(FieldError(field=name, problem=said),))
+    return time
 
 
 def etag(version: int) -> str:

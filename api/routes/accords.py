@@ -43,6 +43,9 @@ from workflows.acts import malformed
 from workflows.definition import Definition
 from workflows.messages import Summary
 
+_WORD = r"^[a-z][a-z_]{0,39}$"
+_PARTY = r"^[A-Z][A-Z0-9]{0,11}$"
+
 router = APIRouter(route_class=BoundedRoute, tags=["accords"])
 
 MOST_LOOKS = 20
@@ -177,11 +180,11 @@ async def list_accords(
     request: Request,
     parts: Parts,
     identity: Caller,
-    stage: Annotated[str | None, Query(max_length=40, description="only accords at this stage")] = None,
+    stage: Annotated[str | None, Query(pattern=_WORD, description="only accords at this stage")] = None,
     party: Annotated[
-        str | None, Query(max_length=12, description="only accords with this party, such as RU")
+        str | None, Query(pattern=_PARTY, description="only accords with this party, such as RU")
     ] = None,
-    vocabulary: Annotated[str | None, Query(max_length=40, description="diplomatic or closing")] = None,
+    vocabulary: Annotated[str | None, Query(pattern=_WORD, description="diplomatic or closing")] = None,
     after: Annotated[str | None, Query(max_length=80, description="the cursor of a page")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:

@@ -19,6 +19,7 @@ from api.calls import (
     Parts,
     answer,
     idempotency_key,
+    moment,
     problems,
     seen,
 )
@@ -100,6 +101,7 @@ async def move_clock(
     except ValidationError as error:
         found = malformed("The move is malformed", error)
         raise Problem("malformed", found.message, errors=body.located(found.errors)) from None
+    moment(wanted.to.isoformat(), "to")
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
     scope, mark = f"accords/{accord}/clock", digest_of({"to": wanted.to.isoformat()})

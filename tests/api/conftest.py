@@ -77,9 +77,6 @@ class Api:
         return accord
 
 
-ApiMaker = Callable[..., Any]
-
-
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem that an answer is; fails if it is another one, or none."""
     assert answer.status_code == status, answer.text
@@ -119,6 +116,12 @@ async def serving(settings: Settings) -> AsyncIterator[Api]:
         api = Api(app, settings)
         async with api.http:
             yield api
+
+
+@pytest.fixture
+def key() -> str:
+    """An idempotency key of this test alone: an accord's id follows from it, and all tests share one Temporal."""
+    return uuid.uuid4().hex
 
 
 @pytest.fixture

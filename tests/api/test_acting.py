@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import re
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -20,12 +19,6 @@ from tests.api.conftest import Api, problem, serving
 from tests.definitions import bare, digest, small
 from worker.main import accord_worker
 from workflows.definition import Definition
-
-
-@pytest.fixture
-def key() -> str:
-    """An idempotency key of this test alone: an accord's id follows from it, and all tests share one Temporal."""
-    return uuid.uuid4().hex
 
 
 async def founded(api: Api, definition: dict[str, Any]) -> str:
@@ -328,3 +321,28 @@ async def test_a_key_that_the_worker_does_not_trust_is_told_to_whoever_runs_it(
     async with accord_worker(other, temporal_client) as worker, worker, serving(trusting) as api:
         answer = await api.post("/accords", json=bare())
         assert "ENTENTE_COMMAND_PUBLIC_KEYS" in problem(answer, 503, "unavailable")["detail"]
+
+
+async def test_what_the_ledger_cannot_hold_is_malformed(api: Api) -> None:
+    accord = await founded(api, bare())
+    answer = await api.act(accord, "withdraw_consent", "aa.contact", subject="a\x00b")
+    said = problem(answer, 422, "malformed")
+    assert "U+0000" in said["detail"]
+    await api.done(accord, "issue_invitation", "aa.contact")
+
+
+async def test_many_accords_and_many_acts_at_once(api: Api) -> None:
+    accords = await asyncio.gather(*(founded(api, bare(title=f"Visit {number}")) for number in range(5)))
+    answers = await asyncio.gather(
+        *(
+            api.act(accord, "record_statement", f"{party}.contact", digest=digest(f"{party}{number}"))
+            for accord in accords
+            for party in ("aa", "bb")
+            for number in range(6)
+        )
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    for accord in accords:
+        items = (await api.get(f"/accords/{accord}/events?limit=500")).json()["items"]
+        assert [one["position"] for one in items] == list(range(len(items)))
+        assert [one["type"] for one in items].count("statement_recorded") == 12
