@@ -66,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
-        # Ours are the same on one pipeline, see api.app.Requests; traces would need a collector to be set up.
+        # Requests are logged by `Requests`; traces and metrics would need a collector that nobody set up.
         telemetry={"tracing": False, "metrics": False},
     )
     for part in (accords, record, clock, acts):

@@ -99,7 +99,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         identities = Identities(pool)
         clocks = Clocks(temporal.client, settings.task_queue)
         commands = Commands(settings, signer, ledger, reader, identities, clocks, temporal.client)
-        log.info("api ready to serve", signs_with=signer.key_id, signing_public_key=signer.public_key)
+        log.info("api started", signs_with=signer.key_id, signing_public_key=signer.public_key)
         yield Backend(settings, pool, temporal, ledger, reader, identities, commands, clocks)
     finally:
         await temporal.aclose()

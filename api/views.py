@@ -99,6 +99,7 @@ def accord_view(a: Accord, present: Present) -> AccordView:
         understanding=UnderstandingView(
             status=a.understanding.status,
             digest=a.understanding.digest,
+            pending=a.understanding.pending,
             severable=a.understanding.severable,
             effective_at=a.understanding.effective_at,
             suspended_by=understanding.suspended_by(a) if a.founded else (),
@@ -296,11 +297,11 @@ def _current_digest(a: Accord, subject: str) -> str | None:
             return a.definition_digest if not a.founded else (a.amendment.digest() if a.amendment else None)
         case "text":
             text = a.documents[code].texts.get(language)
-            return text.digest if text is not None and not text.agreed else None
+            return text.pending if text is not None else None
         case "concordance" | "initials" | "execution":
             return documents.document_digest(a, code)
         case "understanding":
-            return a.understanding.digest
+            return a.understanding.pending
         case "severance":
             return a.understanding.digest or ""
         case "dates":
