@@ -116,12 +116,13 @@ class ConditionView(View):
 
 
 class TextView(View):
-    """One language's text of a document, by digest."""
+    """One language's text of a document, by digest. An ``amendment`` stands beside it until all have agreed to it."""
 
     digest: str
     number: int
     agreed: bool
     proposed_by: str
+    amendment: str | None = None
 
 
 class PowersView(View):
@@ -178,10 +179,14 @@ class DocumentView(View):
 
 
 class UnderstandingView(View):
-    """The formal understanding. ``suspended_by`` are fallen conditions; it lifts by itself."""
+    """The formal understanding. ``suspended_by`` are fallen conditions; it lifts by itself.
+
+    ``pending`` is the digest that waits for concurrence; beside an effective one it is another's.
+    """
 
     status: str
     digest: str | None
+    pending: str | None
     severable: tuple[str, ...]
     effective_at: datetime | None
     suspended_by: tuple[str, ...]

@@ -231,7 +231,11 @@ def _document(a: Accord, code: str) -> DocumentView:
         digest=documents.document_digest(a, code),
         texts={
             language: TextView(
-                digest=text.digest, number=text.number, agreed=text.agreed, proposed_by=text.proposed_by
+                digest=text.digest,
+                number=text.number,
+                agreed=text.agreed,
+                proposed_by=text.proposed_by,
+                amendment=text.amendment,
             )
             for language, text in now.texts.items()
         },

@@ -34,7 +34,7 @@ from workflows.founding import AccordOpened, contacts
 from workflows.invitation import Invitation
 from workflows.messages import RecordedEvent, Refusal
 from workflows.understanding import Understanding
-from workflows.values import Text
+from workflows.values import Text, show_date
 from workflows.visit import Visit
 
 LADDER = ("invitation", "verification", "drafting", "visit", "signing", "concluded")
@@ -228,16 +228,40 @@ def server_time(a: Accord, at: datetime) -> datetime:
 
 
 def _texts_reopened(a: Accord) -> Iterator[Event]:
-    """A verdict that holds while texts are unchanged lapses when one of them is not the agreed one any more."""
+    """A verdict that holds while texts are unchanged lapses when one of them is another than it was then."""
     for code, terms in a.definition.conditions.items():
         if not terms.valid_while_texts_of:
             continue
         condition = a.conditions.get(code)
         if condition is None or condition.status not in ("verified", "disputed"):
             continue
-        for document in terms.valid_while_texts_of:
-            if not documents.texts_agreed(a, document):
+        for document, digest in (condition.verdict.texts if condition.verdict else {}).items():
+            if document in a.documents and documents.document_digest(a, document) != digest:
                 yield conditions.VerdictLapsed(condition=code, cause=f"the text of {document} changed")
+                return
+
+
+def _outlived_by_new_dates(a: Accord) -> Iterator[Event]:
+    """When the visit is postponed, every expiry is checked against the new window: what ends before it lapses now."""
+    window, agreed_at = a.visit.window, a.visit.dates_agreed_at
+    if window is None or agreed_at is None or a.visit.arrived_at is not None:
+        return
+    cause = f"it would end before the new dates begin, {show_date(window.begins)}"
+    for code in on_gates(a, "visit", "signing", "ceremony"):
+        condition = a.conditions[code]
+        verdict = condition.verdict
+        if condition.status not in ("verified", "disputed") or verdict is None or verdict.at > agreed_at:
+            continue
+        if verdict.valid_until is not None and verdict.valid_until <= window.begins:
+            yield conditions.VerdictLapsed(condition=code, cause=cause)
+            return
+    for code in documents.live(a):
+        for name, seat in a.documents[code].seats.items():
+            powers = seat.powers
+            if powers is None or powers.status != "issued" or powers.issued_at > agreed_at:
+                continue
+            if powers.valid_until is not None and powers.valid_until <= window.begins:
+                yield signing.FullPowersExpired(document=code, seat=name)
                 return
 
 
@@ -256,6 +280,7 @@ def follows(a: Accord, at: datetime) -> Event | None:
             documents.follows,
             conditions.follows,
             lambda state, _: _texts_reopened(state),
+            lambda state, _: _outlived_by_new_dates(state),
             understanding.follows,
             visit.follows,
             signing.follows,

@@ -18,6 +18,7 @@ from workflows.authority import holders
 from workflows.canonical import digest_of
 from workflows.deadlines import Deadline
 from workflows.definition import ConditionTerms
+from workflows.documents import document_digest, texts_agreed
 from workflows.messages import Actor
 from workflows.values import (
     GRADES,
@@ -60,6 +61,7 @@ class Verdict:
     verifiers: tuple[str, ...]
     at: datetime
     valid_until: datetime | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,10 +321,15 @@ class ConditionVerified(Event):
     policy: Digest
     verifiers: tuple[DelegateId, ...]
     valid_until: Instant | None = None
+    texts: dict[Reference, Digest] = Field(
+        default_factory=dict, description="the documents by digest, while whose texts stay unchanged it holds"
+    )
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Verified; earlier questions and reasons are answered by it."""
-        verdict = Verdict(self.evidence, self.policy, self.verifiers, stamp.at, self.valid_until)
+        verdict = Verdict(
+            self.evidence, self.policy, self.verifiers, stamp.at, self.valid_until, dict(self.texts)
+        )
         return _set(
             a,
             self.condition,
@@ -531,6 +538,7 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
                     policy=condition.terms,
                     verifiers=tuple(verifiers),
                     valid_until=_valid_until(terms, at),
+                    texts={one: document_digest(a, one) or "" for one in terms.valid_while_texts_of},
                 )
                 return
 
@@ -583,7 +591,7 @@ class _AboutCondition(Act):
 
 
 OBLIGOR = Who(("obligor",), "any", sees="beneficiary, verifiers")
-VERIFIER = Who(("verifier",), "any", agree="n of m", sees="parties")
+VERIFIER = Who(("verifier",), "anyone", agree="n of m", sees="parties")
 
 
 @act
@@ -664,6 +672,16 @@ class VerifyCondition(_AboutCondition):
         )
         yield self.named_verifier(a, by)
         yield self.status_is(a, "evidence_submitted", "verified")
+        waiting = [one for one in terms.valid_while_texts_of if not texts_agreed(a, one)]
+        yield Check(
+            "texts_agreed",
+            not waiting,
+            f"{self.condition} is about texts that are not agreed: {', '.join(waiting)}",
+            "agree on the texts first",
+            holders(a, ("treaty_section",)),
+            terms.due,
+            self.condition,
+        )
         yield Check(
             "verdict_would_differ",
             condition.verdict is None or condition.verdict.evidence != tuple(sorted(set(self.evidence))),

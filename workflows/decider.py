@@ -43,7 +43,7 @@ SYSTEM = (TICK, UNREADABLE)
 LARGEST_COMMAND = 512 * 1024
 """Bytes of canonical JSON that a command may have."""
 
-CHAIN = 2000
+CHAIN = 10_000
 """More events than this from one command mean a rule that feeds itself."""
 
 

@@ -27,7 +27,7 @@ from workflows.values import (
     Window,
 )
 
-OFFICER_ROLES = ("registrar", "depositary", "monitor", "observer", "auditor")
+OFFICER_ROLES = ("registrar", "depositary", "verifier", "monitor", "observer", "auditor")
 """Roles that no party appoints alone: who holds them stands in the definition that all parties adopt."""
 
 
@@ -38,6 +38,9 @@ class Party(Message):
     capacity: Literal["host", "guest"]
     contact: DelegateId
     languages: tuple[Language, ...] = ()
+    share: str | None = Field(
+        default=None, max_length=40, description="its share, where shares are what it is about"
+    )
     required: bool = Field(default=True, description="whether the invitation needs this guest's acceptance")
 
 
@@ -141,6 +144,9 @@ class Seat(Message):
     party: PartyId
     holder: DelegateId
     capacity: str = Field(default="", max_length=200)
+    authority: Literal["ex_officio", "full_powers"] | None = Field(
+        default=None, description="where it differs from the document's"
+    )
 
 
 class DocumentTerms(Message):
@@ -219,13 +225,13 @@ class Definition(Message):
         default=False, description="demonstration data, shown as such wherever it appears"
     )
     clock: Clock = Clock()
-    parties: dict[PartyId, Party] = Field(min_length=2)
-    officers: dict[DelegateId, Officer] = Field(default_factory=dict)
+    parties: dict[PartyId, Party] = Field(min_length=2, max_length=50)
+    officers: dict[DelegateId, Officer] = Field(default_factory=dict, max_length=200)
     invitation: InvitationTerms = InvitationTerms()
     window: Window | None = None
     long_stop: LongStop | None = None
-    conditions: dict[Reference, ConditionTerms] = Field(default_factory=dict)
-    documents: dict[Reference, DocumentTerms] = Field(default_factory=dict)
+    conditions: dict[Reference, ConditionTerms] = Field(default_factory=dict, max_length=1000)
+    documents: dict[Reference, DocumentTerms] = Field(default_factory=dict, max_length=200)
     originals: Literal["single", "alternat"] = "single"
     signing_at_a_distance: bool = False
     programme: tuple[ProgrammeItem, ...] = ()

@@ -28,12 +28,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LanguageText:
-    """One language's text: its current version's number and digest, and the version that all parties agreed."""
+    """One language's text: its version's number and digest, and whether all agreed to it.
+
+    ``amendment`` is a later version that was proposed beside an agreed text; it takes the text's place when every
+    party has agreed to it, and nothing falls before that.
+    """
 
     digest: str
     number: int
     agreed: bool = False
     proposed_by: str = ""
+    amendment: str | None = None
+    amended_by: str = ""
+
+    @property
+    def pending(self) -> str | None:
+        """The digest that waits for the parties' consent, or none."""
+        return self.amendment if self.agreed else self.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,7 @@ class FullPowers:
     holder: str
     party: str
     digest: str
+    issued_at: datetime
     valid_from: datetime
     valid_until: datetime | None = None
     found_by: tuple[str, ...] = ()
@@ -249,7 +261,7 @@ def set_seat(a: Accord, code: str, seat: str, **changes: Any) -> Accord:
 
 @event
 class TextProposed(Event):
-    """A version of a document's text in one language was put forward. An agreed text is amended by it."""
+    """A version of a document's text in one language was put forward; beside an agreed text, as an amendment."""
 
     document: Reference
     language: Language
@@ -257,11 +269,16 @@ class TextProposed(Event):
     number: int
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """It takes the place of the version before. All that rested on that one is void, also if it should return."""
-        text = LanguageText(self.digest, self.number, False, stamp.actor.party or "")
-        a = clear(a, text_subject(self.document, self.language), *_steps(self.document))
-        texts = {**a.documents[self.document].texts, self.language: text}
-        return _set(a, self.document, texts=texts, certified=None, initialled=None, execution=None)
+        """It takes the place of an earlier proposal; an agreed text stands until all agree to the new one."""
+        by = stamp.actor.party or ""
+        texts = a.documents[self.document].texts
+        current = texts.get(self.language)
+        if current is not None and current.agreed:
+            text = replace(current, amendment=self.digest, amended_by=by)
+        else:
+            text = LanguageText(self.digest, self.number, False, by)
+        a = clear(a, text_subject(self.document, self.language))
+        return _set(a, self.document, texts={**texts, self.language: text})
 
 
 @event
@@ -273,11 +290,21 @@ class TextAgreed(Event):
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Agreed text; the consents are used up."""
+        """Agreed text; the consents are used up. What rested on an earlier version is void, should it return too."""
         texts = a.documents[self.document].texts
-        text = replace(texts[self.language], agreed=True)
-        a = clear(a, text_subject(self.document, self.language))
-        return _set(a, self.document, texts={**texts, self.language: text})
+        current = texts[self.language]
+        text = replace(current, agreed=True)
+        if current.amendment == self.digest:
+            text = LanguageText(self.digest, current.number + 1, True, current.amended_by)
+        a = clear(a, text_subject(self.document, self.language), *_steps(self.document))
+        return _set(
+            a,
+            self.document,
+            texts={**texts, self.language: text},
+            certified=None,
+            initialled=None,
+            execution=None,
+        )
 
 
 @event
@@ -323,8 +350,9 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
         if document is None or document.severed or document.released_at is not None:
             continue
         for language, text in document.texts.items():
-            if not text.agreed and complete(a, text_subject(code, language), text.digest):
-                yield TextAgreed(document=code, language=language, digest=text.digest)
+            pending = text.pending
+            if pending is not None and complete(a, text_subject(code, language), pending):
+                yield TextAgreed(document=code, language=language, digest=pending)
                 return
         digest = document_digest(a, code)
         if digest is None or not texts_agreed(a, code):
@@ -404,8 +432,8 @@ class ProposeText(AboutDocument):
         current = a.documents[self.document].texts.get(self.language)
         yield Check(
             "text_differs",
-            current is None or current.digest != self.digest,
-            "this is the current version already",
+            current is None or self.digest not in (current.digest, current.amendment),
+            "this is the current version, or proposed, already",
             "agree to it, or propose another",
             subject=self.document,
         )
@@ -436,8 +464,10 @@ class AgreeText(AboutDocument):
         yield self.open(a)
         text = a.documents[self.document].texts.get(self.language)
         subject = text_subject(self.document, self.language)
-        yield same_digest(f"{self.document} in {self.language}", self.digest, text.digest if text else None)
-        yield not_yet_given(a, subject, self.digest, by, in_effect=text is not None and text.agreed)
+        settled = text is not None and text.pending is None
+        pending = (text.digest if settled else text.pending) if text else None
+        yield same_digest(f"{self.document} in {self.language}", self.digest, pending)
+        yield not_yet_given(a, subject, self.digest, by, in_effect=settled)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""

@@ -21,6 +21,7 @@ from workflows.definition import OFFICER_ROLES, Definition
 from workflows.documents import adopt_terms as adopt_documents
 from workflows.messages import Actor
 from workflows.values import DelegateId, Digest, Instant, Note, PartyId, Role, Text
+from workflows.visit import DatesAgreed
 from workflows.visit import adopt_terms as adopt_visit
 
 if TYPE_CHECKING:
@@ -87,8 +88,13 @@ class DefinitionAmended(Event):
         if amended.long_stop != a.definition.long_stop:
             grounds = tuple(one for one in a.termination_grounds if one != LONG_STOP)
             a = replace(a, long_stop_reached=False, termination_grounds=grounds)
+        moved = amended.window is not None and amended.window != a.definition.window
         a = replace(a, definition=amended, definition_digest=self.digest, amendment=None)
-        return clear(take_up(contacts(a)), SUBJECT)
+        a = clear(take_up(contacts(a)), SUBJECT)
+        if amended.window is None or not moved or a.visit.arrived_at is not None:
+            return a
+        # An amended window is new dates to which every party has agreed.
+        return DatesAgreed(window=amended.window, postponed=True).apply(a, stamp)
 
 
 @event
@@ -342,7 +348,9 @@ class AppointDelegate(Act):
             "choose another delegate id",
         )
         common = [
-            role for role in self.roles if role in OFFICER_ROLES and role not in ("observer", "auditor")
+            role
+            for role in self.roles
+            if role in OFFICER_ROLES and role not in ("observer", "auditor", "verifier")
         ]
         yield Check(
             "role_is_the_partys",

@@ -50,6 +50,13 @@ def conditions_digest(a: Accord) -> str:
     return digest_of(held)
 
 
+def needs_powers(a: Accord, document: str, seat: str) -> bool:
+    """Whether a seat is signed on full powers: as its own terms say, or else the document's."""
+    terms = a.definition.documents[document]
+    own = terms.seats[seat].authority if seat in terms.seats else None
+    return (own or terms.authority) == "full_powers"
+
+
 def seat_of(a: Accord, document: str, delegate: str) -> str | None:
     """The seat of a document that a delegate holds, or none."""
     return next((name for name, seat in a.documents[document].seats.items() if seat.holder == delegate), None)
@@ -75,10 +82,10 @@ def held(a: Accord, document: str, seat: str) -> bool:
 
 def authority_of(a: Accord, document: str, seat: str, at: datetime) -> Check:
     """Guard: the seat's holder has authority to sign: ex officio, or by full powers found in due form."""
-    terms, state = a.definition.documents[document], a.documents[document].seats[seat]
+    state = a.documents[document].seats[seat]
     powers = state.powers
     authorities = holders(a, ("competent_authority",), (state.party,))
-    if terms.authority == "ex_officio":
+    if not needs_powers(a, document, seat):
         return Check("authority_valid", True, subject=document)
     if powers is None:
         met, reason, who = False, f"{state.holder} has no full powers for {document}", authorities
@@ -222,7 +229,9 @@ class FullPowersIssued(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """The seat's holder has these powers; they wait to be found in due form."""
         state = a.documents[self.document].seats[self.seat]
-        powers = FullPowers(self.holder, state.party, self.digest, self.valid_from, self.valid_until)
+        powers = FullPowers(
+            self.holder, state.party, self.digest, stamp.at, self.valid_from, self.valid_until
+        )
         return set_seat(a, self.document, self.seat, holder=self.holder, powers=powers)
 
 
@@ -381,6 +390,11 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
         if complete(a, f"severance/{code}", a.understanding.digest or ""):
             yield DocumentSevered(document=code)
             return
+    for code, document in a.documents.items():
+        for name, seat in document.seats.items():
+            if document.severed and seat.signature is not None and seat.signature.status == "held":
+                yield SignatureVoided(document=code, seat=name, cause="the document was severed")
+                return
 
 
 AUTHORITY = Who(("competent_authority",), "any")
@@ -428,7 +442,7 @@ class IssueFullPowers(_AboutSeat):
         )
         yield Check(
             "full_powers_asked_for",
-            a.definition.documents[self.document].authority == "full_powers",
+            needs_powers(a, self.document, self.seat),
             f"{self.document} is signed ex officio",
             "no full powers are needed",
             subject=self.document,
@@ -653,7 +667,7 @@ class SignDocument(AboutDocument):
         """The signature, held."""
         name = own_seat(a, self.document, by.delegate)
         powers = a.documents[self.document].seats[name].powers
-        ex_officio = a.definition.documents[self.document].authority == "ex_officio"
+        ex_officio = not needs_powers(a, self.document, name)
         yield SignatureHeld(
             document=self.document,
             seat=name,

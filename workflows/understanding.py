@@ -29,6 +29,15 @@ CONCURRING = ("protocol", "competent_authority")
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """Another understanding, proposed beside an effective one: nothing falls until all have concurred in it."""
+
+    digest: str
+    pins: Mapping[str, Any]
+    severable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Understanding:
     """What was pinned, its digest, and where it stands: none, proposed, effective or stale."""
 
@@ -38,6 +47,14 @@ class Understanding:
     severable: tuple[str, ...] = ()
     effective_at: datetime | None = None
     cause: str | None = None
+    offer: Offer | None = None
+
+    @property
+    def pending(self) -> str | None:
+        """The digest that waits for concurrence, or none."""
+        if self.offer is not None:
+            return self.offer.digest
+        return self.digest if self.status == "proposed" else None
 
 
 def content(a: Accord, severable: tuple[str, ...]) -> dict[str, Any]:
@@ -127,14 +144,13 @@ class UnderstandingProposed(Event):
     severable: tuple[Reference, ...] = ()
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """It waits for concurrence."""
-        return clear(
-            replace(
-                a,
-                understanding=Understanding("proposed", self.digest, self.pins, self.severable),
-            ),
-            SUBJECT,
-        )
+        """It waits for concurrence; beside an effective one, which stays so until then."""
+        now = a.understanding
+        if now.status == "effective":
+            proposed = replace(now, offer=Offer(self.digest, self.pins, self.severable))
+        else:
+            proposed = Understanding("proposed", self.digest, self.pins, self.severable)
+        return clear(replace(a, understanding=proposed), SUBJECT)
 
 
 @event
@@ -144,12 +160,13 @@ class UnderstandingEffective(Event):
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Effective."""
+        """Effective, in place of an earlier one."""
+        now = a.understanding
+        if now.offer is not None:
+            offer = now.offer
+            now = Understanding("effective", offer.digest, offer.pins, offer.severable)
         return clear(
-            replace(
-                a,
-                understanding=replace(a.understanding, status="effective", effective_at=stamp.at, cause=None),
-            ),
+            replace(a, understanding=replace(now, status="effective", effective_at=stamp.at, cause=None)),
             SUBJECT,
         )
 
@@ -163,7 +180,8 @@ class UnderstandingStale(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Stale."""
         return clear(
-            replace(a, understanding=replace(a.understanding, status="stale", cause=self.cause)), SUBJECT
+            replace(a, understanding=replace(a.understanding, status="stale", cause=self.cause, offer=None)),
+            SUBJECT,
         )
 
 
@@ -175,8 +193,8 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
         if cause is not None:
             yield UnderstandingStale(cause=cause)
             return
-    if now.status == "proposed" and now.digest and complete(a, SUBJECT, now.digest):
-        yield UnderstandingEffective(digest=now.digest)
+    if now.pending is not None and complete(a, SUBJECT, now.pending):
+        yield UnderstandingEffective(digest=now.pending)
 
 
 @act
@@ -209,11 +227,12 @@ class ProposeUnderstanding(Act):
             f"name some of {', '.join(live(a))}",
         )
         yield Check("window_set", a.visit.window is not None, "no dates are agreed", "propose dates first")
-        same = a.understanding.digest == digest_of(content(a, self.severable))
+        now, digest = a.understanding, digest_of(content(a, self.severable))
+        standing = (now.pending, now.digest if now.status == "effective" else None)
         yield Check(
             "understanding_differs",
-            not (same and a.understanding.status in ("proposed", "effective")),
-            f"this understanding is {a.understanding.status} already",
+            digest not in standing,
+            f"this understanding is {'proposed' if digest == now.pending else now.status} already",
             "concur in it",
         )
         yield _before_release(a)
@@ -240,14 +259,14 @@ class ConcurInUnderstanding(Act):
         now = a.understanding
         yield Check(
             "understanding_proposed",
-            now.status == "proposed",
+            now.pending is not None,
             "no understanding is waiting for concurrence"
             if now.status != "stale"
             else f"the understanding is stale: {now.cause}",
             "propose one as things stand now",
             holders(a, CONCURRING),
         )
-        yield same_digest(SUBJECT, self.digest, now.digest)
+        yield same_digest(SUBJECT, self.digest, now.pending)
         yield not_yet_given(a, SUBJECT, self.digest, by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

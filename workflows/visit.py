@@ -36,6 +36,7 @@ class Visit:
     arrived_at: datetime | None = None
     cause: str | None = None
     minutes: int = 0
+    dates_agreed_at: datetime | None = None
 
 
 def adopt_terms(a: Accord) -> Accord:
@@ -108,16 +109,15 @@ class DatesAgreed(Event):
     postponed: bool
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Tentative at the new dates; the understanding's window moves with them, since all agreed."""
-        pins = a.understanding.pins
-        if pins:
-            a = replace(
-                a,
-                understanding=replace(
-                    a.understanding, pins={**pins, "window": self.window.model_dump(mode="json")}
-                ),
-            )
-        a = _set(a, status="tentative", window=self.window, proposed=None, round=a.visit.round + 1)
+        """Tentative at the new dates. All agreed to them, so the understanding is not stale by them."""
+        a = _set(
+            a,
+            status="tentative",
+            window=self.window,
+            proposed=None,
+            round=a.visit.round + 1,
+            dates_agreed_at=stamp.at,
+        )
         return clear(a, "dates", "confirmation", "arrival")
 
 
@@ -371,7 +371,7 @@ class RecordArrival(Act):
     says = "{by} records the arrival"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Confirmed, its gate open, within the window, by one of those who arrive or receive."""
+        """Confirmed, its gate open, the window begun, by one of those who arrive or receive."""
         yield confirmed(a)
         yield from a.gate("visit")
         yield _before_arrival(a)

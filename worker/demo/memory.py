@@ -91,7 +91,7 @@ class Memory:
             time=self._time,
             size=a.size,
             definition_digest=(a.amendment.digest() if a.amendment else a.definition_digest),
-            understanding_digest=a.understanding.digest,
+            understanding_digest=a.understanding.pending or a.understanding.digest,
             release_digest=release_digest(a) if a.founded else None,
             invitation=a.invitation.status,
             visit=a.visit.status,

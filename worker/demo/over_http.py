@@ -159,7 +159,7 @@ class OverHttp:
             time=now,
             size=said["size"],
             definition_digest=said["amendment_digest"] or said["definition_digest"],
-            understanding_digest=said["understanding"]["digest"],
+            understanding_digest=said["understanding"]["pending"] or said["understanding"]["digest"],
             release_digest=said["release_digest"],
             invitation=said["invitation"]["status"],
             visit=said["visit"]["status"],
