@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from activities.ledger.merkle import Coordinate, Frontier
@@ -90,6 +90,13 @@ class MemoryLedger:
         return sorted((command for command in own if command.id > after), key=lambda command: command.id)[
             :limit
         ]
+
+    async def commands_in_order(self, accord: str, up_to: int) -> AsyncIterator[StoredCommand]:
+        """See :meth:`activities.ledger.store.Ledger.commands_in_order`."""
+        own = [command for (name, _), command in self._commands.items() if name == accord]
+        for command in sorted(own, key=lambda command: command.order):
+            if command.receipt.size <= up_to:
+                yield command
 
     async def entries(self, accord: str, start: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """See :meth:`activities.ledger.store.Ledger.entries`."""

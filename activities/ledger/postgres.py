@@ -145,6 +145,12 @@ from unnest($2::smallint[], $3::bigint[]) as wanted (level, index)
 join entries e on (e.accord, e.position) = ($1, wanted.index) where wanted.level = 0
 """
 
+_COMMANDS_IN_ORDER = """
+select id, fingerprint, receipt::text as receipt, signed from commands
+where accord = $1 and (receipt->>'size')::bigint <= $2
+order by (receipt->>'size')::bigint, receipt->'events' = '[]'::jsonb, id
+"""
+
 _SUMMARIES = """
 select ordinal, summary::text as summary from accords
 where ($1::text is null or members @> array[$1]) and ($2::text is null or stage = $2)
@@ -228,12 +234,15 @@ class PostgresLedger:
             after,
             limit,
         )
-        return [
-            StoredCommand(
-                row["id"], row["fingerprint"], Receipt.model_validate_json(row["receipt"]), row["signed"]
-            )
-            for row in rows
-        ]
+        return [_command(row) for row in rows]
+
+    async def commands_in_order(self, accord: str, up_to: int) -> AsyncIterator[StoredCommand]:
+        """See :meth:`activities.ledger.store.Ledger.commands_in_order`."""
+        with translated("read", "entente_reader"):
+            # The database sorts, on its disk where it has to; the cursor brings a page at a time.
+            async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+                async for row in connection.cursor(_COMMANDS_IN_ORDER, accord, up_to, prefetch=500):
+                    yield _command(row)
 
     async def entries(self, accord: str, start: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """See :meth:`activities.ledger.store.Ledger.entries`."""
@@ -334,6 +343,11 @@ def translated(what: str, role: str) -> Iterator[None]:
 
 def _payload(salt: bytes | None, content: bytes | None) -> Payload | None:
     return None if salt is None or content is None else Payload(salt, content)
+
+
+def _command(row: asyncpg.Record) -> StoredCommand:
+    receipt = Receipt.model_validate_json(row["receipt"])
+    return StoredCommand(row["id"], row["fingerprint"], receipt, row["signed"])
 
 
 def _entry(row: asyncpg.Record) -> StoredEntry:

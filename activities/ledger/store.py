@@ -6,7 +6,7 @@ command, and the row of the read model; and one feed over all accords.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -210,6 +210,11 @@ class StoredCommand:
     receipt: Receipt
     signed: bytes | None
 
+    @property
+    def order(self) -> tuple[int, bool, str]:
+        """By this, commands stand as they were recorded."""
+        return self.receipt.size, not self.receipt.events, self.id
+
 
 @dataclass(frozen=True, slots=True)
 class SummaryPage:
@@ -238,6 +243,14 @@ class Ledger(Protocol):
 
     async def commands(self, accord: str, after: str = "", limit: int = 1000) -> list[StoredCommand]:
         """The accord's commands with ids above ``after``, in the order of their ids' UTF-8 bytes."""
+        ...
+
+    def commands_in_order(self, accord: str, up_to: int) -> AsyncIterator[StoredCommand]:
+        """The accord's commands whose receipts have at most the size ``up_to``, as they were recorded.
+
+        In the order of the receipts' sizes; of one size, that which caused entries first, then by id. They are read
+        a page at a time, however many there are.
+        """
         ...
 
     async def entries(self, accord: str, start: int = 0, limit: int = 1000) -> list[StoredEntry]:

@@ -212,6 +212,17 @@ class LedgerContract:
         assert await ledger.feed(7) == []
         assert await ledger.feed_position() == 7
 
+    async def test_commands_come_in_the_order_in_which_they_were_recorded(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "z/1", count=2), append("a", 2, "b/1")])
+        await ledger.record([repeated("a", "c/1", 1), repeated("a", "a/1", 1), append("a", 3, "a/2")])
+        await ledger.record([append("other", 0, "d/1")])
+
+        found = [command async for command in ledger.commands_in_order("a", 4)]
+        assert [command.id for command in found] == ["z/1", "b/1", "a/1", "c/1", "a/2"]
+        assert found == sorted(await ledger.commands("a"), key=lambda command: command.order)
+        assert [command.id async for command in ledger.commands_in_order("a", 2)] == ["z/1"]
+        assert [command async for command in ledger.commands_in_order("nobody", 9)] == []
+
     async def test_commands_are_kept_with_what_was_signed(self, ledger: Ledger) -> None:
         appends = [append("a", at, f"d/{at}") for at in range(3)]
         outcomes = await ledger.record([*appends, append("b", 0, "d/9")])

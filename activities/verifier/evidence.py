@@ -1,0 +1,113 @@
+"""Evidence that a log equivocated: two checkpoints that it signed, and that no single record can have.
+
+Two of one size with different roots contradict each other as they stand. For two of different sizes the evidence
+adds what the larger tree's first entries come to: that root, and the proof that it belongs to the larger tree
+(RFC 9162, section 2.1.4). A tree has one root only at each size, so if it is not the one signed, the log forked.
+
+The file is canonical JSON with ``format``, the two ``checkpoints`` as signed notes (the smaller first), and, for
+different sizes, ``root`` and ``proof`` in base64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from activities.ledger.checkpoint import Checkpoint, contradict, open_checkpoint, parse_text
+from activities.ledger.entry import decode_canonical
+from activities.ledger.errors import Malformed, ProofInvalid, SignatureInvalid
+from activities.ledger.merkle import verify_consistency
+from activities.ledger.note import Verifier, decode_base64, encode_base64
+from activities.ledger.note import parse as parse_note
+from workflows.canonical import canonical
+
+FORMAT: Final = "entente-equivocation/1"
+"""What the file says that it is."""
+
+MAX_EVIDENCE: Final = 4 * 1024 * 1024
+"""The most bytes of evidence."""
+
+_AGAIN: Final = "Ask whoever made it for the file again"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Two signed notes, and for different sizes the larger tree's root at the smaller one's, with its proof."""
+
+    notes: tuple[bytes, bytes]
+    root: bytes | None = None
+    proof: tuple[bytes, ...] = ()
+
+    def encoded(self) -> bytes:
+        """The content of the file."""
+        value: dict[str, Any] = {"format": FORMAT, "checkpoints": [note.decode() for note in self.notes]}
+        if self.root is not None:
+            value |= {"root": encode_base64(self.root), "proof": [encode_base64(each) for each in self.proof]}
+        return canonical(value) + b"\n"
+
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, Checkpoint]:
+        """What the two notes say; raises :class:`Malformed`."""
+        one, other = (parse_text(parse_note(note).text) for note in self.notes)
+        return one, other
+
+    def judge(self, logs: Iterable[Verifier]) -> str:
+        """What the evidence proves, in a sentence; ``logs`` are the log's keys, known beforehand.
+
+        Raises:
+            Malformed: where a note is no checkpoint.
+            SignatureInvalid: where the log did not sign both.
+            ProofInvalid: where both can be of one record.
+        """
+        keys = list(logs)
+        small, large = (open_checkpoint(note, keys).checkpoint for note in self.notes)
+        if small.origin != large.origin:
+            raise ProofInvalid("the two checkpoints are of two logs, which need not agree", _AGAIN)
+        if contradict(small, large):
+            return f"{small.origin} signed two different records of {small.size} entries"
+        if self.root is None or small.size >= large.size:
+            raise ProofInvalid("the two checkpoints can be of one record: nothing contradicts", _AGAIN)
+        verify_consistency(small.size, large.size, self.root, large.root, self.proof)
+        if self.root == small.root:
+            raise ProofInvalid("the larger checkpoint extends the smaller one: nothing contradicts", _AGAIN)
+        return (
+            f"{small.origin} signed a record of {large.size} entries whose first {small.size} are not those that it "
+            "signed before"
+        )
+
+
+def parse(content: bytes) -> Evidence:
+    """Read evidence without judging it.
+
+    Raises:
+        Malformed: for anything else.
+    """
+    if len(content) > MAX_EVIDENCE:
+        raise Malformed(f"the evidence has {len(content)} bytes, and {MAX_EVIDENCE} is the most", _AGAIN)
+    value = decode_canonical(content.removesuffix(b"\n"), "the evidence")
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise Malformed(f"the file does not say that it is {FORMAT}", _AGAIN)
+    if value.keys() not in ({"format", "checkpoints"}, {"format", "checkpoints", "root", "proof"}):
+        raise Malformed("the evidence has other members than its format", _AGAIN)
+    one, other = _texts(value["checkpoints"], 2)
+    if "root" not in value:
+        return Evidence((one.encode(), other.encode()))
+    [root] = _texts([value["root"]], 1)
+    proof = tuple(decode_base64(each, "a hash of the proof") for each in _texts(value["proof"]))
+    return Evidence((one.encode(), other.encode()), decode_base64(root, "a root"), proof)
+
+
+def _texts(value: object, count: int | None = None) -> Sequence[str]:
+    if (
+        not isinstance(value, list)
+        or len(value) != (len(value) if count is None else count)
+        or len(value) > 64
+    ):
+        raise Malformed("a list in the evidence does not have the length that it should", _AGAIN)
+    if not all(isinstance(each, str) for each in value):
+        raise Malformed("a list in the evidence holds something that is not text", _AGAIN)
+    return value
+
+
+__all__ = ["FORMAT", "MAX_EVIDENCE", "Evidence", "SignatureInvalid", "parse"]

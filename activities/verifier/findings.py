@@ -1,0 +1,121 @@
+"""What a verification comes to: one finding for each question, and an exit code that names what failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+QUESTIONS: Final[dict[str, tuple[int, str]]] = {
+    "record": (11, "every entry, payload and hash is the one that the tree commits to"),
+    "consistency": (12, "every checkpoint is of this one record, each extending the one before"),
+    "signatures": (13, "the log signed every checkpoint, and no signature is forged"),
+    "quorum": (14, "the witnesses that the policy names agree to the whole record"),
+    "acts": (15, "every act is the one that was asked for and signed"),
+    "completeness": (16, "nothing is missing: every command has its entries, every entry its command"),
+    "fold": (17, "every event followed from its act by the rules, up to the state that is claimed"),
+}
+"""The questions in the order in which they are reported, with the exit code where the answer is no."""
+
+EXIT_MALFORMED: Final = 10
+"""The exit code for a file that is no bundle."""
+
+EXIT_EQUIVOCATION: Final = 18
+"""The exit code for evidence that proves that the log equivocated."""
+
+EXIT_NO_EVIDENCE: Final = 19
+"""The exit code for evidence that proves nothing."""
+
+MOST_PROBLEMS: Final = 20
+"""Problems kept for each finding; all are counted."""
+
+Status = Literal["holds", "fails", "unproven"]
+"""``unproven``: nothing speaks against it, and something that is needed to be certain was not there."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """The answer to one question: how much was checked, what is wrong, and what could not be proved."""
+
+    question: str
+    checked: int = 0
+    problems: list[str] = field(default_factory=list)
+    failures: int = 0
+    gaps: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def status(self) -> Status:
+        """Whether it holds."""
+        if self.failures:
+            return "fails"
+        return "unproven" if self.gaps else "holds"
+
+    def fail(self, problem: str) -> None:
+        """Something is wrong."""
+        self.failures += 1
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(problem)
+
+    def gap(self, what: str) -> None:
+        """Something could not be checked; equal gaps are counted."""
+        self.gaps[what] = self.gaps.get(what, 0) + 1
+
+    def note(self, text: str) -> None:
+        """Something that the reader should know."""
+        if text not in self.notes and len(self.notes) < MOST_PROBLEMS:
+            self.notes.append(text)
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as JSON values."""
+        return {
+            "question": self.question,
+            "asks": QUESTIONS[self.question][1],
+            "status": self.status,
+            "checked": self.checked,
+            "failures": self.failures,
+            "problems": self.problems,
+            "unproven": self.gaps,
+            "notes": self.notes,
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    """All findings on one bundle, and what the record is of."""
+
+    accord: str
+    origin: str
+    size: int
+    findings: dict[str, Finding] = field(default_factory=lambda: {name: Finding(name) for name in QUESTIONS})
+    illustrative: bool = False
+    simulated: bool = False
+    stage: str | None = None
+    final_size: int | None = None
+    erased: int = 0
+    withheld: int = 0
+    evidence: bytes | None = None
+
+    def __getitem__(self, question: str) -> Finding:
+        return self.findings[question]
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """0, or the code of the first question whose answer is no; ``strict`` counts what is unproven as a no."""
+        for finding in self.findings.values():
+            if finding.status == "fails" or (strict and finding.status == "unproven"):
+                return QUESTIONS[finding.question][0]
+        return 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "accord": self.accord,
+            "origin": self.origin,
+            "size": self.size,
+            "final_size": self.final_size,
+            "stage": self.stage,
+            "illustrative": self.illustrative,
+            "simulated": self.simulated,
+            "erased": self.erased,
+            "withheld": self.withheld,
+            "findings": [finding.as_json() for finding in self.findings.values()],
+        }

@@ -1,0 +1,137 @@
+"""The fold: decide every command again on the state that the entries before it come to, by the one decider."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from activities.verifier.findings import Finding
+from activities.verifier.groups import Group, Told
+from workflows.accord import Accord, evolve, stage, state_digest
+from workflows.acts import Rejected
+from workflows.canonical import canonical
+from workflows.decider import decide
+from workflows.messages import EventDraft, Receipt
+from workflows.upcasting import read_event
+
+
+class Fold:
+    """Carries the state from one group of entries to the next. It stops at the first that cannot be folded."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.state: Accord | None = None
+        self._finding = finding
+        self._stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the state is no longer known."""
+        return self._stopped
+
+    def stop(self, why: str) -> None:
+        """Go no further: something that the fold needs is not there."""
+        self._stopped = True
+        self._finding.gap(why)
+
+    def take(self, group: Group) -> None:
+        """Judge a group, and fold it."""
+        if self._stopped:
+            return
+        if any(told.facts is None for told in group.told):
+            self.stop("facts are withheld, and the rules cannot be applied without them")
+            return
+        try:
+            after = self._judge(group)
+            if after is None:
+                after = self.state
+                for told in group.told:
+                    after = evolve(after, told.recorded())
+            self.state = after
+        except Exception as error:
+            # A record that breaks the model is a finding about the record, whatever the model raises.
+            self._stopped = True
+            self._finding.fail(
+                f"entry {group.first}: the model cannot fold it: {type(error).__name__}: {str(error)[:200]}"
+            )
+        self._finding.checked += len(group.told)
+
+    def check_receipt(self, receipt: Receipt) -> None:
+        """Hold stage and version in a receipt against the state after its command."""
+        if self._stopped or self.state is None or self.state.size != receipt.size:
+            return
+        if (receipt.stage, receipt.version) != (stage(self.state), self.state.version):
+            self._finding.fail(
+                f"entry {receipt.position}: its receipt says stage {receipt.stage!r}, version {receipt.version}; by "
+                f"the rules it is {stage(self.state)!r}, {self.state.version}"
+            )
+
+    def finish(self, claimed: str | None) -> None:
+        """Hold the state that was reached against the one that is claimed."""
+        if self._stopped or self.state is None:
+            return
+        found = state_digest(self.state)
+        if claimed is None:
+            self._finding.note(f"no state is claimed; the entries come to {found}")
+        elif claimed != found:
+            self._finding.fail(f"the state claimed is {claimed}, and the entries come to {found}")
+
+    def _judge(self, group: Group) -> Accord | None:
+        """The state after the group, if it is exactly what follows; else a failure is noted, and ``None``."""
+        try:
+            command, at = group.asked()
+            decision = decide(self.state, command, at)
+        except Rejected as error:
+            self._finding.fail(
+                f"entry {group.first}: {group.command!r} is no act here: {error.message[:200]}"
+            )
+            return None
+        except (KeyError, TypeError, ValueError) as error:
+            self._finding.fail(
+                f"entry {group.first}: the facts do not tell what was asked: {str(error)[:200]}"
+            )
+            return None
+        followed = [(draft.type, draft.time) for draft in decision.events]
+        there = [(told.entry.type, told.entry.time) for told in group.told]
+        if followed != there:
+            self._finding.fail(
+                f"entry {group.first}: from {command.act} by {command.delegate} follows {_names(followed)}, "
+                f"recorded is {_names(there)}"
+            )
+            return None
+        same = True
+        for draft, told in zip(decision.events, group.told, strict=True):
+            difference = _difference(draft, told)
+            if difference is not None:
+                self._finding.fail(f"entry {told.entry.position}: {draft.type}: {difference}")
+                same = False
+        exactly = same and all(
+            draft.version == told.entry.version
+            for draft, told in zip(decision.events, group.told, strict=True)
+        )
+        return decision.after if exactly else None
+
+
+def _difference(draft: EventDraft, told: Told) -> str | None:
+    """What is recorded otherwise than it followed."""
+    if draft.actor != told.entry.actor:
+        return f"it followed from an act of {draft.actor.delegate}, recorded is {told.entry.actor.delegate}"
+    facts = told.facts or {}
+    if draft.version == told.entry.version:
+        same = canonical(facts) == canonical(draft.facts)
+    else:
+        # An entry of an older version is read as the present one, and everything else has to be equal.
+        upcast = read_event(told.recorded()).facts()
+        same = canonical({**facts, "event": upcast}) == canonical(draft.facts)
+    if not same:
+        return f"the facts that follow are {_short(draft.facts)}, recorded are {_short(facts)}"
+    if told.particulars is not None and canonical(told.particulars) != canonical(draft.particulars):
+        return "the particulars are not those of the act"
+    return None
+
+
+def _names(events: list[tuple[str, datetime]]) -> str:
+    return ", ".join(f"{name} at {time}" for name, time in events[:5]) or "nothing"
+
+
+def _short(value: object) -> str:
+    text = canonical(value).decode()
+    return text if len(text) <= 160 else text[:157] + "…"

@@ -1,0 +1,103 @@
+"""The entries of one command, taken together, and the command that they tell of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from activities.ledger.entry import Entry
+from workflows.decider import OPEN, TICK, UNATTRIBUTED, UNREADABLE
+from workflows.messages import Command, RecordedEvent
+
+
+@dataclass(slots=True)
+class Told:
+    """An entry as far as it may be read: ``facts`` and ``particulars`` are ``None`` where they are absent."""
+
+    entry: Entry
+    leaf: bytes
+    facts: dict[str, Any] | None
+    particulars: dict[str, Any] | None
+    erased: bool = False
+
+    def recorded(self) -> RecordedEvent:
+        """What ``evolve`` folds."""
+        return RecordedEvent(
+            position=self.entry.position,
+            type=self.entry.type,
+            version=self.entry.version,
+            time=self.entry.time,
+            facts=self.facts or {},
+            actor=self.entry.actor,
+            command=self.entry.command,
+        )
+
+    @property
+    def act(self) -> dict[str, Any] | None:
+        """The act that the entry names, if it is the first that an act caused."""
+        found = None if self.facts is None else self.facts.get("act")
+        return found if isinstance(found, dict) else None
+
+
+@dataclass(slots=True)
+class Group:
+    """The entries that one command caused, in order."""
+
+    told: list[Told] = field(default_factory=list)
+
+    @property
+    def first(self) -> int:
+        """The position of the first entry."""
+        return self.told[0].entry.position
+
+    @property
+    def end(self) -> int:
+        """The size of the record after the group."""
+        return self.told[-1].entry.position + 1
+
+    @property
+    def command(self) -> str:
+        """The command's id."""
+        return self.told[0].entry.command
+
+    @property
+    def act_entry(self) -> Told | None:
+        """The entry that names the act; deadlines that fell before it stand above."""
+        return next((told for told in self.told if told.act is not None), None)
+
+    def asked(self) -> tuple[Command, datetime]:
+        """The command as the entries tell it, and the time at which it was judged.
+
+        A tick of the clock is judged at the time of its last entry: later deadlines, had they passed as well, would
+        stand there too. A refused signal is told by its event.
+
+        Raises:
+            ValueError, KeyError, TypeError: where the facts do not tell any.
+        """
+        last = self.told[-1]
+        told = self.act_entry
+        if told is not None:
+            return self._act(told)
+        if last.entry.type == "signal_refused" and last.entry.actor.delegate == UNATTRIBUTED:
+            event = (last.facts or {})["event"]
+            fields = {"name": event["signal"], "reason": event["reason"], "payload": event["payload"]}
+            return self._command(UNREADABLE, fields, UNATTRIBUTED), last.entry.time
+        return self._command(TICK, {}, TICK), last.entry.time
+
+    def _act(self, told: Told) -> tuple[Command, datetime]:
+        act = told.act
+        if act is None or told.facts is None:
+            raise ValueError("there is no act")
+        delegate = told.entry.actor.delegate
+        if act["name"] == OPEN:
+            event = told.facts["event"]
+            # The accord's clock may begin in the past; the act was judged by the server's.
+            at = told.entry.time - timedelta(microseconds=event["clock_offset"])
+            return self._command(OPEN, {"definition": event["definition"]}, delegate), at
+        said = (told.particulars or {}).get("act", {})
+        return self._command(act["name"], {**act["fields"], **said}, delegate), told.entry.time
+
+    def _command(self, act: str, fields: dict[str, Any], delegate: str) -> Command:
+        accord = self.told[0].entry.accord
+        return Command(accord=accord, id=self.command, act=act, fields=fields, delegate=delegate)

@@ -1,0 +1,304 @@
+"""What a bundle's reader learns: from whole ones, from ones that withhold, and from what is no bundle at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import struct
+import tracemalloc
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from activities.ledger.errors import Malformed
+from activities.ledger.tiles import TileReader, parse_path
+from activities.verifier import bundle as layout
+from activities.verifier.bundle import Bundle
+from activities.verifier.evidence import parse as parse_evidence
+from activities.verifier.findings import MOST_PROBLEMS, Finding, Report
+from activities.verifier.verify import Trust, verify_bundle
+from tests.ledger.record import Record, negotiated, on_lines, rewritten
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def record() -> Record:
+    return await negotiated()
+
+
+def statuses(report: Report) -> dict[str, str]:
+    return {finding.question: finding.status for finding in report.findings.values()}
+
+
+async def test_a_whole_record_holds(record: Record, tmp_path: Path) -> None:
+    report = await record.verified(tmp_path / "b")
+    assert set(statuses(report).values()) == {"holds"}
+    assert (report.size, report.final_size, report.stage, report.illustrative) == (
+        17,
+        17,
+        "verification",
+        True,
+    )
+    assert report.exit_code(strict=True) == 0
+    assert json.loads(json.dumps(report.as_json()))["findings"][6]["checked"] == 17
+
+
+async def test_the_same_record_is_exported_as_the_same_bytes(record: Record, tmp_path: Path) -> None:
+    one = await record.export(tmp_path / "one")
+    other = await record.export(tmp_path / "other")
+    assert one.read_bytes() == other.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]
+
+
+async def test_the_format_text_is_inside_and_tiles_are_the_specifications(
+    record: Record, tmp_path: Path
+) -> None:
+    path = await record.export(tmp_path / "b")
+    with zipfile.ZipFile(path) as archive:
+        assert b"entente-bundle/1" in archive.read("FORMAT.md")
+        stored = await record.ledger.entries("visit")
+        reader = TileReader(17, lambda tile: archive.read(tile.path()))
+        assert reader(0, 16) == stored[16].leaf
+        assert reader(4, 0) == record.ledger._accords["visit"].nodes[4, 0]
+
+
+async def test_an_observers_bundle_verifies_without_payloads(record: Record, tmp_path: Path) -> None:
+    path = await record.export(tmp_path / "b", audience="none")
+    report = verify_bundle(path, record.trust())
+    assert statuses(report) == {
+        "record": "holds",
+        "consistency": "holds",
+        "signatures": "holds",
+        "quorum": "holds",
+        "acts": "unproven",
+        "completeness": "unproven",
+        "fold": "unproven",
+    }
+    with zipfile.ZipFile(path) as archive:
+        content = b"".join(archive.read(name) for name in archive.namelist())
+    for secret in (b"compliments", b"Venue ready", b"Inspectorate", b"Working visit"):
+        assert secret not in content
+
+
+async def test_without_particulars_the_rules_can_still_be_checked(record: Record, tmp_path: Path) -> None:
+    path = await record.export(tmp_path / "b", audience="facts")
+    report = verify_bundle(path, record.trust())
+    assert {name for name, status in statuses(report).items() if status != "holds"} == {"acts"}
+    assert statuses(report)["acts"] == "unproven"
+    with zipfile.ZipFile(path) as archive:
+        content = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"compliments" not in content
+    assert "외교관".encode() not in content
+
+
+async def test_withheld_entries_stand_as_leaf_hashes(record: Record, tmp_path: Path) -> None:
+    path = await record.export(tmp_path / "b", withhold=lambda entry: entry.position in (4, 10))
+    report = verify_bundle(path, record.trust())
+    assert report.withheld == 2
+    assert {statuses(report)[name] for name in ("consistency", "signatures", "quorum")} == {"holds"}
+    assert {statuses(report)[name] for name in ("record", "completeness", "fold")} == {"unproven"}
+
+
+async def test_erasure_breaks_no_proof_and_no_fold(tmp_path: Path) -> None:
+    record = await negotiated()
+    before = await record.ledger.head("visit")
+    assert await record.ledger.erase("visit", 4)
+    assert await record.ledger.erase("visit", 7)
+    report = await record.verified(tmp_path / "b")
+    assert await record.ledger.head("visit") == before
+    assert report.erased == 2
+    assert {name for name, status in statuses(report).items() if status != "holds"} == {"acts"}
+    assert report["acts"].gaps == {"signed commands are erased with the particulars that they held": 2}
+
+
+async def test_erased_facts_are_no_erasure(record: Record, tmp_path: Path) -> None:
+    def erase(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        lines[16]["facts"] = "erased"
+        return lines
+
+    path = rewritten(await record.export(tmp_path / "b"), {"payloads/000.jsonl": on_lines(erase)})
+    assert statuses(verify_bundle(path, record.trust()))["record"] == "fails"
+
+
+def _zip(members: dict[str, bytes], *, twice: str | None = None) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+        if twice is not None:
+            with pytest.warns(UserWarning, match="Duplicate"):
+                archive.writestr(twice, members[twice])
+    return content.getvalue()
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+async def test_what_is_no_bundle_is_one_clear_error(record: Record, tmp_path: Path) -> None:
+    path = await record.export(tmp_path / "b")
+    whole = path.read_bytes()
+    members = _members(path)
+    manifest = json.loads(members["manifest.json"])
+
+    def with_manifest(**changes: Any) -> bytes:
+        value = json.dumps({**manifest, **changes}, sort_keys=True, separators=(",", ":"))
+        return _zip({**members, "manifest.json": value.encode()})
+
+    hostile: dict[str, bytes] = {
+        "empty": b"",
+        "text": b"hello",
+        "half": whole[: len(whole) // 2],
+        "no manifest": _zip({"a": b"b"}),
+        "a member twice": _zip(members, twice="checkpoints.jsonl"),
+        "another member": _zip({**members, "../../etc/passwd": b"x"}),
+        "a member less": _zip({k: v for k, v in members.items() if k != "tile/0/000.p/17"}),
+        "a huge size": with_manifest(size=2**62),
+        "size zero": with_manifest(size=0),
+        "size as text": with_manifest(size="17"),
+        "another format": with_manifest(format="entente-bundle/2"),
+        "no keys": with_manifest(log_keys=[]),
+        "a bad key": with_manifest(log_keys=["x"]),
+        "a bad command key": with_manifest(command_keys=["AAAA"]),
+        "a member more": with_manifest(extra=1),
+        "not canonical": _zip({**members, "manifest.json": json.dumps(manifest).encode()}),
+        "deep": _zip({**members, "manifest.json": b"[" * 200_000}),
+        "deep lines": _zip({**members, "commands.jsonl": b"[" * 200_000 + b"\n"}),
+        "long tile": _zip({**members, "tile/0/000.p/17": bytes(33 * 32)}),
+        "short bundle": _zip({**members, "tile/entries/000.p/17": b"\0\5abc"}),
+        "bomb": _zip({**members, "tile/entries/000.p/17": bytes(50_000_000)}),
+        "bomb of a line": _zip({**members, "commands.jsonl": b" " * (layout.MAX_LINE + 2)}),
+        "no newline": _zip({**members, "checkpoints.jsonl": b"{}"}),
+        "no object": _zip({**members, "checkpoints.jsonl": b"[]\n"}),
+        "surrogate": _zip({**members, "checkpoints.jsonl": b'{"note":"\\ud800"}\n'}),
+        "no receipt": _zip(
+            {**members, "commands.jsonl": b'{"id":"","fingerprint":"","receipt":{},"signed":"erased"}\n'}
+        ),
+        "too few payloads": _zip({**members, "payloads/000.jsonl": b""}),
+        "policy": _zip({**members, "policy.txt": b"nonsense\n"}),
+        "encrypted": _encrypted(whole),
+        "a huge directory": whole[:-10] + struct.pack("<L", 0xFFFFFFF0) + whole[-6:],
+    }
+    for name, content in hostile.items():
+        path.write_bytes(content)
+        with pytest.raises(Malformed) as refused:
+            verify_bundle(path, Trust())
+        assert refused.value.what, name
+        assert refused.value.remedy, name
+
+
+def _encrypted(whole: bytes) -> bytes:
+    """The archive with the flag of encryption on every member."""
+    content = bytearray(whole)
+    for mark, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = content.find(mark)
+        while at >= 0:
+            content[at + offset] |= 1
+            at = content.find(mark, at + 4)
+    return bytes(content)
+
+
+async def test_every_damage_is_found_or_is_one_clear_error(record: Record, tmp_path: Path) -> None:
+    """Random damage to the file, as to the members inside: a finding or Malformed, and nothing else, ever."""
+    path = await record.export(tmp_path / "b")
+    whole, members = path.read_bytes(), _members(path)
+    chance = random.Random(4)
+    with Bundle(path) as bundle:
+        entries = list(bundle.entries())
+    silent = 0
+    for trial in range(400):
+        if trial % 2:
+            content = bytearray(whole)
+            for _ in range(chance.randint(1, 3)):
+                content[chance.randrange(len(content))] = chance.randrange(256)
+            path.write_bytes(bytes(content))
+        else:
+            name = chance.choice([name for name in members if name != "FORMAT.md"])
+            member = bytearray(members[name])
+            member[chance.randrange(len(member))] ^= 1 << chance.randrange(8)
+            path.write_bytes(_zip({**members, name: bytes(member)}))
+        try:
+            report = verify_bundle(path, record.trust())
+        except Malformed:
+            continue
+        if report.exit_code() == 0:
+            silent += 1
+            # What the archive keeps beside its members, the text of the format, and what the trust replaces.
+            with Bundle(path) as bundle:
+                assert list(bundle.entries()) == entries
+    assert silent < 60
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_evidence_is_read_or_refused(content: bytes) -> None:
+    for candidate in (content, b"{" + content):
+        with pytest.raises(Malformed):
+            parse_evidence(candidate)
+
+
+SHAPES = st.one_of(
+    st.just("entente-equivocation/1"),
+    st.none(),
+    st.lists(st.one_of(st.text(max_size=20), st.integers(0, 9)), max_size=3),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["format", "checkpoints", "root", "proof", "x"]), SHAPES))
+@settings(max_examples=300, deadline=None)
+def test_evidence_of_any_shape_is_read_or_refused(value: dict[str, Any]) -> None:
+    content = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        found = parse_evidence(content.encode("utf-8", "surrogatepass"))
+        found.checkpoints  # noqa: B018 - reading it is the test
+    except Malformed:
+        return
+    pytest.fail("nothing of that can be evidence")
+
+
+def test_problems_are_counted_and_bounded() -> None:
+    finding = Finding("record")
+    for number in range(1000):
+        finding.fail(f"entry {number}")
+        finding.gap("something")
+    assert (finding.failures, len(finding.problems), finding.gaps) == (
+        1000,
+        MOST_PROBLEMS,
+        {"something": 1000},
+    )
+
+
+async def test_tile_paths_are_members(record: Record, tmp_path: Path) -> None:
+    names = layout.members(70_000, "all", policy=True)
+    assert {"tile/2/000.p/1", "tile/1/001.p/17", "tile/0/273.p/112", "payloads/273.jsonl"} <= names
+    assert all(parse_path(name) for name in names if name.startswith("tile/"))
+
+
+@pytest.mark.slow
+async def test_memory_is_bounded(tmp_path: Path) -> None:
+    """Ten times the entries take no ten times the memory."""
+    peaks = []
+    for count in (1_000, 10_000):
+        record = Record()
+        await negotiated(record)
+        commands = [
+            record.command("aa.contact", "record_statement", digest="sha256:" + "0" * 64, words="Talks go on")
+            for _ in range(count)
+        ]
+        await record.send(*commands)
+        await record.sign()
+        path = await record.export(tmp_path / "b")
+        trust = record.trust()
+        del record, commands
+        tracemalloc.start()
+        report = verify_bundle(path, trust)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert report.exit_code(strict=True) == 0
+    assert peaks[1] < 2 * peaks[0] + 1_000_000
