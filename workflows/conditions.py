@@ -243,10 +243,12 @@ def _valid_until(terms: ConditionTerms, at: datetime) -> datetime | None:
 
 
 def deadlines(a: Accord) -> Iterator[Deadline]:
-    """Due dates, lapses of verdicts, ends of dispute and cure periods."""
+    """Due dates, lapses of verdicts, ends of dispute and cure periods; after release of what is subsequent only."""
     for code, terms in a.definition.conditions.items():
         condition = a.conditions.get(code)
         if condition is None or condition.status == "removed":
+            continue
+        if a.released_at is not None and gate_of(a, code) != "subsequent":
             continue
         if terms.due is not None and not condition.overdue and not own_state_holds(a, code):
             yield Deadline(terms.due, "due", code, ConditionOverdue(condition=code))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from workflows.accord import LADDER, Accord, blocking, next_deadline, stage
 from workflows.authority import members
 from workflows.conditions import owed_by, satisfied
@@ -57,6 +59,20 @@ def ladder(a: Accord) -> str:
 _MOST_ROWS = 60
 
 
+def _row(*cells: str) -> str:
+    """A row of a table. The entity keeps columns apart, where a renderer puts no space between them."""
+    return "| " + " | ".join(f"{cell}&emsp;" if cell else "" for cell in cells) + " |"
+
+
+def _head(*names: str) -> list[str]:
+    return [_row(*names), "|" + ":--|" * len(names)]
+
+
+def _date(at: datetime | None) -> str:
+    """A date that no renderer breaks at its hyphens."""
+    return show_date(at).replace("-", "\u2011") if at is not None else "–"
+
+
 def current_details(a: Accord) -> str:
     """Markdown for the Temporal UI: the stage, what blocks the next one, conditions by party, documents."""
     vocabulary = a.definition.vocabulary
@@ -80,15 +96,17 @@ def current_details(a: Accord) -> str:
             "|---|---|---|",
         ]
         lines += [
-            f"| {_cell(check.reason)} | {_cell(', '.join(check.who) or '–')} "
-            f"| {show_date(check.by) if check.by else '–'} |"
+            _row(_cell(check.reason), _cell(", ".join(check.who) or "–"), _date(check.by))
             for check in unmet[:_MOST_ROWS]
         ]
         if len(unmet) > _MOST_ROWS:
-            lines.append(f"| … and {len(unmet) - _MOST_ROWS} more | | |")
+            lines.append(_row(f"… and {len(unmet) - _MOST_ROWS} more", "", ""))
         lines.append("")
     else:
-        lines += ["Nothing blocks the next stage.", ""]
+        lines += [
+            "Nothing is open any more." if a.ended or a.released_at else "Nothing blocks the next stage.",
+            "",
+        ]
     lines += _conditions(a, vocabulary) + _documents(a, vocabulary)
     return "\n".join(lines)
 
@@ -99,8 +117,7 @@ def _conditions(a: Accord, vocabulary: str) -> list[str]:
     lines = [
         f"**{word(vocabulary, 'condition').capitalize()}s by party**",
         "",
-        f"| owed by | {word(vocabulary, 'condition')} | stands | due | next |",
-        "|---|---|---|---|---|",
+        *_head("owed by", word(vocabulary, "condition"), "stands", "due", "next"),
     ]
     by_party = sorted(
         a.definition.conditions.items(),
@@ -113,12 +130,10 @@ def _conditions(a: Accord, vocabulary: str) -> list[str]:
             ", questioned" if condition.questioned else ""
         )
         who = "–" if satisfied(a, code) else ", ".join(owed_by(a, code)[:4])
-        lines.append(
-            f"| {' + '.join(terms.obligors)} | {code} {_cell(terms.title)} | {stands} | "
-            f"{show_date(terms.due) if terms.due else '–'} | {_cell(who)} |"
-        )
+        title = f"{code} {_cell(terms.title)}"
+        lines.append(_row(" + ".join(terms.obligors), title, stands, _date(terms.due), _cell(who)))
     if len(by_party) > _MOST_ROWS:
-        lines.append(f"| | … and {len(by_party) - _MOST_ROWS} more | | | |")
+        lines.append(_row("", f"… and {len(by_party) - _MOST_ROWS} more", "", "", ""))
     return [*lines, ""]
 
 
@@ -128,16 +143,13 @@ def _documents(a: Accord, vocabulary: str) -> list[str]:
     lines = [
         f"**{word(vocabulary, 'document').capitalize()}s**",
         "",
-        f"| {word(vocabulary, 'document')} | languages | stands | seats |",
-        "|---|---|---|---|",
+        *_head(word(vocabulary, "document"), "languages", "stands", "seats"),
     ]
     for code, terms in list(a.definition.documents.items())[:_MOST_ROWS]:
         seats = ", ".join(
             f"{name}: {seat.signature.status if seat.signature else 'open'}"
             for name, seat in a.documents[code].seats.items()
         )
-        lines.append(
-            f"| {code} {_cell(terms.title)} | {', '.join(terms.languages)} | "
-            f"{document_status(a, code).replace('_', ' ')} | {seats} |"
-        )
+        stands = document_status(a, code).replace("_", " ")
+        lines.append(_row(f"{code} {_cell(terms.title)}", ", ".join(terms.languages), stands, seats))
     return [*lines, ""]
