@@ -153,6 +153,7 @@ class SeatView(View):
     party: str
     holder: str
     capacity: str
+    authority: str = Field(description="ex_officio or full_powers: the seat's own, or the document's")
     powers: PowersView | None = None
     signature: SignatureView | None = None
 

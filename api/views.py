@@ -33,6 +33,7 @@ from workflows import conditions, consent, documents, signing, subsequent, under
 from workflows.accord import GATES, Accord, blocking, deadlines, stage
 from workflows.acts import Check
 from workflows.canonical import digest_of
+from workflows.definition import DocumentTerms
 
 MOST_DEADLINES = 20
 """How many of the next deadlines are shown."""
@@ -220,7 +221,12 @@ def _document(a: Accord, code: str) -> DocumentView:
     }
     if now is None:
         seats = {
-            name: SeatView(party=seat.party, holder=seat.holder, capacity=seat.capacity)
+            name: SeatView(
+                party=seat.party,
+                holder=seat.holder,
+                capacity=seat.capacity,
+                authority=seat.authority or terms.authority,
+            )
             for name, seat in terms.seats.items()
         }
         return DocumentView(**common, status="proposed", digest=None, ready=False, seats=seats)
@@ -242,7 +248,7 @@ def _document(a: Accord, code: str) -> DocumentView:
         ready=check.met,
         next_step=None if check.met else check.reason,
         owed_by=check.who,
-        seats={name: _seat(state, terms.seats[name].capacity) for name, state in now.seats.items()},
+        seats={name: _seat(state, terms, name) for name, state in now.seats.items()},
         released_at=now.released_at,
         ratified_by=now.ratified_by,
         in_force_at=now.in_force_at,
@@ -250,12 +256,13 @@ def _document(a: Accord, code: str) -> DocumentView:
     )
 
 
-def _seat(state: documents.SeatState, capacity: str) -> SeatView:
+def _seat(state: documents.SeatState, terms: DocumentTerms, name: str) -> SeatView:
     powers, signature = state.powers, state.signature
     return SeatView(
         party=state.party,
         holder=state.holder,
-        capacity=capacity,
+        capacity=terms.seats[name].capacity,
+        authority=terms.seats[name].authority or terms.authority,
         powers=PowersView(
             holder=powers.holder,
             digest=powers.digest,

@@ -13,6 +13,7 @@ from api.bodies import read_yaml
 from tests.api.conftest import Api, problem
 from tests.api.filling import Filler
 from tests.definitions import bare, digest, small
+from workflows import documents
 from workflows.accord import GATES
 from workflows.definition import Definition
 
@@ -63,7 +64,9 @@ async def test_an_accord_under_way(reading_api: Api, filler: Filler) -> None:
         "number": 1,
         "agreed": False,
         "proposed_by": "AA",
+        "amendment": None,
     }
+    assert document["seats"]["AA"]["authority"] == "ex_officio"
     assert said["consents"] == [
         {"subject": "text/D1/en", "digest": digest("text"), "given": ["AA"], "missing": ["BB"]}
     ]
@@ -72,6 +75,28 @@ async def test_an_accord_under_way(reading_api: Api, filler: Filler) -> None:
     assert said["visit"]["status"] == "tentative"
     assert said["release_digest"].startswith("sha256:")
     assert said["clock"]["mode"] == "real"
+
+
+async def test_what_is_proposed_beside_what_stands(reading_api: Api, filler: Filler) -> None:
+    await filler.found("a", small(conditions={}))
+    for language in ("en", "fr"):
+        text = digest(language)
+        await filler.do("a", "propose_text", "aa.contact", document="D1", language=language, digest=text)
+        await filler.do("a", "agree_text", "bb.contact", document="D1", language=language, digest=text)
+    whole = documents.document_digest(filler.states["a"], "D1")
+    for party in ("aa", "bb"):
+        await filler.do("a", "certify_concordance", f"{party}.contact", document="D1", digest=whole)
+    receipt = await filler.do("a", "propose_understanding", "aa.contact")
+    assert receipt.refusal is None, receipt
+    await filler.do("a", "propose_text", "bb.contact", document="D1", language="fr", digest=digest("comma"))
+    said = (await reading_api.get("/accords/a")).json()
+    text = said["documents"]["D1"]["texts"]["fr"]
+    assert (text["digest"], text["agreed"], text["amendment"]) == (digest("fr"), True, digest("comma"))
+    pending = said["understanding"]["pending"]
+    assert said["consents"] == [
+        {"subject": "understanding", "digest": pending, "given": ["AA"], "missing": ["BB"]},
+        {"subject": "text/D1/fr", "digest": digest("comma"), "given": ["BB"], "missing": ["AA"]},
+    ]
 
 
 async def test_what_is_due_and_who_owes_it(reading_api: Api, filler: Filler) -> None:
