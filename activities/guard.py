@@ -11,15 +11,11 @@ its own does not know what the other signed. Witnesses are the guard against tha
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
-import hashlib
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from weakref import WeakValueDictionary
 
+from activities.durable import DurableFile, DurableFiles
 from activities.ledger.checkpoint import Checkpoint, parse_text
 from activities.ledger.errors import LedgerError, Malformed
 from activities.runtime.errors import SettingsProblem
@@ -32,8 +28,8 @@ class RolledBack(LedgerError):
 class Seen:
     """The last checkpoint seen of one log, while its lock is held."""
 
-    def __init__(self, path: Path, origin: str) -> None:
-        self._path = path
+    def __init__(self, file: DurableFile, origin: str) -> None:
+        self._file = file
         self._origin = origin
 
     def read(self) -> Checkpoint | None:
@@ -42,35 +38,23 @@ class Seen:
         Raises:
             RolledBack: the file is damaged, so that it cannot be told what was signed.
         """
-        try:
-            text = self._path.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        content = self._file.read()
+        if content is None:
             return None
         try:
-            seen = parse_text(text)
+            seen = parse_text(content.decode())
             if seen.origin != self._origin:
                 raise Malformed(f"it is of the log {seen.origin}", "")
-        except Malformed as error:
+        except (Malformed, UnicodeDecodeError) as error:
             raise RolledBack(
-                f"the guard's file {self._path} does not hold a checkpoint of {self._origin}: {error.what}",
+                f"the guard's file {self._file.path} does not hold a checkpoint of {self._origin}: {error.args[0]}",
                 "Put the last checkpoint there that a party or witness has of this log: its text, without signatures",
             ) from None
         return seen
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Remember ``checkpoint``; on return it is on the disk."""
-        beside = self._path.with_suffix(".new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(checkpoint.text())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        self._file.write(checkpoint.text().encode())
 
 
 class Guard:
@@ -86,19 +70,10 @@ class Guard:
                 f"The rollback guard's directory {directory} is missing, so that it is unknown what was signed.",
                 "Bring it back from where the key came from. Only for a key that never signed: make it, empty.",
             )
-        self._directory = directory
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._files = DurableFiles(directory)
 
     @asynccontextmanager
     async def locked(self, origin: str) -> AsyncIterator[Seen]:
         """What was seen of the log ``origin``, held against every other process on this directory."""
-        path = self._directory / hashlib.sha256(origin.encode()).hexdigest()
-        # Threads of this process that wait for the file's lock would use up the pool that they wait in.
-        lock = self._locks.setdefault(origin, asyncio.Lock())
-        async with lock:
-            descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
-                yield Seen(path, origin)
-            finally:
-                os.close(descriptor)
+        async with self._files.locked(origin) as file:
+            yield Seen(file, origin)

@@ -20,6 +20,7 @@ from activities.runtime.errors import SettingsProblem
 from activities.runtime.settings import Settings
 from activities.runtime.signing import CommandVerifier
 from activities.runtime.temporal import connect
+from worker.finality import collecting_cosignatures
 from workflows.accord_workflow import SEARCH_ATTRIBUTES, AccordWorkflow
 
 GRACE = timedelta(seconds=10)
@@ -85,7 +86,7 @@ async def run_worker(settings: Settings) -> None:
     """
     client = await connect(settings)
     await check_search_attributes(client)
-    async with accord_worker(settings, client) as worker:
+    async with accord_worker(settings, client) as worker, collecting_cosignatures(settings):
         log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace)
         running = asyncio.create_task(worker.run())
         try:

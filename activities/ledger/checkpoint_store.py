@@ -28,6 +28,16 @@ _LATEST = f"{_SELECT} and c.size = (select max(size) from checkpoints where acco
 _BETWEEN = f"{_SELECT} and c.size > $2 and c.size <= $3 order by c.size, g.received"
 _COSIGNED = f"{_SELECT} and c.size >= $2 and g.witness is not null order by c.size, g.received"
 
+_UNWITNESSED = r"""
+select p.accord from witness_policies p join heads h using (accord)
+where p.accord > $1
+    and (select count(*) from cosignatures g where (g.accord, g.size) = (h.accord, h.size))
+    < (select count(*) from regexp_matches(
+        convert_from(p.content, 'LATIN1'), '^[ \t]*witness[ \t]+[^ \t\n]+[ \t]+[^ \t\n]+[ \t]+[^ \t\n]', 'ng'
+    ))
+order by p.accord limit $2
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredCheckpoint:
@@ -122,17 +132,9 @@ class CheckpointStore:
                 content,
             )
 
-    async def unwitnessed(self, limit: int = 100) -> list[str]:
-        """Accords with a policy whose largest checkpoint is behind their record, or may lack cosignatures."""
-        rows = await self._rows(
-            "select p.accord from witness_policies p join heads h using (accord) "
-            "where not exists (select from cosignatures g where (g.accord, g.size) = (h.accord, h.size)) "
-            "or (select count(*) from cosignatures g where (g.accord, g.size) = (h.accord, h.size)) "
-            "< (select count(*) from regexp_matches(convert_from(p.content, 'LATIN1'), '^[ \\t]*witness[ \\t]', 'ng')) "
-            "order by p.accord limit $1",
-            limit,
-        )
-        return [row["accord"] for row in rows]
+    async def unwitnessed(self, after: str = "", limit: int = 100) -> list[str]:
+        """Accords above ``after`` whose whole record lacks a cosignature of a witness with an address, by id."""
+        return [row["accord"] for row in await self._rows(_UNWITNESSED, after, limit)]
 
     async def _rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         with translated("read checkpoints", "entente_reader"):
