@@ -46,6 +46,9 @@ RECORDING = RetryPolicy(
 )
 """Recording is tried until it succeeds: an act that was taken up is neither lost nor half done."""
 
+LONGEST_TIMER = timedelta(days=3650)
+"""A deadline that is further away is waited for in stages: the server counts nanoseconds in 64 bits."""
+
 ATTEMPT = timedelta(seconds=10)
 """After this long an attempt is given up, its worker being dead or cut off; the next finds what it committed."""
 
@@ -174,10 +177,12 @@ class AccordWorkflow:
         left = server_time(self._present(), due.at) - workflow.now()
         if left > timedelta(0):
             try:
-                await workflow.wait_condition(stirred, timeout=left, timeout_summary=due.summary())
+                timeout = min(left, LONGEST_TIMER)
+                await workflow.wait_condition(stirred, timeout=timeout, timeout_summary=due.summary())
                 return
             except TimeoutError:
-                pass
+                if left > LONGEST_TIMER:
+                    return
         await self._tick(due)
 
     async def _tick(self, due: Deadline) -> None:

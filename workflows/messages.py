@@ -5,7 +5,7 @@ Everything here is a frozen value that JSON can carry. Times are aware and in UT
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -19,9 +19,13 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _utc(value: datetime) -> datetime:
-    from datetime import UTC
+YEARS = (1900, 2999)
+"""The years that a time may lie in: far from where calendars and timers overflow."""
 
+
+def _utc(value: datetime) -> datetime:
+    if not YEARS[0] < value.year < YEARS[1]:
+        raise ValueError(f"the year {value.year} is not between {YEARS[0]} and {YEARS[1]}")
     return value.astimezone(UTC)
 
 
