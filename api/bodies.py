@@ -1,228 +1,59 @@
 """Reading request bodies: strict JSON and YAML, which say where they are wrong.
 
-YAML is read by the core schema of YAML 1.2 (so that ``NO`` is Norway and not false), without anchors and tags; its
-timestamps stay text, which the definition's schema reads.
+How JSON and YAML are read, and what is not taken, is in ``activities/structured.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
-import yaml
 from fastapi import Request
 
+from activities import structured
+from activities.structured import Source, Unreadable, Wrong
 from api.problems import FieldError, Problem
+
+T = TypeVar("T")
 
 LARGEST = 512 * 1024
 """Bytes that a request body may have."""
 
-DEEPEST = 64
-"""Levels that a body may be nested."""
-
 JSON_TYPES = ("application/json",)
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 
-_INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
-_FLOAT = re.compile(
-    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", re.ASCII
-)
-_CONSTANTS = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+def field_errors(found: Iterable[Wrong]) -> tuple[FieldError, ...]:
+    """What is wrong with fields, as a problem lists it."""
+    return tuple(FieldError(field=one.field, problem=one.problem, line=one.line) for one in found)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A body's value, and for YAML the line at which each field stands, by dotted name."""
-
-    value: dict[str, Any]
-    lines: Mapping[str, int] = field(default_factory=dict)
-
-    def line_of(self, name: str) -> int | None:
-        """The line of a field, or of the nearest one around it that is there; none for JSON."""
-        parts = name.split(".")
-        while parts:
-            found = self.lines.get(".".join(parts))
-            if found is not None:
-                return found
-            parts.pop()
-        return None
-
-    def located(self, errors: tuple[dict[str, str], ...]) -> tuple[FieldError, ...]:
-        """The model's errors with their lines."""
-        return tuple(
-            FieldError(field=e["field"], problem=e["problem"], line=self.line_of(e["field"])) for e in errors
-        )
-
-
-class _Wrong(ValueError):
-    pass
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        twice = next(key for index, (key, _) in enumerate(pairs) if key in [k for k, _ in pairs[:index]])
-        raise _Wrong(f"an object names {twice[:80]!r} twice")
-    return members
-
-
-def _no_float(text: str) -> Any:
-    raise _Wrong(f"the number {text[:40]} is not an integer; send text instead")
-
-
-def _integer(text: str) -> int:
-    if len(text) > 16:
-        raise _Wrong(f"the number {text[:40]} is beyond ±(2^53 - 1)")
-    return int(text)
+def _taken(read: Callable[[bytes], T], content: bytes) -> T:
+    try:
+        return read(content)
+    except Unreadable as error:
+        raise Problem(
+            error.code, f"The body {error.said}", errors=field_errors(error.errors) or None
+        ) from None
 
 
 def read_json(content: bytes) -> Any:
-    """The value of strict JSON: UTF-8, no member twice, no floats, not nested deeper than ``DEEPEST``.
+    """The value of strict JSON.
 
     Raises:
         Problem: ``bad_request`` where it is no JSON, ``malformed`` where it holds what cannot be taken.
     """
-    try:
-        value = json.loads(
-            content.decode(),
-            object_pairs_hook=_unique,
-            parse_float=_no_float,
-            parse_constant=_no_float,
-            parse_int=_integer,
-        )
-        _check(value)
-        return value
-    except _Wrong as error:
-        raise Problem("malformed", f"The body cannot be taken: {error}.") from None
-    except json.JSONDecodeError as error:
-        raise Problem(
-            "bad_request", f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise Problem("bad_request", f"The body is not UTF-8: byte {error.start} cannot be read.") from None
-    except RecursionError:
-        raise Problem("malformed", f"The body is nested more than {DEEPEST} levels deep.") from None
+    return _taken(structured.read_json, content)
 
 
-def _check(value: Any, depth: int = 1) -> None:
-    if isinstance(value, dict | list):
-        if depth > DEEPEST:
-            raise _Wrong(f"it is nested more than {DEEPEST} levels deep")
-        for item in value.values() if isinstance(value, dict) else value:
-            _check(item, depth + 1)
-    if isinstance(value, dict):
-        for key in value:
-            if not key.isascii():
-                raise _Wrong(f"the field {key[:40]!r} has a name that is not ASCII")
-    elif isinstance(value, str) and not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise _Wrong("a text holds half a surrogate pair") from None
-
-
-def read_yaml(content: bytes) -> Body:
+def read_yaml(content: bytes) -> Source:
     """The value of a YAML document whose top is a mapping, with the line of every field.
 
     Raises:
         Problem: ``bad_request`` where it is no YAML, ``malformed`` where it holds what cannot be taken.
     """
-    try:
-        text = content.decode()
-        _check_events(text)
-        node = yaml.compose(text, Loader=_LOADER)
-    except UnicodeDecodeError as error:
-        raise Problem("bad_request", f"The body is not UTF-8: byte {error.start} cannot be read.") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        said = error.problem or error.context or "it does not read"
-        raise Problem("bad_request", f"The body is not YAML: {said}{where}.") from None
-    except yaml.YAMLError as error:
-        raise Problem("bad_request", f"The body is not YAML: {str(error)[:200]}.") from None
-    lines: dict[str, int] = {}
-    value = _value(node, "", lines) if node is not None else None
-    if not isinstance(value, dict):
-        raise Problem("malformed", "The body is not a mapping of fields at its top level.")
-    try:
-        _check(value)
-    except _Wrong as error:
-        raise Problem("malformed", f"The body cannot be taken: {error}.") from None
-    return Body(value, lines)
-
-
-def _check_events(text: str) -> None:
-    """Refuse what is cheap to write and dear to read, before anything is built of it."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _at(line, "anchors and aliases are not taken; write the value out")
-        if tag := getattr(event, "tag", None):
-            raise _at(line, f"the tag {tag[:40]} is not taken; leave it out")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                raise _at(line, f"it is nested more than {DEEPEST} levels deep")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-
-
-def _at(line: int, said: str, name: str = "(whole)") -> Problem:
-    return Problem(
-        "malformed",
-        f"The body cannot be taken: line {line}: {said}.",
-        errors=(FieldError(field=name, problem=said, line=line),),
-    )
-
-
-def _value(node: yaml.Node, name: str, lines: dict[str, int]) -> Any:
-    line = node.start_mark.line + 1
-    if name:
-        lines[name] = line
-    if isinstance(node, yaml.MappingNode):
-        members: dict[str, Any] = {}
-        for key_node, item in node.value:
-            at = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise _at(at, "a key is not text", name or "(whole)")
-            key = key_node.value
-            inner = f"{name}.{key}" if name else key
-            if key in members:
-                raise _at(at, f"{key!r} is there twice", inner)
-            members[key] = _value(item, inner, lines)
-            lines[inner] = at
-        return members
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _value(item, f"{name}.{index}" if name else str(index), lines)
-            for index, item in enumerate(node.value)
-        ]
-    return _scalar(node, name, line)
-
-
-def _scalar(node: Any, name: str, line: int) -> Any:
-    text: str = node.value
-    if node.style:
-        return text
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if _INTEGER.fullmatch(text):
-        if len(text) > 16:
-            raise _at(line, f"the number {text[:40]} is beyond ±(2^53 - 1)", name)
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        raise _at(line, f"the number {text[:40]} is not an integer; put it in quotation marks", name)
-    return text
+    return _taken(structured.read_yaml, content)
 
 
 def media_type(request: Request) -> str:
@@ -245,7 +76,7 @@ async def content_of(request: Request) -> bytes:
     return bytes(content)
 
 
-async def json_body(request: Request) -> Body:
+async def json_body(request: Request) -> Source:
     """The JSON object in a request's body; an empty body is an empty object.
 
     Raises:
@@ -253,7 +84,7 @@ async def json_body(request: Request) -> Body:
     """
     content = await content_of(request)
     if not content:
-        return Body({})
+        return Source({})
     if media_type(request) not in JSON_TYPES:
         raise Problem(
             "unsupported_media_type", "The body has to be JSON: send it with Content-Type: application/json."
@@ -261,10 +92,10 @@ async def json_body(request: Request) -> Body:
     value = read_json(content)
     if not isinstance(value, dict):
         raise Problem("malformed", "The body is not a JSON object of the act's fields.")
-    return Body(value)
+    return Source(value)
 
 
-async def definition_body(request: Request) -> Body:
+async def definition_body(request: Request) -> Source:
     """A definition in JSON or YAML, by the request's content type.
 
     Raises:

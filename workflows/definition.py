@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from workflows.canonical import digest_of
 from workflows.values import (
@@ -26,6 +26,7 @@ from workflows.values import (
     Text,
     Window,
 )
+from workflows.vocabulary import VOCABULARIES, known
 
 OFFICER_ROLES = ("registrar", "depositary", "verifier", "monitor", "observer", "auditor")
 """Roles that no party appoints alone: who holds them stands in the definition that all parties adopt."""
@@ -216,11 +217,23 @@ class Predecessor(Message):
     in_force: str | None = Field(default=None, max_length=40)
 
 
+class Inconsistent(ValueError):
+    """Parts of a definition that do not fit together. ``problems`` are ``field: what is wrong``, one for each."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
 class Definition(Message):
     """Everything that an accord starts from. Its digest is what the parties adopt."""
 
     title: Text
-    vocabulary: Literal["diplomatic", "closing"] = "diplomatic"
+    vocabulary: Annotated[
+        str,
+        Field(description="the words that people see", json_schema_extra={"enum": list(VOCABULARIES)}),
+        AfterValidator(known),
+    ] = "diplomatic"
     illustrative: bool = Field(
         default=False, description="demonstration data, shown as such wherever it appears"
     )
@@ -246,7 +259,7 @@ class Definition(Message):
     def _whole(self) -> Definition:
         problems = list(_problems(self))
         if problems:
-            raise ValueError("; ".join(problems))
+            raise Inconsistent(problems)
         return self
 
     @property

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import yaml
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from activities import definitions
 from activities.reading import BeforeOpening, BeyondRecord
+from activities.structured import Source, Unreadable
 from api.access import seen_whole
-from api.bodies import Body, definition_body
+from api.bodies import definition_body, field_errors
 from api.calls import (
     YAML,
     AccordId,
@@ -39,7 +41,6 @@ from api.problems import Problem, not_found
 from api.shapes import AccordView, StatusView, View
 from api.views import accord_view, status_view
 from workflows.accord import Accord
-from workflows.acts import malformed
 from workflows.definition import Definition
 from workflows.messages import Summary
 
@@ -87,7 +88,7 @@ class OpeningDryRun(View):
     events: tuple[str, ...]
 
 
-async def read_definition(body: Body) -> Definition:
+async def read_definition(body: Source) -> Definition:
     """The definition in a body; its errors name the field, and for YAML the line.
 
     Raises:
@@ -95,10 +96,9 @@ async def read_definition(body: Body) -> Definition:
     """
     try:
         # Hundreds of conditions take a while to check; other requests go on meanwhile.
-        return await asyncio.to_thread(Definition.model_validate, body.value)
-    except ValidationError as error:
-        found = malformed("The definition is malformed", error)
-        raise Problem("malformed", found.message, errors=body.located(found.errors)) from None
+        return await asyncio.to_thread(definitions.read_definition, body)
+    except Unreadable as error:
+        raise Problem(error.code, f"The body {error.said}", errors=field_errors(error.errors)) from None
 
 
 _BODY: dict[str, Any] = {
@@ -184,7 +184,9 @@ async def list_accords(
     party: Annotated[
         str | None, Query(pattern=_PARTY, description="only accords with this party, such as RU")
     ] = None,
-    vocabulary: Annotated[str | None, Query(pattern=_WORD, description="diplomatic or closing")] = None,
+    vocabulary: Annotated[
+        str | None, Query(pattern=_WORD, description="such as diplomatic or closing")
+    ] = None,
     after: Annotated[str | None, Query(max_length=80, description="the cursor of a page")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:

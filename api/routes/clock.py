@@ -24,7 +24,7 @@ from api.calls import (
     seen,
 )
 from api.commands import reused
-from api.problems import Problem
+from api.problems import FieldError, Problem
 from api.shapes import View
 from workflows.accord import next_deadline
 from workflows.acts import malformed
@@ -100,7 +100,9 @@ async def move_clock(
         wanted = MoveClock.model_validate(body.value)
     except ValidationError as error:
         found = malformed("The move is malformed", error)
-        raise Problem("malformed", found.message, errors=body.located(found.errors)) from None
+        raise Problem(
+            "malformed", found.message, errors=tuple(FieldError.model_validate(one) for one in found.errors)
+        ) from None
     moment(wanted.to.isoformat(), "to")
     state, access = await seen(parts, identity, accord)
     seen_whole(access)

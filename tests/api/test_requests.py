@@ -102,7 +102,7 @@ conditions:
         ("conditions.C1.policy.verifiers", 9),
     }
     said = problem(await reading_api.post("/accords", json={**small(), "titel": "x"}), 422, "malformed")
-    assert said["errors"] == [{"field": "titel", "problem": "Extra inputs are not permitted"}]
+    assert said["errors"] == [{"field": "titel", "problem": "there is no such field; did you mean title?"}]
     problem(await reading_api.post("/accords", "bb.protocol", json=small()), 403, "not_a_contact")
 
 

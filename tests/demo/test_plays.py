@@ -110,9 +110,9 @@ def test_a_path_follows_a_play_until_a_label(scenario: Path) -> None:
 def test_broken_yaml_and_a_lost_file_are_said(scenario: Path) -> None:
     file = _play(scenario, ADOPT)
     file.write_text("title: [")
-    assert "is no YAML" in _problem(file)
+    assert "is not YAML" in _problem(file)
     file.write_text("title: a\ntitle: b\n")
-    assert "play.yaml:2: 'title' is there twice" in _problem(file)
+    assert "play.yaml cannot be taken: line 2: 'title' is there twice" in _problem(file)
     assert "cannot be read" in _problem(scenario / "lost.yaml")
     definition = scenario / "definition.yaml"
     definition.write_text(definition.read_text().replace("capacity: guest", "capacity: host"))

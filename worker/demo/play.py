@@ -18,6 +18,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from activities import definitions
+from activities.structured import Unreadable
 from worker.demo.lines import Lines, ScenarioProblem, read_yaml
 from workflows.accord import GATES, LADDER
 from workflows.acts import ACTS, Rejected, parse_act
@@ -227,11 +229,10 @@ def read_definition(file: Path) -> Definition:
     Raises:
         ScenarioProblem: names the line of each field that is wrong.
     """
-    value, lines = read_yaml(file)
     try:
-        return Definition.model_validate(value)
-    except ValidationError as error:
-        raise _problem(error, lines) from None
+        return definitions.read_definition(read_yaml(file).source)
+    except Unreadable as error:
+        raise ScenarioProblem(f"{file} {error.said}", "Mend it at the lines named.") from None
 
 
 def read_play(file: Path, name: str) -> Play:
@@ -240,9 +241,9 @@ def read_play(file: Path, name: str) -> Play:
     Raises:
         ScenarioProblem: names line and step of what is wrong.
     """
-    value, lines = read_yaml(file)
+    lines = read_yaml(file)
     try:
-        written = PlayFile.model_validate(value)
+        written = PlayFile.model_validate(lines.source.value)
     except ValidationError as error:
         raise _problem(error, lines) from None
     before = _before(written, file, lines)

@@ -1,0 +1,17 @@
+"""How law firms and banks call it: the closing of a loan, a merger, an acquisition or a joint venture."""
+
+WORDS = {
+    "accord": "transaction",
+    "invitation": "Offer",
+    "verification": "Conditions precedent",
+    "drafting": "Documentation",
+    "visit": "Closing meeting",
+    "signing": "Signature pages in escrow",
+    "concluded": "Closed",
+    "terminated": "Terminated",
+    "condition": "condition precedent",
+    "document": "transaction document",
+    "understanding": "closing memorandum",
+    "host": "offeror",
+    "guest": "offeree",
+}
