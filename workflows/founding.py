@@ -200,7 +200,7 @@ def founded(a: Accord) -> Check:
     return Check(
         "founded",
         a.founded,
-        f"{', '.join(waiting)} has not adopted the definition",
+        f"the definition is not yet adopted by {', '.join(waiting)}",
         "each party's contact adopts the definition's digest first",
         tuple(a.definition.parties[party].contact for party in waiting),
     )

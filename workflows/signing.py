@@ -190,7 +190,7 @@ def release_agreed(a: Accord) -> Check:
     return Check(
         "release_agreed",
         not waiting,
-        f"{', '.join(waiting)} has not consented to the release",
+        f"consent to the release is missing from {', '.join(waiting)}",
         "each party consents to the release by its digest",
         holders(a, RELEASING, waiting),
     )

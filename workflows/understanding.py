@@ -114,7 +114,7 @@ def effective(a: Accord) -> Check:
     elif now.status == "proposed":
         waiting = missing(a, SUBJECT, now.digest or "")
         reason, who = (
-            f"{', '.join(waiting)} has not concurred in the understanding",
+            f"the understanding is not yet concurred in by {', '.join(waiting)}",
             holders(a, CONCURRING, waiting),
         )
     elif now.status == "stale":

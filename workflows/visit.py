@@ -78,7 +78,7 @@ def confirmed(a: Accord) -> Check:
     return Check(
         "visit_confirmed",
         met,
-        f"the visit is {a.visit.status.replace('_', ' ')}; {', '.join(waiting)} has not confirmed it",
+        f"the visit is {a.visit.status.replace('_', ' ')}, not yet confirmed by {', '.join(waiting)}",
         "each party's protocol confirms the visit",
         () if met else holders(a, ("protocol",), waiting),
         a.visit.window.begins if a.visit.window else None,

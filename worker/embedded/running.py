@@ -29,4 +29,4 @@ def running_stack(state_dir: Path) -> Running | None:
     except (OSError, ValueError, KeyError):
         return None
     url = f"postgresql://{SUPERUSER}:{quote(password)}@{postgres}/{DATABASE}" if postgres else None
-    return Running(addresses["api"], addresses.get("temporal_ui"), url)
+    return Running(addresses.get("api", ""), addresses.get("temporal_ui"), url)
