@@ -9,7 +9,7 @@ import json
 import os
 import zipfile
 from collections.abc import AsyncIterable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -37,6 +37,10 @@ class NotExportable(LedgerError):
     """The record cannot be exported as it is."""
 
 
+def _nothing(_entry: StoredEntry) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
     """What a bundle is made of: the record of ``accord`` up to ``size``, and what vouches for it.
@@ -55,7 +59,7 @@ class Export:
     command_keys: Sequence[str] = ()
     policy: bytes | None = None
     audience: Audience = "all"
-    withhold: Callable[[StoredEntry], bool] = field(default=lambda entry: False)  # noqa: ARG005
+    withhold: Callable[[StoredEntry], bool] = _nothing
 
 
 async def export_accord(
@@ -66,6 +70,7 @@ async def export_accord(
     *,
     command_keys: Sequence[str] = (),
     audience: Audience = "all",
+    withhold: Callable[[StoredEntry], bool] | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Sign the record as it stands, and write all of it to ``path``; returns the number of entries.
@@ -93,6 +98,7 @@ async def export_accord(
             command_keys=command_keys,
             policy=await checkpoints.store.policy(accord),
             audience=audience,
+            withhold=withhold or _nothing,
         ),
         progress,
     )

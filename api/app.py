@@ -27,7 +27,7 @@ from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.problems import FieldError, Problem, of_status, unavailable
-from api.routes import accords, acts, clock, health, record
+from api.routes import accords, acts, clock, health, ledger, record
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _PASSING = (
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         # Requests are logged by `Requests`; traces and metrics would need a collector that nobody set up.
         telemetry={"tracing": False, "metrics": False},
     )
-    for part in (accords, record, clock, acts):
+    for part in (accords, record, ledger, clock, acts):
         app.include_router(part.router, prefix="/v1")
     app.include_router(health.router)
     app.add_api_route("/", _to_docs, include_in_schema=False)

@@ -156,6 +156,7 @@ class _Verification:
         if told is None:
             self._fold.stop("entries are absent, and the rules cannot be applied without them")
             self._complete.give_up()
+            self.report["acts"].gap("entries are absent")
             return
         if not self._group.told and told.entry.causation is not None:
             if not self.report.withheld:

@@ -78,6 +78,8 @@ class Witnessed:
                 f"the quorum {self._policy.quorum!r} has not cosigned the whole record of {size} entries; final are "
                 f"{self._report.final_size or 0}"
             )
+        elif self._policy.satisfied_by([]):
+            quorum.gap("the policy asks for no witness, so that nobody but the log vouches for the record")
         elif not self._given:
             quorum.gap(
                 "the policy came with the bundle; give --policy with the one that the parties agreed on"

@@ -101,7 +101,17 @@ async def test_withheld_entries_stand_as_leaf_hashes(record: Record, tmp_path: P
     report = verify_bundle(path, record.trust())
     assert report.withheld == 2
     assert {statuses(report)[name] for name in ("consistency", "signatures", "quorum")} == {"holds"}
-    assert {statuses(report)[name] for name in ("record", "completeness", "fold")} == {"unproven"}
+    assert {statuses(report)[name] for name in ("record", "acts", "completeness", "fold")} == {"unproven"}
+
+
+async def test_nothing_holds_for_want_of_anything_to_check(record: Record, tmp_path: Path) -> None:
+    path = await record.export(tmp_path / "b", withhold=lambda entry: True)
+    report = verify_bundle(path, record.trust())
+    assert {name for name, status in statuses(report).items() if status == "holds"} == {
+        "consistency",
+        "signatures",
+        "quorum",
+    }
 
 
 async def test_erasure_breaks_no_proof_and_no_fold(tmp_path: Path) -> None:

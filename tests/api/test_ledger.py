@@ -1,0 +1,115 @@
+"""What the API hands out for checking a record: all of it verifies by what `entente verify` is made of."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+
+from activities.ledger import tlogproof
+from activities.ledger.checkpoint import open_checkpoint
+from activities.ledger.merkle import leaf_hash
+from activities.ledger.policy import parse as parse_policy
+from activities.ledger.tiles import decode_entries, parse_path
+from activities.logkeys import LogKeys, guard_directory
+from activities.runtime.settings import Settings
+from activities.verifier.verify import Trust, verify_bundle
+from tests.api.conftest import Api, problem, serving
+from tests.api.filling import Filler
+from tests.definitions import small
+from worker.main import accord_worker
+from workflows.definition import Definition
+
+
+@pytest.fixture
+def log_key(tmp_path: Path) -> Path:
+    LogKeys.create(tmp_path / "log.key", "entente.test")
+    return tmp_path / "log.key"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def signing_api(
+    database_url: str,
+    temporal_address: str,
+    temporal_client: Client,
+    make_settings: Callable[..., Settings],
+    log_key: Path,
+) -> AsyncIterator[Api]:
+    """The API with a worker behind it, and a key to sign checkpoints with."""
+    settings = make_settings(database_url, temporal_address, log_key_file=log_key, log_origin="entente.test")
+    async with accord_worker(settings, temporal_client) as worker, worker, serving(settings) as api:
+        yield api
+
+
+async def test_a_reader_checks_everything_that_was_handed_out(signing_api: Api, tmp_path: Path) -> None:
+    api = signing_api
+    accord = await api.opened(small())
+    digest = Definition.model_validate(small()).digest()
+    for party in ("aa", "bb"):
+        await api.done(accord, "adopt_definition", f"{party}.contact", digest=digest)
+    receipt = await api.done(
+        accord, "appoint_delegate", "bb.contact",
+        delegate="bb.eyes", office="Observer", roles=["observer"], person="A person's name",
+    )  # fmt: skip
+
+    policy = parse_policy((await api.get(f"/accords/{accord}/policy")).content)
+    assert policy.logs[0].name == f"entente.test/accords/{accord}"
+    size = receipt["size"]
+    entries = await api.get(f"/accords/{accord}/tile/entries/000.p/{size}")
+    contents = decode_entries(parse_path(f"tile/entries/000.p/{size}"), entries.content)
+    leaves = await api.get(f"/accords/{accord}/tile/0/000.p/{size}")
+    assert leaves.content == b"".join(map(leaf_hash, contents))
+    for position, content in enumerate(contents):
+        answer = await api.get(f"/accords/{accord}/proof/{position}", "bb.contact")
+        proof = tlogproof.parse(answer.content)
+        proof.verify(leaf_hash(content), lambda note: open_checkpoint(note, policy.logs))
+        assert (await api.get(f"/accords/{accord}/proof/{position}")).content == answer.content
+    final = await api.get(f"/accords/{accord}/proof/0", "aa.contact", params={"final": "true"})
+    assert "no policy" in problem(final, 404, "not_found")["detail"]
+    checkpoint = open_checkpoint(
+        (await api.get(f"/accords/{accord}/checkpoint")).content, policy.logs
+    ).checkpoint
+    assert (checkpoint.size, checkpoint.root.hex()) == (size, receipt["root"])
+
+    trust = Trust(policy, api.settings.command_public_keys)
+    file = tmp_path / "bundle"
+    fails: dict[str, set[str]] = {}
+    for reader in ("auditor", "aa.contact", "bb.eyes"):
+        answer = await api.get(f"/accords/{accord}/bundle", reader)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "application/zip"
+        file.write_bytes(answer.content)
+        report = verify_bundle(file, trust)
+        assert report.exit_code() == 0
+        fails[reader] = {each.question for each in report.findings.values() if each.status == "unproven"}
+    assert fails == {
+        "auditor": {"quorum"},
+        "aa.contact": {"quorum", "acts"},
+        "bb.eyes": {"quorum", "record", "acts", "completeness", "fold"},
+    }
+    problem(await api.get(f"/accords/{accord}/tile/entries/000.p/{size}", "bb.eyes"), 403, "forbidden")
+    problem(await api.get(f"/accords/{accord}/bundle", "zz.stranger"), 404, "not_found")
+    for nothing in ("proof/99", "tile/0/000", "tile/9", "tile/../../etc/passwd"):
+        problem(await api.get(f"/accords/{accord}/{nothing}"), 404, "not_found")
+
+
+async def test_without_a_key_or_on_an_old_database_nothing_is_signed(
+    database_url: str, nowhere: str, make_settings: Callable[..., Settings], log_key: Path, filler: Filler
+) -> None:
+    await filler.do("a", "open_accord", "aa.contact", definition=small())
+    async with serving(make_settings(database_url, nowhere)) as api:
+        assert (
+            "ENTENTE_LOG_KEY_FILE"
+            in problem(await api.get("/accords/a/checkpoint"), 503, "unavailable")["detail"]
+        )
+    async with serving(make_settings(database_url, nowhere, log_key_file=log_key)) as api:
+        assert (await api.get("/accords/a/checkpoint")).status_code == 200
+        for seen in guard_directory(log_key).iterdir():
+            if not seen.suffix:
+                seen.write_text(seen.read_text().replace("\n1\n", "\n8\n"))
+        said = problem(await api.get("/accords/a/checkpoint"), 503, "unavailable")
+        assert "does not extend what was signed before" in said["detail"]
+        problem(await api.get("/accords/a/bundle"), 503, "unavailable")
