@@ -213,7 +213,7 @@ class PostgresLedger:
                     known=await _known_commands(connection, appends),
                     leaves=await _leaves(connection, repeated_places(appends)),
                 )
-                await _write(connection, done)
+                await write_settlement(connection, done)
         return done.outcomes
 
     async def outcome(self, accord: str, command_id: str) -> tuple[str, Receipt] | None:
@@ -390,7 +390,8 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [[row[at] for row in rows] for at in range(width)]
 
 
-async def _write(connection: Connection, done: Settlement) -> None:
+async def write_settlement(connection: Connection, done: Settlement) -> None:
+    """Write what was settled, a statement for each table, in the transaction that holds the heads' locks."""
     if done.commands:
         rows = [
             (accord, command_id, append.fingerprint, receipt.model_dump_json(), append.signed)
