@@ -49,6 +49,9 @@ RECORDING = RetryPolicy(
 LONGEST_TIMER = timedelta(days=3650)
 """A deadline that is further away is waited for in stages: the server counts nanoseconds in 64 bits."""
 
+TRY_AGAIN = timedelta(minutes=1)
+"""After this long a deadline that could not be recorded is tried again."""
+
 ATTEMPT = timedelta(seconds=10)
 """After this long an attempt is given up, its worker being dead or cut off; the next finds what it committed."""
 
@@ -183,7 +186,12 @@ class AccordWorkflow:
             except TimeoutError:
                 if left > LONGEST_TIMER:
                     return
-        await self._tick(due)
+        try:
+            await self._tick(due)
+        except ApplicationError as error:
+            # A worker of another version, for a while; the accord must not end by it, nor its deadlines stop.
+            workflow.logger.warning("the deadline %s could not be recorded: %s", due.summary(), error.message)
+            await workflow.sleep(TRY_AGAIN, summary="then the deadline is tried again")
 
     async def _tick(self, due: Deadline) -> None:
         """Let the deadline fall, and whatever else is due."""
