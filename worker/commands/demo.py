@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,13 +129,13 @@ def _where(place: Place, results: list[Result]) -> list[tuple[str, str]]:
     from worker.demo.hosting import KEYS
 
     accord = results[-1].accords[-1]
-    file = place.state / KEYS
+    file = _short(place.state / KEYS)
     rows = [("accord", accord)]
     if place.started:
         rows.append(
             (
                 "look again",
-                f"entente up{_option(place.state)}   (this stack stops now; what it holds is kept)",
+                f"{_program()} up{_option(place.state)}   (this stack stops now; what it holds is kept)",
             )
         )
     token = f"""$(python3 -c 'import json; print(json.load(open("{file}"))["archive"])')"""
@@ -152,4 +154,17 @@ def _where(place: Place, results: list[Result]) -> list[tuple[str, str]]:
 
 
 def _option(state: Path) -> str:
-    return "" if state == Path(".entente").resolve() else f" --state-dir {state}"
+    return "" if state == Path(".entente").resolve() else f" --state-dir {_short(state)}"
+
+
+def _short(path: Path) -> Path:
+    """The path as somebody would type it who stands where this command was called."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _program() -> str:
+    """This command as it can be called again from here: its name where that finds it, else its path."""
+    called = Path(sys.argv[0]).absolute()
+    found = shutil.which(called.name)
+    return called.name if found is not None and Path(found) == called else str(_short(called))
