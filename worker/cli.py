@@ -12,10 +12,11 @@ import traceback
 import typer
 
 import worker.commands
+from worker.client.group import WithActs
 
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 a server does not answer, "
-    "4 the state directory is in use, 70 a fault of this program."
+    "4 the state directory is in use, 5 an act is refused, 70 a fault of this program."
 )
 
 INTERNAL = 70
@@ -26,6 +27,7 @@ def make_app() -> typer.Typer:
     """The command with all its subcommands, in the order of their files' names."""
     app = typer.Typer(
         name="entente",
+        cls=WithActs,
         help="Carry an accord between parties who need not trust each other, from invitation to signing.",
         epilog=EPILOG,
         no_args_is_help=True,

@@ -115,7 +115,7 @@ def _conditions(a: Accord, vocabulary: str) -> list[str]:
     if not a.definition.conditions or not a.founded:
         return []
     lines = [
-        f"**{word(vocabulary, 'condition').capitalize()}s by party**",
+        f"**{word(vocabulary, 'conditions').capitalize()} by party**",
         "",
         *_head("owed by", word(vocabulary, "condition"), "stands", "due", "next"),
     ]
@@ -141,7 +141,7 @@ def _documents(a: Accord, vocabulary: str) -> list[str]:
     if not a.definition.documents or not a.founded:
         return []
     lines = [
-        f"**{word(vocabulary, 'document').capitalize()}s**",
+        f"**{word(vocabulary, 'documents').capitalize()}**",
         "",
         *_head(word(vocabulary, "document"), "languages", "stands", "seats"),
     ]
