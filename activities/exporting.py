@@ -9,6 +9,7 @@ import json
 import os
 import zipfile
 from collections.abc import AsyncIterable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -144,8 +145,10 @@ class _Writing:
             self._tile(level)
         if export.audience != "none":
             with self._open(layout.COMMANDS) as member:
-                async for command in export.ledger.commands_in_order(export.accord, export.size):
-                    member.write(_line(_command(command, export.audience)))
+                # Closed here whatever happens: it holds a connection to the database.
+                async with aclosing(export.ledger.commands_in_order(export.accord, export.size)) as commands:
+                    async for command in commands:
+                        member.write(_line(_command(command, export.audience)))
         with self._open(layout.CHECKPOINTS) as member:
             async for note in export.checkpoints:
                 member.write(_line({"note": note.decode()}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from activities.ledger.merkle import Coordinate, Frontier
@@ -91,7 +91,7 @@ class MemoryLedger:
             :limit
         ]
 
-    async def commands_in_order(self, accord: str, up_to: int) -> AsyncIterator[StoredCommand]:
+    async def commands_in_order(self, accord: str, up_to: int) -> AsyncGenerator[StoredCommand, None]:
         """See :meth:`activities.ledger.store.Ledger.commands_in_order`."""
         own = [command for (name, _), command in self._commands.items() if name == accord]
         for command in sorted(own, key=lambda command: command.order):

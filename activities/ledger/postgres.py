@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -236,7 +236,7 @@ class PostgresLedger:
         )
         return [_command(row) for row in rows]
 
-    async def commands_in_order(self, accord: str, up_to: int) -> AsyncIterator[StoredCommand]:
+    async def commands_in_order(self, accord: str, up_to: int) -> AsyncGenerator[StoredCommand, None]:
         """See :meth:`activities.ledger.store.Ledger.commands_in_order`."""
         with translated("read", "entente_reader"):
             # The database sorts, on its disk where it has to; the cursor brings a page at a time.

@@ -6,7 +6,7 @@ command, and the row of the read model; and one feed over all accords.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -245,7 +245,7 @@ class Ledger(Protocol):
         """The accord's commands with ids above ``after``, in the order of their ids' UTF-8 bytes."""
         ...
 
-    def commands_in_order(self, accord: str, up_to: int) -> AsyncIterator[StoredCommand]:
+    def commands_in_order(self, accord: str, up_to: int) -> AsyncGenerator[StoredCommand, None]:
         """The accord's commands whose receipts have at most the size ``up_to``, as they were recorded.
 
         In the order of the receipts' sizes; of one size, that which caused entries first, then by id. They are read

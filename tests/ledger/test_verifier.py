@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import random
-import struct
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -22,7 +21,7 @@ from activities.verifier import bundle as layout
 from activities.verifier.bundle import Bundle
 from activities.verifier.evidence import parse as parse_evidence
 from activities.verifier.findings import MOST_PROBLEMS, Finding, Report
-from activities.verifier.verify import Trust, verify_bundle
+from activities.verifier.verify import verify_bundle
 from tests.ledger.record import Record, negotiated, on_lines, rewritten
 
 
@@ -151,67 +150,18 @@ def _members(path: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-async def test_what_is_no_bundle_is_one_clear_error(record: Record, tmp_path: Path) -> None:
-    path = await record.export(tmp_path / "b")
-    whole = path.read_bytes()
-    members = _members(path)
-    manifest = json.loads(members["manifest.json"])
+HOSTILE = Path(__file__).parent / "hostile"
 
-    def with_manifest(**changes: Any) -> bytes:
-        value = json.dumps({**manifest, **changes}, sort_keys=True, separators=(",", ":"))
-        return _zip({**members, "manifest.json": value.encode()})
 
-    hostile: dict[str, bytes] = {
-        "empty": b"",
-        "text": b"hello",
-        "half": whole[: len(whole) // 2],
-        "no manifest": _zip({"a": b"b"}),
-        "a member twice": _zip(members, twice="checkpoints.jsonl"),
-        "another member": _zip({**members, "../../etc/passwd": b"x"}),
-        "a member less": _zip({k: v for k, v in members.items() if k != "tile/0/000.p/17"}),
-        "a huge size": with_manifest(size=2**62),
-        "size zero": with_manifest(size=0),
-        "size as text": with_manifest(size="17"),
-        "another format": with_manifest(format="entente-bundle/2"),
-        "no keys": with_manifest(log_keys=[]),
-        "a bad key": with_manifest(log_keys=["x"]),
-        "a bad command key": with_manifest(command_keys=["AAAA"]),
-        "a member more": with_manifest(extra=1),
-        "not canonical": _zip({**members, "manifest.json": json.dumps(manifest).encode()}),
-        "deep": _zip({**members, "manifest.json": b"[" * 200_000}),
-        "deep lines": _zip({**members, "commands.jsonl": b"[" * 200_000 + b"\n"}),
-        "long tile": _zip({**members, "tile/0/000.p/17": bytes(33 * 32)}),
-        "short bundle": _zip({**members, "tile/entries/000.p/17": b"\0\5abc"}),
-        "bomb": _zip({**members, "tile/entries/000.p/17": bytes(50_000_000)}),
-        "bomb of a line": _zip({**members, "commands.jsonl": b" " * (layout.MAX_LINE + 2)}),
-        "no newline": _zip({**members, "checkpoints.jsonl": b"{}"}),
-        "no object": _zip({**members, "checkpoints.jsonl": b"[]\n"}),
-        "surrogate": _zip({**members, "checkpoints.jsonl": b'{"note":"\\ud800"}\n'}),
-        "no receipt": _zip(
-            {**members, "commands.jsonl": b'{"id":"","fingerprint":"","receipt":{},"signed":"erased"}\n'}
-        ),
-        "too few payloads": _zip({**members, "payloads/000.jsonl": b""}),
-        "policy": _zip({**members, "policy.txt": b"nonsense\n"}),
-        "encrypted": _encrypted(whole),
-        "a huge directory": whole[:-10] + struct.pack("<L", 0xFFFFFFF0) + whole[-6:],
-    }
-    for name, content in hostile.items():
-        path.write_bytes(content)
+def test_what_is_no_bundle_is_one_clear_error() -> None:
+    """Each of the checked-in files, which ``python -m tests.ledger.hostile.make`` makes."""
+    files = sorted(HOSTILE.glob("*.bundle"))
+    assert len(files) >= 25
+    for file in files:
         with pytest.raises(Malformed) as refused:
-            verify_bundle(path, Trust())
-        assert refused.value.what, name
-        assert refused.value.remedy, name
-
-
-def _encrypted(whole: bytes) -> bytes:
-    """The archive with the flag of encryption on every member."""
-    content = bytearray(whole)
-    for mark, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
-        at = content.find(mark)
-        while at >= 0:
-            content[at + offset] |= 1
-            at = content.find(mark, at + 4)
-    return bytes(content)
+            verify_bundle(file)
+        assert refused.value.what, file
+        assert refused.value.remedy, file
 
 
 async def test_every_damage_is_found_or_is_one_clear_error(record: Record, tmp_path: Path) -> None:
