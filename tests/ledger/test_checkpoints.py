@@ -18,7 +18,7 @@ from activities.guard import Guard, RolledBack
 from activities.ledger import tlogproof
 from activities.ledger.checkpoint import OpenedCheckpoint, open_checkpoint
 from activities.ledger.cosignature import CosignatureSigner
-from activities.ledger.errors import Malformed, SignatureInvalid
+from activities.ledger.errors import Malformed, MissingPrivilege, SignatureInvalid
 from activities.ledger.merkle import leaf_hash
 from activities.ledger.note import Ed25519Verifier, signature_of
 from activities.ledger.postgres import PostgresLedger
@@ -238,3 +238,30 @@ def test_keys_of_accords_differ_and_are_the_same_again(key_file: Path) -> None:
         key_file.write_text(content)
         with pytest.raises(SettingsProblem):
             LogKeys.load(key_file, "entente.test")
+
+
+async def test_the_apis_login_signs_receipts_and_sets_no_policy(
+    database_url: str, notary: Notary, key_file: Path
+) -> None:
+    """With the roles of an API that only reads the ledger."""
+    await notary.ledger.record([append("a", 0, "d/1")])
+
+    async def become(connection: Any) -> None:
+        await connection.execute("set role entente_api")
+
+    owner = await asyncpg.connect(database_url)
+    try:
+        await owner.execute("grant select on entries, payloads, merkle_nodes, heads, commands to entente_api")
+        async with asyncpg.create_pool(
+            database_url, min_size=1, max_size=1, init=become, reset=_keep_role
+        ) as pool:
+            api = checkpoints_over(pool, key_file)
+            assert (await api.receipt("a", 0)).index == 0
+            with pytest.raises(MissingPrivilege):
+                await api.store.set_policy("a", b"quorum none\n")
+    finally:
+        await owner.close()
+
+
+async def _keep_role(_connection: Any) -> None:
+    """Instead of the reset that would give the login its own role back."""
