@@ -115,13 +115,7 @@ class Calls:
             why: Exception | str
             wait = pause
             try:
-                answer = self._client.request(
-                    method,
-                    path,
-                    params=httpx.QueryParams(list(query)) if query else None,
-                    headers=headers,
-                    content=content,
-                )
+                answer = self._client.request(method, path, params=params, headers=headers, content=content)
                 if answer.status_code not in (429, 503):
                     return answer
                 why = _detail(answer)

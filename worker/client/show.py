@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -34,8 +36,30 @@ _DIGEST = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}")
 
 def console() -> Console:
     """Standard output, as wide as the terminal."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=WIDTH)
+    width = None if sys.stdout.isatty() else WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+_TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+"""Bidirectional classes of the characters that turn the text after them around (Unicode, UAX 9)."""
+
+
+def readable(value: Any) -> Any:
+    """An answer without what could move a terminal's cursor or turn its text around.
+
+    Another party wrote much of it: titles, places, reasons.
+    """
+    if isinstance(value, str):
+        return "".join("\ufffd" if _moves(c) else c for c in value)
+    if isinstance(value, Mapping):
+        return {name: readable(item) for name, item in value.items()}
+    return [readable(item) for item in value] if isinstance(value, list) else value
+
+
+def _moves(character: str) -> bool:
+    return (
+        unicodedata.category(character) in ("Cc", "Cs") and character != "\n"
+    ) or unicodedata.bidirectional(character) in _TURNING
 
 
 def print_json(value: Any) -> None:
@@ -93,7 +117,7 @@ def table(*columns: str, title: str = "") -> Table:
         box=box.SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False
     )
     for name in columns:
-        found.add_column(name, overflow="fold", no_wrap=name in ("", "due", "by", "stage"))
+        found.add_column(name, overflow="fold", no_wrap=name in ("", "due", "by", "accord"))
     return found
 
 
@@ -221,7 +245,7 @@ def _show_rest(out: Console, said: Said) -> None:
             f"{one['subject']} {short(one['digest'])} waits for {waits or 'nobody'}",
         )
     for one in said["deadlines"][:3]:
-        grid.add_row(Text("Deadline", style="bold"), f"{time(one['at'])}  {one['says']}")
+        grid.add_row(Text("Deadline", style="bold"), one["says"])
     if not said["founded"]:
         grid.add_row(Text("Adopt", style="bold"), said["definition_digest"])
     grid.add_row(Text("Record", style="bold"), f"{said['size']} entries, version v{said['version']}")

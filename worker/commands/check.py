@@ -157,6 +157,7 @@ def _tell(file: Path, definition: Definition, warnings: tuple[Wrong, ...]) -> No
     from rich.table import Table
     from rich.text import Text
 
+    from worker.client.show import readable
     from workflows.values import show_date, show_time
     from workflows.vocabulary import word
 
@@ -164,7 +165,7 @@ def _tell(file: Path, definition: Definition, warnings: tuple[Wrong, ...]) -> No
     grid = Table.grid(padding=(0, 2))
 
     def row(label: str, text: str) -> None:
-        grid.add_row(Text(f"  {label}", style="bold"), Text(text))
+        grid.add_row(Text(f"  {label}", style="bold"), Text(readable(text)))
 
     for code, party in definition.parties.items():
         row(word(vocabulary, party.capacity), f"{code} {party.name}, contact {party.contact}")
@@ -195,7 +196,9 @@ def _tell(file: Path, definition: Definition, warnings: tuple[Wrong, ...]) -> No
         f"vocabulary {vocabulary}",
     ]
     console = Console(highlight=False, soft_wrap=True)
-    console.print(Text.assemble(("✓ ", "green"), (definition.title, "bold"), f"  ({', '.join(marks)})"))
+    console.print(
+        Text.assemble(("✓ ", "green"), (readable(definition.title), "bold"), f"  ({', '.join(marks)})")
+    )
     console.print(grid)
     for warning in warnings:
         said = f"{warning.field}: {warning.problem}"

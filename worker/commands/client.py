@@ -79,7 +79,7 @@ def _start(
         show.print_json({"status": "recorded", "idempotency_key": key, "receipt": receipt})
         return
     out = show.console()
-    show.show_receipt(out, receipt)
+    show.show_receipt(out, show.readable(receipt))
     contacts = ", ".join(party.contact for party in definition.parties.values())
     out.print(f"  idempotency key {key}")
     out.print(f"Each party adopts it now ({contacts}):")
@@ -117,7 +117,7 @@ def _ls(
     if as_json:
         show.print_json({"items": found, "more": after is not None})
     else:
-        show.show_list(show.console(), found, after is not None)
+        show.show_list(show.console(), show.readable(found), after is not None)
 
 
 def _show(
@@ -144,7 +144,7 @@ def _show(
     if as_json:
         show.print_json(said)
     else:
-        show.show_accord(show.console(), said, as_of)
+        show.show_accord(show.console(), show.readable(said), as_of)
 
 
 def _why(
@@ -183,7 +183,7 @@ def _why(
     if as_json:
         show.print_json(said)
     else:
-        show.show_why(show.console(), said)
+        show.show_why(show.console(), show.readable(said))
 
 
 def _act(
@@ -314,7 +314,7 @@ def _doing(
             if as_json:
                 show.print_json({"status": "refused", "idempotency_key": key, "problem": refused.problem})
             else:
-                show.show_refusal(out, refused.problem)
+                show.show_refusal(out, show.readable(refused.problem))
                 out.print(f"  idempotency key {key}")
             raise typer.Exit(5) from None
         stands = None if as_json or signal else calls.get(_path(accord))
@@ -327,7 +327,7 @@ def _doing(
             f"→ passed on: {command.act.name.replace('_', ' ')}; the record will have it as {said['command']}"
         )
     else:
-        show.show_receipt(out, said)
+        show.show_receipt(out, show.readable(said))
     out.print(f"  idempotency key {key}")
     if stands:
         out.print(show.ladder(stands["vocabulary"], stands["stage"]))
@@ -358,7 +358,7 @@ def _previewing(
     if as_json:
         show.print_json(said)
     else:
-        show.show_preview(show.console(), said, vocabulary)
+        show.show_preview(show.console(), show.readable(said), vocabulary)
     if said["would_be"] == "refused":
         raise typer.Exit(5)
 
