@@ -67,6 +67,14 @@ _BY_FIELD: dict[str, Any] = {
     "registration": "I-58123",
     "words": "We look forward to the visit.",
     "severable": ["D1"],
+    "comment": _DIGEST,
+    "texts": [
+        {"document": "D1", "language": "en", "digest": _DIGEST},
+        {"document": "D1", "language": "fr", "digest": "sha256:" + "3c" * 32},
+    ],
+    "predecessor": "C1",
+    "position": 41,
+    "leaf": "5d" * 32,
 }
 
 

@@ -15,9 +15,12 @@ from pydantic import TypeAdapter
 from workflows import (
     conditions,
     consent,
+    corrections,
     documents,
     founding,
     invitation,
+    predecessor,
+    schedules,
     signing,
     subsequent,
     understanding,
@@ -27,12 +30,14 @@ from workflows.acts import Check, Event, Stamp, event
 from workflows.authority import Appointment
 from workflows.canonical import digest_of
 from workflows.conditions import Condition, check_satisfied, on_gates
+from workflows.corrections import Corrections
 from workflows.deadlines import Deadline
 from workflows.definition import Definition
 from workflows.documents import Document
 from workflows.founding import AccordOpened, contacts
 from workflows.invitation import Invitation
 from workflows.messages import RecordedEvent, Refusal
+from workflows.schedules import ScheduledText
 from workflows.understanding import Understanding
 from workflows.values import Text, show_date
 from workflows.visit import Visit
@@ -89,6 +94,8 @@ class Accord:
     terminated: str | None = None
     closed: bool = False
     statements: int = 0
+    schedules: Mapping[str, tuple[ScheduledText, ...]] = field(default_factory=dict)
+    corrections: Mapping[str, Corrections] = field(default_factory=dict)
     refusals: Mapping[str, Refused] = field(default_factory=dict)
 
     def gate(self, name: str) -> tuple[Check, ...]:
@@ -286,7 +293,7 @@ def follows(a: Accord, at: datetime) -> Event | None:
             signing.follows,
         )
     )
-    for rule in (*rules, subsequent.follows):
+    for rule in (*rules, corrections.follows, subsequent.follows):
         found: Event | None = next(iter(rule(a, at)), None)
         if found is not None:
             return found
@@ -376,4 +383,15 @@ def _passed_over(a: Accord | None, recorded: RecordedEvent) -> Accord:
     return a
 
 
-__all__ = ["GATES", "LADDER", "Accord", "consent", "evolve", "fold", "gate", "stage"]
+__all__ = [
+    "GATES",
+    "LADDER",
+    "Accord",
+    "consent",
+    "evolve",
+    "fold",
+    "gate",
+    "predecessor",
+    "schedules",
+    "stage",
+]

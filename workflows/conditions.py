@@ -37,6 +37,9 @@ from workflows.values import (
 if TYPE_CHECKING:
     from workflows.accord import Accord
 
+MOST_REPORTS = 100
+"""Ids of monitors' reports that a condition remembers."""
+
 FALLEN = ("lapsed", "revoked")
 
 
@@ -50,6 +53,7 @@ class Evidence:
     by: str
     party: str
     at: datetime
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Condition:
     cure_by: datetime | None = None
     fallen: bool = False
     reason: str | None = None
+    reports: tuple[str, ...] = ()
 
 
 def terms_digest(terms: ConditionTerms) -> str:
@@ -235,8 +240,12 @@ def _deciders(a: Accord, code: str) -> tuple[str, ...]:
     return tuple(one for one in side if one in a.delegates and side[one] not in (disputing, *obliged))
 
 
-def _valid_until(terms: ConditionTerms, at: datetime) -> datetime | None:
-    ends = [terms.valid_until] if terms.valid_until else []
+def _valid_until(a: Accord, code: str, evidence: Iterable[str], at: datetime) -> datetime | None:
+    """The earliest of what the terms say and where the evidence that is named ends."""
+    terms = a.definition.conditions[code]
+    ends = [one.expires for one in a.conditions[code].evidence if one.expires and one.digest in evidence]
+    if terms.valid_until:
+        ends.append(terms.valid_until)
     if terms.valid_for:
         ends.append(add_duration(at, terms.valid_for))
     return min(ends) if ends else None
@@ -275,6 +284,11 @@ def _set(a: Accord, code: str, **changes: Any) -> Accord:
     return replace(a, conditions={**a.conditions, code: replace(condition, **changes)})
 
 
+def _cure_ground(code: str) -> str:
+    """The ground for termination that stands while a condition is not cured in time."""
+    return f"cure period of {code} ended"
+
+
 def _cure_by(a: Accord, code: str, at: datetime) -> datetime | None:
     terms = a.definition.conditions.get(code)
     return add_duration(at, terms.cure) if terms is not None and terms.cure else None
@@ -289,10 +303,14 @@ class EvidenceSubmitted(Event):
     grade: Grade
     source: Text
     party: PartyId
+    expires: Instant | None = Field(default=None, description="no verdict on it holds longer")
+    leaf: str | None = Field(default=None, description="of the entry elsewhere that it refers to")
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """It awaits the verifiers. A verdict that holds is not touched by more evidence."""
-        one = Evidence(self.digest, self.grade, self.source, stamp.actor.delegate, self.party, stamp.at)
+        one = Evidence(
+            self.digest, self.grade, self.source, stamp.actor.delegate, self.party, stamp.at, self.expires
+        )
         now = a.conditions[self.condition]
         kept = tuple(e for e in now.evidence if e.digest != self.digest)
         status = now.status if now.status in ("verified", "disputed", "waived") else "evidence_submitted"
@@ -332,6 +350,8 @@ class ConditionVerified(Event):
         verdict = Verdict(
             self.evidence, self.policy, self.verifiers, stamp.at, self.valid_until, dict(self.texts)
         )
+        ended = _cure_ground(self.condition)
+        a = replace(a, termination_grounds=tuple(one for one in a.termination_grounds if one != ended))
         return _set(
             a,
             self.condition,
@@ -418,7 +438,13 @@ class ConditionQuestioned(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Questioned; never satisfied by it."""
         now = a.conditions[self.condition]
-        return _set(a, self.condition, questioned=True, question_closes=now.question_closes or self.closes)
+        return _set(
+            a,
+            self.condition,
+            questioned=True,
+            question_closes=now.question_closes or self.closes,
+            reports=(*now.reports, self.report)[-MOST_REPORTS:],
+        )
 
 
 @event
@@ -487,6 +513,19 @@ class ConditionWaived(Event):
 
 
 @event
+class WaiverWithdrawn(Event):
+    """A beneficiary withdrew its waiver before every beneficiary had waived."""
+
+    condition: Reference
+    party: PartyId
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Not waived by this party."""
+        by = tuple(party for party in a.conditions[self.condition].waived_by if party != self.party)
+        return _set(a, self.condition, waived_by=by)
+
+
+@event
 class ConditionDeferred(Event):
     """The beneficiary deferred the condition to a later gate."""
 
@@ -539,7 +578,7 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
                     evidence=evidence,
                     policy=condition.terms,
                     verifiers=tuple(verifiers),
-                    valid_until=_valid_until(terms, at),
+                    valid_until=_valid_until(a, code, evidence, at),
                     texts={one: document_digest(a, one) or "" for one in terms.valid_while_texts_of},
                 )
                 return
@@ -552,7 +591,9 @@ def _parties_missing(a: Accord, terms: ConditionTerms, verifiers: Iterable[str])
     return tuple(party for party in terms.obligors if party not in parties)
 
 
-class _AboutCondition(Act):
+class AboutCondition(Act):
+    """An act about one condition of the accord."""
+
     condition: Reference
 
     def known(self, a: Accord) -> Check:
@@ -596,8 +637,41 @@ OBLIGOR = Who(("obligor",), "any", sees="beneficiary, verifiers")
 VERIFIER = Who(("verifier",), "anyone", agree="n of m", sees="parties")
 
 
+def obligor_checks(wanted: AboutCondition, a: Accord, by: Actor, digest: str) -> Iterator[Check]:
+    """Guards of submitting evidence: a known condition, by an obligor, that still needs it, and not the same again."""
+    yield wanted.known(a)
+    code = wanted.condition
+    terms = a.definition.conditions[code]
+    yield Check(
+        "is_obligor",
+        by.party in terms.obligors,
+        f"{by.party} does not owe {code}",
+        f"it is owed by {', '.join(terms.obligors)}",
+        holders(a, ("obligor",), terms.obligors),
+        terms.due,
+        code,
+    )
+    yield wanted.status_is(
+        a, "agreed", "evidence_submitted", "returned", "lapsed", "revoked", "verified", "disputed"
+    )
+    yield Check(
+        "evidence_is_new",
+        all(one.digest != digest for one in a.conditions[code].evidence),
+        "this digest is submitted already",
+        "submit other evidence, or wait for the verifiers",
+        subject=code,
+    )
+    yield Check(
+        "evidence_bounded",
+        len(a.conditions[code].evidence) < 50,
+        "50 pieces of evidence are submitted already",
+        "gather the rest in one file and submit its digest in a new round",
+        subject=code,
+    )
+
+
 @act
-class SubmitEvidence(_AboutCondition):
+class SubmitEvidence(AboutCondition):
     """Submit evidence, by digest, that a condition which your party owes is met."""
 
     digest: Digest
@@ -609,34 +683,7 @@ class SubmitEvidence(_AboutCondition):
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """A known condition, by an obligor, that still needs evidence, and not the same again."""
-        yield self.known(a)
-        terms = a.definition.conditions[self.condition]
-        yield Check(
-            "is_obligor",
-            by.party in terms.obligors,
-            f"{by.party} does not owe {self.condition}",
-            f"{', '.join(terms.obligors)} does",
-            holders(a, ("obligor",), terms.obligors),
-            terms.due,
-            self.condition,
-        )
-        yield self.status_is(
-            a, "agreed", "evidence_submitted", "returned", "lapsed", "revoked", "verified", "disputed"
-        )
-        yield Check(
-            "evidence_is_new",
-            all(one.digest != self.digest for one in a.conditions[self.condition].evidence),
-            "this digest is submitted already",
-            "submit other evidence, or wait for the verifiers",
-            subject=self.condition,
-        )
-        yield Check(
-            "evidence_bounded",
-            len(a.conditions[self.condition].evidence) < 50,
-            "50 pieces of evidence are submitted already",
-            "gather the rest in one file and submit its digest in a new round",
-            subject=self.condition,
-        )
+        yield from obligor_checks(self, a, by, self.digest)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The submission."""
@@ -650,7 +697,7 @@ class SubmitEvidence(_AboutCondition):
 
 
 @act
-class VerifyCondition(_AboutCondition):
+class VerifyCondition(AboutCondition):
     """Find, as a verifier named in its policy, that a condition is met by evidence that you name by digest."""
 
     evidence: Annotated[tuple[Digest, ...], Field(min_length=1, max_length=50)]
@@ -691,12 +738,13 @@ class VerifyCondition(_AboutCondition):
             "submit newer evidence to renew the verdict",
             subject=self.condition,
         )
+        ends = _valid_until(a, self.condition, self.evidence, at)
         yield Check(
             "validity_ahead",
-            terms.valid_until is None or terms.valid_until > at,
-            f"a verdict on {self.condition} holds until {show_date(terms.valid_until)}, which is past",
-            "amend the condition's valid_until, with every party",
-            by=terms.valid_until,
+            ends is None or ends > at,
+            f"a verdict on {self.condition} holds until {show_date(ends)}, which is past",
+            "submit newer evidence, or amend the condition's valid_until, with every party",
+            by=ends,
             subject=self.condition,
         )
         submitted = {one.digest: one for one in condition.evidence}
@@ -749,7 +797,7 @@ class VerifyCondition(_AboutCondition):
 
 
 @act
-class ReturnEvidence(_AboutCondition):
+class ReturnEvidence(AboutCondition):
     """Return the evidence of a condition: it does not show what it should."""
 
     note: Note = ""
@@ -768,7 +816,7 @@ class ReturnEvidence(_AboutCondition):
 
 
 @act
-class RevokeVerdict(_AboutCondition):
+class RevokeVerdict(AboutCondition):
     """Revoke the verdict on a condition, as one of its verifiers."""
 
     note: Note = ""
@@ -788,7 +836,7 @@ class RevokeVerdict(_AboutCondition):
 
 
 @act
-class ConfirmVerdict(_AboutCondition):
+class ConfirmVerdict(AboutCondition):
     """Confirm the verdict on a condition that a monitor's report has questioned."""
 
     note: Note = ""
@@ -822,7 +870,7 @@ class ConfirmVerdict(_AboutCondition):
 
 
 @act
-class DisputeVerdict(_AboutCondition):
+class DisputeVerdict(AboutCondition):
     """Dispute the verdict on a condition; its other verifiers decide within the time that its terms give."""
 
     note: Note = ""
@@ -842,7 +890,7 @@ class DisputeVerdict(_AboutCondition):
 
 
 @act
-class DecideDispute(_AboutCondition):
+class DecideDispute(AboutCondition):
     """Decide a dispute as one of the condition's other verifiers: uphold it, and the verdict falls, or reject it."""
 
     uphold: bool
@@ -872,7 +920,7 @@ class DecideDispute(_AboutCondition):
 BENEFICIARY = Who(("contact", "protocol", "competent_authority"), "any", sees="all")
 
 
-class _ForBeneficiary(_AboutCondition):
+class _ForBeneficiary(AboutCondition):
     def beneficiary(self, a: Accord, by: Actor) -> Check:
         """Guard: the party is one for whose benefit the condition is."""
         mine = beneficiaries(a, self.condition)
@@ -918,6 +966,31 @@ class WaiveCondition(_ForBeneficiary):
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The waiver."""
         yield ConditionWaived(condition=self.condition, party=party_of(by))
+
+
+@act
+class WithdrawWaiver(_ForBeneficiary):
+    """Withdraw your party's waiver of a condition, until every beneficiary has waived it."""
+
+    note: Note = ""
+    who = BENEFICIARY
+    says = "{by} withdraws the waiver of {condition}"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """There is such a waiver, and it has not taken effect."""
+        yield self.known(a)
+        condition = a.conditions[self.condition]
+        yield Check(
+            "waiver_pending",
+            by.party in condition.waived_by and condition.status != "waived",
+            f"{by.party} has no pending waiver of {self.condition}; what took effect cannot be taken back",
+            "nothing is left to withdraw",
+            subject=self.condition,
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The withdrawal."""
+        yield WaiverWithdrawn(condition=self.condition, party=party_of(by))
 
 
 LATER = {
@@ -971,7 +1044,7 @@ class DeferCondition(_ForBeneficiary):
 
 
 @act
-class ConditionChanged(_AboutCondition):
+class ConditionChanged(AboutCondition):
     """Report, as a monitor, that what a condition rests on has changed. It questions, and never satisfies."""
 
     report: Text
@@ -994,6 +1067,13 @@ class ConditionChanged(_AboutCondition):
             self.observed_at <= at,
             f"it was observed at {self.observed_at.isoformat()}, which is not yet",
             "send the time of observation in UTC",
+            subject=self.condition,
+        )
+        yield Check(
+            "report_is_new",
+            self.report not in a.conditions[self.condition].reports,
+            f"report {self.report} on {self.condition} was taken up already",
+            "give each report an id of its own",
             subject=self.condition,
         )
 

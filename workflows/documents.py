@@ -407,6 +407,52 @@ class AboutDocument(Act):
 TREATY = Who(("treaty_section",), "any", agree="every party", sees="parties")
 
 
+@event
+class TextCommented(Event):
+    """A party commented on a version of a text; the comment is named by its digest. It changes nothing."""
+
+    changes_state = False
+    document: Reference
+    language: Language
+    digest: Digest
+    comment: Digest
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Nothing: the record is all there is to it."""
+        return a
+
+
+@act
+class CommentOnText(AboutDocument):
+    """Comment, by digest, on a version of a document's text that stands or is proposed. It changes nothing."""
+
+    language: Language
+    digest: Digest
+    comment: Digest
+    note: Note = ""
+    who = Who(("treaty_section", "drafter", "protocol"), "any", sees="parties")
+    says = "{by} comments on the text of {document} in {language}"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """A version that is there to be commented on."""
+        yield self.known(a)
+        yield self.open(a)
+        text = a.documents[self.document].texts.get(self.language)
+        yield Check(
+            "version_there",
+            text is not None and self.digest in (text.digest, text.pending),
+            f"{self.document} has no such version in {self.language}",
+            "name the digest of the text that stands, or of the one that is proposed",
+            subject=self.document,
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The comment."""
+        yield TextCommented(
+            document=self.document, language=self.language, digest=self.digest, comment=self.comment
+        )
+
+
 @act
 class ProposeText(AboutDocument):
     """Put forward a version of a document's text in one language, by digest. Your party consents to it by this."""
