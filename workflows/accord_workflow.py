@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 from temporalio import workflow
@@ -104,6 +104,9 @@ class FindAnswer(Message):
     receipt: Receipt | None = None
 
 
+A = TypeVar("A", bound=Message)
+
+
 def _rejection(error: Rejected) -> ApplicationError:
     details = {"code": error.code, "message": error.message, "errors": list(error.errors)}
     return ApplicationError(error.message, details, type="Rejected", non_retryable=True)
@@ -143,7 +146,29 @@ class AccordWorkflow:
 
     @workflow.run
     async def run(self, start: AccordInput) -> str:
-        """Wait for deadlines until the accord is closed; returns its last stage."""
+        """Wait for deadlines until the accord is closed; returns its last stage.
+
+        A request to cancel is not heeded: only acts end an accord.
+
+        Raises:
+            ApplicationError: ``NotThisAccord``, where the input names another accord than the workflow's id does.
+        """
+        if start.accord != workflow.info().workflow_id:
+            raise ApplicationError(
+                f"the workflow {workflow.info().workflow_id} cannot be that of accord {start.accord}",
+                type="NotThisAccord",
+                non_retryable=True,
+            )
+        life = asyncio.create_task(self._live(start))
+        while True:
+            try:
+                return await asyncio.shield(life)
+            except asyncio.CancelledError:
+                if life.done():
+                    raise
+                workflow.logger.warning("somebody asked to cancel the accord's workflow; it goes on")
+
+    async def _live(self, start: AccordInput) -> str:
         await self._load()
         while True:
             if self._closed() and workflow.all_handlers_finished():
@@ -318,6 +343,7 @@ class AccordWorkflow:
 
     async def _record(self, command: Command, at: datetime) -> Receipt:
         """Decide, record, fold; again, if the ledger was ahead. The receipt is the ledger's."""
+        reloaded = False
         while True:
             state = self._state
             now = at + timedelta(microseconds=state.clock_offset) if state is not None else at
@@ -336,23 +362,43 @@ class AccordWorkflow:
                 at=now,
                 events=decision.events,
             )
-            answer = await self._execute(request, self._describe(command, decision))
-            await self._fold(answer)
-            if answer.receipt is None:
+            try:
+                answer = await self._ask("record", request, RecordAnswer, self._describe(command, decision))
+            except ApplicationError as error:
+                if error.type != "NotDerived" or reloaded:
+                    raise
+                # This run's state may not be what is recorded, if somebody gave an activity's result by hand.
+                reloaded = True
+                await self._load()
                 continue
-            return _answer(answer.receipt)
+            await self._fold(answer)
+            if answer.receipt is not None:
+                return _answer(answer.receipt)
+            if self._state is state:
+                # The ledger has less than this run: a result given by hand, or a backup was restored.
+                if reloaded:
+                    await workflow.sleep(TRY_AGAIN, summary="then the ledger is asked again")
+                reloaded = True
+                await self._load()
 
-    async def _execute(self, request: RecordRequest, summary: str) -> RecordAnswer:
+    async def _ask(
+        self, name: str, request: Message, answer: type[A], summary: str, attempt: timedelta = ATTEMPT
+    ) -> A:
+        """What an activity answers.
+
+        Raises:
+            ApplicationError: it failed for good. (An `ActivityError` would end the accord from within a signal.)
+        """
         try:
-            answer: RecordAnswer = await workflow.execute_activity(
-                "record",
+            answered: A = await workflow.execute_activity(
+                name,
                 request,
-                result_type=RecordAnswer,
-                start_to_close_timeout=ATTEMPT,
+                result_type=answer,
+                start_to_close_timeout=attempt,
                 retry_policy=RECORDING,
                 summary=summary,
             )
-            return answer
+            return answered
         except ActivityError as error:
             cause = error.cause
             if isinstance(cause, ApplicationError):
@@ -365,14 +411,8 @@ class AccordWorkflow:
 
     async def _find(self, command: Command) -> Receipt | None:
         """The receipt of a command that the ledger knows already."""
-        found: FindAnswer = await workflow.execute_activity(
-            "find_receipt",
-            FindRequest(accord=self._accord, command=command.id, fingerprint=command.fingerprint()),
-            result_type=FindAnswer,
-            start_to_close_timeout=ATTEMPT,
-            retry_policy=RECORDING,
-            summary="look whether this was recorded before",
-        )
+        request = FindRequest(accord=self._accord, command=command.id, fingerprint=command.fingerprint())
+        found = await self._ask("find_receipt", request, FindAnswer, "look whether this was recorded before")
         return found.receipt
 
     def _describe(self, command: Command, decision: Decision) -> str:
@@ -399,28 +439,29 @@ class AccordWorkflow:
                     self._state = evolve(self._state, recorded)
             if not more:
                 break
-            page = await workflow.execute_activity(
+            start = 0 if self._state is None else self._state.size
+            page = await self._ask(
                 "read_entries",
-                EntriesRequest(accord=self._accord, start=self._present().size),
-                result_type=EntriesAnswer,
-                start_to_close_timeout=ATTEMPT,
-                retry_policy=RECORDING,
-                summary="read entries that were recorded meanwhile",
+                EntriesRequest(accord=self._accord, start=start),
+                EntriesAnswer,
+                "read entries that were recorded meanwhile",
             )
             entries, more = page.entries, page.more
         self._show()
 
     async def _load(self) -> None:
         """Take the state from the ledger."""
-        snapshot = await workflow.execute_activity(
-            "load_accord",
-            LoadRequest(accord=self._accord),
-            result_type=Snapshot,
-            start_to_close_timeout=timedelta(minutes=5),
-            retry_policy=RECORDING,
-            summary="take the state from the ledger",
-        )
-        self._state = unpack(snapshot)
+        request, summary = LoadRequest(accord=self._accord), "take the state from the ledger"
+        while True:
+            try:
+                self._state = unpack(
+                    await self._ask("load_accord", request, Snapshot, summary, timedelta(minutes=5))
+                )
+                break
+            except (ApplicationError, ValueError) as error:
+                # Somebody ended the activity by hand; an accord must not end by that.
+                workflow.logger.warning("the accord's state was not loaded: %s", error)
+                await workflow.sleep(TRY_AGAIN, summary="then the state is asked for again")
         self._loaded = True
         self._show()
 
