@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from temporalio import activity
@@ -25,7 +25,7 @@ from workflows.accord import Accord, evolve
 from workflows.accord_workflow import EntriesAnswer, EntriesRequest, FindAnswer, FindRequest, LoadRequest
 from workflows.acts import ACTS, Rejected
 from workflows.canonical import canonical
-from workflows.decider import SYSTEM, UNATTRIBUTED, Decision, decide
+from workflows.decider import TICK, UNATTRIBUTED, UNREADABLE, Decision, decide
 from workflows.messages import Command, EventDraft, RecordAnswer, RecordedEvent, RecordRequest
 from workflows.snapshot import Snapshot, pack
 from workflows.summary import summarize
@@ -33,17 +33,30 @@ from workflows.summary import summarize
 PAGE = 500
 """Entries in one answer; the rest is read in pages."""
 
+LARGEST_PAGE = 1024 * 1024
+"""Bytes of entries in one answer, or one entry; Temporal takes no payload of more than 2 MiB."""
+
 CACHED = 1000
 """Accords whose folded state is kept in memory."""
 
 AHEAD = timedelta(minutes=5)
-"""How far an act's time may lie ahead of this machine's clock, unless the accord's clock is simulated."""
+"""How far a signed act's time may lie ahead of this machine's clock, unless the accord's clock is simulated.
+
+What nobody signed may not at all: anybody who reaches Temporal could let deadlines fall early by it.
+"""
 
 log = structlog.get_logger(__name__)
 
 
 def _fail(kind: str, message: str, *details: Any) -> ApplicationError:
     return ApplicationError(message, *details, type=kind, non_retryable=True)
+
+
+class _Held(NamedTuple):
+    """A folded state, and the leaf hash of the last entry that it rests on."""
+
+    state: Accord
+    leaf: bytes
 
 
 class Recorder:
@@ -60,7 +73,7 @@ class Recorder:
         self._writer = writer
         self._verifier = verifier
         self._now = now
-        self._states: OrderedDict[str, Accord] = OrderedDict()
+        self._states: OrderedDict[str, _Held] = OrderedDict()
 
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
@@ -90,11 +103,14 @@ class Recorder:
             return await self._behind(request)
         if outcome.status == "duplicate":
             return await self._beyond(request, "duplicate", outcome)
-        self._keep(decision.after)
+        receipt = outcome.receipt
+        if decision.events and receipt is not None:
+            self._keep(_Held(decision.after, bytes.fromhex(receipt.leaf)))
         entries = tuple(
             _recorded(draft, request.expected + i, command) for i, draft in enumerate(decision.events)
         )
-        return RecordAnswer(status="recorded", entries=entries, receipt=outcome.receipt)
+        page = _page(entries)
+        return RecordAnswer(status="recorded", entries=page, more=len(page) < len(entries), receipt=receipt)
 
     @activity.defn(name="load_accord")
     async def load_accord(self, request: LoadRequest) -> Snapshot:
@@ -105,7 +121,8 @@ class Recorder:
     async def read_entries(self, request: EntriesRequest) -> EntriesAnswer:
         """Recorded events from a position on, a page at a time."""
         entries = await self._ledger.entries(request.accord, request.start, PAGE + 1)
-        return EntriesAnswer(entries=tuple(e.recorded() for e in entries[:PAGE]), more=len(entries) > PAGE)
+        page = _page(tuple(e.recorded() for e in entries[:PAGE]))
+        return EntriesAnswer(entries=page, more=len(page) < len(entries))
 
     @activity.defn(name="find_receipt")
     async def find_receipt(self, request: FindRequest) -> FindAnswer:
@@ -116,18 +133,21 @@ class Recorder:
         return FindAnswer(receipt=found[1])
 
     def _authenticate(self, request: RecordRequest) -> None:
-        """A delegate's command is signed by an API; only the clock and unattributed alarms go without."""
+        """A delegate's command is signed by an API; only the clock and unattributed alarms go without.
+
+        Those have ids of their own, so that nobody who reaches Temporal can use up a delegate's or a later one's.
+        """
         command = request.command
         if command.accord != request.accord:
             raise _fail("NotSigned", f"the command is for accord {command.accord}, not for {request.accord}")
-        if command.act in SYSTEM:
-            return
-        if command.delegate == UNATTRIBUTED and command.act in ACTS and ACTS[command.act].signal:
-            return
         if not command.id.startswith(command.delegate + "/"):
             raise _fail(
                 "NotSigned", f"command id {command.id} does not begin with its delegate {command.delegate}"
             )
+        if _unsigned(command):
+            if command.act == TICK and command.id != f"{TICK}/{request.expected}":
+                raise _fail("NotSigned", f"the clock's command at {request.expected} is not {command.id}")
+            return
         try:
             self._verifier.verify(command)
         except UnsignedCommand as error:
@@ -135,7 +155,8 @@ class Recorder:
 
     def _decide_again(self, state: Accord | None, request: RecordRequest) -> Decision:
         simulated = state is not None and state.definition.clock.mode == "simulated"
-        if not simulated and request.at > self._now() + AHEAD:
+        leeway = timedelta(0) if _unsigned(request.command) else AHEAD
+        if not simulated and request.at > self._now() + leeway:
             # Retried, so that it passes by itself once this machine's clock has caught up.
             raise ApplicationError(
                 f"{request.at.isoformat()} lies ahead of this machine's clock", type="AheadOfClock"
@@ -193,28 +214,62 @@ class Recorder:
         return RecordAnswer(status=status, entries=page.entries, more=page.more, receipt=receipt)
 
     async def _state(self, accord: str, wanted: int | None) -> Accord | None:
-        """The folded state; from memory if it has ``wanted`` entries, else brought up to what the ledger has."""
-        state = self._states.get(accord)
-        if state is not None and state.size == wanted:
+        """The folded state; from memory if it has ``wanted`` entries, else brought up to what the ledger has.
+
+        The last entry that a state in memory rests on is compared then: a backup may have been restored.
+        """
+        held = self._states.get(accord)
+        if held is not None and held.state.size == wanted:
             self._states.move_to_end(accord)
-            return state
+            return held.state
         while True:
-            entries = await self._ledger.entries(accord, 0 if state is None else state.size, PAGE)
+            start = 0 if held is None else held.state.size - 1
+            entries = await self._ledger.entries(accord, start, PAGE)
+            complete = len(entries) < PAGE
+            if held is not None:
+                if not entries or entries[0].leaf != held.leaf:
+                    self._states.pop(accord, None)
+                    held = None
+                    continue
+                entries = entries[1:]
+            state = None if held is None else held.state
             for entry in entries:
                 state = evolve(state, entry.recorded())
-            if len(entries) < PAGE:
+            if state is not None and entries:
+                held = _Held(state, entries[-1].leaf)
+            if complete:
                 break
-        if state is not None:
-            self._keep(state)
-        return state
+        if held is None:
+            return None
+        self._keep(held)
+        return held.state
 
-    def _keep(self, state: Accord) -> None:
-        held = self._states.get(state.id)
-        if held is None or held.size < state.size:
-            self._states[state.id] = state
-        self._states.move_to_end(state.id)
+    def _keep(self, held: _Held) -> None:
+        accord = held.state.id
+        before = self._states.get(accord)
+        if before is None or before.state.size < held.state.size:
+            self._states[accord] = held
+        self._states.move_to_end(accord)
         while len(self._states) > CACHED:
             self._states.popitem(last=False)
+
+
+def _unsigned(command: Command) -> bool:
+    """Whether it is one of the commands that no delegate stands behind, and that need no signature."""
+    if command.act == TICK:
+        return command.delegate == TICK
+    alarm = command.act in ACTS and ACTS[command.act].signal
+    return command.delegate == UNATTRIBUTED and (alarm or command.act == UNREADABLE)
+
+
+def _page(entries: tuple[RecordedEvent, ...]) -> tuple[RecordedEvent, ...]:
+    """As many of the entries, from the first on, as one answer can carry; at least one."""
+    size = 0
+    for index, entry in enumerate(entries):
+        size += len(entry.model_dump_json())
+        if size > LARGEST_PAGE and index:
+            return entries[:index]
+    return entries
 
 
 def _recorded(draft: EventDraft, position: int, command: Command) -> RecordedEvent:
