@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from activities.structured import WHOLE, Source, Unreadable, Wrong, read_json, read_yaml
 from workflows.definition import ConditionTerms, Definition, Inconsistent
-from workflows.values import show_time
+from workflows.values import DelegateId, Digest, Duration, Language, PartyId, Reference, show_time
 
 MOST = 50
 """Errors that are told at once."""
@@ -95,12 +95,8 @@ def _in_words(item: dict[str, Any], path: tuple[str | int, ...]) -> str:
         about = _schema_at(path).get("description", "")
         return f"it is missing{f' ({about})' if about else ''}; write it"
     if kind == "string_pattern_mismatch":
-        # A key of a mapping is described by what the mapping says of its names.
-        at = (
-            _schema_at(path) if "[key]" not in item["loc"] else _schema_at(path[:-1]).get("propertyNames", {})
-        )
-        wanted = at.get("description") or f"text of the form {item['ctx']['pattern']}"
-        return f"{shown} is not {wanted}"
+        pattern = item["ctx"]["pattern"]
+        return f"{shown} is not {_forms().get(pattern, f'of the form {pattern}')}"
     said = str(item["msg"]).removeprefix("Value error, ")
     if kind in ("value_error", "assertion_error"):
         return said
@@ -124,6 +120,14 @@ def schema() -> dict[str, Any]:
         **found,
         "title": "Definition of an accord",
     }
+
+
+@cache
+def _forms() -> dict[str, str]:
+    """What is written in each form that a pattern gives."""
+    kinds: tuple[Any, ...] = (PartyId, DelegateId, Reference, Language, Duration, Digest)
+    schemas = (TypeAdapter(kind).json_schema() for kind in kinds)
+    return {one["pattern"]: one["description"] for one in schemas}
 
 
 def _schema_at(path: Iterable[str | int]) -> dict[str, Any]:

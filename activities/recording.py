@@ -27,6 +27,7 @@ from workflows.acts import ACTS, Rejected
 from workflows.canonical import canonical
 from workflows.decider import TICK, UNATTRIBUTED, UNREADABLE, Decision, decide
 from workflows.messages import Command, EventDraft, RecordAnswer, RecordedEvent, RecordRequest
+from workflows.predecessor import CarryOverVerdict, carried_over_holds
 from workflows.snapshot import Snapshot, pack
 from workflows.summary import summarize
 
@@ -94,6 +95,7 @@ class Recorder:
         if (0 if state is None else state.size) != request.expected:
             return await self._behind(request)
         decision = self._decide_again(state, request)
+        await self._check_predecessor(state, command, decision)
         outcome = await self._append(request, decision)
         if outcome.status == "mismatch":
             raise _fail(
@@ -172,6 +174,29 @@ class Recorder:
                 f"the events given do not follow from {request.command.act} on the recorded state of {request.accord}",
             )
         return decision
+
+    async def _check_predecessor(self, state: Accord | None, command: Command, decision: Decision) -> None:
+        """What is carried over from a predecessor is on its record, and still holds there.
+
+        This looks at another accord, which the pure model cannot; a command that is refused anyway is not looked up.
+        """
+        if command.act != CarryOverVerdict.name or state is None or decision.refusal is not None:
+            return
+        wanted = CarryOverVerdict.model_validate(command.fields)
+        named = state.definition.predecessor.accord if state.definition.predecessor else None
+        found = await self._ledger.entries(named or "", wanted.position, 1)
+        earlier = await self._state(named, None) if named and found else None
+        if (
+            not found
+            or earlier is None
+            or not carried_over_holds(wanted, found[0].leaf.hex(), found[0].recorded(), earlier)
+        ):
+            message = (
+                f"Entry {wanted.position} of {named} is no verdict on {wanted.predecessor} that names this evidence, "
+                "grade and end, and still holds. Read that accord's record and name the entry as it is."
+            )
+            details = {"code": "no_such_verdict", "message": message, "errors": []}
+            raise _fail("Rejected", message, details)
 
     async def _append(self, request: RecordRequest, decision: Decision) -> Outcome:
         command = request.command

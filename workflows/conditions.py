@@ -579,7 +579,7 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
                     policy=condition.terms,
                     verifiers=tuple(verifiers),
                     valid_until=_valid_until(a, code, evidence, at),
-                    texts={one: document_digest(a, one) or "" for one in terms.valid_while_texts_of},
+                    texts={one: document_digest(a, one) or "" for one in sorted(terms.valid_while_texts_of)},
                 )
                 return
 

@@ -6,8 +6,9 @@ the one truth about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -28,17 +29,30 @@ from workflows.values import (
 )
 from workflows.vocabulary import VOCABULARIES, known
 
+T = TypeVar("T")
+
 OFFICER_ROLES = ("registrar", "depositary", "verifier", "monitor", "observer", "auditor")
 """Roles that no party appoints alone: who holds them stands in the definition that all parties adopt."""
+
+
+def ordered(members: Mapping[str, T]) -> dict[str, T]:
+    """The members in natural order of their names: C2 before C10, and parties in no order of rank."""
+    return dict(sorted(members.items(), key=lambda item: _natural(item[0])))
+
+
+def _natural(name: str) -> list[str | int]:
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
 
 
 class Party(Message):
     """A state or organisation. ``contact`` adopts the definition and appoints the party's delegates."""
 
-    name: Text
-    capacity: Literal["host", "guest"]
+    name: Text = Field(description="what it is called in full")
+    capacity: Literal["host", "guest"] = Field(
+        description="exactly one party is the host, which issues the invitation; the others are guests"
+    )
     contact: DelegateId
-    languages: tuple[Language, ...] = ()
+    languages: tuple[Language, ...] = Field(default=(), description="its languages, by BCP 47 tags")
     share: str | None = Field(
         default=None, max_length=40, description="its share, where shares are what it is about"
     )
@@ -48,8 +62,8 @@ class Party(Message):
 class Officer(Message):
     """A person whom the parties name together: registrar, depositary, monitor, observer, auditor."""
 
-    office: Text
-    roles: tuple[Role, ...] = Field(min_length=1)
+    office: Text = Field(description="the office, as the record shows it")
+    roles: tuple[Role, ...] = Field(min_length=1, description="what the office does in this accord")
 
     @field_validator("roles")
     @classmethod
@@ -66,7 +80,9 @@ class Officer(Message):
 class Clock(Message):
     """Which clock the accord runs on. A simulated one moves by the server's time skipping and is shown as such."""
 
-    mode: Literal["real", "simulated"] = "real"
+    mode: Literal["real", "simulated"] = Field(
+        default="real", description="a simulated clock is moved by an operator, for demonstrations"
+    )
     begins: Instant | None = Field(
         default=None, description="simulated only: when the accord's time begins, if that is already past"
     )
@@ -81,29 +97,46 @@ class Clock(Message):
 class InvitationTerms(Message):
     """What kind of invitation, until when it is valid, and until when the host may withdraw it."""
 
-    kind: Text = "visit"
-    valid_until: Instant | None = None
-    withdrawable_until: Literal["acceptance", "arrival"] = "acceptance"
+    kind: Text = Field(default="visit", description="in words, such as official visit or offer")
+    valid_until: Instant | None = Field(
+        default=None, description="when an unanswered invitation expires; open-ended without it"
+    )
+    withdrawable_until: Literal["acceptance", "arrival"] = Field(
+        default="acceptance",
+        description="until which step the host may withdraw it; after that there is termination",
+    )
 
 
 class LongStop(Message):
     """The date after which the parties are no longer bound to go on."""
 
-    at: Instant
-    policy: Literal["right_to_terminate", "auto_terminate"] = "right_to_terminate"
+    at: Instant = Field(description="when the parties are no longer bound to go on")
+    policy: Literal["right_to_terminate", "auto_terminate"] = Field(
+        default="right_to_terminate",
+        description="whether a right to terminate arises then, or the accord terminates by itself",
+    )
 
 
 class Policy(Message):
     """Who verifies a condition, how many of them, on what evidence, and what a monitor's report does."""
 
-    verifiers: tuple[DelegateId, ...] = Field(min_length=1)
+    verifiers: tuple[DelegateId, ...] = Field(
+        min_length=1,
+        description="delegates or officers who may verify; the obligor's own do not count, unless it is joint",
+    )
     need: int = Field(default=1, ge=1, description="number of distinct verifiers")
-    grade: Grade = "declared"
+    grade: Grade = Field(
+        default="declared",
+        description="the lowest grade of evidence that is taken: declared < reported < documented < inspected",
+    )
     joint: bool = Field(
         default=False, description="the obligors verify together: one verifier of each obligor's party"
     )
     independent: bool = Field(default=False, description="who submitted the evidence may not verify it")
-    on_change: Literal["alarm", "close"] = "alarm"
+    on_change: Literal["alarm", "close"] = Field(
+        default="alarm",
+        description="what a monitor's report does: only raise an alarm, or close the gate until a verifier has looked",
+    )
 
     @model_validator(mode="after")
     def _reachable(self) -> Policy:
@@ -119,20 +152,30 @@ class Policy(Message):
 class ConditionTerms(Message):
     """A condition precedent. Changed terms void its verdict."""
 
-    title: Text
-    obligors: tuple[PartyId, ...] = Field(min_length=1)
+    title: Text = Field(description="what has to be true")
+    obligors: tuple[PartyId, ...] = Field(min_length=1, description="the parties that owe it")
     beneficiaries: tuple[PartyId, ...] | None = Field(
         default=None, description="who may waive; by default every party that is not obliged"
     )
-    gate: Gate
-    policy: Policy
-    waivable: bool = False
-    deferrable: bool = False
-    due: Instant | None = None
-    valid_for: Duration | None = None
-    valid_until: Instant | None = None
-    valid_while_texts_of: tuple[Reference, ...] = ()
-    depends_on: tuple[Reference, ...] = ()
+    gate: Gate = Field(
+        description="what it guards: confirming the visit, signing, the release of signatures (ceremony), or nothing"
+    )
+    policy: Policy = Field(description="who verifies it, and on what evidence")
+    waivable: bool = Field(default=False, description="whether the beneficiaries may waive it")
+    deferrable: bool = Field(
+        default=False, description="whether the beneficiaries may move it to a later gate"
+    )
+    due: Instant | None = Field(
+        default=None, description="when it should be satisfied; reminds, and changes nothing"
+    )
+    valid_for: Duration | None = Field(default=None, description="how long a verdict holds after it is given")
+    valid_until: Instant | None = Field(default=None, description="when any verdict ends")
+    valid_while_texts_of: tuple[Reference, ...] = Field(
+        default=(), description="documents whose texts, when they change, end the verdict"
+    )
+    depends_on: tuple[Reference, ...] = Field(
+        default=(), description="conditions that have to be satisfied for this one to be"
+    )
     response: Duration = Field(default="P14D", description="time to decide a dispute")
     cure: Duration | None = Field(
         default=None, description="time to cure a fallen verdict, after which parties may terminate"
@@ -144,7 +187,9 @@ class Seat(Message):
 
     party: PartyId
     holder: DelegateId
-    capacity: str = Field(default="", max_length=200)
+    capacity: str = Field(
+        default="", max_length=200, description="in what capacity the holder signs, in words"
+    )
     authority: Literal["ex_officio", "full_powers"] | None = Field(
         default=None, description="where it differs from the document's"
     )
@@ -153,19 +198,35 @@ class Seat(Message):
 class DocumentTerms(Message):
     """An instrument to be signed, in one or more languages."""
 
-    title: Text
-    languages: tuple[Language, ...] = Field(min_length=1)
-    prevailing: Language | None = None
-    seats: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}(-[2-9])?$")], Seat] = Field(min_length=1)
-    authority: Literal["ex_officio", "full_powers"] = "ex_officio"
+    title: Text = Field(description="the title of the instrument")
+    languages: tuple[Language, ...] = Field(
+        min_length=1, description="its languages, by BCP 47 tags; each has a text of its own"
+    )
+    prevailing: Language | None = Field(
+        default=None,
+        description="the language that prevails where texts differ; without it all are equally authentic",
+    )
+    seats: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}(-[2-9])?$")], Seat] = Field(
+        min_length=1,
+        description="who signs, by party: a delegate (RU: ru.head), several jointly (JV: [a, b]), or a seat in full",
+    )
+    authority: Literal["ex_officio", "full_powers"] = Field(
+        default="ex_officio",
+        description="by what the holders may sign: by their office, or by full powers that the others find in due form",
+    )
     authorization: bool = Field(
         default=False, description="whether each party's competent authority must authorize signing"
     )
-    initialled: bool = False
+    initialled: bool = Field(
+        default=False, description="whether the parties initial the texts before they sign"
+    )
     execution_version: bool = Field(
         default=False, description="whether a final copy is prepared and approved before signing"
     )
-    nature: Literal["political", "on_signature", "ratification"] = "on_signature"
+    nature: Literal["political", "on_signature", "ratification"] = Field(
+        default="on_signature",
+        description="what follows its release: nothing, entry into force at once, or ratification first",
+    )
     registered: bool = Field(
         default=False, description="whether it is to be registered after its entry into force"
     )
@@ -190,6 +251,12 @@ class DocumentTerms(Message):
                 seats[party] = holders
         return seats
 
+    @field_validator("seats")
+    @classmethod
+    def _in_order(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """One order, however they were written."""
+        return ordered(value)
+
     @model_validator(mode="after")
     def _consistent(self) -> DocumentTerms:
         if len(set(self.languages)) != len(self.languages):
@@ -204,17 +271,21 @@ class DocumentTerms(Message):
 class ProgrammeItem(Message):
     """One item of the visit's programme."""
 
-    at: Instant
-    item: Text
+    at: Instant = Field(description="when it begins")
+    item: Text = Field(description="what takes place")
 
 
 class Predecessor(Message):
     """An earlier accord or treaty that this one follows."""
 
-    title: Text
-    accord: str | None = Field(default=None, max_length=80)
-    signed: str | None = Field(default=None, max_length=40)
-    in_force: str | None = Field(default=None, max_length=40)
+    title: Text = Field(description="what it is called")
+    accord: str | None = Field(
+        default=None, max_length=80, description="its id, where it is an accord of this installation"
+    )
+    signed: str | None = Field(
+        default=None, max_length=40, description="when it was signed, in words or as a date"
+    )
+    in_force: str | None = Field(default=None, max_length=40, description="since when it is in force")
 
 
 class Inconsistent(ValueError):
@@ -228,7 +299,7 @@ class Inconsistent(ValueError):
 class Definition(Message):
     """Everything that an accord starts from. Its digest is what the parties adopt."""
 
-    title: Text
+    title: Text = Field(description="what the accord is about; its id is made of it")
     vocabulary: Annotated[
         str,
         Field(description="the words that people see", json_schema_extra={"enum": list(VOCABULARIES)}),
@@ -237,18 +308,43 @@ class Definition(Message):
     illustrative: bool = Field(
         default=False, description="demonstration data, shown as such wherever it appears"
     )
-    clock: Clock = Clock()
-    parties: dict[PartyId, Party] = Field(min_length=2, max_length=50)
-    officers: dict[DelegateId, Officer] = Field(default_factory=dict, max_length=200)
-    invitation: InvitationTerms = InvitationTerms()
-    window: Window | None = None
-    long_stop: LongStop | None = None
-    conditions: dict[Reference, ConditionTerms] = Field(default_factory=dict, max_length=1000)
-    documents: dict[Reference, DocumentTerms] = Field(default_factory=dict, max_length=200)
-    originals: Literal["single", "alternat"] = "single"
-    signing_at_a_distance: bool = False
-    programme: tuple[ProgrammeItem, ...] = ()
-    predecessor: Predecessor | None = None
+    clock: Clock = Field(default=Clock(), description="the clock that it runs on; real or simulated will do")
+    parties: dict[PartyId, Party] = Field(
+        min_length=2, max_length=50, description="the parties, by short code"
+    )
+    officers: dict[DelegateId, Officer] = Field(
+        default_factory=dict, max_length=200, description="whom the parties name together, by delegate id"
+    )
+    invitation: InvitationTerms = Field(default=InvitationTerms(), description="the invitation or offer")
+    window: Window | None = Field(
+        default=None, description="when and where the visit or the closing meeting takes place"
+    )
+    long_stop: LongStop | None = Field(
+        default=None, description="the date after which nobody is bound to wait any longer"
+    )
+    conditions: dict[Reference, ConditionTerms] = Field(
+        default_factory=dict, max_length=1000, description="the conditions precedent, by id"
+    )
+    documents: dict[Reference, DocumentTerms] = Field(
+        default_factory=dict, max_length=200, description="the instruments to be signed, by id"
+    )
+    originals: Literal["single", "alternat"] = Field(
+        default="single",
+        description="one original for all, or one for each party in which it stands first (alternat)",
+    )
+    signing_at_a_distance: bool = Field(
+        default=False, description="whether signatures may be affixed before the visit or meeting"
+    )
+    programme: tuple[ProgrammeItem, ...] = Field(default=(), description="the items of the visit's programme")
+    predecessor: Predecessor | None = Field(
+        default=None, description="an earlier accord or treaty that this one follows"
+    )
+
+    @field_validator("parties", "officers", "conditions", "documents")
+    @classmethod
+    def _in_order(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """One order, however they were written: the record sorts members, and decisions must not depend on that."""
+        return ordered(value)
 
     @field_validator("clock", mode="before")
     @classmethod

@@ -83,7 +83,7 @@ def drift(a: Accord) -> str | None:
             return f"the text of {code} changed"
         if now["signatories"][code] != pins["signatories"].get(code):
             return f"the signatories of {code} changed"
-    for code in pins["texts"]:
+    for code in sorted(pins["texts"]):
         if code not in a.definition.documents:
             return f"{code} is no longer one of the documents"
     if now["parties"] != pins["parties"]:

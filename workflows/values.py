@@ -127,9 +127,9 @@ def add_duration(start: datetime, duration: str) -> datetime:
 class Window(Message):
     """When and where the visit takes place. ``begins`` and ``ends`` are instants."""
 
-    begins: Instant
-    ends: Instant
-    place: str = Field(default="", max_length=200)
+    begins: Instant = Field(description="when the visit or meeting begins")
+    ends: Instant = Field(description="when it ends")
+    place: str = Field(default="", max_length=200, description="where it takes place")
 
     @model_validator(mode="after")
     def _in_order(self) -> Window:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-from temporalio.exceptions import ApplicationError
-
 from tests.definitions import small
 from tests.ledger.record import Record
 from workflows.definition import Definition
@@ -12,11 +9,6 @@ from workflows.definition import Definition
 ROLES = ["protocol", "treaty_section", "drafter", "obligor", "verifier", "competent_authority", "signatory"]
 
 
-@pytest.mark.xfail(
-    raises=ApplicationError,
-    strict=True,
-    reason="the model follows the order of the definition as it was sent, which the record does not keep",
-)
 async def test_a_definition_in_any_order_is_carried_on_after_a_restart() -> None:
     """The state in memory and the state folded from the record decide the same; else record answers NotDerived."""
     definition = small()
