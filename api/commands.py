@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 import unicodedata
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -48,7 +49,13 @@ LONGEST_PAUSE = 0.5
 OPENING = "accords"
 """The scope in which idempotency keys of openings are kept."""
 
-_AGAIN = (RPCStatusCode.ABORTED, RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNAVAILABLE)
+_AGAIN = (
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.UNAVAILABLE,
+    # The workflow's last task failed, as on a worker whose code cannot go on with its history.
+    RPCStatusCode.FAILED_PRECONDITION,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -230,17 +237,38 @@ class Commands:
         return of_refusal(refusal, act=command.act, accord=state.id)
 
     async def _deliver(self, command: Command, *, start: bool) -> Receipt:
-        """Send until it is decided; the caller's deadline bounds it."""
+        """Send until it is decided; the caller's deadline bounds it. The outcome is the one that the ledger has.
+
+        Temporal keeps what came of an update id, also what was given by hand or failed for a reason that is gone by
+        now; so what the ledger does not know is sent once more, under another.
+        """
         signed = self._signer.sign(command)
-        pause = FIRST_PAUSE
+        update, pause = signed.update_id(), FIRST_PAUSE
+        fresh = True
         while True:
             try:
-                return _answered(await self._send(signed, start=start))
+                await self._send(signed, update, start=start)
             except _Again:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+                continue
+            except Problem as problem:
+                if not fresh or problem.code == "idempotency_key_reused":
+                    raise
+            else:
+                known = await self._known(command)
+                if known is not None:
+                    return known
+                log.error("a receipt is not the ledger's", accord=command.accord, command=command.id)
+                if not fresh:
+                    raise unavailable(
+                        "The accords' engine says that this is done, and the ledger does not have it. Tell whoever "
+                        "runs this, with the request id: somebody may give results in Temporal by hand."
+                    )
+            fresh = False
+            update = f"{signed.update_id()}~{uuid.uuid4().hex[:12]}"
 
-    async def _send(self, signed: Command, *, start: bool) -> Receipt:
+    async def _send(self, signed: Command, update: str, *, start: bool) -> Receipt:
         client = await self._client()
         try:
             if start:
@@ -260,16 +288,14 @@ class Commands:
                         signed.act,
                         signed,
                         start_workflow_operation=operation,
-                        id=signed.update_id(),
+                        id=update,
                         result_type=Receipt,
                     )
                     return opened
                 finally:
                     begun.cancel()
             handle = client.get_workflow_handle(signed.accord)
-            receipt: Receipt = await handle.execute_update(
-                signed.act, signed, id=signed.update_id(), result_type=Receipt
-            )
+            receipt: Receipt = await handle.execute_update(signed.act, signed, id=update, result_type=Receipt)
             return receipt
         except WorkflowUpdateFailedError as error:
             return _failed(signed, error.cause)
