@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from activities.structured import WHOLE, Source, Unreadable, Wrong, read_json, read_yaml
-from workflows.definition import ConditionTerms, Definition, Inconsistent
+from workflows.definition import OFFICER_ROLES, ConditionTerms, Definition, Inconsistent
 from workflows.values import DelegateId, Digest, Duration, Language, PartyId, Reference, show_time
 
 MOST = 50
@@ -96,7 +96,7 @@ def _in_words(item: dict[str, Any], path: tuple[str | int, ...]) -> str:
         return f"it is missing{f' ({about})' if about else ''}; write it"
     if kind == "string_pattern_mismatch":
         pattern = item["ctx"]["pattern"]
-        return f"{shown} is not {_forms().get(pattern, f'of the form {pattern}')}"
+        return f"{shown} is not {forms().get(pattern, f'of the form {pattern}')}"
     said = str(item["msg"]).removeprefix("Value error, ")
     if kind in ("value_error", "assertion_error"):
         return said
@@ -110,7 +110,13 @@ def schema() -> dict[str, Any]:
     # What the model reads in short: a clock by its mode, seats by their holders.
     holder: dict[str, Any] = {"type": "string", "description": "the holder's delegate id"}
     properties = found["properties"]
-    properties["clock"] = {"anyOf": [{"enum": ["real", "simulated"]}, {"$ref": "#/$defs/Clock"}]}
+    short_clock: dict[str, Any] = {"enum": ["real", "simulated"]}
+    properties["clock"] = {
+        "anyOf": [short_clock, {"$ref": "#/$defs/Clock"}],
+        "default": "real",
+        "description": properties["clock"]["description"],
+    }
+    found["$defs"]["Officer"]["properties"]["roles"]["items"]["enum"] = list(OFFICER_ROLES)
     seats = found["$defs"]["DocumentTerms"]["properties"]["seats"]
     short = {"anyOf": [{"$ref": "#/$defs/Seat"}, holder, {"type": "array", "items": holder, "minItems": 1}]}
     seats["patternProperties"] = dict.fromkeys(seats.get("patternProperties", {}), short)
@@ -123,7 +129,7 @@ def schema() -> dict[str, Any]:
 
 
 @cache
-def _forms() -> dict[str, str]:
+def forms() -> dict[str, str]:
     """What is written in each form that a pattern gives."""
     kinds: tuple[Any, ...] = (PartyId, DelegateId, Reference, Language, Duration, Digest)
     schemas = (TypeAdapter(kind).json_schema() for kind in kinds)
