@@ -21,6 +21,7 @@ from activities.runtime.settings import Settings
 from activities.runtime.signing import CommandVerifier
 from activities.runtime.temporal import connect
 from worker.finality import collecting_cosignatures
+from worker.revival import reviving
 from workflows.accord_workflow import SEARCH_ATTRIBUTES, AccordWorkflow
 
 GRACE = timedelta(seconds=10)
@@ -86,7 +87,11 @@ async def run_worker(settings: Settings) -> None:
     """
     client = await connect(settings)
     await check_search_attributes(client)
-    async with accord_worker(settings, client) as worker, collecting_cosignatures(settings):
+    async with (
+        accord_worker(settings, client) as worker,
+        collecting_cosignatures(settings),
+        reviving(settings, client),
+    ):
         log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace)
         running = asyncio.create_task(worker.run())
         try:

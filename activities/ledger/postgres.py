@@ -12,6 +12,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -280,6 +281,19 @@ class PostgresLedger:
             tuple(Summary.model_validate_json(row["summary"]) for row in page),
             str(page[-1]["ordinal"]) if page and len(rows) > limit else None,
         )
+
+    async def overdue(self, before: datetime, limit: int = 100) -> list[str]:
+        """Accords on a real clock whose next deadline was before a time and is not on the record.
+
+        In no order, so that some which cannot be helped do not stand before the others for ever.
+        """
+        rows = await self._rows(
+            "select accord from accords where next_deadline < $1 and not (summary->>'simulated')::boolean "
+            "order by random() limit $2",
+            before,
+            limit,
+        )
+        return [row["accord"] for row in rows]
 
     async def feed(self, after: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """See :meth:`activities.ledger.store.Ledger.feed`."""
