@@ -203,10 +203,15 @@ NEXT_GATE = {
 
 
 def blocking(a: Accord) -> tuple[Check, ...]:
-    """What blocks the next stage: the unmet guards of its gate, without those that only repeat another."""
-    unmet = [check for check in gate(a, NEXT_GATE[stage(a)]) if not check.met]
-    if stage(a) == "drafting":
+    """What blocks the next stage: the unmet guards of its gate; where none is left, the step itself that is owed."""
+    now = stage(a)
+    unmet = [check for check in gate(a, NEXT_GATE[now]) if not check.met]
+    if now == "drafting":
         unmet += [check for code in documents.live(a) if not (check := documents.check_ready(a, code)).met]
+    if not unmet and now == "visit":
+        unmet = [visit.arrived(a)]
+    if not unmet and now == "signing":
+        unmet = [signing.to_release(a)]
     return tuple(unmet)
 
 

@@ -29,7 +29,7 @@ class Deadline:
         words = {
             "due": f"{self.subject} is due",
             "response": f"{self.subject} expires without an answer",
-            "freshness": f"{self.subject} lapses",
+            "freshness": f"{self.subject}: validity ends",
             "cure": f"time to cure {self.subject} ends",
             "long_stop": "long-stop date",
         }

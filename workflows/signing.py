@@ -196,6 +196,17 @@ def release_agreed(a: Accord) -> Check:
     )
 
 
+def to_release(a: Accord) -> Check:
+    """What is left when every seat holds and every party has consented: the registrar's act."""
+    return Check(
+        "released",
+        a.released_at is not None,
+        "everything is held and agreed; the signatures are not released yet",
+        "the registrar releases the signatures",
+        holders(a, ("registrar",)),
+    )
+
+
 def deadlines(a: Accord) -> Iterator[Deadline]:
     """Full powers that end."""
     for code in live(a):

@@ -60,8 +60,11 @@ _MOST_ROWS = 60
 
 
 def _row(*cells: str) -> str:
-    """A row of a table. The entity keeps columns apart, where a renderer puts no space between them."""
-    return "| " + " | ".join(f"{cell}&emsp;" if cell else "" for cell in cells) + " |"
+    """A row of a table, with columns kept apart where a renderer puts no space between them.
+
+    An em space does so; the word joiner behind it keeps it from being trimmed.
+    """
+    return "| " + " | ".join(f"{cell}\u2003\u2060" if cell else "" for cell in cells) + " |"
 
 
 def _head(*names: str) -> list[str]:
