@@ -20,7 +20,7 @@ from workflows.accord import Accord, evolve, next_deadline, server_time, state_d
 from workflows.acts import ACTS, Rejected, sentence
 from workflows.canonical import NotCanonical, digest_bytes, digest_of
 from workflows.deadlines import Deadline
-from workflows.decider import OPEN, TICK, UNATTRIBUTED, UNREADABLE, Decision, decide, parse
+from workflows.decider import OPEN, TICK, UNATTRIBUTED, UNREADABLE, Decision, decide, many_due, parse
 from workflows.messages import Command, Message, Receipt, RecordAnswer, RecordedEvent, RecordRequest
 from workflows.snapshot import Snapshot, unpack
 from workflows.summary import current_details, summarize
@@ -224,8 +224,10 @@ class AccordWorkflow:
             state = self._present()
             if self._due != due:
                 return
-            command = Command(accord=self._accord, id=f"{TICK}/{state.size}", act=TICK, delegate=TICK)
-            await self._record(command, max(workflow.now(), server_time(state, due.at)))
+            await self._record(self._clocks(state), max(workflow.now(), server_time(state, due.at)))
+
+    def _clocks(self, state: Accord) -> Command:
+        return Command(accord=self._accord, id=f"{TICK}/{state.size}", act=TICK, delegate=TICK)
 
     # Handlers
 
@@ -347,6 +349,10 @@ class AccordWorkflow:
         while True:
             state = self._state
             now = at + timedelta(microseconds=state.clock_offset) if state is not None else at
+            overdue = self._due is not None and self._due.at <= now
+            if overdue and command.act != TICK and state is not None and many_due(state, now):
+                await self._record(self._clocks(state), at)
+                continue
             try:
                 decision = decide(state, command, now)
             except Rejected as error:

@@ -43,6 +43,10 @@ SYSTEM = (TICK, UNREADABLE)
 LARGEST_COMMAND = 512 * 1024
 """Bytes of canonical JSON that a command may have."""
 
+MOST_DEADLINES = 50
+"""Deadlines that one command of the clock lets fall; the next one goes on. A thousand at once would take seconds,
+for which a worker can do nothing else, and after two of which Temporal holds the workflow for stuck."""
+
 CHAIN = 10_000
 """More events than this from one command mean a rule that feeds itself."""
 
@@ -101,12 +105,14 @@ class _Working:
         while (happened := follows(self.state, at)) is not None:
             self.emit(happened, actor, at)
 
-    def pass_deadlines(self) -> None:
-        """Let every deadline fall that has passed, each dated when it was due."""
-        while True:
+    def pass_deadlines(self, most: int | None = None) -> None:
+        """Let every deadline fall that has passed, each dated when it was due; ``most`` of them at the most."""
+        passed = 0
+        while most is None or passed < most:
             due = [one for one in deadlines(self.state) if one.at <= self.at]
             if not due:
                 return
+            passed += 1
             at = max(due[0].at, self.state.time)
             self.emit(due[0].event, CLOCK, at)
             self.settle(CLOCK, at)
@@ -199,7 +205,7 @@ def decide(a: Accord | None, command: Command, at: datetime) -> Decision:
         raise Rejected("not_open", f"there is no accord {command.accord}; start one first")
     wanted = parse(a, command)
     work = _Working(a, max(at, a.time))
-    work.pass_deadlines()
+    work.pass_deadlines(MOST_DEADLINES if command.act == TICK else None)
     if command.act == UNREADABLE:
         return _refused_signal(
             work, **{key: str(command.fields.get(key, "")) for key in ("name", "reason", "payload")}
@@ -221,6 +227,11 @@ def decide(a: Accord | None, command: Command, at: datetime) -> Decision:
             work.emit(happened, actor, work.at)
     work.settle(actor, work.at)
     return Decision(tuple(work.drafts), actor, work.state)
+
+
+def many_due(a: Accord, at: datetime) -> bool:
+    """Whether more deadlines have passed by ``at`` than the clock lets fall at once; it is to go first then."""
+    return sum(1 for one in deadlines(a) if one.at <= at) > MOST_DEADLINES
 
 
 def judge(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]:
@@ -325,5 +336,6 @@ __all__ = [
     "decide",
     "evolve",
     "judge",
+    "many_due",
     "parse",
 ]

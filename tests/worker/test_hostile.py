@@ -325,3 +325,24 @@ async def test_entries_come_in_pages_that_a_payload_can_hold(engine: Engine) -> 
         if not page.more:
             break
     assert seen == size
+
+
+async def test_a_thousand_deadlines_at_once(engine: Engine) -> None:
+    """They fall in portions, before an act that comes after them; nothing takes so long that it counts as stuck."""
+    definition = small()
+    due = datetime.now(UTC) + timedelta(seconds=4)
+    template = {**definition["conditions"]["C1"], "due": due.isoformat()}
+    definition["conditions"] = {f"C{index}": template for index in range(1000)}
+    accord = await engine.open(definition)
+    named = Definition.model_validate(definition).digest()
+    for party in ("aa", "bb"):
+        await engine.act(accord, f"{party}.contact", "adopt_definition", digest=named)
+    await asyncio.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()) + 0.01)
+    receipt = await asyncio.wait_for(
+        engine.persist(engine.command(accord, "aa.contact", "record_statement", digest=digest("after"))), 30
+    )
+    entries = [entry.entry() for entry in await engine.ledger.entries(accord, 0, 2000)]
+    overdue = [entry.position for entry in entries if entry.type == "condition_overdue"]
+    assert len(overdue) == 1000
+    assert max(overdue) < receipt.position
+    assert {entry.time for entry in entries if entry.type == "condition_overdue"} == {due}
