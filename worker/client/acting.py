@@ -63,6 +63,10 @@ class Field:
             return bool | None
         return list[str] | None if self.kind == "array" else str | None
 
+    @property
+    def _objects(self) -> bool:
+        return self.schema.get("items", self.schema).get("type", "object") == "object"
+
     def help(self) -> str:
         """What the option is, and how it is written."""
         one = self.schema.get("items", self.schema)
@@ -75,13 +79,13 @@ class Field:
             said.append("or @FILE, to take that file's digest")
         if one.get("format") == "date-time":
             said.append("a time by RFC 3339, such as 2030-04-01T12:00:00Z")
-        if self.kind == "object":
+        if self._objects:
             said.append("JSON, or @FILE with YAML or JSON")
         if self.kind == "array":
             said.append("may be repeated")
         if self.schema.get("nullable"):
             said.append("none for no end")
-        text = "; ".join(part for part in said if part) or "text"
+        text = "; ".join(part.rstrip(".") for part in said if part) or "text"
         # What begins with a code, such as sha256, is left as it is.
         first = text.split()[0].rstrip(":,;")
         text = text[:1].upper() + text[1:] if first.isalpha() and not one.get("enum") else text
@@ -100,7 +104,7 @@ class Field:
     def _one(self, text: str) -> Any:
         if self.schema.get("nullable") and text == "none":
             return None
-        if self.kind == "object":
+        if self._objects:
             return read_object(text, f"--{hyphens(self.name)}")
         if self.digests and text.startswith("@"):
             try:
@@ -121,7 +125,7 @@ class Field:
             value = {"roles": "protocol", "grade": "documented"}.get(self.name, one["enum"][0])
         elif self.digests:
             value = "@report.pdf" if self.name in ("digest", "evidence") else f"@{self.name}.pdf"
-        elif self.kind == "object":
+        elif self._objects:
             value = f"@{self.name}.yaml"
         elif one.get("format") == "date-time":
             value = "2030-04-01T12:00:00Z"
@@ -218,6 +222,8 @@ def _plain(schema: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
         schema = {**options[0], **{k: v for k, v in schema.items() if k != "anyOf"}, "nullable": nullable}
     if "$ref" in schema:
         schema = {**known[schema["$ref"].rpartition("/")[2]], **schema}
+    if "items" in schema:
+        schema = {**schema, "items": _plain(schema["items"], known)}
     return schema
 
 
