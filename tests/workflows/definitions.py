@@ -63,6 +63,7 @@ def trio(**changes: Any) -> dict[str, Any]:
     """A host and two guests, with every kind of condition and document."""
     return {
         "title": "Three parties",
+        "predecessor": {"title": "Earlier accord", "accord": "accord-0"},
         "illustrative": True,
         "parties": {"AA": party("AA", "host"), "BB": party("BB"), "CC": party("CC")},
         "officers": deepcopy(OFFICERS),

@@ -167,7 +167,9 @@ class Play:
     # Whole steps, for what comes before the matter of a test
 
     def codes(self) -> tuple[str, ...]:
-        return tuple(self.state.definition.parties)
+        """The parties, the host first."""
+        d = self.state.definition
+        return (d.host, *d.guests)
 
     def adopt(self) -> None:
         """Every party adopts the definition, or the amendment, that is pending."""
@@ -321,7 +323,9 @@ class Play:
     def sign(self, *codes: str) -> Play:
         """Every seat that does not hold signs, in the order of the seats."""
         for code in codes or live(self.state):
-            for seat in self.state.documents[code].seats.values():
+            order = self.state.definition.documents[code].order
+            seats = list(self.state.documents[code].seats.values())
+            for seat in sorted(seats, key=lambda one: order.index(one.party) if one.party in order else 0):
                 if seat.signature is None:
                     self.do(seat.holder, "sign_document", document=code, digest=self.document(code))
         return self
