@@ -28,30 +28,13 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
 
 
-def _database(state_dir: Path | None) -> str:
-    """DATABASE_URL, or the database of the stack that runs on the state directory."""
-    from activities.runtime.errors import SettingsProblem
-    from activities.runtime.settings import read_settings
-    from worker.embedded.running import running_stack
-
-    settings = read_settings() if state_dir is None else read_settings(state_dir=state_dir)
-    if settings.database_url is not None:
-        return settings.database_dsn()
-    running = running_stack(settings.state_dir)
-    if running is None or running.database_url is None:
-        raise SettingsProblem(
-            f"No database is set, and no stack runs on {settings.state_dir}.",
-            "Set DATABASE_URL, or start `entente up` and name its directory with --state-dir.",
-        )
-    return running.database_url
-
-
 def _with_database(state_dir: Path | None, work: Callable[[asyncpg.Connection[Any]], Awaitable[T]]) -> T:
     import asyncpg
 
     from activities.runtime.errors import RuntimeProblem, Unreachable
+    from worker.embedded.running import settings_here
 
-    dsn = _database(state_dir)
+    dsn = settings_here(state_dir).database_dsn()
 
     async def run() -> T:
         try:

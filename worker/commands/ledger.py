@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from activities.verifier.verify import Trust
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+StateDir = Annotated[Path | None, typer.Option(help="The running stack's directory; .entente by default.")]
 Progress = Callable[[int, int], None]
 
 _VERIFY_HELP = (
@@ -63,20 +64,22 @@ def _export(
     audience: Annotated[
         str, typer.Option(help="all: with everything; facts: without names and notes; none: no payloads.")
     ] = "all",
+    state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
     """Write an accord's record into one file that its reader can verify without the server.
 
-    Needs DATABASE_URL, ENTENTE_LOG_KEY_FILE and ENTENTE_COMMAND_PUBLIC_KEYS, as the worker has them.
+    Takes the stack that runs on the state directory, or DATABASE_URL, ENTENTE_LOG_KEY_FILE and
+    ENTENTE_COMMAND_PUBLIC_KEYS, as the worker has them.
     """
     from activities.exporting import export_accord
-    from activities.runtime.settings import read_settings
     from activities.verifier.bundle import Audience
+    from worker.embedded.running import settings_here
 
     chosen: dict[str, Audience] = {"all": "all", "facts": "facts", "none": "none"}
     if audience not in chosen:
         raise typer.BadParameter(f"{audience!r} is not one of {', '.join(chosen)}", param_hint="--audience")
-    settings = read_settings()
+    settings = settings_here(state_dir)
 
     async def export(progress: Progress) -> int:
         async with opened_checkpoints(settings) as (ledger, checkpoints):
@@ -255,13 +258,16 @@ def _progress_bar(what: str) -> Iterator[Progress]:
 def _policy(
     accord: Annotated[str, typer.Argument(help="The accord's id.")],
     file: Annotated[Path | None, typer.Option("--set", help="The policy file to put in force.")] = None,
+    state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
     """Show, or set, who makes the checkpoints of an accord final; without a policy, the log's key to begin one."""
-    from activities.runtime.settings import read_settings
+    from worker.embedded.running import settings_here
+
+    settings = settings_here(state_dir)
 
     async def run() -> dict[str, Any]:
-        async with opened_checkpoints(read_settings()) as (_, checkpoints):
+        async with opened_checkpoints(settings) as (_, checkpoints):
             if file is not None:
                 await checkpoints.set_policy(accord, file.read_bytes())
             content = await checkpoints.store.policy(accord)
