@@ -23,7 +23,7 @@ from workflows.deadlines import Deadline
 from workflows.decider import OPEN, TICK, UNATTRIBUTED, UNREADABLE, Decision, decide, many_due, parse
 from workflows.messages import Command, Message, Receipt, RecordAnswer, RecordedEvent, RecordRequest
 from workflows.snapshot import Snapshot, unpack
-from workflows.summary import current_details, summarize
+from workflows.summary import current_details, plain, summarize
 from workflows.values import show_time
 
 STAGE = SearchAttributeKey.for_keyword("EntenteStage")
@@ -48,6 +48,9 @@ RECORDING = RetryPolicy(
 
 LONGEST_TIMER = timedelta(days=3650)
 """A deadline that is further away is waited for in stages: the server counts nanoseconds in 64 bits."""
+
+LONGEST_SUMMARY = 380
+"""Bytes of an activity's summary; a server may refuse more than 400, and there the workflow would stand still."""
 
 TRY_AGAIN = timedelta(minutes=1)
 """After this long a deadline that could not be recorded is tried again."""
@@ -434,7 +437,7 @@ class AccordWorkflow:
             text = "deadline: " + ", ".join(draft.type.replace("_", " ") for draft in decision.events)
         if decision.refusal is not None:
             text += f" — refused: {decision.refusal.reason}"
-        return (date + text)[:300]
+        return plain(date + text, LONGEST_SUMMARY)
 
     async def _fold(self, answer: RecordAnswer) -> None:
         """Fold what the ledger has confirmed and this run has not seen yet."""
@@ -493,7 +496,7 @@ class AccordWorkflow:
                 updates.append(key.value_unset() if value is None else key.value_set(value))  # type: ignore[attr-defined]
         if updates:
             workflow.upsert_search_attributes(updates)
-        label = summary.title + (" (illustrative)" if summary.illustrative else "")
+        label = plain(summary.title, 900) + (" (illustrative)" if summary.illustrative else "")
         if self._shown.get("label") != label:
             workflow.upsert_memo({"label": label, "opened": show_time(state.opened_at)})
         self._shown = {**wanted, "label": label}

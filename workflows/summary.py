@@ -35,10 +35,20 @@ def summarize(a: Accord) -> Summary:
     )
 
 
+_TURNING = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+"""Marks that turn the direction of what follows them (UAX #9): with them a name could rewrite a whole line."""
+
+
+def plain(text: str, most: int) -> str:
+    """Text as one line of at most ``most`` bytes of UTF-8, without control characters or marks of direction."""
+    shown = "".join(c if c.isprintable() or c > "\xa0" else " " for c in text.translate(_TURNING))
+    return " ".join(shown.split()).encode(errors="replace")[:most].decode(errors="ignore")
+
+
 def _cell(text: str) -> str:
     """Text that cannot break a Markdown table, nor become a link or a tag."""
-    escaped = "".join("\\" + c if c in "\\`*_[]<>|#!~" else c for c in text)
-    return " ".join(escaped.split())[:160]
+    line = plain(text, 480)[:160].replace("://", ":\u2060//").replace("www.", "www\u2060.")
+    return "".join("\\" + c if c in "\\`*_[]<>|#!~&" else c for c in line)
 
 
 def ladder(a: Accord) -> str:
