@@ -11,6 +11,7 @@ import pytest
 from tests.client.conftest import Served, entente, write
 from tests.definitions import digest, small
 from worker.client.show import readable
+from workflows.acts import ACTS
 from workflows.canonical import digest_bytes
 from workflows.definition import Definition
 
@@ -157,6 +158,47 @@ async def test_no_server_no_key_no_file(
     alone = tmp_path / "key"
     alone.write_text(await served.api.token("aa.contact") + "\n")
     assert (await entente("ls", "--server", served.url, "--key-file", str(alone))).code == 0
+
+
+async def test_who_only_observes_sees_gates_and_no_names(served: Served, tmp_path: Path) -> None:
+    value = small(officers={"press": {"office": "Press", "roles": ["observer"]}})
+    named = Definition.model_validate(value).digest()
+    started = await served.run("aa.contact", "start", write(tmp_path, value))
+    assert f"adopt-definition --digest {named}" in started.out
+    accord = started.out.split("act ")[-1].split()[0]
+    for by in ("aa.contact", "bb.contact"):
+        assert (await served.run(by, "adopt-definition", accord, "--digest", named)).code == 0
+    shown = await served.run("press", "show", accord)
+    assert shown.code == 0, shown.err
+    assert "the visit can be confirmed" in shown.out
+    assert "aa.contact" not in shown.out
+    assert "Venue ready" not in shown.out
+
+    # Objects in a list, from a file each.
+    for office, role in (("treaty", "treaty_section"), ("protocol", "protocol")):
+        words = ("--delegate", f"aa.{office}", "--office", office, "--roles", role)
+        assert (await served.run("aa.contact", "appoint-delegate", accord, *words)).code == 0
+    texts = []
+    for language in ("en", "fr"):
+        file = tmp_path / f"{language}.yaml"
+        file.write_text(f"document: D1\nlanguage: {language}\ndigest: {digest(language)}\n")
+        texts += ["--texts", f"@{file}"]
+    done = await served.run("aa.treaty", "propose-texts", accord, *texts)
+    assert done.code == 0, done.err + done.out
+    assert "text proposed, consent given, text proposed, consent given" in done.out
+
+
+async def test_the_acts_tell_what_they_need() -> None:
+    listed = await entente("act", "--list", "--json")
+    assert {one["act"] for one in listed.json} == {name.replace("_", "-") for name in ACTS}
+    helped = await entente("act", "verify-condition", "--help", COLUMNS="200")
+    assert "Find, as a verifier named in its policy" in helped.out
+    assert "--evidence" in helped.out
+    missing = await entente("verify-condition", "a", "--condition", "C1")
+    assert (missing.code, "--evidence" in missing.err) == (2, True)
+    unknown = await entente("act", "a", "verify-conditon")
+    assert (unknown.code, "verify-condition" in unknown.err) == (2, True)
+    assert (await entente("verify-conditon", "a")).code == 2
 
 
 def test_what_another_party_wrote_moves_no_cursor() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,7 +65,7 @@ class Field:
 
     @property
     def _objects(self) -> bool:
-        return self.schema.get("items", self.schema).get("type", "object") == "object"
+        return str(self.schema.get("items", self.schema).get("type", "object")) == "object"
 
     def help(self) -> str:
         """What the option is, and how it is written."""
@@ -253,21 +253,6 @@ def read_object(text: str, option: str) -> dict[str, Any]:
 def new_key() -> str:
     """An idempotency key that nobody else has."""
     return uuid.uuid4().hex
-
-
-def named_function(
-    name: str, text: str, parameters: list[inspect.Parameter], run: Callable[..., None]
-) -> Callable[..., None]:
-    """A function with the parameters that typer is to see."""
-
-    def command(**given: Any) -> None:
-        run(**given)
-
-    command.__name__ = name
-    command.__doc__ = text
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {one.name: one.annotation for one in parameters}
-    return command
 
 
 def listed() -> list[dict[str, Any]]:

@@ -6,38 +6,10 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from activities.runtime.errors import SettingsProblem
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
-
-Server = Annotated[
-    str | None,
-    typer.Option(
-        envvar="ENTENTE_SERVER",
-        help="The API's address; by default the stack that runs on the state directory, or else 127.0.0.1:8080.",
-        show_default=False,
-    ),
-]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="ENTENTE_KEY_FILE",
-        help="A file with the key, or with keys by delegate as JSON; without it, the key in ENTENTE_KEY.",
-        show_default=False,
-    ),
-]
-Speaker = Annotated[
-    str | None, typer.Option("--as", help="Whose key to take from a file that holds several.")
-]
-StateDir = Annotated[
-    Path | None,
-    typer.Option(help="The directory of a stack that runs here; .entente by default.", show_default=False),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @dataclass(frozen=True, slots=True)
