@@ -64,6 +64,10 @@ async def test_an_accord_from_the_command_line(served: Served, definition: str, 
     before = await served.run("bb.contact", "show", accord, "--as-of", "0", "--json")
     assert (before.json["size"], before.json["founded"]) == (1, False)
 
+    read_back = tmp_path / "read_back.yaml"
+    read_back.write_text((await served.run("bb.contact", "show", accord, "--definition")).out)
+    assert (await entente("check", str(read_back), "--json")).json["digest"] == named
+
     why = await served.run("bb.contact", "why", accord, "visit")
     assert (why.code, "✗ visit: the visit can be confirmed" in why.out) == (0, True)
     assert "C1 (Venue ready)" in why.out

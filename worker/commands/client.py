@@ -99,16 +99,38 @@ def _show(
             show_default=False,
         ),
     ] = None,
+    definition: Annotated[
+        bool,
+        typer.Option(
+            "--definition", help="Print its definition instead, as a file that can be checked again."
+        ),
+    ] = False,
 ) -> None:
     """Show how an accord stands: its stage, what is missing, who owes it, by when. Now, or as of any moment."""
     from worker.client import show
 
+    if definition:
+        _show_definition(place, accord)
+        return
     with place.calls() as calls:
         said = calls.get(path_of(accord), [("as_of", as_of)] if as_of else None)
     if place.as_json:
         show.print_json(said)
     else:
         show.show_accord(show.console(), show.readable(said), as_of)
+
+
+def _show_definition(place: Place, accord: str) -> None:
+    import yaml
+
+    from worker.client import show
+
+    with place.calls() as calls:
+        said = calls.get(f"{path_of(accord)}/definition")
+    if place.as_json:
+        show.print_json(said)
+    else:
+        print(yaml.safe_dump(said, allow_unicode=True, sort_keys=False, width=110), end="")
 
 
 def _why(

@@ -62,8 +62,9 @@ def _demo(
     """
     from rich.console import Console
 
+    from worker.client.show import WIDTH
     from worker.demo.catalog import DEFAULT, entries, entry
-    from worker.demo.show import WIDTH, print_json, show_list
+    from worker.demo.show import print_json, show_list
 
     console = Console(highlight=False, soft_wrap=False)
     if not console.is_terminal:

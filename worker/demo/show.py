@@ -6,7 +6,6 @@ Nothing is told by colour alone: what is refused says so in words and by a sign.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,15 +17,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from worker.client.show import ladder, short
 from worker.demo.backend import Guard
 from worker.demo.play import Play
 from worker.demo.player import Moment, Result
-from workflows.accord import LADDER
 from workflows.messages import Unmet
-from workflows.vocabulary import word
-
-WIDTH = 118
-"""Columns where there is no terminal that says how many it has."""
 
 
 class ForPeople:
@@ -60,7 +55,7 @@ class ForPeople:
         if moment.stage != self._stage:
             self._stage = moment.stage
             self._console.print()
-            self._console.print(Padding(self._ladder(moment.stage), (0, 0, 1, 2), expand=False))
+            self._console.print(Padding(ladder(self._vocabulary, moment.stage), (0, 0, 1, 2), expand=False))
 
     def _pass_time(self, at: datetime) -> None:
         if self._day is not None and at.date() > self._day.date():
@@ -93,7 +88,7 @@ class ForPeople:
             return
         said = "REFUSED" if outcome.status == "refused" else "REJECTED"
         text = Text.assemble((said, "bold red"), f" {moment.text}", (f"  [{outcome.guard}]", "red"))
-        for line in _waiting(outcome.unmet) if outcome.unmet else [Text(_short(outcome.reason))]:
+        for line in _waiting(outcome.unmet) if outcome.unmet else [Text(short(outcome.reason))]:
             text.append("\n").append_text(line)
         self._line(moment, "✗", text, "bold red")
 
@@ -122,22 +117,6 @@ class ForPeople:
 
     def _wait(self, moment: Moment) -> None:
         self._line(moment, "·", Text("time passes"))
-
-    def _ladder(self, stage: str) -> Text:
-        """The ladder in one line, the present rung in brackets."""
-        if stage == "terminated":
-            return Text(f"■ {word(self._vocabulary, 'terminated')}", style="bold red")
-        now = LADDER.index(stage)
-        text = Text()
-        for index, rung in enumerate(LADDER):
-            name = word(self._vocabulary, rung)
-            if index:
-                text.append(" → ", style="dim")
-            if index == now:
-                text.append(f"[ {name} ]", style="bold reverse")
-            else:
-                text.append(f"✓ {name}" if index < now else name, style="green" if index < now else "dim")
-        return text
 
     def end(self, result: Result, seconds: float) -> None:
         """The summary."""
@@ -260,14 +239,6 @@ def _print(value: Mapping[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
-_DIGEST = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}")
-
-
-def _short(text: str) -> str:
-    """The text with its digests cut to what people compare."""
-    return _DIGEST.sub(r"\1…", text)
-
-
 def _waiting(checks: Iterable[Unmet | Guard], most: int = 9) -> Iterable[Text]:
     """A line for each thing that is unmet: what, who could meet it, by when."""
     listed = list(checks)
@@ -280,7 +251,7 @@ def _waiting(checks: Iterable[Unmet | Guard], most: int = 9) -> Iterable[Text]:
 def _plain(one: Unmet | Guard) -> str:
     who = f" — {', '.join(one.who)} could" if one.who else ""
     by = f", by {one.by:%Y-%m-%d}" if one.by else ""
-    return f"{_short(one.reason) or one.guard.replace('_', ' ')}{who}{by}"
+    return f"{short(one.reason) or one.guard.replace('_', ' ')}{who}{by}"
 
 
 def _span(result: Result) -> str:
