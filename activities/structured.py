@@ -137,7 +137,10 @@ def _check(value: Any, depth: int = 1) -> None:
         for key in value:
             if not key.isascii():
                 raise _Refused(f"the field {key[:40]!r} has a name that is not ASCII")
-    elif isinstance(value, str) and not value.isascii():
+    elif isinstance(value, str):
+        if "\x00" in value:
+            # A summary with it could not be stored; by then a workflow would have been started for nothing.
+            raise _Refused(f"the text {value[:40]!r} holds U+0000; leave it out")
         try:
             value.encode()
         except UnicodeEncodeError:

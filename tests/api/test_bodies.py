@@ -25,6 +25,7 @@ def refused(read: object, content: bytes) -> Problem:
         (b'{"a": 1, "b": {"c": 1, "c": 2}}', "malformed", "'c' twice"),
         ('{"Ж": 1}'.encode(), "malformed", "not ASCII"),
         (b'{"a": ["\\ud800"]}', "malformed", "surrogate"),
+        (b'{"a": {"b": "x\\u0000y"}}', "malformed", r"'x\x00y' holds U+0000"),
         (b"[" * 65 + b"]" * 65, "malformed", "levels deep"),
         (b"[" * 100_000, "malformed", "levels deep"),
     ],
