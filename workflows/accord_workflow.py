@@ -399,15 +399,14 @@ class AccordWorkflow:
             ApplicationError: it failed for good. (An `ActivityError` would end the accord from within a signal.)
         """
         try:
-            answered: A = await workflow.execute_activity(
+            raw = await workflow.execute_activity(
                 name,
                 request,
-                result_type=answer,
+                result_type=RawValue,
                 start_to_close_timeout=attempt,
                 retry_policy=RECORDING,
                 summary=summary,
             )
-            return answered
         except ActivityError as error:
             cause = error.cause
             if isinstance(cause, ApplicationError):
@@ -416,6 +415,17 @@ class AccordWorkflow:
                 ) from None
             raise ApplicationError(
                 f"recording failed: {cause}", type="NotRecorded", non_retryable=True
+            ) from None
+        try:
+            answered: A = workflow.payload_converter().from_payload(raw.payload, answer)
+            return answered
+        except (
+            Exception
+        ) as error:  # Given by hand, it may be anything; the workflow's task must not fail by it.
+            raise ApplicationError(
+                f"the result of {name} does not read: {type(error).__name__}",
+                type="NotRecorded",
+                non_retryable=True,
             ) from None
 
     async def _find(self, command: Command) -> Receipt | None:
@@ -444,8 +454,15 @@ class AccordWorkflow:
         entries, more = answer.entries, answer.more
         while True:
             for recorded in entries:
-                if recorded.position == (0 if self._state is None else self._state.size):
+                if recorded.position != (0 if self._state is None else self._state.size):
+                    continue
+                try:
                     self._state = evolve(self._state, recorded)
+                except Exception as error:
+                    # No entry of this ledger's, or one of a later release's: who folds it next can be another worker.
+                    workflow.logger.warning("entry %d cannot be folded: %s", recorded.position, error)
+                    await self._load()
+                    return
             if not more:
                 break
             start = 0 if self._state is None else self._state.size

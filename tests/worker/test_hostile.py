@@ -237,6 +237,39 @@ async def test_a_result_given_by_hand_is_no_fact(engine: Engine) -> None:
     assert (held.size, held.digest) == (state.size, state_digest(state))
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        "nonsense",
+        {"status": "conflict", "entries": [{"type": "nonsense"}]},
+        RecordAnswer(
+            status="conflict",
+            entries=(
+                RecordedEvent(
+                    position=4,
+                    type="nonsense",
+                    version=1,
+                    time=datetime(2026, 1, 1, tzinfo=UTC),
+                    facts={},
+                    actor=Actor(delegate="aa.contact", role="contact"),
+                    command="aa.contact/k1",
+                ),
+            ),
+        ),
+    ],
+)
+async def test_nonsense_given_by_hand_stops_no_accord(engine: Engine, result: Any) -> None:
+    accord = await founded(engine)
+    assert (await engine.state(accord)).size == 4
+    async with stuck(engine, accord):
+        sending = asyncio.create_task(said(engine, accord, "said"))
+        hand = await pending_activity(engine, accord, "record")
+        await hand.complete(result)
+        await asyncio.sleep(0.3)
+    await asyncio.gather(sending, return_exceptions=True)
+    assert (await asyncio.wait_for(said(engine, accord, "after"), 20)).status == "recorded"
+
+
 async def test_an_activity_failed_by_hand_ends_no_accord(engine: Engine) -> None:
     """Also where the act came as a signal, in which an error would end the workflow."""
     accord = await founded(engine)
