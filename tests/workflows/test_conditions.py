@@ -528,3 +528,78 @@ def test_what_is_cured_in_time_gives_no_right(way: str) -> None:
         play.do("bb.protocol", "waive_condition", condition="C1")
     assert play.pass_time(days=20) == ()
     assert play.guard("aa.contact", "terminate") == "right_to_terminate"
+
+
+# Waivers taken back, reports repeated, verdicts carried over
+
+
+def test_a_waiver_is_taken_back_until_every_beneficiary_has_waived() -> None:
+    play = Play(trio()).go("founded")
+    assert play.guard("bb.protocol", "withdraw_waiver", condition="V1") == "waiver_pending"
+    play.do("bb.protocol", "waive_condition", condition="V1")
+    assert play.guard("cc.protocol", "withdraw_waiver", condition="V1") == "waiver_pending"
+    assert play.guard("bb.protocol", "withdraw_waiver", condition="C9") == "condition_known"
+    play.do("bb.protocol", "withdraw_waiver", condition="V1")
+    play.do("cc.protocol", "waive_condition", condition="V1")
+    assert play.status("V1") == "agreed"
+    play.do("bb.protocol", "waive_condition", condition="V1")
+    assert play.status("V1") == "waived"
+    assert play.guard("bb.protocol", "withdraw_waiver", condition="V1") == "waiver_pending"
+
+
+def test_a_report_is_taken_up_once() -> None:
+    play = verified()
+    play.do("watch", "condition_changed", **report())
+    play.do("bb.verifier", "confirm_verdict", condition="C1")
+    assert play.guard("watch", "condition_changed", **report(source="Again")) == "report_is_new"
+    assert not play.state.conditions["C1"].questioned
+    play.do("watch", "condition_changed", **report(report="R-2"))
+
+
+def carried(**fields: Any) -> dict[str, Any]:
+    return {
+        "condition": "C1",
+        "predecessor": "P1",
+        "position": 7,
+        "leaf": "a" * 64,
+        "digest": digest("verdict"),
+        "grade": "documented",
+        "valid_until": "2030-03-01T00:00:00Z",
+        **fields,
+    }
+
+
+def test_a_predecessors_verdict_is_evidence_and_no_verdict_on_it_holds_longer() -> None:
+    terms = condition("AA", "bb.verifier", valid_for="P300D")
+    play = Play(pair(conditions={"C1": terms}, predecessor={"title": "Earlier", "accord": "accord-0"})).go(
+        "founded"
+    )
+    play.do("aa.obligor", "carry_over_verdict", **carried())
+    assert not play.satisfied("C1"), "it is evidence here, which this accord's own verifiers judge"
+    play.do("bb.verifier", "verify_condition", condition="C1", evidence=[digest("verdict")])
+    assert play.satisfied("C1")
+    assert play.until("2030-03-01T00:00:00Z") == ("verdict_lapsed",)
+    assert play.guard("aa.obligor", "carry_over_verdict", **carried()) == "still_fresh"
+    play.do("aa.obligor", "carry_over_verdict", **carried(valid_until=None))
+
+
+@pytest.mark.parametrize(
+    ("by", "fields", "guard"),
+    [
+        ("aa.obligor", {}, "predecessor_named"),
+        ("bb.obligor", {}, "is_obligor"),
+        ("aa.obligor", {"condition": "C9"}, "condition_known"),
+    ],
+)
+def test_a_verdict_is_carried_over_by_the_obligor_from_the_predecessor_that_is_named(
+    by: str, fields: dict, guard: str
+) -> None:
+    assert founded().guard(by, "carry_over_verdict", **carried(**fields)) == guard
+
+
+def test_evidence_that_has_ended_meanwhile_carries_no_verdict() -> None:
+    play = Play(pair(predecessor={"title": "Earlier", "accord": "accord-0"})).go("founded")
+    play.do("aa.obligor", "carry_over_verdict", **carried())
+    play.until("2030-03-01T00:00:00Z")
+    named = {"condition": "C1", "evidence": [digest("verdict")]}
+    assert play.guard("bb.verifier", "verify_condition", **named) == "validity_ahead"

@@ -178,3 +178,16 @@ def test_a_recorded_speech_changes_no_state_and_is_no_evidence() -> None:
     assert {key for key in after if after[key] != before[key]} == {"size", "statements"}
     refusal = play.refused("bb.verifier", "verify_condition", condition="C1", evidence=[digest("speech")])
     assert refusal.guard == "evidence_submitted"
+
+
+def test_what_is_left_open_after_release_is_said() -> None:
+    play = released()
+    assert play.unmet("closing") == [
+        ("ratified", "D1"),
+        ("in_force", "D1"),
+        ("registered", "D1"),
+        ("condition_satisfied", "Z1"),
+    ]
+    play.each("authority", "ratify_document", document="D1", instrument=digest("instrument"))
+    play.do("depositary", "declare_in_force", document="D1")
+    assert play.unmet("closing") == [("registered", "D1"), ("condition_satisfied", "Z1")]
