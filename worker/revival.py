@@ -66,6 +66,10 @@ async def reviving(settings: Settings, client: Client) -> AsyncIterator[None]:
                     log.warning("deadlines are late; their accords are taken up", accords=found)
             except (LedgerError, RPCError) as error:
                 log.warning("could not look for late deadlines", reason=str(error))
+            except (
+                Exception
+            ):  # Whatever it was, the next round may do better; without rounds nobody would notice.
+                log.exception("looking for late deadlines failed")
             await asyncio.sleep(ROUND.total_seconds())
 
     async with PostgresLedger.connect(settings.database_dsn(), min_size=0, max_size=1) as ledger:

@@ -107,7 +107,7 @@ async def test_a_worker_that_cannot_go_on_is_no_fault_of_the_request(
     temporal_client: Client,
     make_settings: Callable[..., Settings],
 ) -> None:
-    settings = make_settings(database_url, temporal_address, api_deadline=4.0)
+    settings = make_settings(database_url, temporal_address, api_deadline=2.0)
     async with serving(settings) as api:
         async with accord_worker(settings, temporal_client) as worker, worker:
             accord = await founded(api)
