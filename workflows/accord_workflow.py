@@ -151,7 +151,7 @@ class AccordWorkflow:
     async def run(self, start: AccordInput) -> str:
         """Wait for deadlines until the accord is closed; returns its last stage.
 
-        A request to cancel is not heeded: only acts end an accord.
+        A request to cancel is not heeded: only acts end an accord. (Before it is opened there is none.)
 
         Raises:
             ApplicationError: ``NotThisAccord``, where the input names another accord than the workflow's id does.
@@ -167,7 +167,8 @@ class AccordWorkflow:
             try:
                 return await asyncio.shield(life)
             except asyncio.CancelledError:
-                if life.done():
+                nothing = self._loaded and self._state is None and workflow.all_handlers_finished()
+                if life.done() or nothing:
                     raise
                 workflow.logger.warning("somebody asked to cancel the accord's workflow; it goes on")
 

@@ -127,6 +127,21 @@ async def test_a_request_to_cancel_ends_no_accord(engine: Engine) -> None:
     assert (await engine.state(accord)).statements == 4
 
 
+async def test_what_was_started_and_never_opened_can_be_cancelled(engine: Engine) -> None:
+    accord = f"never-{uuid.uuid4().hex}"
+    started = await engine.client.start_workflow(
+        "Accord", AccordInput(accord=accord), id=accord, task_queue=engine.settings.task_queue
+    )
+    for _ in range(100):
+        if (await started.describe()).history_length >= 10:
+            break
+        await asyncio.sleep(0.05)
+    await started.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await asyncio.wait_for(started.result(), 10)
+    assert await status(engine, accord) is WorkflowExecutionStatus.CANCELED
+
+
 async def test_a_workflow_that_was_started_for_another_accord_ends(engine: Engine) -> None:
     accord = await founded(engine)
     await engine.handle(accord).terminate("to put another in its place")
