@@ -19,6 +19,7 @@ from temporalio.exceptions import ApplicationError
 from activities.ledger.errors import Unrecordable
 from activities.ledger.store import Append, Ledger, Outcome
 from activities.ledger.writer import BatchWriter
+from activities.own_signatures import WrongSignature, verify_own
 from activities.runtime.errors import UnsignedCommand
 from activities.runtime.signing import CommandVerifier
 from workflows.accord import Accord, evolve
@@ -94,6 +95,7 @@ class Recorder:
         state = await self._state(request.accord, request.expected)
         if (0 if state is None else state.size) != request.expected:
             return await self._behind(request)
+        _check_own_signature(state, command)
         decision = self._decide_again(state, request)
         await self._check_predecessor(state, command, decision)
         outcome = await self._append(request, decision)
@@ -277,6 +279,21 @@ class Recorder:
         self._states.move_to_end(accord)
         while len(self._states) > CACHED:
             self._states.popitem(last=False)
+
+
+def _check_own_signature(state: Accord | None, command: Command) -> None:
+    """A delegate's own signature fits, under a key that the record has; whether one is needed the rules judge."""
+    if command.own is None:
+        return
+    if state is None:
+        raise _fail("NotSigned", "no key is enrolled before the accord is opened; open it unsigned")
+    try:
+        verify_own(state, command)
+    except WrongSignature as error:
+        raise _fail("NotSigned", f"command {command.id}: {error}") from None
+    except Rejected as error:
+        details = {"code": error.code, "message": error.message, "errors": list(error.errors)}
+        raise _fail("Rejected", error.message, details) from None
 
 
 def _unsigned(command: Command) -> bool:

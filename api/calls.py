@@ -18,6 +18,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
 from activities.identity import Identity, NotAuthenticated
+from activities.own_signatures import GivenSignature
 from api.access import Access, known_in
 from api.backend import Backend
 from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found
@@ -116,6 +117,37 @@ IfMatch = Annotated[
         description='The version that you have seen, such as "v17"; 412 when the accord has moved on since.',
     ),
 ]
+OwnKey = Annotated[
+    str | None,
+    Header(
+        alias="Entente-Key",
+        description="The id of the delegate's own key, where the act is signed with one: the first 16 hexadecimal "
+        "digits of the SHA-256 of the public key's 32 bytes. A dry run takes it alone, and is judged as if signed.",
+    ),
+]
+OwnSignatureHeader = Annotated[
+    str | None,
+    Header(
+        alias="Entente-Signature",
+        description="Base64 of the delegate's own Ed25519 signature over the act; see deploy/docs/signed-acts.md.",
+    ),
+]
+OwnSalt = Annotated[
+    str | None,
+    Header(
+        alias="Entente-Salt",
+        description="Base64 of the 16 random bytes that the signature covers with the free text of the act, if any.",
+    ),
+]
+
+
+def _signed(key: OwnKey = None, signature: OwnSignatureHeader = None, salt: OwnSalt = None) -> GivenSignature:
+    """The delegate's own signature that a request carries."""
+    return GivenSignature(key or "", signature or "", salt or "")
+
+
+Signed = Annotated[GivenSignature, Depends(_signed)]
+
 IfNoneMatch = Annotated[
     str | None, Header(alias="If-None-Match", description='Such as "v17"; 304 while it is current.')
 ]

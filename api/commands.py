@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
@@ -29,6 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.identity import Identities, KeyReused
 from activities.ledger.store import Ledger
+from activities.own_signatures import GivenSignature, WrongSignature, verify_own
 from activities.reading import Reader
 from activities.runtime.settings import Settings
 from activities.runtime.signing import CommandSigner
@@ -36,7 +38,7 @@ from api.clock import Clocks
 from api.problems import Problem, not_found, of_refusal, of_rejected, of_rejection, unavailable
 from workflows.accord import Accord
 from workflows.accord_workflow import AccordInput, AccordWorkflow
-from workflows.acts import Rejected
+from workflows.acts import Rejected, parse_act
 from workflows.canonical import digest_of
 from workflows.decider import OPEN, Decision, decide, parse
 from workflows.definition import Definition
@@ -45,6 +47,9 @@ from workflows.messages import Command, Receipt
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.5
 """Seconds between two attempts while a history is being continued, or the server asks to slow down."""
+
+NOT_SIGNED = GivenSignature()
+"""No signature of the delegate's own."""
 
 OPENING = "accords"
 """The scope in which idempotency keys of openings are kept."""
@@ -148,6 +153,7 @@ class Commands:
         delegate: str,
         key: str,
         check: Callable[[Accord], None] = lambda _: None,
+        signed: GivenSignature = NOT_SIGNED,
     ) -> Receipt:
         """Do an act; returns its receipt once it is recorded. ``check`` may refuse the state before it is sent.
 
@@ -161,6 +167,7 @@ class Commands:
             return known
         state = await self._judged(command)
         check(state)
+        command = _with_own(state, command, signed)
         if state.closed:
             raise await self._over(state, command)
         try:
@@ -174,7 +181,13 @@ class Commands:
         return await self._deliver(command, start=True)
 
     async def signal(
-        self, accord: str, act: str, fields: dict[str, Any], delegate: str, key: str
+        self,
+        accord: str,
+        act: str,
+        fields: dict[str, Any],
+        delegate: str,
+        key: str,
+        own: GivenSignature = NOT_SIGNED,
     ) -> Receipt | None:
         """Pass a signal on, for which nobody waits; the receipt only where it is recorded already.
 
@@ -189,6 +202,7 @@ class Commands:
                 raise reused(key)
             return found[1]
         state = await self._judged(command)
+        command = _with_own(state, command, own)
         if state.closed:
             raise await self._over(state, command)
         signed, client = self._signer.sign(command), await self._client()
@@ -309,6 +323,31 @@ class Commands:
                 log.info("temporal asks to try again", accord=signed.accord, status=error.status.name)
                 raise _Again from None
             raise
+
+
+def _with_own(state: Accord, command: Command, signed: GivenSignature) -> Command:
+    """The command with the delegate's own signature, if the request carries one that fits.
+
+    Raises:
+        Problem: ``own_signature_wrong``; nothing is recorded.
+    """
+    if not signed:
+        return command
+    wanted = parse_act(command.act, command.fields)
+    try:
+        command = command.model_copy(update={"own": signed.on(wanted)})
+        verify_own(state, command)
+    except ValidationError:
+        said = "Entente-Key, Entente-Signature or Entente-Salt is not written as it has to be"
+    except WrongSignature as error:
+        said = str(error)
+    else:
+        return command
+    raise Problem(
+        "own_signature_wrong",
+        f"The act is not taken, and leaves no trace: {said}. Sign the act as deploy/docs/signed-acts.md says, with the "
+        "id under which it is sent; the state of the accord lists the keys.",
+    )
 
 
 def _answered(receipt: Receipt) -> Receipt:

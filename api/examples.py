@@ -62,6 +62,8 @@ _BY_FIELD: dict[str, Any] = {
     "roles": ["treaty_section", "drafter"],
     "person": "",
     "seat": "AA",
+    "key": "21fe31dfa154a261",
+    "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
     "holder": "aa.head",
     "form": "definitive",
     "registration": "I-58123",

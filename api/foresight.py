@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from api.problems import Problem, of_rejection
 from api.shapes import View
@@ -19,7 +19,8 @@ from workflows.acts import ACTS, Check, Rejected, parse_act
 from workflows.authority import resolve
 from workflows.conditions import satisfied
 from workflows.decider import TICK, decide, judge
-from workflows.messages import Command, EventDraft, Refusal
+from workflows.keys import live
+from workflows.messages import Command, EventDraft, OwnSignature, Refusal
 
 
 class StageChange(View):
@@ -86,13 +87,23 @@ class Why(View):
     checks: tuple[CheckView, ...]
 
 
-def dry_run(a: Accord, act: str, fields: dict[str, Any], delegate: str, at: datetime) -> DryRun:
-    """What the act would do at ``at``.
+def dry_run(
+    a: Accord, act: str, fields: dict[str, Any], delegate: str, at: datetime, own_key: str = ""
+) -> DryRun:
+    """What the act would do at ``at``, signed with the delegate's ``own_key`` if one is named.
+
+    A dry run takes no signature, which somebody could send on as that of an act.
 
     Raises:
         Problem: the act is none: malformed, or by somebody whom the accord does not know.
     """
-    command = Command(accord=a.id, id=f"{delegate}/dry-run", act=act, fields=fields, delegate=delegate)
+    try:
+        own = OwnSignature(key=own_key, signature="") if own_key else None
+    except ValidationError:
+        raise Problem("malformed", "Entente-Key is not the id of a key: 16 hexadecimal digits.") from None
+    command = Command(
+        accord=a.id, id=f"{delegate}/dry-run", act=act, fields=fields, delegate=delegate, own=own
+    )
     try:
         decision = decide(a, command, at)
     except Rejected as error:
@@ -132,6 +143,8 @@ def why_gate(a: Accord, name: str, at: datetime, *, cleared: bool) -> Why:
 def why_act(a: Accord, name: str, fields: dict[str, Any], delegate: str, at: datetime) -> Why:
     """Every guard of an act by ``delegate`` at ``at``, authority first. An unknown object ends the list.
 
+    A delegate that has a key of its own is taken to sign with it.
+
     Raises:
         Problem: the fields are malformed, or the accord does not know the delegate.
     """
@@ -141,7 +154,9 @@ def why_act(a: Accord, name: str, fields: dict[str, Any], delegate: str, at: dat
         actor = resolve(later, delegate, wanted, at)
     except Rejected as error:
         raise of_rejection(a.id, error) from None
-    checks = tuple(judge(later, wanted, actor, at))
+    keys = live(later, delegate)
+    own = OwnSignature(key=wanted.signed_with() or keys[-1].id, signature="") if keys else None
+    checks = tuple(judge(later, wanted, actor, at, own))
     return Why(
         accord=a.id,
         step=name,

@@ -35,6 +35,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "too_large": (413, "The content is too large"),
     "unsupported_media_type": (415, "The content type is not taken"),
     "malformed": (422, "The content is malformed"),
+    "own_signature_wrong": (422, "The delegate's own signature does not fit"),
     "idempotency_key_reused": (422, "The Idempotency-Key was used for something else"),
     "beyond_record": (422, "The record does not reach there"),
     "internal": (500, "A fault on our side"),

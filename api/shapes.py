@@ -32,6 +32,16 @@ class PartyView(View):
     contact: str
     languages: tuple[str, ...]
     adopted: bool = Field(description="whether it has adopted the definition in force, or that is proposed")
+    signed_acts: bool = Field(description="whether its delegates sign their acts with keys of their own")
+
+
+class KeyView(View):
+    """A delegate's own key, with the positions of the entries that enrolled and revoked it."""
+
+    key: str
+    public_key: str
+    enrolled: int
+    revoked: int | None
 
 
 class DelegateView(View):
@@ -44,6 +54,7 @@ class DelegateView(View):
     valid_from: datetime | None
     valid_until: datetime | None
     in_force: bool
+    keys: tuple[KeyView, ...] = ()
 
 
 class InvitationView(View):

@@ -18,6 +18,7 @@ from api.shapes import (
     EvidenceView,
     GateView,
     InvitationView,
+    KeyView,
     PartyView,
     PowersView,
     SeatView,
@@ -85,6 +86,10 @@ def accord_view(a: Accord, present: Present) -> AccordView:
                 valid_from=one.valid_from,
                 valid_until=one.valid_until,
                 in_force=one.holds(present.time),
+                keys=tuple(
+                    KeyView(key=key.id, public_key=key.public_key, enrolled=key.enrolled, revoked=key.revoked)
+                    for key in a.keys.get(one.delegate, ())
+                ),
             )
             for one in a.delegates.values()
         ),
@@ -147,6 +152,7 @@ def _parties(a: Accord) -> dict[str, PartyView]:
             contact=party.contact,
             languages=party.languages,
             adopted=a.founded or code in adopted,
+            signed_acts=party.signed_acts,
         )
         for code, party in a.definition.parties.items()
     }

@@ -19,6 +19,7 @@ from workflows import (
     documents,
     founding,
     invitation,
+    keys,
     predecessor,
     schedules,
     signing,
@@ -36,6 +37,7 @@ from workflows.definition import Definition
 from workflows.documents import Document
 from workflows.founding import AccordOpened, contacts
 from workflows.invitation import Invitation
+from workflows.keys import DelegateKey
 from workflows.messages import RecordedEvent, Refusal
 from workflows.schedules import ScheduledText
 from workflows.understanding import Understanding
@@ -96,6 +98,7 @@ class Accord:
     statements: int = 0
     schedules: Mapping[str, tuple[ScheduledText, ...]] = field(default_factory=dict)
     corrections: Mapping[str, Corrections] = field(default_factory=dict)
+    keys: Mapping[str, tuple[DelegateKey, ...]] = field(default_factory=dict)
     refusals: Mapping[str, Refused] = field(default_factory=dict)
 
     def gate(self, name: str) -> tuple[Check, ...]:
@@ -396,6 +399,7 @@ __all__ = [
     "evolve",
     "fold",
     "gate",
+    "keys",
     "predecessor",
     "schedules",
     "stage",

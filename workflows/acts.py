@@ -128,6 +128,10 @@ class Act(BaseModel):
             for key, value in self.facts().items()
         )
 
+    def signed_with(self) -> str | None:
+        """The id of the delegate's own key that has to sign it, where only one will do."""
+        return None
+
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterable[Check]:
         """The guards beyond authority, in order; the first unmet one names the refusal."""
         return ()

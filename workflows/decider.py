@@ -28,7 +28,8 @@ from workflows.authority import authority_checks, resolve
 from workflows.canonical import NotCanonical, canonical, digest_of
 from workflows.definition import Definition
 from workflows.founding import AccordOpened, founded
-from workflows.messages import Actor, Command, EventDraft, Refusal
+from workflows.keys import own_signature
+from workflows.messages import Actor, Command, EventDraft, OwnSignature, Refusal
 
 CLOCK = Actor(delegate="clock", role="clock")
 UNATTRIBUTED = "unattributed"
@@ -215,11 +216,11 @@ def decide(a: Accord | None, command: Command, at: datetime) -> Decision:
     if command.delegate == UNATTRIBUTED:
         return _unattributed(work, wanted)
     actor = resolve(work.state, command.delegate, wanted, work.at)
-    unmet = [check for check in judge(work.state, wanted, actor, work.at) if not check.met]
+    own = command.own
+    unmet = [check for check in judge(work.state, wanted, actor, work.at, own) if not check.met]
     if unmet:
-        return _refuse(work, wanted, actor, unmet)
-    said = {"name": wanted.name, "fields": wanted.facts()}
-    particulars = {"act": wanted.particulars()} if wanted.particulars() else {}
+        return _refuse(work, wanted, actor, unmet, own)
+    said, particulars = _said(wanted, own)
     for index, happened in enumerate(wanted.events(work.state, actor, work.at)):
         if index == 0:
             work.emit(happened, actor, work.at, said, particulars)
@@ -234,11 +235,22 @@ def many_due(a: Accord, at: datetime) -> bool:
     return sum(1 for one in deadlines(a) if one.at <= at) > MOST_DEADLINES
 
 
-def judge(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]:
+def _said(wanted: Act, own: OwnSignature | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the first entry says of the act, among its facts and as particulars."""
+    said = {"name": wanted.name, "fields": wanted.facts(), **(own.facts() if own is not None else {})}
+    particulars: dict[str, Any] = {"act": wanted.particulars()} if wanted.particulars() else {}
+    if particulars and own is not None and own.salt:
+        particulars["salt"] = own.salt
+    return said, particulars
+
+
+def judge(
+    a: Accord, wanted: Act, actor: Actor, at: datetime, own: OwnSignature | None = None
+) -> Iterable[Check]:
     """Every guard of an act at ``at``, authority first. One that finds its object unknown ends the list."""
     # The gates know only the state; a state without a deadline up to ``at`` is the state at that time.
     a = replace(a, time=max(a.time, at))
-    for check in _guards(a, wanted, actor, at):
+    for check in _guards(a, wanted, actor, at, own):
         yield check
         if not check.met and (check.guard in _FINAL or check.guard.endswith("_known")):
             return
@@ -247,7 +259,7 @@ def judge(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]
 _FINAL = ("accord_open", "founded", "appointment_in_force", "party_of_accord", "authority")
 
 
-def _guards(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]:
+def _guards(a: Accord, wanted: Act, actor: Actor, at: datetime, own: OwnSignature | None) -> Iterable[Check]:
     over = a.closed or (a.terminated is not None and not wanted.after_end)
     yield Check(
         "accord_open",
@@ -256,12 +268,15 @@ def _guards(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Chec
         "its texts and verdicts stay readable; start another accord that names this one as predecessor",
     )
     yield from authority_checks(a, wanted, actor, at)
+    yield own_signature(a, wanted, actor, own)
     if not wanted.before_founding:
         yield founded(a)
     yield from wanted.guards(a, actor, at)
 
 
-def _refuse(work: _Working, wanted: Act, actor: Actor, unmet: list[Check]) -> Decision:
+def _refuse(
+    work: _Working, wanted: Act, actor: Actor, unmet: list[Check], own: OwnSignature | None
+) -> Decision:
     first = unmet[0]
     refusal = Refusal(
         guard=first.guard,
@@ -269,13 +284,13 @@ def _refuse(work: _Working, wanted: Act, actor: Actor, unmet: list[Check]) -> De
         remedy=first.remedy,
         unmet=tuple(check.as_unmet() for check in unmet[:200]),
     )
-    target = wanted.target()[:500]
+    # Signed with a key or not is not the same: what nobody signed must not stand for what a delegate did.
+    target = wanted.target()[:500] + (f" signed with {own.key}" if own is not None else "")
     now = work.state
     earlier: Refused | None = now.refusals.get(refusal_key(actor.delegate, wanted.name, target))
     if earlier is not None and earlier.version == now.version and not work.drafts:
         return Decision((), actor, now, refusal, earlier.position)
-    said = {"name": wanted.name, "fields": wanted.facts()}
-    particulars = {"act": wanted.particulars()} if wanted.particulars() else {}
+    said, particulars = _said(wanted, own)
     work.emit(ActRefused(act=wanted.name, target=target, refusal=refusal), actor, work.at, said, particulars)
     return Decision(tuple(work.drafts), actor, work.state, refusal)
 

@@ -57,6 +57,9 @@ class Party(Message):
         default=None, max_length=40, description="its share, where shares are what it is about"
     )
     required: bool = Field(default=True, description="whether the invitation needs this guest's acceptance")
+    signed_acts: bool = Field(
+        default=False, description="whether its delegates sign their acts with keys of their own"
+    )
 
 
 class Officer(Message):

@@ -50,6 +50,30 @@ class Actor(Message):
     )
 
 
+class OwnSignature(Message):
+    """A delegate's signature on an act, with an Ed25519 key of its own, over ``workflows.keys.own_part``.
+
+    ``particulars`` stands there for the act's free text; the salt, which is in it, is kept with that text.
+    """
+
+    key: str = Field(pattern="^[0-9a-f]{16}$", description="the id of the key")
+    signature: str = Field(
+        pattern="^([A-Za-z0-9+/]{86}==)?$",
+        description="base64 of the signature; empty only in a dry run, which is judged as if it were there",
+    )
+    particulars: Digest | None = None
+    salt: str = Field(
+        default="",
+        pattern="^([A-Za-z0-9+/]{22}==)?$",
+        description="base64 of 16 bytes, where there is free text",
+    )
+
+    def facts(self) -> dict[str, Any]:
+        """What of it stands among an entry's facts, beside the act's name and fields."""
+        found = {"key": self.key, "signature": self.signature}
+        return found if self.particulars is None else {**found, "particulars": self.particulars}
+
+
 class Command(Message):
     """An act that a delegate asks for, signed by the API that authenticated the delegate.
 
@@ -63,10 +87,11 @@ class Command(Message):
     delegate: str
     key_id: str = ""
     signature: str = Field(default="", description="base64 Ed25519 over the canonical bytes of `signed_part`")
+    own: OwnSignature | None = Field(default=None, description="the delegate's own signature, if it signed")
 
     def signed_part(self) -> dict[str, Any]:
         """What the signature covers: everything but the signature itself."""
-        return {
+        part: dict[str, Any] = {
             "accord": self.accord,
             "act": self.act,
             "delegate": self.delegate,
@@ -74,10 +99,15 @@ class Command(Message):
             "id": self.id,
             "key_id": self.key_id,
         }
+        return part if self.own is None else {**part, "own": self.own.model_dump(mode="json")}
 
     def fingerprint(self) -> str:
-        """The digest that tells a retry from another command under the same id (the signing key apart)."""
+        """The digest that tells a retry from another command under the same id.
+
+        Neither the API's key nor the delegate's own signature are in it: signed anew, an act is the same act.
+        """
         part = self.signed_part()
+        part.pop("own", None)
         del part["key_id"]
         return digest_of(part)
 

@@ -21,6 +21,7 @@ from activities.verifier.groups import Group
 from workflows.acts import Rejected, parse_act
 from workflows.canonical import NotCanonical, canonical, digest_of
 from workflows.decider import OPEN, TICK, UNATTRIBUTED
+from workflows.messages import OwnSignature
 
 _SIGNED = {"accord", "act", "delegate", "fields", "id", "key_id", "signature"}
 
@@ -94,7 +95,7 @@ class SignedActs:
             signed = decode_canonical(content, "the signed command")
         except Malformed as error:
             return error.what
-        if not isinstance(signed, dict) or signed.keys() != _SIGNED:
+        if not isinstance(signed, dict) or signed.keys() not in (_SIGNED, _SIGNED | {"own"}):
             return "the signed command does not have the members of one"
         entry = group.told[0].entry
         by = str(signed["delegate"])
@@ -105,7 +106,8 @@ class SignedActs:
         part = {key: value for key, value in signed.items() if key != "signature"}
         if not self._signed_by_known_key(part, signed["signature"]):
             return f"no known key made the signature (key id {str(signed['key_id'])[:20]!r})"
-        if digest_of({key: value for key, value in part.items() if key != "key_id"}) != command.fingerprint:
+        kept = {key: value for key, value in part.items() if key not in ("key_id", "own")}
+        if digest_of(kept) != command.fingerprint:
             return "the fingerprint that the ledger kept is not that of the signed command"
         return _mismatch(group, signed)
 
@@ -144,7 +146,16 @@ def _mismatch(group: Group, signed: dict[str, Any]) -> str | None:
         wanted = parse_act(signed["act"], signed["fields"])
         if canonical(wanted.facts()) != canonical(act["fields"]):
             return _OTHER
-        said = {"act": wanted.particulars()} if wanted.particulars() else {}
+        said: dict[str, Any] = {"act": wanted.particulars()} if wanted.particulars() else {}
+        own = OwnSignature.model_validate(signed["own"]) if "own" in signed else None
+        if (own.facts() if own is not None else {}) != {
+            key: value for key, value in act.items() if key not in ("name", "fields")
+        }:
+            return (
+                "the delegate's own signature on the entry is not the one that was passed on with the command"
+            )
+        if said and own is not None:
+            said["salt"] = own.salt
         if told.particulars is not None and told.particulars != said:
             return "the particulars are not those that were signed"
     except (Rejected, KeyError, TypeError, ValueError, AttributeError) as error:

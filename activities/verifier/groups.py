@@ -8,7 +8,7 @@ from typing import Any
 
 from activities.ledger.entry import Entry
 from workflows.decider import OPEN, TICK, UNATTRIBUTED, UNREADABLE
-from workflows.messages import Command, RecordedEvent
+from workflows.messages import Command, OwnSignature, RecordedEvent
 
 
 @dataclass(slots=True)
@@ -38,6 +38,23 @@ class Told:
         """The act that the entry names, if it is the first that an act caused."""
         found = None if self.facts is None else self.facts.get("act")
         return found if isinstance(found, dict) else None
+
+    @property
+    def own(self) -> OwnSignature | None:
+        """The delegate's own signature on the act, if the entry has one; without its salt where that is not there.
+
+        Raises:
+            ValueError, TypeError: where it is not written as one.
+        """
+        act = self.act or {}
+        if not _OWN & act.keys():
+            return None
+        salt = (self.particulars or {}).get("salt", "")
+        return OwnSignature.model_validate({**{name: act[name] for name in _OWN & act.keys()}, "salt": salt})
+
+
+_OWN = {"key", "signature", "particulars"}
+"""The members of an entry's act that are the delegate's own signature."""
 
 
 @dataclass(slots=True)
@@ -96,7 +113,8 @@ class Group:
             at = told.entry.time - timedelta(microseconds=event["clock_offset"])
             return self._command(OPEN, {"definition": event["definition"]}, delegate), at
         said = (told.particulars or {}).get("act", {})
-        return self._command(act["name"], {**act["fields"], **said}, delegate), told.entry.time
+        command = self._command(act["name"], {**act["fields"], **said}, delegate)
+        return command.model_copy(update={"own": told.own}), told.entry.time
 
     def _command(self, act: str, fields: dict[str, Any], delegate: str) -> Command:
         accord = self.told[0].entry.accord

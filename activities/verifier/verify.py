@@ -25,6 +25,7 @@ from activities.verifier.evidence import Evidence
 from activities.verifier.findings import Report
 from activities.verifier.fold import Fold
 from activities.verifier.groups import Group, Told
+from activities.verifier.own import OwnSignatures
 from activities.verifier.witnessed import Witnessed
 
 Progress = Callable[[int, int], None]
@@ -82,6 +83,7 @@ class _Verification:
         self._acts = SignedActs(
             self.report["acts"], trust.command_keys or manifest.command_keys, given=bool(trust.command_keys)
         )
+        self._own = OwnSignatures(self.report["acts"])
         self._complete = Completeness(
             self.report["completeness"], None if manifest.audience == "none" else bundle.commands()
         )
@@ -178,8 +180,10 @@ class _Verification:
         if not group.told:
             return
         command = self._complete.take(group, self._tree.root().hex())
+        before = None if self._fold.stopped else self._fold.state
         self._fold.take(group)
         self._acts.check(group, command)
+        self._own.check(group, before)
         if command is not None:
             self._fold.check_receipt(command.receipt)
 

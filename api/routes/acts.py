@@ -17,6 +17,7 @@ from api.calls import (
     IdempotencyKey,
     IfMatch,
     Parts,
+    Signed,
     acting,
     answer,
     etag,
@@ -92,17 +93,18 @@ _COMMON = (
     "too_large",
     "unsupported_media_type",
     "idempotency_key_reused",
+    "own_signature_wrong",
 )
 
 
 async def _foreseen(
-    parts: Parts, identity: Caller, accord: str, act: str, fields: dict[str, Any], at: str | None
+    parts: Parts, identity: Caller, accord: str, act: str, fields: dict[str, Any], at: str | None, key: str
 ) -> Response:
     delegate = acting(identity)
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
     time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
-    return answer(foresee(state, act, fields, delegate, time), headers={"ETag": etag(state.version)})
+    return answer(foresee(state, act, fields, delegate, time, key), headers={"ETag": etag(state.version)})
 
 
 async def _withheld(parts: Parts, identity: Caller, accord: str, problem: Problem) -> Problem:
@@ -131,6 +133,7 @@ def _act_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         accord: AccordId,
         parts: Parts,
         identity: Caller,
+        signed: Signed,
         given_key: IdempotencyKey = None,
         if_match: IfMatch = None,
         dry_run: DryRunFlag = False,
@@ -140,10 +143,10 @@ def _act_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         key = None if dry_run else idempotency_key(given_key)
         body = await json_body(request)
         if key is None:
-            return await _foreseen(parts, identity, accord, act.name, body.value, at)
+            return await _foreseen(parts, identity, accord, act.name, body.value, at, signed.key)
         try:
             receipt = await parts.commands.act(
-                accord, act.name, body.value, delegate, key, required_version(if_match)
+                accord, act.name, body.value, delegate, key, required_version(if_match), signed
             )
         except Problem as problem:
             raise await _withheld(parts, identity, accord, problem) from None
@@ -159,6 +162,7 @@ def _signal_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         accord: AccordId,
         parts: Parts,
         identity: Caller,
+        signed: Signed,
         given_key: IdempotencyKey = None,
         dry_run: DryRunFlag = False,
         at: At = None,
@@ -167,8 +171,8 @@ def _signal_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         key = None if dry_run else idempotency_key(given_key)
         body = await json_body(request)
         if key is None:
-            return await _foreseen(parts, identity, accord, act.name, body.value, at)
-        receipt = await parts.commands.signal(accord, act.name, body.value, delegate, key)
+            return await _foreseen(parts, identity, accord, act.name, body.value, at, signed.key)
+        receipt = await parts.commands.signal(accord, act.name, body.value, delegate, key, signed)
         taken = SignalTaken(accord=accord, act=act.name, command=f"{delegate}/{key}", receipt=receipt)
         return answer(taken, 202)
 

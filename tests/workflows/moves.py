@@ -6,6 +6,7 @@ the same moves can be made in a play whose parties are swapped.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -647,6 +648,18 @@ _SUBJECTS = (
     "completion",
 )
 
+_KEYS = tuple(base64.b64encode(bytes([number]) * 32).decode() for number in range(8))
+"""Public keys of delegates; a play on the rules alone needs no private ones."""
+
+
+def _public_key(a: Accord, choice: Choice) -> str:
+    return choice.of(_KEYS)
+
+
+def _key(a: Accord, choice: Choice) -> str:
+    return choice.of([one.id for keys in a.keys.values() for one in keys] or ["0" * 16])
+
+
 _ACTS: dict[str, Callable[[Accord, str, Choice], Move]] = {
     "adopt_definition": _by("contact", digest="@definition:"),
     "amend_definition": _amend,
@@ -720,6 +733,9 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Move]] = {
     "agree_termination": _by("contact"),
     "record_statement": _by("protocol", digest=digest("speech")),
     "close_accord": _by("contact"),
+    "enrol_key": _by("contact", delegate=lambda a, c: c.of(sorted(a.delegates)), public_key=_public_key),
+    "rotate_key": _by("protocol", key=_key, public_key=_public_key),
+    "revoke_key": _by("contact", delegate=lambda a, c: c.of(sorted(a.keys) or ["aa.contact"]), key=_key),
 }
 """How each act of the registry is made up; a test says that none lacks."""
 

@@ -61,7 +61,13 @@ DEFINITIONS.update(
         long_stop={"at": "2030-06-01T00:00:00Z", "policy": "auto_terminate"},
         invitation={"valid_until": "2030-02-01T00:00:00Z"},
     ),
-    pair=pair(),
+    pair=pair(
+        conditions={
+            "C1": condition("AA", "bb.verifier", depends_on=["C2"], independent=True),
+            "C2": condition("BB", "aa.verifier", gate="subsequent", depends_on=["C3"], cure="P5D"),
+            "C3": condition("AA", "bb.verifier", gate="signing", valid_for="P150D", deferrable=True),
+        }
+    ),
 )
 PLACES = ("opened", *WAY)
 
@@ -141,7 +147,7 @@ def depths(seeds: int, length: int) -> Counter[str]:
         start = ("founded", "texts", "understood", "arrived")[seed % 4]
         play = started("trio", start)
         before = len(play.log)
-        steps = [(chance.choices(KINDS, [60, 3, 10, 1])[0], chance.getrandbits(64)) for _ in range(length)]
+        steps = [(chance.choices(KINDS, [60, 5, 8, 1])[0], chance.getrandbits(64)) for _ in range(length)]
         play_on(play, steps, "trio")
         reached.update({event.type for event in play.log[before:]})
         reached.update({"stage " + stage(state) for state in play.states[before:]})
@@ -168,7 +174,7 @@ MILESTONES = (
 
 
 def test_random_plays_reach_what_lies_far_down(record_property: Any) -> None:
-    reached = depths(seeds=16, length=70)
+    reached = depths(seeds=24, length=70)
     for name in sorted(reached):
         record_property(name, reached[name])
     assert {name for name in MILESTONES if not reached[name]} == set()

@@ -1,0 +1,233 @@
+"""Keys of delegates' own: who enrols, rotates and revokes them, and which acts need a signature."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from activities.own_signatures import WrongSignature, public_key_of, sign_act, verify_own
+from tests.definitions import digest
+from tests.workflows.definitions import pair, party
+from tests.workflows.driver import Play
+from workflows.decider import Decision
+from workflows.keys import key_id, live
+from workflows.messages import OwnSignature
+
+
+def make() -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.generate()
+
+
+def id_of(key: Ed25519PrivateKey) -> str:
+    return key_id(public_key_of(key))
+
+
+def requiring(**changes: Any) -> dict[str, Any]:
+    """AA requires its delegates' own signatures, BB does not."""
+    return pair(parties={"AA": party("AA", "host", signed_acts=True), "BB": party("BB")}, **changes)
+
+
+def signed(play: Play, key: Ed25519PrivateKey, by: str, act: str, /, **fields: Any) -> Decision:
+    command = play.command(by, act, fields)
+    command = command.model_copy(update={"own": sign_act(key, command)})
+    verify_own(play.state, command)
+    return play._take(command)
+
+
+def guard_of(decision: Decision) -> str | None:
+    return None if decision.refusal is None else decision.refusal.guard
+
+
+def founded() -> tuple[Play, Ed25519PrivateKey]:
+    """An accord in which AA's contact has a key of its own."""
+    play = Play(requiring())
+    for contact in ("aa.contact", "bb.contact"):
+        play.do(contact, "adopt_definition", digest=play.state.definition_digest)
+    key = make()
+    assert play.do("aa.contact", "enrol_key", delegate="aa.contact", public_key=public_key_of(key)) == (
+        "key_enrolled",
+    )
+    return play, key
+
+
+STATEMENT = {"digest": digest("said"), "words": "We look forward to it"}
+
+
+def test_without_a_key_a_delegate_of_such_a_party_cannot_act() -> None:
+    play = Play(requiring())
+    for contact in ("aa.contact", "bb.contact"):
+        play.do(contact, "adopt_definition", digest=play.state.definition_digest)
+    refusal = play.refused("aa.contact", "record_statement", **STATEMENT)
+    assert (refusal.guard, refusal.unmet[0].who) == ("own_signature", ("aa.contact",))
+    assert "enrol a key" in refusal.remedy
+    play.do("bb.contact", "record_statement", **STATEMENT)
+    play.do("registrar", "record_statement", **STATEMENT)
+
+
+def test_the_contacts_first_key_is_enrolled_unsigned_and_no_other() -> None:
+    play, key = founded()
+    other = public_key_of(make())
+    assert play.guard("aa.contact", "enrol_key", delegate="aa.contact", public_key=other) == "own_signature"
+    office = {"delegate": "aa.head", "office": "Head", "roles": ["signatory"]}
+    assert play.guard("aa.contact", "appoint_delegate", **office) == "own_signature"
+    assert guard_of(signed(play, key, "aa.contact", "appoint_delegate", **office)) is None
+    assert play.guard("aa.contact", "enrol_key", delegate="aa.head", public_key=other) == "own_signature"
+    enrolled = signed(play, key, "aa.contact", "enrol_key", delegate="aa.head", public_key=other)
+    assert guard_of(enrolled) is None
+    assert len(live(play.state, "aa.head")) == 1
+
+
+def test_before_founding_whoever_has_a_key_signs_with_it() -> None:
+    play, key = Play(requiring()), make()
+    named = play.state.definition_digest
+    play.do("aa.contact", "enrol_key", delegate="aa.contact", public_key=public_key_of(key))
+    assert play.guard("aa.contact", "adopt_definition", digest=named) == "own_signature"
+    assert guard_of(signed(play, key, "aa.contact", "adopt_definition", digest=named)) is None
+    play.do("bb.contact", "adopt_definition", digest=named)
+    assert play.state.founded
+
+
+def test_what_is_signed_stands_on_the_entry() -> None:
+    play, key = founded()
+    signed(play, key, "aa.contact", "record_statement", **STATEMENT)
+    act = play.last("statement_recorded").facts["act"]
+    assert set(act) == {"name", "fields", "key", "signature", "particulars"}
+    assert act["key"] == id_of(key)
+    draft = play.decisions[-1][2].events[0]
+    assert set(draft.particulars) == {"act", "salt"}
+    signed(play, key, "aa.contact", "record_statement", digest=digest("bare"))
+    assert set(play.last("statement_recorded").facts["act"]) == {"name", "fields", "key", "signature"}
+
+
+def test_a_rotated_key_signs_no_more() -> None:
+    play, key = founded()
+    new = make()
+    fields = {"key": id_of(key), "public_key": public_key_of(new)}
+    assert play.guard("aa.contact", "rotate_key", **fields) == "own_signature"
+    rotated = signed(play, key, "aa.contact", "rotate_key", **fields)
+    assert [one.type for one in rotated.events] == ["key_enrolled", "key_revoked"]
+    assert guard_of(signed(play, key, "aa.contact", "record_statement", **STATEMENT)) == "own_signature"
+    assert guard_of(signed(play, new, "aa.contact", "record_statement", **STATEMENT)) is None
+    back = {"key": id_of(new), "public_key": public_key_of(key)}
+    assert guard_of(signed(play, new, "aa.contact", "rotate_key", **back)) == "key_is_new"
+
+
+def test_only_the_key_that_is_replaced_rotates_itself() -> None:
+    play, key = founded()
+    spare = make()
+    signed(play, key, "aa.contact", "enrol_key", delegate="aa.contact", public_key=public_key_of(spare))
+    fields = {"key": id_of(key), "public_key": public_key_of(make())}
+    assert guard_of(signed(play, spare, "aa.contact", "rotate_key", **fields)) == "own_signature"
+
+
+def test_a_contact_keeps_a_key_to_act_with() -> None:
+    play, key = founded()
+    fields = {"delegate": "aa.contact", "key": id_of(key)}
+    assert guard_of(signed(play, key, "aa.contact", "revoke_key", **fields)) == "key_remains"
+    spare = make()
+    signed(play, key, "aa.contact", "enrol_key", delegate="aa.contact", public_key=public_key_of(spare))
+    assert guard_of(signed(play, spare, "aa.contact", "revoke_key", **fields)) is None
+    assert guard_of(signed(play, key, "aa.contact", "record_statement", **STATEMENT)) == "own_signature"
+    assert guard_of(signed(play, spare, "aa.contact", "revoke_key", **fields)) == "key_in_force"
+
+
+def test_a_party_that_asks_for_none_may_still_have_keys() -> None:
+    play, _ = founded()
+    key = make()
+    play.do("bb.contact", "enrol_key", delegate="bb.contact", public_key=public_key_of(key))
+    assert guard_of(signed(play, key, "bb.contact", "record_statement", **STATEMENT)) is None
+    play.do("bb.contact", "record_statement", digest=digest("unsigned"))
+    play.do("bb.contact", "revoke_key", delegate="bb.contact", key=id_of(key))
+    assert guard_of(signed(play, key, "bb.contact", "record_statement", **STATEMENT)) == "own_signature"
+
+
+def test_nobody_sees_to_another_partys_keys() -> None:
+    play, key = founded()
+    public_key = public_key_of(make())
+    assert (
+        play.guard("bb.contact", "enrol_key", delegate="aa.contact", public_key=public_key) == "own_delegate"
+    )
+    assert play.guard("bb.contact", "enrol_key", delegate="nobody", public_key=public_key) == "own_delegate"
+    assert play.guard("registrar", "enrol_key", delegate="registrar", public_key=public_key) == "authority"
+    assert play.guard("bb.contact", "revoke_key", delegate="aa.contact", key=id_of(key)) == "own_delegate"
+    taken = public_key_of(key)
+    assert play.guard("bb.contact", "enrol_key", delegate="bb.contact", public_key=taken) == "key_is_new"
+
+
+def test_a_signed_refusal_is_recorded_beside_an_unsigned_one() -> None:
+    """What anybody with the server could send unsigned does not stand for what the delegate did."""
+    play, key = founded()
+    unsigned = play.attempt("aa.contact", "confirm_visit")
+    assert guard_of(unsigned) == "authority"
+    with_key = signed(play, key, "aa.contact", "confirm_visit")
+    assert (guard_of(with_key), with_key.repeats) == ("authority", None)
+    again = signed(play, key, "aa.contact", "confirm_visit")
+    assert again.repeats is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "A" * 44,
+        base64.b64encode(b"k" * 31).decode(),
+        base64.b64encode(b"k" * 33).decode(),
+        "A" * 42 + "B=",
+    ],
+)
+def test_what_is_no_public_key_is_no_act(text: str) -> None:
+    play = Play(requiring())
+    assert play.rejected("aa.contact", "enrol_key", delegate="aa.contact", public_key=text) == "malformed"
+
+
+def test_altered_in_any_part_a_signature_does_not_fit() -> None:
+    play, key = founded()
+    command = play.command("aa.contact", "record_statement", dict(STATEMENT))
+    own = sign_act(key, command)
+    good = command.model_copy(update={"own": own})
+    verify_own(play.state, good)
+    salt = base64.b64encode(b"s" * 16).decode()
+    altered: list[dict[str, Any]] = [
+        {"id": "aa.contact/other"},
+        {"accord": "another"},
+        {"fields": {**STATEMENT, "digest": digest("other")}},
+        {"fields": {**STATEMENT, "words": "We look backward"}},
+        {"fields": {"digest": STATEMENT["digest"]}},
+        {"delegate": "bb.contact"},
+        {"own": own.model_copy(update={"salt": salt})},
+        {"own": own.model_copy(update={"salt": "", "particulars": None})},
+        {"own": own.model_copy(update={"particulars": digest("x")})},
+        {"own": own.model_copy(update={"signature": ""})},
+        {"own": own.model_copy(update={"key": "0" * 16})},
+        {"own": sign_act(make(), command).model_copy(update={"key": own.key})},
+    ]
+    for changes in altered:
+        with pytest.raises(WrongSignature):
+            verify_own(play.state, good.model_copy(update=changes))
+    bare = play.command("aa.contact", "record_statement", {"digest": digest("said")})
+    bare = bare.model_copy(update={"own": sign_act(key, bare)})
+    verify_own(play.state, bare)
+    with pytest.raises(WrongSignature, match="does not fit"):
+        verify_own(play.state, bare.model_copy(update={"act": "adopt_definition"}))
+
+
+def test_signed_or_not_an_act_is_the_same_command() -> None:
+    play, key = founded()
+    command = play.command("aa.contact", "record_statement", dict(STATEMENT))
+    one, other = (command.model_copy(update={"own": sign_act(key, command)}) for _ in range(2))
+    assert one.own is not None
+    assert other.own is not None
+    assert one.own.salt != other.own.salt
+    assert command.fingerprint() == one.fingerprint() == other.fingerprint()
+    assert "own" not in command.signed_part()
+    assert one.signed_part()["own"] != other.signed_part()["own"]
+
+
+def test_a_written_signature_is_of_one_form() -> None:
+    for changes in ({"key": "xyz"}, {"signature": "A" * 88}, {"salt": "AAAA"}, {"particulars": "sha256:0"}):
+        with pytest.raises(ValueError, match="pattern"):
+            OwnSignature.model_validate({"key": "0" * 16, "signature": "A" * 86 + "==", **changes})

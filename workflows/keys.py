@@ -1,0 +1,309 @@
+"""Delegates' own keys: enrolled, rotated and revoked by acts, and what a signature with one of them covers.
+
+A party may require that its delegates sign their acts with Ed25519 keys of their own (``signed_acts`` in the
+definition). Whoever runs the server has no such key, and can neither invent nor alter those acts. Which key has to
+sign is judged here; whether the signature fits is verified where there is cryptography: before an act is sent, before
+it is recorded, and by whoever verifies the record.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from workflows.acts import Act, Check, Event, Stamp, Who, act, event
+from workflows.canonical import canonical, digest_bytes
+from workflows.messages import Actor, OwnSignature
+from workflows.values import DelegateId
+
+if TYPE_CHECKING:
+    from workflows.accord import Accord
+
+PURPOSE = "entente.act/1"
+"""Stands in what is signed, so that the signature cannot be taken for one over anything else."""
+
+MOST_KEYS = 50
+"""Keys that a delegate may have had, revoked ones included."""
+
+
+def key_id(public_key: str) -> str:
+    """The id of a public key in base64: the first 16 hexadecimal digits of the SHA-256 of its 32 bytes."""
+    return hashlib.sha256(base64.b64decode(public_key)).hexdigest()[:16]
+
+
+def _public_key(text: str) -> str:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 32 or base64.b64encode(raw).decode() != text:
+        raise ValueError("it is not the base64 of the 32 bytes of an Ed25519 public key")
+    return text
+
+
+PublicKey = Annotated[
+    str,
+    Field(
+        max_length=44,
+        description="base64 of the 32 bytes of an Ed25519 public key, as `entente delegate-key` prints it",
+    ),
+    AfterValidator(_public_key),
+]
+KeyId = Annotated[
+    str, Field(pattern="^[0-9a-f]{16}$", description="the id of a key: 16 hexadecimal digits of its SHA-256")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DelegateKey:
+    """A delegate's key: from the entry at which it was enrolled, until the one at which it was revoked."""
+
+    id: str
+    public_key: str
+    enrolled: int
+    revoked: int | None = None
+
+
+def particulars_digest(salt: str, particulars: dict[str, Any]) -> str | None:
+    """What stands for an act's free text in what is signed: ``sha256:`` of salt and canonical JSON; none for none.
+
+    The salt (base64 of 16 bytes) is kept with the free text and erased with it; then nobody can guess the text.
+    """
+    return digest_bytes(base64.b64decode(salt) + canonical(particulars)) if particulars else None
+
+
+def own_part(
+    *, accord: str, act: str, delegate: str, fields: dict[str, Any], command: str, particulars: str | None
+) -> dict[str, Any]:
+    """What a delegate's signature covers, as canonical JSON.
+
+    ``fields`` are the act's facts as the record has them (times in UTC, defaults left out), ``command`` its id,
+    ``particulars`` the digest that stands for its free text.
+    """
+    return {
+        "accord": accord,
+        "act": act,
+        "delegate": delegate,
+        "fields": fields,
+        "id": command,
+        "particulars": particulars,
+        "purpose": PURPOSE,
+    }
+
+
+def find(a: Accord, delegate: str, key: str) -> DelegateKey | None:
+    """The delegate's key of that id, revoked or not."""
+    return next((one for one in a.keys.get(delegate, ()) if one.id == key), None)
+
+
+def live(a: Accord, delegate: str) -> tuple[DelegateKey, ...]:
+    """The delegate's keys that are enrolled and not revoked, the oldest first."""
+    return tuple(one for one in a.keys.get(delegate, ()) if one.revoked is None)
+
+
+def required(a: Accord, wanted: Act, by: Actor) -> bool:
+    """Whether an act has to carry the delegate's own signature.
+
+    Until the accord is founded only who had a key enrolled has to sign. A contact enrols its first key unsigned.
+    """
+    if wanted.signed_with() is not None:
+        return True
+    party = a.definition.parties.get(by.party) if by.party is not None else None
+    if party is None or not party.signed_acts:
+        return False
+    had = bool(a.keys.get(by.delegate))
+    if isinstance(wanted, EnrolKey) and wanted.delegate == by.delegate == party.contact and not had:
+        return False
+    return a.founded or had
+
+
+def own_signature(a: Accord, wanted: Act, by: Actor, own: OwnSignature | None) -> Check:
+    """Guard: the act is signed with a key of the delegate's own, where that is required, and the key holds."""
+    name = "own_signature"
+    contact = a.definition.parties[by.party].contact if by.party in a.definition.parties else None
+    who = (contact,) if contact is not None and not live(a, by.delegate) else (by.delegate,)
+    if own is None:
+        remedy = "sign it with your key and send it under a new idempotency key"
+        if not live(a, by.delegate):
+            remedy = "ask your party's contact to enrol a key of yours, and sign it with that"
+        return Check(
+            name,
+            not required(a, wanted, by),
+            f"{by.delegate} has to sign this with a key of its own",
+            remedy,
+            who,
+        )
+    key = find(a, by.delegate, own.key)
+    if key is None:
+        return Check(
+            name,
+            False,
+            f"{own.key} is no key of {by.delegate}",
+            "sign it with a key that is enrolled, or ask your party's contact to enrol this one",
+            who,
+        )
+    if key.revoked is not None:
+        return Check(
+            name,
+            False,
+            f"the key {own.key} of {by.delegate} is revoked",
+            "sign it with a key that is in force",
+            who,
+        )
+    wants = wanted.signed_with()
+    return Check(
+        name,
+        wants is None or wants == own.key,
+        f"it is signed with {own.key}, and has to be with {wants}",
+        "sign it with the key that is replaced",
+        who,
+    )
+
+
+@event
+class KeyEnrolled(Event):
+    """A key of a delegate's own was enrolled: what is signed with it from here on is that delegate's."""
+
+    delegate: DelegateId
+    public_key: PublicKey
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """The key stands beside the delegate's earlier ones."""
+        key = DelegateKey(key_id(self.public_key), self.public_key, stamp.position)
+        return replace(a, keys={**a.keys, self.delegate: (*a.keys.get(self.delegate, ()), key)})
+
+
+@event
+class KeyRevoked(Event):
+    """A delegate's key was revoked: nothing can be signed with it from here on; what was, stays."""
+
+    delegate: DelegateId
+    key: KeyId
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """The key stays known, so that earlier signatures can be verified."""
+        kept = tuple(
+            replace(one, revoked=stamp.position) if one.id == self.key and one.revoked is None else one
+            for one in a.keys.get(self.delegate, ())
+        )
+        return replace(a, keys={**a.keys, self.delegate: kept})
+
+
+def _new_key(a: Accord, delegate: str, public_key: str) -> Iterator[Check]:
+    holder = next(
+        (code for code, keys in a.keys.items() for one in keys if one.id == key_id(public_key)), None
+    )
+    yield Check(
+        "key_is_new",
+        holder is None,
+        f"this key was enrolled for {holder} before",
+        "make another key; a key belongs to one delegate, and is not taken up again",
+    )
+    yield Check(
+        "few_keys",
+        len(a.keys.get(delegate, ())) < MOST_KEYS,
+        f"{delegate} has had {MOST_KEYS} keys",
+        "act by another delegate",
+    )
+
+
+def _of_the_party(a: Accord, delegate: str, by: Actor) -> Check:
+    one = a.delegates.get(delegate)
+    return Check(
+        "own_delegate",
+        one is not None and one.party == by.party,
+        f"{delegate} is no delegate of {by.party}",
+        "appoint the delegate first; each party sees to its own delegates' keys",
+    )
+
+
+@act
+class EnrolKey(Act):
+    """Enrol an Ed25519 key of a delegate of your own party, with which that delegate signs its acts."""
+
+    delegate: DelegateId
+    public_key: PublicKey
+    who = Who(("contact",), "any", sees="all")
+    says = "{by} enrols a key of {delegate}"
+    before_founding = True
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """A delegate of one's own party; a key that nobody had."""
+        yield _of_the_party(a, self.delegate, by)
+        yield from _new_key(a, self.delegate, self.public_key)
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The key."""
+        yield KeyEnrolled(delegate=self.delegate, public_key=self.public_key)
+
+
+@act
+class RotateKey(Act):
+    """Put another key in the place of one of yours. It has to be signed with the key that is replaced."""
+
+    key: KeyId
+    public_key: PublicKey
+    who = Who((), "any", sees="all")
+    says = "{by} puts another key in the place of {key}"
+    before_founding = True
+
+    def signed_with(self) -> str | None:
+        """The key that is replaced."""
+        return self.key
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """A key that nobody had."""
+        yield from _new_key(a, by.delegate, self.public_key)
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The new key, and the end of the old one."""
+        yield KeyEnrolled(delegate=by.delegate, public_key=self.public_key)
+        yield KeyRevoked(delegate=by.delegate, key=self.key)
+
+
+@act
+class RevokeKey(Act):
+    """Revoke a key: your own, or as the contact that of a delegate of your party."""
+
+    delegate: DelegateId
+    key: KeyId
+    who = Who((), "any", sees="all")
+    says = "{by} revokes the key {key} of {delegate}"
+    before_founding = True
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """One's own key, or as contact a delegate's; in force; and not the last one of a contact that has to sign."""
+        party = a.definition.parties.get(by.party or "")
+        contact = party.contact if party is not None else None
+        yield Check(
+            "own_key",
+            self.delegate == by.delegate or by.delegate == contact,
+            f"{by.delegate} cannot revoke a key of {self.delegate}",
+            "let that delegate do it, or your party's contact",
+            (self.delegate, *((contact,) if contact is not None else ())),
+        )
+        yield _of_the_party(a, self.delegate, by)
+        keys = live(a, self.delegate)
+        yield Check(
+            "key_in_force",
+            any(one.id == self.key for one in keys),
+            f"{self.key} is no key of {self.delegate} that is in force",
+            "nothing is left to do",
+        )
+        yield Check(
+            "key_remains",
+            party is None or not party.signed_acts or self.delegate != contact or len(keys) > 1,
+            f"it is the last key of {self.delegate}, without which {by.party} could not act any more",
+            "rotate it, or enrol another first",
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The end of the key."""
+        yield KeyRevoked(delegate=self.delegate, key=self.key)
