@@ -18,6 +18,7 @@ from activities.definitions import forms, schema
 from worker.cli import EPILOG, make_app
 from worker.client.acting import ActCommand, hyphens
 from worker.commands.check import schema_text
+from worker.model_reference import BLOCKS as MODEL
 from workflows.acts import ACTS
 from workflows.vocabulary import TERMS, VOCABULARIES
 
@@ -209,6 +210,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "fields": fields,
     "words": words,
     "operations": operations,
+    **MODEL,
 }
 """What is generated, by the name that a page asks for it by."""
 
