@@ -95,6 +95,7 @@ def trio(**changes: Any) -> dict[str, Any]:
             "V3": condition(
                 "AA",
                 "aa.verifier",
+                "aa.second",
                 "bb.verifier",
                 obligors=["AA", "BB"],
                 need=2,

@@ -23,6 +23,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "treaty": ("treaty_section", "drafter"),
     "obligor": ("obligor",),
     "verifier": ("verifier",),
+    "second": ("verifier",),
     "authority": ("competent_authority",),
     "head": ("signatory",),
     "deputy": ("signatory",),
@@ -341,8 +342,15 @@ class Play:
             self._step(place)
         return self
 
-    def _step(self, place: str) -> None:
+    def _needed(self) -> list[str]:
+        """The conditions that guard something, and all that they depend on, as far as they do not hold."""
         terms = self.state.definition.conditions
+        found = [code for code in terms if terms[code].gate != "subsequent"]
+        for code in found:
+            found += [other for other in terms[code].depends_on if other not in found]
+        return [code for code in found if self.status(code) not in ("verified", "waived")]
+
+    def _step(self, place: str) -> None:
         if place == "founded":
             self.found()
         elif place == "accepted":
@@ -350,9 +358,7 @@ class Play:
         elif place == "texts":
             self.prepare()
         elif place == "verified":
-            for code in terms:
-                if terms[code].gate != "subsequent" and not self.satisfied(code):
-                    self.verify(code)
+            self.verify(*self._needed())
         elif place == "understood":
             self.concur()
         elif place == "confirmed":
@@ -360,9 +366,7 @@ class Play:
         elif place == "arrived":
             self.arrive()
             # A verdict that lasts a while may have lapsed on the way; it is given anew, and arrival stays.
-            for code in terms:
-                if terms[code].gate != "subsequent" and not self.satisfied(code):
-                    self.verify(code)
+            self.verify(*self._needed())
         elif place == "signed":
             self.authorize().sign()
         elif place == "released":

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An act with marks in its fields, or (no act) time that passes."""
+    """An act with marks in its fields, or (no act) time that passes; unsigned, while no worker runs."""
 
     by: str = ""
     act: str = ""
@@ -750,5 +750,5 @@ def next_move(a: Accord, kind: str, number: int) -> Move:
     if kind == "backwards":
         return backwards(a, choice)
     if kind == "time":
-        return Move(hours=choice.of(HOURS))
+        return Move(hours=choice.of(HOURS), signed=not choice.chance(3))
     return anything(a, choice)

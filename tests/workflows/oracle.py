@@ -67,6 +67,7 @@ def fresh(a: Accord, code: str, at: datetime) -> bool:
     verdict = condition.verdict
     return (
         condition.status == "verified"
+        and condition.dispute is None
         and verdict is not None
         and verdict.policy == terms_digest(a, code)
         and (verdict.valid_until is None or verdict.valid_until > at)
@@ -139,6 +140,45 @@ def held(a: Accord, code: str, seat: str) -> bool:
     return (
         signature is not None and signature.status == "held" and signature.digest == document_digest(a, code)
     )
+
+
+def release_set(a: Accord) -> dict[str, Any]:
+    """What a release would cover: each document's digest, and who holds in which form."""
+    return {
+        code: [
+            document_digest(a, code),
+            [
+                (name, seat.holder, seat.signature.form if seat.signature else None)
+                for name, seat in a.documents[code].seats.items()
+            ],
+        ]
+        for code in live(a)
+    }
+
+
+def due_at(event: RecordedEvent, before: Accord) -> datetime | None:
+    """When a deadline was due, by the state before it, for the events that are deadlines."""
+    said = facts(event)
+    stop = before.definition.long_stop
+    match event.type:
+        case "verdict_lapsed" if said["cause"] == "expired":
+            verdict = before.conditions[said["condition"]].verdict
+            return verdict.valid_until if verdict else None
+        case "condition_overdue":
+            return before.definition.conditions[said["condition"]].due
+        case "cure_period_ended":
+            return before.conditions[said["condition"]].cure_by
+        case "dispute_expired":
+            dispute = before.conditions[said["condition"]].dispute
+            return dispute.decide_by if dispute else None
+        case "invitation_expired":
+            return before.invitation.valid_until
+        case "long_stop_reached":
+            return stop.at if stop else None
+        case "full_powers_expired" if event.actor.delegate == "clock":
+            powers = before.documents[said["document"]].seats[said["seat"]].powers
+            return powers.valid_until if powers else None
+    return None
 
 
 def valid_until(a: Accord, code: str, at: datetime, evidence: Iterable[datetime | None]) -> datetime | None:
@@ -231,6 +271,7 @@ class Memory:
     findings: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)
     waivers: dict[str, set[str]] = field(default_factory=dict)
     fallen: set[str] = field(default_factory=set)
+    released: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[int, tuple[str, str]] = field(default_factory=dict)
     changed_at: int = 0
 
@@ -240,6 +281,8 @@ class Memory:
         match event.type:
             case "consent_given":
                 self.consents.setdefault(said["subject"], {})[said["party"]] = said["digest"]
+                if said["subject"] == "release":
+                    self.released[said["party"]] = release_set(after)
             case "consent_withdrawn":
                 self.consents.get(said["subject"], {}).pop(said["party"], None)
             case "waiver_withdrawn":

@@ -216,6 +216,12 @@ def rule_8(moment: Moment) -> None:
     arrived (or the parties agreed on signing at a distance).
     """
     before, event = moment.before, moment.event
+    if event is None and not moment.after.ended:
+        for document in moment.after.documents.values():
+            for one in document.seats.values():
+                assert one.signature is None or one.signature.holder == one.holder, (
+                    "of another than the holder"
+                )
     if before is None or event is None or event.type != "signature_held":
         return
     said = facts(event)
@@ -249,6 +255,8 @@ def rule_9(moment: Moment) -> None:
     if event.type != "signatures_released" or before is None:
         return
     assert set(facts(event)["documents"]) == set(oracle.live(before))
+    for party in before.definition.parties:
+        assert moment.memory.released[party] == oracle.release_set(before), f"{party} agreed to another set"
     for code in oracle.live(before):
         assert oracle.executable(before, code)
         for seat in before.documents[code].seats:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from tests.workflows.driver import Play
 from tests.workflows.moves import Move, look_up
-from tests.workflows.oracle import Memory
+from tests.workflows.oracle import Memory, due_at
 from tests.workflows.rules import RULES, Moment
 from workflows.accord import STATE, Accord, deadlines, evolve, follows, state_digest
 from workflows.acts import Rejected
@@ -52,6 +53,10 @@ class Watched(Play):
             then, now = now, evolve(now, recorded)
             assert recorded.time <= max(self.now, now.time), "nothing is dated later than it happens"
             assert then is None or recorded.time >= then.time, "times do not go backwards"
+            due = due_at(recorded, then) if then is not None else None
+            assert due is None or then is None or recorded.time == max(due, then.time), (
+                "dated when it was due"
+            )
             for rule in RULES:
                 rule(Moment(recorded, then, now, command, decision, self.memory, self.log))
             self.memory.learn(recorded, then, now)
@@ -69,7 +74,12 @@ class Watched(Play):
     def make(self, made: Move, variants: dict[str, dict[str, Any]]) -> Decision | str:
         """Make a move; the decision, or the code for which it is no act."""
         if not made.act:
-            self.pass_time(hours=made.hours)
+            if made.signed:
+                self.pass_time(hours=made.hours)
+            else:
+                self.now += timedelta(
+                    hours=made.hours
+                )  # No worker runs: what was due falls with the next act.
             return "time"
         fields = {key: look_up(self, value, variants) for key, value in made.fields}
         try:
