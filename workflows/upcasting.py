@@ -31,12 +31,14 @@ def read_event(recorded: RecordedEvent) -> Event:
         UnknownEvent: when type or version are newer than this release, or the facts do not fit the version.
     """
     cls = EVENTS.get(recorded.type)
-    if cls is None or recorded.version > cls.version:
+    if cls is None or not 1 <= recorded.version <= cls.version:
         raise UnknownEvent(
             f"entry {recorded.position} is a {recorded.type} version {recorded.version}, which this release does not "
             "know; use the release that wrote it, or a newer one"
         )
-    facts = dict(recorded.facts["event"])
+    facts = recorded.facts.get("event")
+    if not isinstance(facts, dict):
+        raise UnknownEvent(f"entry {recorded.position}: {recorded.type} has no facts under 'event'")
     for version in range(recorded.version, cls.version):
         facts = UPCASTERS[recorded.type, version](facts)
     try:
