@@ -85,15 +85,18 @@ class Calls:
         key: str | None,
         query: Query | None = None,
         if_match: str = "",
+        signed: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Ask for something; ``key`` is its idempotency key, none for what records nothing.
+
+        ``signed`` are the headers of the delegate's own signature, where there is one.
 
         Raises:
             RefusedAct: a guard refused it.
             ApiProblem: the API says why it cannot be taken.
             Unreachable: it does not answer; the same key makes it safe to ask again.
         """
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **(signed or {})}
         if key is not None:
             headers["Idempotency-Key"] = key
         if if_match:

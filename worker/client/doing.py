@@ -23,6 +23,7 @@ from worker.client.options import (
     path_of,
     placed,
 )
+from worker.client.signing import Signer, SignWith, key_header, own_headers
 from workflows.acts import ACTS
 
 REFUSED = 5
@@ -95,9 +96,12 @@ def _doing(
             "--if-match", help="Only if the accord is still at this version, such as v17.", show_default=False
         ),
     ] = "",
+    sign_with: SignWith = None,
+    signer: Signer = None,
 ) -> None:
     body = command.read(given, fields)
     key = key or new_key()
+    own = own_headers(sign_with, signer or place.speaker, accord, command.act.name, body, key)
     signal = command.act.signal
     out = show.console()
     with place.calls() as calls:
@@ -110,6 +114,7 @@ def _doing(
                 body,
                 key,
                 if_match=if_match,
+                signed=own,
             )
         except RefusedAct as refused:
             if place.as_json:
@@ -148,12 +153,19 @@ def _previewing(
     given: dict[str, Any],
     fields: Fields = None,
     at: At = None,
+    sign_with: SignWith = None,
 ) -> None:
     body = command.read(given, fields)
     signals = "signals/" if command.act.signal else ""
     with place.calls() as calls:
         query = [("dry_run", "true"), *([("at", at)] if at else [])]
-        said = calls.post(f"{path_of(accord)}/{signals}{hyphens(command.act.name)}", body, None, query)
+        said = calls.post(
+            f"{path_of(accord)}/{signals}{hyphens(command.act.name)}",
+            body,
+            None,
+            query,
+            signed=key_header(sign_with),
+        )
         stands = None if place.as_json else _standing(calls, accord)
     if place.as_json:
         show.print_json(said)

@@ -1,4 +1,4 @@
-"""``entente command-key`` and ``entente log-key``: the secrets of an installation, made once."""
+"""``entente command-key``, ``log-key`` and ``delegate-key``: the secrets of an installation, and a delegate's own."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("command-key", epilog="Example: entente command-key /etc/entente/command-key.pem")(
         _command_key
     )
+    app.command("delegate-key", epilog="Example: entente delegate-key ~/aa-contact.pem")(_delegate_key)
     app.command("log-key", epilog="Example: entente log-key /etc/entente/log-key")(_log_key)
 
 
@@ -35,6 +36,22 @@ def _command_key(file: File, as_json: Json = False) -> None:
         print(json.dumps({"file": str(file), "key_id": signer.key_id, "public_key": signer.public_key}))
     else:
         print(f"{file} holds the key {signer.key_id}.\nENTENTE_COMMAND_PUBLIC_KEYS={signer.public_key}")
+
+
+def _delegate_key(file: File, as_json: Json = False) -> None:
+    """Make a delegate's own key, with which that delegate signs its acts, and print its public part and id.
+
+    The file stays with the delegate. The party's contact enrols the public key: `entente act ACCORD enrol-key`.
+    """
+    from activities.own_signatures import create_key, load_key, public_key_of
+    from workflows.keys import key_id
+
+    _create(file, lambda: create_key(file))
+    public_key = public_key_of(load_key(file))
+    if as_json:
+        print(json.dumps({"file": str(file), "key": key_id(public_key), "public_key": public_key}))
+    else:
+        print(f"{file} holds the key {key_id(public_key)}.\n--public-key {public_key}")
 
 
 def _log_key(file: File, as_json: Json = False) -> None:
