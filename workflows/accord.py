@@ -33,7 +33,7 @@ from workflows.canonical import digest_of
 from workflows.conditions import Condition, check_satisfied, on_gates
 from workflows.corrections import Corrections
 from workflows.deadlines import Deadline
-from workflows.definition import Definition
+from workflows.definition import FOLDING, Definition
 from workflows.documents import Document
 from workflows.founding import AccordOpened, contacts
 from workflows.invitation import Invitation
@@ -345,7 +345,7 @@ def refusal_key(delegate: str, act: str, target: str) -> str:
 
 def begin(recorded: AccordOpened, stamp: Stamp) -> Accord:
     """The state after the opening entry."""
-    definition = Definition.model_validate(recorded.definition)
+    definition = Definition.model_validate(recorded.definition, context=FOLDING)
     return contacts(
         Accord(
             id=recorded.accord,

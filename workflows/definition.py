@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from workflows.canonical import digest_of
 from workflows.values import (
@@ -299,6 +299,14 @@ class Inconsistent(ValueError):
         super().__init__("; ".join(self.problems))
 
 
+FOLDING = {"folding": True}
+"""The validation context for what is on the record: it was judged when it was proposed, and only has to read."""
+
+
+def _vocabulary(name: str, info: ValidationInfo) -> str:
+    return name if info.context == FOLDING else known(name)
+
+
 class Definition(Message):
     """Everything that an accord starts from. Its digest is what the parties adopt."""
 
@@ -306,7 +314,7 @@ class Definition(Message):
     vocabulary: Annotated[
         str,
         Field(description="the words that people see", json_schema_extra={"enum": list(VOCABULARIES)}),
-        AfterValidator(known),
+        AfterValidator(_vocabulary),
     ] = "diplomatic"
     illustrative: bool = Field(
         default=False, description="demonstration data, shown as such wherever it appears"
@@ -355,7 +363,9 @@ class Definition(Message):
         return {"mode": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _whole(self) -> Definition:
+    def _whole(self, info: ValidationInfo) -> Definition:
+        if info.context == FOLDING:
+            return self
         problems = list(_problems(self))
         if problems:
             raise Inconsistent(problems)

@@ -17,7 +17,7 @@ from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import Appointment
 from workflows.conditions import adopt_terms as adopt_conditions
 from workflows.consent import CONSENTING, ConsentGiven, clear, complete, missing, not_yet_given, same_digest
-from workflows.definition import OFFICER_ROLES, Definition
+from workflows.definition import FOLDING, OFFICER_ROLES, Definition
 from workflows.documents import adopt_terms as adopt_documents
 from workflows.messages import Actor
 from workflows.values import DelegateId, Digest, Instant, Note, PartyId, Role, Text
@@ -67,7 +67,7 @@ class DefinitionProposed(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Before founding it replaces the proposal; afterwards it stands beside what is in force."""
-        proposed = Definition.model_validate(self.definition)
+        proposed = Definition.model_validate(self.definition, context=FOLDING)
         a = clear(a, SUBJECT)
         if a.founded:
             return candidates(replace(a, amendment=proposed))

@@ -8,6 +8,7 @@ import zlib
 from pydantic import Field
 
 from workflows.accord import STATE, Accord
+from workflows.definition import FOLDING
 from workflows.messages import Message
 
 LARGEST = 256 * 1024 * 1024
@@ -40,4 +41,4 @@ def unpack(snapshot: Snapshot) -> Accord | None:
     content = engine.decompress(base64.b64decode(snapshot.data, validate=True), LARGEST)
     if engine.unconsumed_tail:
         raise ValueError(f"the snapshot unpacks to more than {LARGEST} bytes")
-    return STATE.validate_json(content)
+    return STATE.validate_json(content, context=FOLDING)

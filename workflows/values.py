@@ -63,7 +63,7 @@ Reference = Annotated[
 Language = Annotated[
     str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="a BCP 47 language tag")
 ]
-Text = Annotated[str, Field(min_length=1, max_length=300)]
+Text = Annotated[str, Field(min_length=1, max_length=300, pattern=r"\S")]
 
 Role = Literal[
     "contact",
