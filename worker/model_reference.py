@@ -286,12 +286,16 @@ def deadlines() -> str:
     """Every kind of deadline, what follows, and the events by which it does."""
     by_kind: dict[str, dict[str, None]] = {kind: {} for kind in KINDS}
     classes: dict[str, type[Event]] = {cls.__name__: cls for cls in EVENTS.values()}
-    for module in sorted({cls.__module__ for cls in EVENTS.values()}):
-        for call in ast.walk(ast.parse(inspect.getsource(importlib.import_module(module)))):
+    for name in sorted({cls.__module__ for cls in EVENTS.values()}):
+        module = importlib.import_module(name)
+        for call in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Deadline":
                 named, event = call.args[1], call.args[3]
                 if isinstance(named, ast.Constant) and isinstance(event, ast.Call):
-                    by_kind[str(named.value)][classes[ast.unparse(event.func)].type] = None
+                    made = ast.unparse(event.func)
+                    if made not in classes:  # A function that keeps the event; it says which by its result.
+                        made = str(inspect.unwrap(getattr(module, made)).__annotations__["return"])
+                    by_kind[str(named.value)][classes[made].type] = None
     lines = head("kind", "what follows", "events")
     for kind, found in by_kind.items():
         lines.append(row(f"`{kind}`", KINDS[kind], ", ".join(f"`{name}`" for name in found)))

@@ -51,9 +51,9 @@ def holders(a: Accord, roles: tuple[str, ...], parties: tuple[str, ...] | None =
     return tuple(
         code
         for code, one in a.delegates.items()
-        if not one.revoked
+        if (parties is None or one.party in parties)
+        and not one.revoked
         and any(role in one.roles for role in roles)
-        and (parties is None or one.party in parties)
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -160,6 +161,8 @@ def satisfied(a: Accord, code: str) -> bool:
     """Whether a condition is satisfied: it holds, and all that it depends on is satisfied."""
     if code not in a.definition.conditions or code not in a.conditions:
         return False
+    if not a.definition.conditions[code].depends_on:
+        return own_state_holds(a, code)
     return all(own_state_holds(a, one) for one in _rests_on(a, code))
 
 
@@ -186,14 +189,13 @@ def _owed_itself(a: Accord, code: str) -> tuple[str, ...]:
 def check_satisfied(a: Accord, code: str) -> Check:
     """Guard: the condition is satisfied; if not, why, who owes it, and when it is due."""
     terms, condition = a.definition.conditions[code], a.conditions[code]
+    met = satisfied(a, code)
     return Check(
         "condition_satisfied",
-        satisfied(a, code),
+        met,
         f"{code} ({terms.title}) is {_status_words(a, code)}",
         f"bring {code} to a verdict" + (", or waive it" if terms.waivable else ""),
-        owed_by(a, code)
-        if not satisfied(a, code)
-        else (condition.findings and tuple(condition.findings)) or (),
+        tuple(condition.findings) if met else owed_by(a, code),
         terms.due,
         code,
     )
@@ -260,14 +262,14 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
         if a.released_at is not None and gate_of(a, code) != "subsequent":
             continue
         if terms.due is not None and not condition.overdue and not own_state_holds(a, code):
-            yield Deadline(terms.due, "due", code, ConditionOverdue(condition=code))
+            yield Deadline(terms.due, "due", code, _overdue(code))
         verdict = condition.verdict
         if verdict and verdict.valid_until and condition.status in ("verified", "disputed"):
             yield Deadline(
                 verdict.valid_until,
                 "freshness",
                 f"verdict on {code}",
-                VerdictLapsed(condition=code, cause="expired"),
+                _lapsed(code),
             )
         if condition.dispute is not None:
             yield Deadline(
@@ -275,6 +277,16 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
             )
         if condition.cure_by is not None and not own_state_holds(a, code):
             yield Deadline(condition.cure_by, "cure", code, CurePeriodEnded(condition=code))
+
+
+@lru_cache(maxsize=16384)
+def _overdue(code: str) -> ConditionOverdue:
+    return ConditionOverdue(condition=code)
+
+
+@lru_cache(maxsize=16384)
+def _lapsed(code: str) -> VerdictLapsed:
+    return VerdictLapsed(condition=code, cause="expired")
 
 
 def _set(a: Accord, code: str, **changes: Any) -> Accord:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
@@ -143,7 +144,13 @@ def manifest(a: Accord, code: str) -> dict[str, str] | None:
 def document_digest(a: Accord, code: str) -> str | None:
     """The document's digest: that of its sorted manifest."""
     content = manifest(a, code)
-    return None if content is None else digest_of(content)
+    return None if content is None else _manifest_digest(tuple(content.items()))
+
+
+@lru_cache(maxsize=16384)
+def _manifest_digest(content: tuple[tuple[str, str], ...]) -> str:
+    """Kept, since every rule asks for it after every event, and texts change seldom."""
+    return digest_of(dict(content))
 
 
 def text_subject(document: str, language: str) -> str:
