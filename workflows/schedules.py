@@ -148,5 +148,7 @@ class AgreeTexts(Act):
 
 def _as_proposed(a: Accord, one: ScheduledText) -> bool:
     document = a.documents.get(one.document)
-    text: Any = document.texts.get(one.language) if document is not None and not document.severed else None
+    if document is None or document.severed or document.removed or document.released_at is not None:
+        return False
+    text: Any = document.texts.get(one.language)
     return text is not None and one.digest in (text.digest, text.pending)

@@ -61,3 +61,12 @@ def test_a_comment_changes_nothing() -> None:
     assert play.state.documents == before.documents
     stale = {**TEXTS[0], "digest": digest("an older one")}
     assert play.guard("bb.treaty", "comment_on_text", **stale, comment=digest("c")) == "version_there"
+
+
+def test_no_schedule_is_agreed_to_after_release() -> None:
+    play = Play(pair(documents={"D1": document("AA", "BB")})).go("confirmed")
+    changed = [{"document": "D1", "language": "en", "digest": digest("late")}]
+    play.do("aa.treaty", "propose_texts", texts=changed)
+    named = play.fact("schedule_proposed", "digest")
+    play.arrive().sign().release()
+    assert play.guard("bb.treaty", "agree_texts", digest=named) == "schedule_is_current"
