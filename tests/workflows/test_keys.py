@@ -13,7 +13,7 @@ from tests.definitions import digest
 from tests.workflows.definitions import pair, party
 from tests.workflows.driver import Play
 from workflows.decider import Decision
-from workflows.keys import key_id, live
+from workflows.keys import MOST_KEYS, key_id, live
 from workflows.messages import OwnSignature
 
 
@@ -231,3 +231,26 @@ def test_a_written_signature_is_of_one_form() -> None:
     for changes in ({"key": "xyz"}, {"signature": "A" * 88}, {"salt": "AAAA"}, {"particulars": "sha256:0"}):
         with pytest.raises(ValueError, match="pattern"):
             OwnSignature.model_validate({"key": "0" * 16, "signature": "A" * 86 + "==", **changes})
+
+
+def test_a_delegates_key_is_revoked_by_itself_or_its_contact() -> None:
+    play = Play(pair()).go("founded")
+    keys = [public_key_of(make()) for _ in range(2)]
+    for public in keys:
+        play.do("aa.contact", "enrol_key", delegate="aa.protocol", public_key=public)
+    first, second = ({"delegate": "aa.protocol", "key": key_id(public)} for public in keys)
+    refusal = play.refused("aa.treaty", "revoke_key", **first)
+    assert refusal.guard == "own_key"
+    assert refusal.unmet[0].who == ("aa.protocol", "aa.contact")
+    play.do("aa.protocol", "revoke_key", **first)
+    play.do("aa.contact", "revoke_key", **second)
+
+
+def test_a_delegate_has_no_end_of_keys() -> None:
+    play = Play(pair()).go("founded")
+    for number in range(MOST_KEYS):
+        public = base64.b64encode(number.to_bytes(32, "big")).decode()
+        play.do("aa.contact", "enrol_key", delegate="aa.protocol", public_key=public)
+    one_more = {"delegate": "aa.protocol", "public_key": public_key_of(make())}
+    assert play.guard("aa.contact", "enrol_key", **one_more) == "few_keys"
+    play.do("aa.contact", "enrol_key", **{**one_more, "delegate": "aa.treaty"})
