@@ -603,3 +603,11 @@ def test_evidence_that_has_ended_meanwhile_carries_no_verdict() -> None:
     play.until("2030-03-01T00:00:00Z")
     named = {"condition": "C1", "evidence": [digest("verdict")]}
     assert play.guard("bb.verifier", "verify_condition", **named) == "validity_ahead"
+
+
+def test_an_officer_whom_all_have_named_may_verify_for_no_party() -> None:
+    officers = {"engineer": {"office": "Independent engineer", "roles": ["verifier"]}}
+    play = Play(pair(officers=officers, conditions={"C1": condition("AA", "engineer")})).go("founded")
+    play.verify("C1")
+    assert play.satisfied("C1")
+    assert play.last("condition_verified").actor.party is None

@@ -172,3 +172,44 @@ def test_what_reopens_nothing(by: str, act: str, fields: dict) -> None:
     before = (play.stage, play.state.visit.status, play.state.understanding.status, standing(play))
     play.do(by, act, **fields)
     assert (play.stage, play.state.visit.status, play.state.understanding.status, standing(play)) == before
+
+
+# The visit is postponed
+
+
+def test_what_ends_before_the_new_dates_lapses_at_once_and_what_is_fresh_then_survives() -> None:
+    play = Play(changed(trio(), conditions__V1__valid_for="P130D")).go("understood")
+    play.empower("D1", "BB", valid_until="2030-06-01T00:00:00Z")
+    play.empower("D1", "CC", valid_until="2030-09-01T00:00:00Z")
+    play.confirm()
+    play.pass_time(days=1)
+    june = {"begins": "2030-06-10T08:00:00Z", "ends": "2030-06-12T18:00:00Z", "place": "Town"}
+    play.do("aa.protocol", "propose_dates", window=june)
+    named = play.fact("dates_proposed", "digest")
+    play.do("bb.protocol", "agree_dates", digest=named)
+    preview = play.preview("cc.protocol", "agree_dates", digest=named)
+    events = play.do("cc.protocol", "agree_dates", digest=named)
+    assert events == tuple(draft.type for draft in preview.events)
+    assert events == ("consent_given", "dates_agreed", "verdict_lapsed", "full_powers_expired")
+    assert play.status("V1") == "lapsed"
+    assert play.status("S1") == "verified"
+    seats = play.state.documents["D1"].seats
+    assert [seats[name].powers.status for name in ("BB", "CC")] == ["expired", "issued"]  # type: ignore[union-attr]
+    assert play.state.visit.status == "tentative"
+    assert play.state.understanding.status == "effective", (
+        "suspended by V1, not stale: all agreed to the dates"
+    )
+    play.pass_time(hours=1)
+    play.verify("V1").confirm()
+    assert play.state.visit.status == "confirmed", (
+        "a new verdict may end before the dates; it lapses when it ends"
+    )
+
+
+def test_an_amended_window_postpones_as_agreed_dates_do() -> None:
+    play = Play(trio()).go("confirmed")
+    later = {"begins": "2030-05-20T08:00:00Z", "ends": "2030-05-22T18:00:00Z", "place": "Town"}
+    play.amend(changed(trio(), window=later))
+    assert play.state.visit.status == "tentative"
+    assert play.state.visit.window is not None
+    assert play.state.visit.window.begins.day == 20

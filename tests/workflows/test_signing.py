@@ -415,3 +415,28 @@ def test_what_is_released_is_never_undone() -> None:
         ("aa.protocol", "sever_document", {"document": "D1"}),
     ):
         assert play.guard(by, act, **fields) == "document_open"
+
+
+def test_a_severed_document_holds_no_signature() -> None:
+    play = Play(trio()).go("verified")
+    play.concur(["D1"]).confirm().arrive()
+    play.authorize().sign()
+    for party in ("aa", "bb"):
+        play.do(f"{party}.protocol", "sever_document", document="D1")
+    events = play.do("cc.protocol", "sever_document", document="D1")
+    assert events == ("consent_given", "document_severed", *["signature_voided"] * 3)
+    assert play.held("D1") == []
+    assert play.held("D2") == ["AA", "BB"]
+
+
+def test_a_seat_may_ask_for_full_powers_where_its_document_does_not() -> None:
+    mixed = document("AA")
+    mixed["seats"]["BB"] = {"party": "BB", "holder": "bb.head", "authority": "full_powers"}
+    play = Play(pair(documents={"D1": mixed})).go("arrived")
+    sign(play, "D1", "aa.head")
+    assert signing_guard(play, "D1", "bb.head") == "authority_valid"
+    own = {"document": "D1", "seat": "AA", "holder": "aa.head", "digest": digest("powers")}
+    assert play.guard("aa.authority", "issue_full_powers", **own) == "full_powers_asked_for"
+    play.empower("D1", "BB")
+    sign(play, "D1", "bb.head")
+    play.release()

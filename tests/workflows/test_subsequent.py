@@ -191,3 +191,11 @@ def test_what_is_left_open_after_release_is_said() -> None:
     play.each("authority", "ratify_document", document="D1", instrument=digest("instrument"))
     play.do("depositary", "declare_in_force", document="D1")
     assert play.unmet("closing") == [("registered", "D1"), ("condition_satisfied", "Z1")]
+
+
+def test_after_release_only_what_is_subsequent_is_still_waited_for() -> None:
+    play = released()
+    events = play.pass_time(days=800)
+    assert events == ("condition_overdue",)
+    assert play.fact("condition_overdue", "condition") == "Z1"
+    assert play.status("V1") == "verified"
