@@ -136,13 +136,28 @@ def test_it_holds_of_long_plays(definition: str, place: str, steps: list[tuple[s
     play_on(started(definition, place), steps, definition)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(8))
+def test_it_holds_of_plays_that_go_deep(seed: int) -> None:
+    chance = random.Random(f"deep {seed}")
+    for _ in range(40):
+        definition = chance.choice(["trio", "trio", "alike", "ends", "pair"])
+        weights = chance.choice([[16, 2, 5, 1], [6, 4, 10, 2], [10, 6, 6, 1]])
+        steps = [(chance.choices(KINDS, weights)[0], chance.getrandbits(64)) for _ in range(80)]
+        play_on(started(definition, chance.choice(PLACES)), steps, definition)
+
+
 # Depth: random plays do reach what lies far down
 
 
-def depths(seeds: int, length: int) -> Counter[str]:
-    """How many of the plays, each from founding on, ever reach a place or cause an event."""
+def depths(seeds: int, length: int, enough: tuple[str, ...] = ()) -> Counter[str]:
+    """How many of the plays ever cause an event or come to a stage; ends early once ``enough`` is reached."""
     reached: Counter[str] = Counter()
     for seed in range(seeds):
+        if enough and all(reached[name] for name in enough):
+            break
+        reached["plays"] += 1
         chance = random.Random(seed)
         start = ("founded", "texts", "understood", "arrived")[seed % 4]
         play = started("trio", start)
@@ -174,7 +189,7 @@ MILESTONES = (
 
 
 def test_random_plays_reach_what_lies_far_down(record_property: Any) -> None:
-    reached = depths(seeds=24, length=70)
+    reached = depths(seeds=100, length=70, enough=MILESTONES)
     for name in sorted(reached):
         record_property(name, reached[name])
     assert {name for name in MILESTONES if not reached[name]} == set()
