@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from tests.workflows import moves
 from tests.workflows.definitions import changed, condition, document, pair, trio
 from tests.workflows.driver import WAY
-from tests.workflows.moves import Move, next_move, variants
+from tests.workflows.move import Move, variants
+from tests.workflows.moves import next_move
 from tests.workflows.rules import RULES
 from tests.workflows.watched import DEFINITIONS, Watched, started
 from workflows.accord import stage, state_json

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from tests.workflows.driver import Play
-from tests.workflows.moves import Move, look_up
+from tests.workflows.move import Move, look_up
 from tests.workflows.oracle import Memory, due_at
 from tests.workflows.rules import RULES, Moment
 from workflows.accord import STATE, Accord, deadlines, evolve, follows, state_digest
