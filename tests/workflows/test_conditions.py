@@ -611,3 +611,15 @@ def test_an_officer_whom_all_have_named_may_verify_for_no_party() -> None:
     play.verify("C1")
     assert play.satisfied("C1")
     assert play.last("condition_verified").actor.party is None
+
+
+def test_what_is_about_texts_is_verified_once_they_are_agreed_and_lapses_when_they_change() -> None:
+    play = founded(valid_while_texts_of=["D1"])
+    named = {"condition": "C1", "evidence": [play.submit("C1")]}
+    assert play.guard("bb.verifier", "verify_condition", **named) == "texts_agreed"
+    play.agree_text("D1", "en")
+    play.do("bb.verifier", "verify_condition", **named)
+    play.do("aa.treaty", "propose_text", document="D1", language="en", digest=digest("other"))
+    assert play.satisfied("C1"), "a proposal beside an agreed text changes nothing"
+    events = play.do("bb.treaty", "agree_text", document="D1", language="en", digest=digest("other"))
+    assert events == ("consent_given", "text_agreed", "verdict_lapsed")
