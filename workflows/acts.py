@@ -7,6 +7,7 @@ unmet with the reason, who could meet it, and by when.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,9 +71,9 @@ class Event(BaseModel):
     version: ClassVar[int] = 1
     changes_state: ClassVar[bool] = True
 
+    @abstractmethod
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """The state after this event. Never fails and never asks whether it was allowed."""
-        raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
         """The event's fields as JSON values."""
@@ -136,9 +137,9 @@ class Act(BaseModel):
         """The guards beyond authority, in order; the first unmet one names the refusal."""
         return ()
 
+    @abstractmethod
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """What follows directly from the act. What follows from that is said by the tracks' rules."""
-        raise NotImplementedError
 
     @classmethod
     def particular_names(cls) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ does not ask for, or that a single language makes empty, are passed by themselve
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
@@ -532,17 +533,14 @@ class AgreeText(AboutDocument):
 class _OfDocumentDigest(AboutDocument):
     digest: Digest
 
-    def step(self) -> str:
-        """The step's subject."""
-        raise NotImplementedError
+    step: ClassVar[str]
+    """The step: the subject under which consents to it are kept."""
+    mark: ClassVar[str]
+    """Where the document keeps the digest for which every party has done the step."""
 
-    def done(self, document: Document) -> str | None:
-        """The digest for which every party has done the step already."""
-        raise NotImplementedError
-
+    @abstractmethod
     def asked_for(self, a: Accord) -> Check:
         """Guard: the document asks for this step, and what comes before is done."""
-        raise NotImplementedError
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Known, open, asked for, ready, of the document's digest, not done by this party."""
@@ -550,12 +548,12 @@ class _OfDocumentDigest(AboutDocument):
         yield self.open(a)
         yield self.asked_for(a)
         yield same_digest(self.document, self.digest, document_digest(a, self.document))
-        done = self.done(a.documents[self.document]) == self.digest
-        yield not_yet_given(a, f"{self.step()}/{self.document}", self.digest, by, in_effect=done)
+        done = getattr(a.documents[self.document], self.mark) == self.digest
+        yield not_yet_given(a, f"{self.step}/{self.document}", self.digest, by, in_effect=done)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's part of the step."""
-        yield ConsentGiven(subject=f"{self.step()}/{self.document}", party=party_of(by), digest=self.digest)
+        yield ConsentGiven(subject=f"{self.step}/{self.document}", party=party_of(by), digest=self.digest)
 
 
 def _all_agreed(a: Accord, code: str) -> tuple[bool, str]:
@@ -572,13 +570,8 @@ class CertifyConcordance(_OfDocumentDigest):
     who = TREATY
     says = "{by} certifies the concordance of {document}"
 
-    def step(self) -> str:
-        """Concordance."""
-        return "concordance"
-
-    def done(self, document: Document) -> str | None:
-        """What is certified."""
-        return document.certified
+    step = "concordance"
+    mark = "certified"
 
     def asked_for(self, a: Accord) -> Check:
         """More than one language, and all texts agreed."""
@@ -604,13 +597,8 @@ class InitialDocument(_OfDocumentDigest):
     who = TREATY
     says = "{by} initials {document}"
 
-    def step(self) -> str:
-        """Initials."""
-        return "initials"
-
-    def done(self, document: Document) -> str | None:
-        """What is initialled."""
-        return document.initialled
+    step = "initials"
+    mark = "initialled"
 
     def asked_for(self, a: Accord) -> Check:
         """The document asks for it, and its texts are concordant."""
@@ -634,13 +622,8 @@ class ApproveExecutionVersion(_OfDocumentDigest):
     who = TREATY
     says = "{by} approves the execution version of {document}"
 
-    def step(self) -> str:
-        """Execution version."""
-        return "execution"
-
-    def done(self, document: Document) -> str | None:
-        """What is approved."""
-        return document.execution
+    step = "execution"
+    mark = "execution"
 
     def asked_for(self, a: Accord) -> Check:
         """The document asks for one, and is authenticated."""

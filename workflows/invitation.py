@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
@@ -213,6 +213,7 @@ class AcknowledgeInvitation(Act):
 
 
 class _Answering(Act):
+    answer: ClassVar[Answer]
     note: Note = ""
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -221,18 +222,14 @@ class _Answering(Act):
         earlier = a.invitation.answers.get(by.party or "")
         yield Check(
             "answer_open",
-            earlier in (None, "accepted_in_principle") and earlier != self.answer(),
+            earlier in (None, "accepted_in_principle") and earlier != self.answer,
             f"{by.party} has answered already: {(earlier or '').replace('_', ' ')}",
             "a final answer stands; terminate where a right to it exists",
         )
 
-    def answer(self) -> Answer:
-        """The answer that this act gives."""
-        raise NotImplementedError
-
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The answer."""
-        yield InvitationAnswered(party=party_of(by), answer=self.answer())
+        yield InvitationAnswered(party=party_of(by), answer=self.answer)
 
 
 @act
@@ -242,9 +239,7 @@ class AcceptInvitation(_Answering):
     who = Who(("protocol",), "guest")
     says = "{by} accepts the invitation"
 
-    def answer(self) -> Answer:
-        """Accepted."""
-        return "accepted"
+    answer = "accepted"
 
 
 @act
@@ -254,9 +249,7 @@ class AcceptInvitationInPrinciple(_Answering):
     who = Who(("protocol",), "guest")
     says = "{by} accepts the invitation in principle"
 
-    def answer(self) -> Answer:
-        """Accepted in principle."""
-        return "accepted_in_principle"
+    answer = "accepted_in_principle"
 
 
 @act
@@ -266,9 +259,7 @@ class DeclineInvitation(_Answering):
     who = Who(("protocol",), "guest")
     says = "{by} declines the invitation"
 
-    def answer(self) -> Answer:
-        """Declined."""
-        return "declined"
+    answer = "declined"
 
 
 @act

@@ -6,6 +6,7 @@ Confirming it needs the invitation accepted, every condition of the visit satisf
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -399,9 +400,9 @@ class RecordArrival(Act):
 class _Ending(Act):
     note: Note = ""
 
+    @abstractmethod
     def when(self, a: Accord) -> Check:
         """Guard: the visit is where it can end so."""
-        raise NotImplementedError
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Where it can end so, and not said by this party."""
