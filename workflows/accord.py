@@ -258,14 +258,14 @@ def _texts_reopened(a: Accord) -> Iterator[Event]:
 
 def _outlived_by_new_dates(a: Accord) -> Iterator[Event]:
     """When the visit is postponed, every expiry is checked against the new window: what ends before it lapses now."""
-    window, agreed_at = a.visit.window, a.visit.dates_agreed_at
-    if window is None or agreed_at is None or a.visit.arrived_at is not None:
+    window, agreed = a.visit.window, a.visit.dates_agreed
+    if window is None or agreed is None or a.visit.arrived_at is not None:
         return
     cause = f"it would end before the new dates begin, {show_date(window.begins)}"
     for code in on_gates(a, "visit", "signing", "ceremony"):
         condition = a.conditions[code]
         verdict = condition.verdict
-        if condition.status not in ("verified", "disputed") or verdict is None or verdict.at > agreed_at:
+        if condition.status not in ("verified", "disputed") or verdict is None or verdict.position > agreed:
             continue
         if verdict.valid_until is not None and verdict.valid_until <= window.begins:
             yield conditions.VerdictLapsed(condition=code, cause=cause)
@@ -273,7 +273,7 @@ def _outlived_by_new_dates(a: Accord) -> Iterator[Event]:
     for code in documents.live(a):
         for name, seat in a.documents[code].seats.items():
             powers = seat.powers
-            if powers is None or powers.status != "issued" or powers.issued_at > agreed_at:
+            if powers is None or powers.status != "issued" or powers.position > agreed:
                 continue
             if powers.valid_until is not None and powers.valid_until <= window.begins:
                 yield signing.FullPowersExpired(document=code, seat=name)

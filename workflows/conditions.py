@@ -65,6 +65,7 @@ class Verdict:
     policy: str
     verifiers: tuple[str, ...]
     at: datetime
+    position: int
     valid_until: datetime | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
 
@@ -360,7 +361,13 @@ class ConditionVerified(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Verified; earlier questions and reasons are answered by it."""
         verdict = Verdict(
-            self.evidence, self.policy, self.verifiers, stamp.at, self.valid_until, dict(self.texts)
+            self.evidence,
+            self.policy,
+            self.verifiers,
+            stamp.at,
+            stamp.position,
+            self.valid_until,
+            dict(self.texts),
         )
         ended = _cure_ground(self.condition)
         a = replace(a, termination_grounds=tuple(one for one in a.termination_grounds if one != ended))

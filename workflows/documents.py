@@ -56,7 +56,7 @@ class FullPowers:
     holder: str
     party: str
     digest: str
-    issued_at: datetime
+    position: int
     valid_from: datetime
     valid_until: datetime | None = None
     found_by: tuple[str, ...] = ()

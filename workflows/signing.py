@@ -241,7 +241,7 @@ class FullPowersIssued(Event):
         """The seat's holder has these powers; they wait to be found in due form."""
         state = a.documents[self.document].seats[self.seat]
         powers = FullPowers(
-            self.holder, state.party, self.digest, stamp.at, self.valid_from, self.valid_until
+            self.holder, state.party, self.digest, stamp.position, self.valid_from, self.valid_until
         )
         return set_seat(a, self.document, self.seat, holder=self.holder, powers=powers)
 

@@ -28,7 +28,10 @@ PLANNED = ("tentative", "confirmed", "advance_done", "on_hold")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Where the visit stands, its window, proposed new dates, and which round of confirmations this is."""
+    """Where the visit stands, its window, proposed new dates, and which round of confirmations this is.
+
+    ``dates_agreed`` is the position at which new dates were last agreed.
+    """
 
     status: str = "proposed"
     window: Window | None = None
@@ -37,7 +40,7 @@ class Visit:
     arrived_at: datetime | None = None
     cause: str | None = None
     minutes: int = 0
-    dates_agreed_at: datetime | None = None
+    dates_agreed: int | None = None
 
 
 def adopt_terms(a: Accord) -> Accord:
@@ -117,7 +120,7 @@ class DatesAgreed(Event):
             window=self.window,
             proposed=None,
             round=a.visit.round + 1,
-            dates_agreed_at=stamp.at,
+            dates_agreed=stamp.position,
         )
         return clear(a, "dates", "confirmation", "arrival")
 
