@@ -23,12 +23,12 @@ from activities.own_signatures import WrongSignature, verify_own
 from activities.runtime.errors import UnsignedCommand
 from activities.runtime.signing import CommandVerifier
 from workflows.accord import Accord, evolve
-from workflows.accord_workflow import EntriesAnswer, EntriesRequest, FindAnswer, FindRequest, LoadRequest
 from workflows.acts import ACTS, Rejected
 from workflows.canonical import canonical
 from workflows.decider import TICK, UNATTRIBUTED, UNREADABLE, Decision, decide
 from workflows.messages import Command, EventDraft, RecordAnswer, RecordedEvent, RecordRequest
 from workflows.predecessor import CarryOverVerdict, carried_over_holds
+from workflows.questions import EntriesAnswer, EntriesRequest, FindAnswer, FindRequest, LoadRequest
 from workflows.snapshot import Snapshot, pack
 from workflows.summary import summarize
 

@@ -14,7 +14,7 @@ from activities.identity import Identity
 from api.problems import Problem, not_found
 from workflows.accord import Accord
 from workflows.acts import ACTS
-from workflows.conditions import beneficiaries
+from workflows.conditions.state import beneficiaries
 from workflows.messages import Actor
 
 

@@ -19,7 +19,8 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from activities.runtime.errors import Unreachable
 from api.problems import Problem
 from workflows.accord import Accord
-from workflows.accord_workflow import AccordInput, AccordWorkflow
+from workflows.accord_workflow import AccordWorkflow
+from workflows.questions import AccordInput
 
 GLANCE = 2.0
 """Seconds that a reader waits for Temporal to say how late it is, before the record has to do."""

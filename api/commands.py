@@ -37,12 +37,13 @@ from activities.runtime.signing import CommandSigner
 from api.clock import Clocks
 from api.problems import Problem, not_found, of_refusal, of_rejected, of_rejection, unavailable
 from workflows.accord import Accord
-from workflows.accord_workflow import AccordInput, AccordWorkflow
+from workflows.accord_workflow import AccordWorkflow
 from workflows.acts import Rejected, parse_act
 from workflows.canonical import digest_of
 from workflows.decider import OPEN, Decision, decide, parse
 from workflows.definition import Definition
 from workflows.messages import Command, Receipt
+from workflows.questions import AccordInput
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.5

@@ -17,7 +17,7 @@ from api.shapes import View
 from workflows.accord import GATES, Accord, stage
 from workflows.acts import ACTS, Check, Rejected, parse_act
 from workflows.authority import resolve
-from workflows.conditions import satisfied
+from workflows.conditions.state import satisfied
 from workflows.decider import TICK, decide, judge
 from workflows.keys import live
 from workflows.messages import Command, EventDraft, OwnSignature, Refusal

@@ -30,11 +30,14 @@ from api.shapes import (
     VisitView,
     WindowView,
 )
-from workflows import conditions, consent, documents, signing, subsequent, understanding, visit
+from workflows import consent, subsequent, understanding, visit
 from workflows.accord import GATES, Accord, blocking, deadlines, stage
 from workflows.acts import Check
 from workflows.canonical import digest_of
+from workflows.conditions import state as conditions
 from workflows.definition import DocumentTerms
+from workflows.documents import state as documents
+from workflows.signing.release import release_digest
 
 MOST_DEADLINES = 20
 """How many of the next deadlines are shown."""
@@ -72,7 +75,7 @@ def accord_view(a: Accord, present: Present) -> AccordView:
         **dict(status_view(a, present, cleared=False)),
         definition_digest=a.definition_digest,
         amendment_digest=a.amendment.digest() if a.amendment else None,
-        release_digest=signing.release_digest(a) if a.founded else None,
+        release_digest=release_digest(a) if a.founded else None,
         declined_by=a.declined_by,
         terminated_because=a.terminated,
         termination_grounds=a.termination_grounds,
@@ -324,7 +327,7 @@ def _current_digest(a: Accord, subject: str) -> str | None:
         case "dates":
             return _dates_digest(a)
         case "release":
-            return signing.release_digest(a)
+            return release_digest(a)
         case "termination":
             return subsequent.termination_digest(a)
         case _:

@@ -16,7 +16,7 @@ from typing import Any
 
 from workflows import accord
 from workflows.accord import GATES, LADDER, NEXT_GATE, Accord
-from workflows.acts import ACTS, EVENTS, Act, Event
+from workflows.acts import ACTS, EVENTS, Act, Event, track_of
 from workflows.values import ROLES
 
 TRACKS = {
@@ -142,8 +142,7 @@ def _read_calls(
     }
     calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and id(one) not in looked_at]
     for call in sorted(calls, key=lambda one: (one.lineno, one.col_offset)):
-        first = call.args[0] if call.args else None
-        named = first.value if isinstance(first, ast.Constant) else None
+        named = _name_given(call, owner)
         if isinstance(call.func, ast.Name) and call.func.id == "Check" and isinstance(named, str):
             found[named] = None
         elif isinstance(call.func, ast.Attribute) and call.func.attr == "gate" and isinstance(named, str):
@@ -153,6 +152,17 @@ def _read_calls(
             called = of.guards if of is not None else _called(call.func, function, owner)
             if called is not None and "Check" in str(called.__annotations__.get("return", "")):
                 _read(called, of or owner, found, seen)
+
+
+def _name_given(call: ast.Call, owner: type) -> str | None:
+    """A call's first argument where it is a name: as it is written, or as the act's class says (``self.after``)."""
+    match call.args[:1]:
+        case [ast.Constant(value=str(name))]:
+            return name
+        case [ast.Attribute(value=ast.Name(id="self"), attr=attribute)]:
+            own = getattr(owner, attribute, None)
+            return own if isinstance(own, str) else None
+    return None
 
 
 def _act_of(node: ast.expr, function: Callable[..., Any], owner: type) -> type[Act] | None:
@@ -243,7 +253,7 @@ def _listed(names: tuple[str, ...]) -> str:
 def events() -> str:
     """Every event by track: what it says, its facts, its version."""
     lines: list[str] = []
-    for track, members in _by_track(EVENTS, lambda event: event.__module__.rpartition(".")[2]):
+    for track, members in _by_track(EVENTS, track_of):
         lines += [
             f"### {track}",
             "",

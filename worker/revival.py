@@ -20,7 +20,8 @@ from temporalio.service import RPCError
 from activities.ledger.errors import LedgerError
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings
-from workflows.accord_workflow import AccordInput, AccordWorkflow
+from workflows.accord_workflow import AccordWorkflow
+from workflows.questions import AccordInput
 
 ROUND = timedelta(minutes=1)
 """How often the ledger is looked through."""

@@ -13,16 +13,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from workflows import (
-    conditions,
     consent,
     corrections,
-    documents,
     founding,
     invitation,
     keys,
     predecessor,
     schedules,
-    signing,
     subsequent,
     understanding,
     visit,
@@ -30,16 +27,19 @@ from workflows import (
 from workflows.acts import Check, Event, Stamp, event
 from workflows.authority import Appointment
 from workflows.canonical import digest_of
-from workflows.conditions import Condition, check_satisfied, on_gates
+from workflows.conditions import disputes, due, verdicts, waivers
+from workflows.conditions.state import Condition, check_satisfied, on_gates, satisfied
 from workflows.corrections import Corrections
 from workflows.deadlines import Deadline
 from workflows.definition import FOLDING, Definition
-from workflows.documents import Document
+from workflows.documents import authentication, texts
+from workflows.documents.state import Document, check_ready, document_digest, executable, live
 from workflows.founding import AccordOpened, contacts
 from workflows.invitation import Invitation
 from workflows.keys import DelegateKey
 from workflows.messages import RecordedEvent, Refusal
 from workflows.schedules import ScheduledText
+from workflows.signing import full_powers, release, signatures
 from workflows.understanding import Understanding
 from workflows.values import Text, show_date
 from workflows.visit import Visit
@@ -58,6 +58,10 @@ GATES: dict[str, str] = {
     "closing": "the accord can be closed",
 }
 """Every gate, and what can be done when it is open."""
+
+
+DECLARING = (consent, keys, predecessor, schedules, waivers)
+"""Modules of which nothing is asked here but their acts and events: the registries are whole by importing them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Accord:
 
     def document_ready(self, code: str) -> Check:
         """Guard: a document is ready to be signed."""
-        return documents.check_ready(self, code)
+        return check_ready(self, code)
 
     @property
     def ended(self) -> bool:
@@ -167,11 +171,11 @@ def gate(a: Accord, name: str) -> Iterator[Check]:
         "the signatures are released already",
         "nothing is left to release",
     )
-    yield from signing.seats_held(a, a.time)
-    for code in documents.live(a):
-        yield documents.check_ready(a, code)
+    yield from signatures.seats_held(a, a.time)
+    for code in live(a):
+        yield check_ready(a, code)
     if name == "release":
-        yield signing.release_agreed(a)
+        yield release.release_agreed(a)
 
 
 def stage(a: Accord) -> str:
@@ -184,12 +188,9 @@ def stage(a: Accord) -> str:
         return "signing"
     if not a.founded or not invitation.accepted(a).met:
         return "invitation"
-    if any(not conditions.satisfied(a, code) for code in on_gates(a, "visit")):
+    if any(not satisfied(a, code) for code in on_gates(a, "visit")):
         return "verification"
-    if (
-        not all(documents.executable(a, code) for code in documents.live(a))
-        or not understanding.effective(a).met
-    ):
+    if not all(executable(a, code) for code in live(a)) or not understanding.effective(a).met:
         return "drafting"
     return "signing" if a.definition.signing_at_a_distance else "visit"
 
@@ -210,11 +211,11 @@ def blocking(a: Accord) -> tuple[Check, ...]:
     now = stage(a)
     unmet = [check for check in gate(a, NEXT_GATE[now]) if not check.met]
     if now == "drafting":
-        unmet += [check for code in documents.live(a) if not (check := documents.check_ready(a, code)).met]
+        unmet += [check for code in live(a) if not (check := check_ready(a, code)).met]
     if not unmet and now == "visit":
         unmet = [visit.arrived(a)]
     if not unmet and now == "signing":
-        unmet = [signing.to_release(a)]
+        unmet = [release.to_release(a)]
     return tuple(unmet)
 
 
@@ -224,8 +225,10 @@ def deadlines(a: Accord) -> list[Deadline]:
         return []
     found = [
         *invitation.deadlines(a),
-        *conditions.deadlines(a),
-        *signing.deadlines(a),
+        *due.deadlines(a),
+        *verdicts.deadlines(a),
+        *disputes.deadlines(a),
+        *full_powers.deadlines(a),
         *subsequent.deadlines(a),
     ]
     return sorted(found, key=lambda one: (one.at, one.subject))
@@ -251,8 +254,8 @@ def _texts_reopened(a: Accord) -> Iterator[Event]:
         if condition is None or condition.status not in ("verified", "disputed"):
             continue
         for document, digest in (condition.verdict.texts if condition.verdict else {}).items():
-            if document in a.documents and documents.document_digest(a, document) != digest:
-                yield conditions.VerdictLapsed(condition=code, cause=f"the text of {document} changed")
+            if document in a.documents and document_digest(a, document) != digest:
+                yield verdicts.VerdictLapsed(condition=code, cause=f"the text of {document} changed")
                 return
 
 
@@ -268,15 +271,15 @@ def _outlived_by_new_dates(a: Accord) -> Iterator[Event]:
         if condition.status not in ("verified", "disputed") or verdict is None or verdict.position > agreed:
             continue
         if verdict.valid_until is not None and verdict.valid_until <= window.begins:
-            yield conditions.VerdictLapsed(condition=code, cause=cause)
+            yield verdicts.VerdictLapsed(condition=code, cause=cause)
             return
-    for code in documents.live(a):
+    for code in live(a):
         for name, seat in a.documents[code].seats.items():
             powers = seat.powers
             if powers is None or powers.status != "issued" or powers.position > agreed:
                 continue
             if powers.valid_until is not None and powers.valid_until <= window.begins:
-                yield signing.FullPowersExpired(document=code, seat=name)
+                yield full_powers.FullPowersExpired(document=code, seat=name)
                 return
 
 
@@ -292,13 +295,15 @@ def follows(a: Accord, at: datetime) -> Event | None:
         if not a.founded
         else (
             founding.follows,
-            documents.follows,
-            conditions.follows,
+            texts.follows,
+            authentication.follows,
+            verdicts.follows,
             lambda state, _: _texts_reopened(state),
             lambda state, _: _outlived_by_new_dates(state),
             understanding.follows,
             visit.follows,
-            signing.follows,
+            signatures.follows,
+            release.follows,
         )
     )
     for rule in (*rules, corrections.follows, subsequent.follows):
@@ -389,18 +394,3 @@ def _passed_over(a: Accord | None, recorded: RecordedEvent) -> Accord:
             f"entry {recorded.position} came before {0 if a is None else a.size}: the log has a gap"
         )
     return a
-
-
-__all__ = [
-    "GATES",
-    "LADDER",
-    "Accord",
-    "consent",
-    "evolve",
-    "fold",
-    "gate",
-    "keys",
-    "predecessor",
-    "schedules",
-    "stage",
-]

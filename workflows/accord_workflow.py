@@ -11,17 +11,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows.accord import Accord, evolve, next_deadline, server_time, state_digest
 from workflows.acts import ACTS, Rejected, sentence
-from workflows.canonical import NotCanonical, digest_bytes, digest_of
 from workflows.deadlines import Deadline
-from workflows.decider import OPEN, TICK, UNATTRIBUTED, UNREADABLE, Decision, decide, many_due, parse
-from workflows.messages import Command, Message, Receipt, RecordAnswer, RecordedEvent, RecordRequest
+from workflows.decider import OPEN, TICK, UNREADABLE, Decision, decide, many_due, parse
+from workflows.messages import Command, Message, Receipt, RecordAnswer, RecordRequest
+from workflows.questions import (
+    AccordInput,
+    EntriesAnswer,
+    EntriesRequest,
+    FindAnswer,
+    FindRequest,
+    LoadRequest,
+    StateDigest,
+)
+from workflows.signals import read_signal, unattributed, unreadable
 from workflows.snapshot import Snapshot, unpack
 from workflows.summary import current_details, plain, summarize
 from workflows.values import show_time
@@ -57,54 +65,6 @@ TRY_AGAIN = timedelta(minutes=1)
 
 ATTEMPT = timedelta(seconds=10)
 """After this long an attempt is given up, its worker being dead or cut off; the next finds what it committed."""
-
-
-class AccordInput(Message):
-    """Which accord a run is for. ``continue_after`` is a test's hook: continue as new after so many acts."""
-
-    accord: str
-    continue_after: int | None = Field(default=None, ge=1)
-
-
-class LoadRequest(Message):
-    """Ask for an accord's state, folded from the ledger."""
-
-    accord: str
-
-
-class EntriesRequest(Message):
-    """Ask for recorded events from a position on."""
-
-    accord: str
-    start: int
-
-
-class EntriesAnswer(Message):
-    """Recorded events; ``more`` says that others follow."""
-
-    entries: tuple[RecordedEvent, ...]
-    more: bool = False
-
-
-class StateDigest(Message):
-    """The digest of a state, and how many entries were folded into it; no digest before the accord is opened."""
-
-    size: int = 0
-    digest: str | None = None
-
-
-class FindRequest(Message):
-    """Ask for the receipt of a command, if it is the very one that was recorded under its id."""
-
-    accord: str
-    command: str
-    fingerprint: str
-
-
-class FindAnswer(Message):
-    """The receipt, or none."""
-
-    receipt: Receipt | None = None
 
 
 A = TypeVar("A", bound=Message)
@@ -272,7 +232,7 @@ class AccordWorkflow:
     async def _signalled(self, name: str, raws: Sequence[RawValue]) -> None:
         """Take up a signal: signed, as its monitor's; unsigned, as unattributed; unreadable, as refused."""
         at = workflow.now()
-        command = self._read_signal(name, raws)
+        command = read_signal(self._accord, name, raws)
         await workflow.wait_condition(lambda: self._loaded)
         if self._state is None:
             workflow.logger.warning("signal %s came before the accord was opened; dropped", name)
@@ -288,9 +248,9 @@ class AccordWorkflow:
                     workflow.logger.warning("signal %s repeats an id with other content", name)
                 unsigned = isinstance(error, ApplicationError) and error.type == "NotSigned"
                 again = (
-                    self._unattributed(name, command.fields)
+                    unattributed(self._accord, name, command.fields)
                     if unsigned
-                    else self._unreadable(name, raws, str(error))
+                    else unreadable(self._accord, name, raws, str(error))
                 )
                 await self._record_quietly(again, at)
 
@@ -300,50 +260,9 @@ class AccordWorkflow:
             parse(self._state, command)
             await self._record(command, at)
         except Rejected as error:
-            await self._record_quietly(self._unreadable(command.act, [], error.message), at)
+            await self._record_quietly(unreadable(self._accord, command.act, [], error.message), at)
         except ApplicationError as error:
             workflow.logger.info("signal on the record: %s", error.message)
-
-    def _read_signal(self, name: str, raws: Sequence[RawValue]) -> Command:
-        if name not in ACTS or not ACTS[name].signal:
-            return self._unreadable(name, raws, "there is no such signal")
-        if not raws:
-            return self._unreadable(name, raws, "it came without an argument")
-        try:
-            value = workflow.payload_converter().from_payload(raws[0].payload)
-        except (
-            Exception
-        ) as error:  # Whatever a stranger's payload makes the converter raise, it goes on the record.
-            return self._unreadable(name, raws, f"the payload does not decode: {type(error).__name__}")
-        if not isinstance(value, dict):
-            return self._unreadable(name, raws, "the payload is no JSON object")
-        if "signature" in value and "delegate" in value:
-            try:
-                return Command.model_validate(value)
-            except ValidationError:
-                return self._unreadable(name, raws, "the signed command does not read")
-        return self._unattributed(name, value)
-
-    def _unattributed(self, name: str, fields: dict[str, Any]) -> Command:
-        try:
-            mark = digest_of(fields).removeprefix("sha256:")[:32]
-        except NotCanonical as error:
-            return self._unreadable(name, [], str(error))
-        return Command(
-            accord=self._accord, id=f"{UNATTRIBUTED}/{mark}", act=name, fields=fields, delegate=UNATTRIBUTED
-        )
-
-    def _unreadable(self, name: str, raws: Sequence[RawValue], reason: str) -> Command:
-        payload = digest_bytes(b"".join(raw.payload.data for raw in raws))
-        fields = {"name": name[:100], "reason": reason[:300], "payload": payload}
-        mark = digest_of(fields).removeprefix("sha256:")[:32]
-        return Command(
-            accord=self._accord,
-            id=f"{UNATTRIBUTED}/{mark}",
-            act=UNREADABLE,
-            fields=fields,
-            delegate=UNATTRIBUTED,
-        )
 
     # The way of one act
 

@@ -205,10 +205,15 @@ A = TypeVar("A", bound=type[Act])
 E = TypeVar("E", bound=type[Event])
 
 
+def track_of(cls: type) -> str:
+    """The track that declares an act or an event: the file in this package, or the folder of files."""
+    return cls.__module__.split(".")[1]
+
+
 def act(cls: A) -> A:
     """Register an act class under its snake_case class name."""
     cls.name = _snake(cls.__name__)
-    cls.track = cls.__module__.rpartition(".")[2]
+    cls.track = track_of(cls)
     if cls.name in ACTS:
         raise TypeError(f"act {cls.name} is declared twice")
     ACTS[cls.name] = cls

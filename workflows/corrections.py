@@ -15,7 +15,7 @@ from workflows.acts import Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
 from workflows.consent import ConsentGiven, clear, complete, not_yet_given, same_digest
-from workflows.documents import AboutDocument
+from workflows.documents.state import AboutDocument
 from workflows.messages import Actor
 from workflows.subsequent import signing_parties
 from workflows.values import Digest, Language, Note, Reference

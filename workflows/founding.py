@@ -15,10 +15,10 @@ from pydantic import Field
 
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import Appointment
-from workflows.conditions import adopt_terms as adopt_conditions
+from workflows.conditions.state import adopt_terms as adopt_conditions
 from workflows.consent import CONSENTING, ConsentGiven, clear, complete, missing, not_yet_given, same_digest
 from workflows.definition import FOLDING, OFFICER_ROLES, Definition
-from workflows.documents import adopt_terms as adopt_documents
+from workflows.documents.state import adopt_terms as adopt_documents
 from workflows.messages import Actor
 from workflows.values import DelegateId, Digest, Instant, Note, PartyId, Role, Text
 from workflows.visit import DatesAgreed

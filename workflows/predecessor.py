@@ -14,13 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from workflows.acts import Check, Event, act
-from workflows.conditions import (
-    OBLIGOR,
-    AboutCondition,
-    ConditionVerified,
-    EvidenceSubmitted,
-    obligor_checks,
-)
+from workflows.conditions.evidence import OBLIGOR, EvidenceSubmitted, obligor_checks
+from workflows.conditions.state import AboutCondition
+from workflows.conditions.verdicts import ConditionVerified
 from workflows.messages import Actor, RecordedEvent
 from workflows.values import Digest, Grade, Instant, Note, Reference, show_date
 

@@ -12,7 +12,8 @@ from pydantic import Field, field_validator
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.canonical import digest_of
 from workflows.consent import ConsentGiven
-from workflows.documents import ProposeText, text_subject
+from workflows.documents.state import text_subject
+from workflows.documents.texts import ProposeText
 from workflows.messages import Actor, Message
 from workflows.values import Digest, Language, Note, Reference
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
-from workflows.conditions import check_satisfied, on_gates
+from workflows.conditions.state import check_satisfied, on_gates
 from workflows.consent import ConsentGiven, complete, missing, not_yet_given
 from workflows.deadlines import Deadline
-from workflows.documents import AboutDocument, live
+from workflows.documents.state import AboutDocument, live
 from workflows.founding import LONG_STOP
 from workflows.messages import Actor
 from workflows.values import Digest, Instant, Note, PartyId, Reference, Text, show_date

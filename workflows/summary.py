@@ -6,8 +6,8 @@ from datetime import datetime
 
 from workflows.accord import LADDER, Accord, blocking, next_deadline, stage
 from workflows.authority import members
-from workflows.conditions import owed_by, satisfied
-from workflows.documents import document_status
+from workflows.conditions.state import owed_by, satisfied
+from workflows.documents.state import document_status
 from workflows.messages import Summary
 from workflows.values import show_date, show_time
 from workflows.vocabulary import word

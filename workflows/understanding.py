@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import holders
 from workflows.canonical import digest_of
-from workflows.conditions import on_gates, own_state_holds
+from workflows.conditions.state import on_gates, own_state_holds
 from workflows.consent import ConsentGiven, clear, complete, missing, not_yet_given, same_digest
-from workflows.documents import concordant, document_digest, live
+from workflows.documents.state import concordant, document_digest, live
 from workflows.messages import Actor
 from workflows.values import Digest, Note, Reference, Text
 

@@ -18,9 +18,9 @@ from activities.runtime.signing import CommandSigner
 from tests.api.conftest import Api, problem, serving
 from tests.definitions import bare, digest
 from worker.main import accord_worker
-from workflows.accord_workflow import AccordInput
 from workflows.definition import Definition
 from workflows.messages import RecordAnswer
+from workflows.questions import AccordInput
 
 
 async def founded(api: Api) -> str:

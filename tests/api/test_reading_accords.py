@@ -13,9 +13,9 @@ from api.bodies import read_yaml
 from tests.api.conftest import Api, problem
 from tests.api.filling import Filler
 from tests.definitions import bare, digest, small
-from workflows import documents
 from workflows.accord import GATES
 from workflows.definition import Definition
+from workflows.documents.state import document_digest
 
 
 async def test_an_accord_before_its_founding(reading_api: Api, filler: Filler) -> None:
@@ -83,7 +83,7 @@ async def test_what_is_proposed_beside_what_stands(reading_api: Api, filler: Fil
         text = digest(language)
         await filler.do("a", "propose_text", "aa.contact", document="D1", language=language, digest=text)
         await filler.do("a", "agree_text", "bb.contact", document="D1", language=language, digest=text)
-    whole = documents.document_digest(filler.states["a"], "D1")
+    whole = document_digest(filler.states["a"], "D1")
     for party in ("aa", "bb"):
         await filler.do("a", "certify_concordance", f"{party}.contact", document="D1", digest=whole)
     receipt = await filler.do("a", "propose_understanding", "aa.contact")

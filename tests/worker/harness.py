@@ -20,8 +20,8 @@ from activities.runtime.settings import Settings, read_settings
 from activities.runtime.signing import CommandSigner
 from worker.main import accord_worker
 from workflows.accord import Accord, evolve
-from workflows.accord_workflow import AccordInput
 from workflows.messages import Command, Receipt
+from workflows.questions import AccordInput
 
 ROLES = [
     "protocol",

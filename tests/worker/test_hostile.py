@@ -21,12 +21,7 @@ from activities.recording import LARGEST_PAGE
 from tests.definitions import bare, digest, small
 from tests.worker.harness import Engine
 from workflows.accord import state_digest
-from workflows.accord_workflow import (
-    AccordInput,
-    AccordWorkflow,
-    EntriesAnswer,
-    EntriesRequest,
-)
+from workflows.accord_workflow import AccordWorkflow
 from workflows.decider import TICK, UNATTRIBUTED, decide
 from workflows.definition import Definition
 from workflows.messages import (
@@ -38,6 +33,7 @@ from workflows.messages import (
     RecordedEvent,
     RecordRequest,
 )
+from workflows.questions import AccordInput, EntriesAnswer, EntriesRequest
 
 
 async def founded(engine: Engine, **changes: Any) -> str:

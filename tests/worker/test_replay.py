@@ -13,7 +13,8 @@ from temporalio.worker import Replayer
 
 from activities.runtime.temporal import EntentePlugin
 from tests.worker.histories import FOLDER
-from workflows.accord_workflow import AccordInput, AccordWorkflow
+from workflows.accord_workflow import AccordWorkflow
+from workflows.questions import AccordInput
 
 HISTORIES = sorted(FOLDER.glob("*.json"))
 

@@ -9,11 +9,11 @@ from typing import Any
 from tests.definitions import digest
 from workflows.accord import Accord, evolve, next_deadline, stage
 from workflows.acts import ACTS, Rejected
-from workflows.conditions import satisfied
+from workflows.conditions.state import satisfied
 from workflows.decider import OPEN, TICK, UNATTRIBUTED, Decision, decide
-from workflows.documents import document_digest, live
+from workflows.documents.state import document_digest, live
 from workflows.messages import Command, RecordedEvent, Refusal
-from workflows.signing import release_digest
+from workflows.signing.release import release_digest
 
 START = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)
 """When plays begin; the definitions' dates are set against it."""

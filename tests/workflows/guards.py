@@ -36,7 +36,17 @@ def sites() -> list[Site]:
     """Every place in ``workflows`` that declares a guard, from the source."""
     found: dict[Site, None] = {}
 
-    def visit(node: ast.AST, module: str, where: str) -> None:
+    def named(first: ast.expr, tree: ast.Module) -> Iterator[str]:
+        """The guard's name; where it is the class's own (``self.after``), what each class of the file calls it."""
+        if isinstance(first, ast.Constant):
+            yield str(first.value)
+        elif isinstance(first, ast.Attribute):
+            for one in ast.walk(tree):
+                match one:
+                    case ast.Assign(targets=[ast.Name(id=first.attr)], value=ast.Constant(value=str(name))):
+                        yield name
+
+    def visit(node: ast.AST, tree: ast.Module, module: str, where: str) -> None:
         for child in ast.iter_child_nodes(node):
             inner = where
             if isinstance(child, ast.ClassDef | ast.FunctionDef):
@@ -46,13 +56,13 @@ def sites() -> list[Site]:
                 and isinstance(child.func, ast.Name)
                 and child.func.id == "Check"
                 and child.args
-                and isinstance(child.args[0], ast.Constant)
             ):
-                found[module, where, str(child.args[0].value)] = None
-            visit(child, module, inner)
+                found.update(dict.fromkeys((module, where, name) for name in named(child.args[0], tree)))
+            visit(child, tree, module, inner)
 
-    for path in sorted(ROOM.glob("*.py")):
-        visit(ast.parse(path.read_text(encoding="utf-8")), f"workflows.{path.stem}", "")
+    for path in sorted(ROOM.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        visit(tree, tree, ".".join(path.relative_to(ROOM.parent).with_suffix("").parts), "")
     return list(found)
 
 

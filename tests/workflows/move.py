@@ -16,7 +16,7 @@ from tests.workflows.definitions import changed, party
 from tests.workflows.driver import Play
 from workflows.accord import Accord
 from workflows.canonical import digest_of
-from workflows.signing import release_digest
+from workflows.signing.release import release_digest
 
 T = TypeVar("T")
 

@@ -1,33 +1,16 @@
-"""Conditions: evidence, verdicts, and who may give them; returned, questioned, disputed, waived, deferred, lapsed."""
+"""Conditions: evidence and verdicts, who may give them, when they fall, and what depends on what."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from tests.definitions import digest
 from tests.workflows.definitions import changed, condition, pair, trio
 from tests.workflows.driver import Play
-from workflows.conditions import owed_by
-
-
-def founded(**terms: Any) -> Play:
-    """One condition of the host, which bb.verifier verifies, with its terms as given."""
-    verifiers = terms.pop("verifiers", ("bb.verifier",))
-    return Play(pair(conditions={"C1": condition("AA", *verifiers, **terms)})).go("founded")
-
-
-def verified(**terms: Any) -> Play:
-    return founded(**terms).verify("C1")
-
-
-def submission(play: Play, **fields: Any) -> dict[str, Any]:
-    return {"condition": "C1", "digest": digest("it"), "grade": "documented", "source": "Office", **fields}
-
-
-# Evidence and verdict
+from tests.workflows.one_condition import founded, submission, verified
+from workflows.conditions.state import owed_by
 
 
 def test_evidence_is_submitted_found_to_suffice_and_the_verdict_follows() -> None:
@@ -223,9 +206,6 @@ def test_verifiers_acts_are_for_the_policys_verifiers(act: str) -> None:
     assert play.guard("bb.verifier", act, condition="C9", **fields) == "condition_known"
 
 
-# A verdict falls
-
-
 def test_a_revoked_verdict_is_shown_anew() -> None:
     play = verified()
     assert play.guard("bb.verifier", "return_evidence", condition="C1") == "condition_status"
@@ -275,9 +255,6 @@ def test_a_condition_that_is_removed_and_comes_back_begins_anew() -> None:
     assert play.satisfied("C1")
 
 
-# Dependencies
-
-
 def test_a_condition_is_satisfied_with_all_that_it_depends_on() -> None:
     play = Play(
         pair(
@@ -314,295 +291,6 @@ def test_long_and_branched_dependencies_are_judged_at_once() -> None:
     long = Play(pair(conditions=chain)).go("founded")
     assert not long.satisfied("K699")
     assert owed_by(long.state, "K699") == ("aa.obligor",)
-
-
-# Questions
-
-
-def report(**fields: Any) -> dict[str, Any]:
-    return {
-        "condition": "C1",
-        "report": "R-1",
-        "source": "Sensor",
-        "observed_at": "2030-01-07T08:00:00Z",
-        **fields,
-    }
-
-
-def test_a_report_of_change_is_an_alarm_by_default() -> None:
-    play = verified()
-    assert play.do("watch", "condition_changed", **report()) == ("condition_questioned",)
-    assert play.state.conditions["C1"].questioned
-    assert play.satisfied("C1")
-
-
-def test_by_policy_a_report_closes_the_gate_until_a_verifier_confirms() -> None:
-    play = verified(on_change="close", verifiers=("bb.verifier", "aa.verifier"))
-    play.do("watch", "condition_changed", **report())
-    assert not play.satisfied("C1")
-    assert play.guard("aa.verifier", "confirm_verdict", condition="C1") == "not_the_obligor"
-    play.do("bb.verifier", "confirm_verdict", condition="C1")
-    assert play.satisfied("C1")
-    assert play.guard("bb.verifier", "confirm_verdict", condition="C1") == "questioned"
-
-
-def test_an_alarm_never_satisfies() -> None:
-    play = founded(on_change="close")
-    play.do("watch", "condition_changed", **report())
-    play.do("bb.verifier", "confirm_verdict", condition="C1")
-    assert not play.satisfied("C1")
-
-
-def test_an_unattributed_report_raises_an_alarm_and_closes_nothing() -> None:
-    play = verified(on_change="close")
-    decision = play.signal("condition_changed", **report())
-    assert [draft.type for draft in decision.events] == ["condition_questioned"]
-    assert decision.events[0].actor.delegate == "unattributed"
-    assert play.satisfied("C1")
-
-
-@pytest.mark.parametrize(
-    ("fields", "guard"),
-    [
-        ({"condition": "C9"}, "condition_known"),
-        ({"observed_at": "2030-01-08T00:00:00Z"}, "observed_before"),
-    ],
-)
-def test_a_report_is_of_something_known_and_past(fields: dict, guard: str) -> None:
-    play = verified()
-    assert play.guard("watch", "condition_changed", **report(**fields)) == guard
-    refusal = play.signal("condition_changed", **report(**fields)).refusal
-    assert refusal is not None
-    assert play.log[-1].type == "signal_refused"
-    size = len(play.log)
-    play.signal("condition_changed", **report(**fields))
-    assert len(play.log) == size, "the same again is not recorded again"
-
-
-def test_signals_change_nothing_before_founding_or_after_the_end() -> None:
-    play = Play(pair())
-    assert play.signal("condition_changed", **report()).refusal is not None
-    play.do("bb.contact", "decline_definition")
-    assert play.signal("condition_changed", **report()).refusal is not None
-    assert play.types()[-1] == "signal_refused"
-
-
-def test_a_waived_condition_is_not_closed_by_a_question() -> None:
-    play = Play(pair(conditions={"C1": condition("AA", "bb.verifier", waivable=True, on_change="close")}))
-    play.go("texts")
-    play.do("bb.protocol", "waive_condition", condition="C1")
-    play.concur()
-    play.do("watch", "condition_changed", **report())
-    assert play.satisfied("C1")
-    assert play.open_gate("visit")
-
-
-# Disputes
-
-
-def disputed(**terms: Any) -> Play:
-    play = verified(verifiers=("bb.verifier", "bb.second"), **terms)
-    play.do("bb.contact", "appoint_delegate", delegate="bb.second", office="2nd", roles=["verifier"])
-    play.do("aa.protocol", "dispute_verdict", condition="C1")
-    return play
-
-
-def test_a_disputed_verdict_does_not_satisfy_and_the_other_verifiers_decide() -> None:
-    play = disputed()
-    assert play.status("C1") == "disputed"
-    assert not play.satisfied("C1")
-    refusal = play.refused("bb.verifier", "decide_dispute", condition="C1", uphold=False)
-    assert refusal.guard == "may_decide"
-    assert refusal.unmet[0].who == ("bb.second",)
-    play.do("bb.second", "decide_dispute", condition="C1", uphold=False)
-    assert play.satisfied("C1")
-    assert play.guard("bb.second", "decide_dispute", condition="C1", uphold=False) == "condition_status"
-
-
-def test_an_upheld_dispute_revokes_the_verdict() -> None:
-    play = disputed()
-    assert play.do("bb.second", "decide_dispute", condition="C1", uphold=True) == ("dispute_decided",)
-    assert play.status("C1") == "revoked"
-
-
-def test_the_obligors_own_verifier_does_not_decide_a_dispute() -> None:
-    play = verified(verifiers=("bb.verifier", "aa.verifier"))
-    play.do("bb.protocol", "dispute_verdict", condition="C1")
-    assert play.guard("aa.verifier", "decide_dispute", condition="C1", uphold=False) == "may_decide"
-
-
-def test_nobody_disputes_what_is_no_verdict() -> None:
-    assert founded().guard("aa.protocol", "dispute_verdict", condition="C1") == "condition_status"
-    assert founded().guard("aa.protocol", "dispute_verdict", condition="C9") == "condition_known"
-    assert founded().guard("aa.treaty", "decide_dispute", condition="C1", uphold=True) == "authority"
-
-
-def test_a_dispute_that_nobody_decides_expires_and_the_verdict_stands() -> None:
-    play = disputed(response="P10D")
-    assert play.pass_time(days=10) == ("dispute_expired",)
-    assert play.satisfied("C1")
-
-
-# Waiver and deferral
-
-
-def test_only_the_beneficiary_waives_and_only_what_is_waivable() -> None:
-    assert founded().guard("bb.protocol", "waive_condition", condition="C1") == "waivable"
-    none = founded(waivable=True, beneficiaries=[])
-    assert none.guard("bb.protocol", "waive_condition", condition="C1") == "waivable"
-    play = founded(waivable=True)
-    refusal = play.refused("aa.protocol", "waive_condition", condition="C1")
-    assert refusal.guard == "is_beneficiary"
-    assert "bb.protocol" in refusal.unmet[0].who
-    assert play.do("bb.protocol", "waive_condition", condition="C1") == ("condition_waived",)
-    assert play.satisfied("C1")
-    assert play.guard("bb.protocol", "waive_condition", condition="C1") == "condition_status"
-    assert (
-        verified(waivable=True).guard("bb.protocol", "waive_condition", condition="C1") == "condition_status"
-    )
-    assert play.guard("bb.protocol", "waive_condition", condition="C9") == "condition_known"
-
-
-def test_every_beneficiary_waives() -> None:
-    play = Play(trio()).go("founded")
-    play.do("bb.protocol", "waive_condition", condition="V1")
-    assert play.status("V1") == "agreed"
-    assert play.guard("bb.protocol", "waive_condition", condition="V1") == "not_yet_waived"
-    play.do("cc.protocol", "waive_condition", condition="V1")
-    assert play.status("V1") == "waived"
-    assert play.satisfied("V1")
-
-
-def test_a_condition_is_deferred_to_a_later_gate_by_its_only_beneficiary() -> None:
-    play = Play(trio()).go("founded")
-    assert play.guard("aa.protocol", "defer_condition", condition="V1", gate="signing") == "deferrable"
-    assert play.guard("bb.protocol", "defer_condition", condition="V2", gate="signing") == "is_beneficiary"
-    assert play.guard("aa.protocol", "defer_condition", condition="C9", gate="signing") == "condition_known"
-    assert ("condition_satisfied", "V2") in play.invite().unmet("visit")
-    play.do("aa.protocol", "defer_condition", condition="V2", gate="ceremony")
-    assert ("condition_satisfied", "V2") not in play.unmet("visit")
-    assert ("condition_satisfied", "V2") not in play.unmet("signing")
-    assert ("condition_satisfied", "V2") in play.unmet("release")
-    assert play.guard("aa.protocol", "defer_condition", condition="V2", gate="signing") == "later_gate"
-    play.do("aa.protocol", "defer_condition", condition="V2", gate="subsequent")
-    assert ("condition_satisfied", "V2") not in play.unmet("release")
-
-
-def test_what_benefits_several_is_not_deferred_by_one() -> None:
-    play = Play(changed(trio(), conditions__V2__beneficiaries=["AA", "CC"])).go("founded")
-    assert play.guard("aa.protocol", "defer_condition", condition="V2", gate="signing") == "sole_beneficiary"
-
-
-# Deadlines of conditions
-
-
-def test_a_due_date_flags_once_and_changes_nothing_else() -> None:
-    play = founded(due="2030-02-01T00:00:00Z")
-    assert play.until("2030-02-01T00:00:00Z") == ("condition_overdue",)
-    assert play.state.conditions["C1"].overdue
-    assert play.status("C1") == "agreed"
-    assert play.pass_time(days=30) == ()
-    assert verified(due="2030-02-01T00:00:00Z").pass_time(days=60) == ()
-
-
-@pytest.mark.parametrize("answer", ["nothing", "evidence", "returned"])
-def test_the_time_to_cure_ends_unless_the_condition_holds_again(answer: str) -> None:
-    play = verified(cure="P10D")
-    play.do("bb.verifier", "revoke_verdict", condition="C1")
-    if answer != "nothing":
-        play.submit("C1")
-    if answer == "returned":
-        play.do("bb.verifier", "return_evidence", condition="C1")
-    assert play.pass_time(days=10) == ("cure_period_ended",)
-    play.do("aa.contact", "terminate")
-    assert play.stage == "terminated"
-
-
-@pytest.mark.parametrize("way", ["verified", "waived"])
-def test_what_is_cured_in_time_gives_no_right(way: str) -> None:
-    play = verified(cure="P10D", waivable=True)
-    play.do("bb.verifier", "revoke_verdict", condition="C1")
-    if way == "verified":
-        play.verify("C1")
-    else:
-        play.do("bb.protocol", "waive_condition", condition="C1")
-    assert play.pass_time(days=20) == ()
-    assert play.guard("aa.contact", "terminate") == "right_to_terminate"
-
-
-# Waivers taken back, reports repeated, verdicts carried over
-
-
-def test_a_waiver_is_taken_back_until_every_beneficiary_has_waived() -> None:
-    play = Play(trio()).go("founded")
-    assert play.guard("bb.protocol", "withdraw_waiver", condition="V1") == "waiver_pending"
-    play.do("bb.protocol", "waive_condition", condition="V1")
-    assert play.guard("cc.protocol", "withdraw_waiver", condition="V1") == "waiver_pending"
-    assert play.guard("bb.protocol", "withdraw_waiver", condition="C9") == "condition_known"
-    play.do("bb.protocol", "withdraw_waiver", condition="V1")
-    play.do("cc.protocol", "waive_condition", condition="V1")
-    assert play.status("V1") == "agreed"
-    play.do("bb.protocol", "waive_condition", condition="V1")
-    assert play.status("V1") == "waived"
-    assert play.guard("bb.protocol", "withdraw_waiver", condition="V1") == "waiver_pending"
-
-
-def test_a_report_is_taken_up_once() -> None:
-    play = verified()
-    play.do("watch", "condition_changed", **report())
-    play.do("bb.verifier", "confirm_verdict", condition="C1")
-    assert play.guard("watch", "condition_changed", **report(source="Again")) == "report_is_new"
-    assert not play.state.conditions["C1"].questioned
-    play.do("watch", "condition_changed", **report(report="R-2"))
-
-
-def carried(**fields: Any) -> dict[str, Any]:
-    return {
-        "condition": "C1",
-        "predecessor": "P1",
-        "position": 7,
-        "leaf": "a" * 64,
-        "digest": digest("verdict"),
-        "grade": "documented",
-        "valid_until": "2030-03-01T00:00:00Z",
-        **fields,
-    }
-
-
-def test_a_predecessors_verdict_is_evidence_and_no_verdict_on_it_holds_longer() -> None:
-    terms = condition("AA", "bb.verifier", valid_for="P300D")
-    play = Play(pair(conditions={"C1": terms}, predecessor={"title": "Earlier", "accord": "accord-0"})).go(
-        "founded"
-    )
-    play.do("aa.obligor", "carry_over_verdict", **carried())
-    assert not play.satisfied("C1"), "it is evidence here, which this accord's own verifiers judge"
-    play.do("bb.verifier", "verify_condition", condition="C1", evidence=[digest("verdict")])
-    assert play.satisfied("C1")
-    assert play.until("2030-03-01T00:00:00Z") == ("verdict_lapsed",)
-    assert play.guard("aa.obligor", "carry_over_verdict", **carried()) == "still_fresh"
-    play.do("aa.obligor", "carry_over_verdict", **carried(valid_until=None))
-
-
-@pytest.mark.parametrize(
-    ("by", "fields", "guard"),
-    [
-        ("aa.obligor", {}, "predecessor_named"),
-        ("bb.obligor", {}, "is_obligor"),
-        ("aa.obligor", {"condition": "C9"}, "condition_known"),
-    ],
-)
-def test_a_verdict_is_carried_over_by_the_obligor_from_the_predecessor_that_is_named(
-    by: str, fields: dict, guard: str
-) -> None:
-    assert founded().guard(by, "carry_over_verdict", **carried(**fields)) == guard
-
-
-def test_evidence_that_has_ended_meanwhile_carries_no_verdict() -> None:
-    play = Play(pair(predecessor={"title": "Earlier", "accord": "accord-0"})).go("founded")
-    play.do("aa.obligor", "carry_over_verdict", **carried())
-    play.until("2030-03-01T00:00:00Z")
-    named = {"condition": "C1", "evidence": [digest("verdict")]}
-    assert play.guard("bb.verifier", "verify_condition", **named) == "validity_ahead"
 
 
 def test_an_officer_whom_all_have_named_may_verify_for_no_party() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.definitions import digest
 from tests.workflows.definitions import changed, document, pair, trio
 from tests.workflows.driver import Play
-from workflows.documents import document_status
+from workflows.documents.state import document_status
 
 
 def founded(**terms: object) -> Play:

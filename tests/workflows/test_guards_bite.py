@@ -29,7 +29,7 @@ def test_a_forced_guard_lets_pass_what_it_refused() -> None:
 def test_every_guard_is_found_in_the_source() -> None:
     found = sites()
     assert len(found) > 130
-    assert ("workflows.signing", "SignDocument._in_order", "order_kept") in found
+    assert ("workflows.signing.signatures", "SignDocument._in_order", "order_kept") in found
 
 
 @pytest.mark.slow

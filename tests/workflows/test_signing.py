@@ -9,7 +9,7 @@ import pytest
 from tests.definitions import digest
 from tests.workflows.definitions import changed, condition, document, pair, trio
 from tests.workflows.driver import Play
-from workflows.signing import release_digest
+from workflows.signing.release import release_digest
 
 
 def arrived(definition: dict[str, Any] | None = None) -> Play:

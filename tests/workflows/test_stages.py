@@ -7,7 +7,7 @@ import pytest
 from tests.workflows.definitions import pair, trio
 from tests.workflows.driver import Play
 from workflows.accord import GATES, LADDER, blocking, gate, stage
-from workflows.signing import release_digest
+from workflows.signing.release import release_digest
 
 
 @pytest.mark.parametrize(

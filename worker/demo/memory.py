@@ -9,12 +9,12 @@ from typing import Any
 from worker.demo.backend import DocumentView, Guard, Outcome, View
 from workflows.accord import Accord, blocking, evolve, next_deadline, stage, state_digest
 from workflows.acts import Rejected
-from workflows.conditions import satisfied
+from workflows.conditions.state import satisfied
 from workflows.decider import OPEN, TICK, Decision, decide
 from workflows.definition import Definition
-from workflows.documents import document_digest, document_status
+from workflows.documents.state import document_digest, document_status
 from workflows.messages import Command, RecordedEvent
-from workflows.signing import release_digest
+from workflows.signing.release import release_digest
 from workflows.understanding import suspended_by
 
 
