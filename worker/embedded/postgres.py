@@ -10,7 +10,6 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import quote
 
 import asyncpg
@@ -19,6 +18,7 @@ from worker.embedded.errors import StackError
 from worker.embedded.place import Place, settle
 from worker.embedded.ports import LOOPBACK, next_free
 from worker.embedded.process import Child, OnLine, Program, environment, in_thread, wait_until
+from worker.embedded.server import Server
 
 USUAL_PORT = 54329
 """Tried first; not 5432, where a Postgres of the system's may listen."""
@@ -36,7 +36,7 @@ _WRONG_PASSWORD_SECONDS = 3.0
 _NOT_YET = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 
 
-class Postgres:
+class Postgres(Server):
     """An embedded Postgres whose data belong to one state directory.
 
     Args:
@@ -49,12 +49,8 @@ class Postgres:
     def __init__(
         self, state: Path, *, port: int = USUAL_PORT, durable: bool = True, on_line: OnLine | None = None
     ) -> None:
-        self.state = state.resolve()
-        self.port = 0
-        self.child: Child | None = None
+        super().__init__(state, durable=durable, on_line=on_line)
         self._usual_port = port
-        self._durable = durable
-        self._on_line = on_line
         self._password = ""
 
     def url(self, database: str = DATABASE) -> str:
@@ -90,24 +86,6 @@ class Postgres:
                 if attempt == _PORT_ATTEMPTS - 1:
                     raise
                 usual = port + 1 if usual else 0
-
-    async def stop(self) -> None:
-        """Stop the server: fast, then at once, then by SIGKILL, within bounds."""
-        if self.child is not None:
-            await in_thread(self.child.stop)
-
-    async def __aenter__(self) -> Postgres:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     def _initialise(self, place: Place) -> None:
         unfinished = place.base / "data-unfinished"

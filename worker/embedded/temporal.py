@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.namespace.v1 import NamespaceConfig
@@ -21,6 +20,7 @@ from temporalio.service import RPCError
 from worker.embedded.errors import StackError
 from worker.embedded.ports import LOOPBACK, next_free
 from worker.embedded.process import Child, OnLine, Program, environment, in_thread
+from worker.embedded.server import Server
 
 USUAL_PORT = 7233
 USUAL_UI_PORT = 8233
@@ -69,7 +69,7 @@ def executable() -> Path:
     )
 
 
-class Temporal:
+class Temporal(Server):
     """An embedded Temporal dev server.
 
     Args:
@@ -89,13 +89,9 @@ class Temporal:
         durable: bool = True,
         on_line: OnLine | None = None,
     ) -> None:
-        self.state = state.resolve()
-        self.port = 0
+        super().__init__(state, durable=durable, on_line=on_line)
         self.ui_port: int | None = None
-        self.child: Child | None = None
         self._usual = (port, ui_port)
-        self._durable = durable
-        self._on_line = on_line
 
     @property
     def address(self) -> str:
@@ -130,24 +126,6 @@ class Temporal:
                     raise
                 usual = port + 1 if usual else 0
                 usual_ui = ui_port + 1 if usual_ui and ui_port else usual_ui
-
-    async def stop(self) -> None:
-        """Stop the server, at last by SIGKILL, within bounds."""
-        if self.child is not None:
-            await in_thread(self.child.stop)
-
-    async def __aenter__(self) -> Temporal:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     def _program(self, port: int, ui_port: int | None) -> Program:
         argv = [str(executable()), "server", "start-dev", "--ip", LOOPBACK, "--port", str(port)]
