@@ -20,6 +20,7 @@ from workflows import (
     keys,
     predecessor,
     schedules,
+    statements,
     subsequent,
     understanding,
     visit,
@@ -60,7 +61,7 @@ GATES: dict[str, str] = {
 """Every gate, and what can be done when it is open."""
 
 
-DECLARING = (consent, keys, predecessor, schedules, waivers)
+DECLARING = (consent, keys, predecessor, schedules, statements, waivers)
 """Modules of which nothing is asked here but their acts and events: the registries are whole by importing them."""
 
 

@@ -157,18 +157,6 @@ class DocumentRegistered(Event):
         return _document(a, self.document, registration=self.registration)
 
 
-@event
-class StatementRecorded(Event):
-    """Something that somebody said in public was recorded. It changes no state and is no evidence."""
-
-    changes_state = False
-    digest: Digest
-
-    def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Counted, so that the record shows that it was noted."""
-        return replace(a, statements=a.statements + 1)
-
-
 def _document(a: Accord, code: str, **changes: object) -> Accord:
     return replace(a, documents={**a.documents, code: replace(a.documents[code], **changes)})  # type: ignore[arg-type]
 
@@ -410,20 +398,6 @@ class RegisterDocument(_AfterRelease):
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The registration."""
         yield DocumentRegistered(document=self.document, registration=self.registration)
-
-
-@act
-class RecordStatement(Act):
-    """Record, by digest, something that was said in public. It changes no state and never counts as evidence."""
-
-    digest: Digest
-    words: Note = ""
-    who = Who((), "anyone", sees="all")
-    says = "{by} records a statement"
-
-    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
-        """The record."""
-        yield StatementRecorded(digest=self.digest)
 
 
 @act

@@ -39,6 +39,8 @@ def whole() -> Play:
     play.do("bb.protocol", "accept_invitation_in_principle")
     play.do("aa.protocol", "extend_invitation", valid_until="2030-04-01T00:00:00Z")
     play.do("press", "record_statement", digest=digest("speech"))
+    title = {"title": "What the speech calls it"}
+    play.do("bb.protocol", "import_statement", digest=digest("speech"), source="Agency", changes=title)
     for guest in ("bb", "cc"):
         play.do(f"{guest}.protocol", "accept_invitation")
     texts = [{"document": "D2", "language": "en", "digest": digest("D2 in en")}]

@@ -198,6 +198,19 @@ def _amend(a: Accord, act: str, choice: Choice) -> Move:
     return move(_who(a, "contact", choice), act, definition=f"@variant:{choice.of(VARIANTS)}")
 
 
+def _import(a: Accord, act: str, choice: Choice) -> Move:
+    code = _condition(a, choice)
+    changes = choice.of(
+        [
+            {"title": "Otherwise called"},
+            {"conditions": {code: {"waivable": True}}},
+            {"window": {"begins": "2030-05-20T08:00:00Z", "ends": "2030-05-22T18:00:00Z"}},
+            {"parties": None},
+        ]
+    )
+    return move(_who(a, "protocol", choice), act, digest=digest("speech"), source="Agency", changes=changes)
+
+
 def _appoint(a: Accord, act: str, choice: Choice) -> Move:
     party = low(choice.of(list(a.definition.parties)))
     office = choice.of(["verifier", "head", "protocol", "second"])
@@ -306,6 +319,7 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Move]] = {
     "terminate": _by("contact"),
     "agree_termination": _by("contact"),
     "record_statement": _by("protocol", digest=digest("speech")),
+    "import_statement": _import,
     "close_accord": _by("contact"),
     "enrol_key": _by("contact", delegate=lambda a, c: c.of(sorted(a.delegates)), public_key=_public_key),
     "rotate_key": _by("protocol", key=_key, public_key=_public_key),

@@ -9,7 +9,6 @@ import pytest
 from tests.definitions import digest
 from tests.workflows.definitions import changed, pair, trio
 from tests.workflows.driver import Play
-from workflows.accord import state_json
 
 
 def released() -> Play:
@@ -164,20 +163,6 @@ def test_the_long_stop_gives_a_right_or_ends_it_by_itself() -> None:
 def test_no_long_stop_after_release() -> None:
     play = released()
     assert "long_stop_reached" not in play.until("2031-12-01T00:00:00Z")
-
-
-# Statements
-
-
-def test_a_recorded_speech_changes_no_state_and_is_no_evidence() -> None:
-    play = Play(pair()).go("accepted")
-    play.submit("C1", text="other")
-    before = state_json(play.state)
-    assert play.do("press", "record_statement", digest=digest("speech")) == ("statement_recorded",)
-    after = state_json(play.state)
-    assert {key for key in after if after[key] != before[key]} == {"size", "statements"}
-    refusal = play.refused("bb.verifier", "verify_condition", condition="C1", evidence=[digest("speech")])
-    assert refusal.guard == "evidence_submitted"
 
 
 def test_what_is_left_open_after_release_is_said() -> None:
