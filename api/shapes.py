@@ -113,7 +113,8 @@ class ConditionView(View):
     waivable: bool
     deferrable: bool
     due: datetime | None
-    overdue: bool
+    overdue: bool = Field(description="its due date passed, and it is not satisfied")
+    escalated: bool = Field(description="it stayed overdue, and the parties' contacts were told")
     owed_by: tuple[str, ...] = Field(description="delegates who could bring it forward now")
     evidence: tuple[EvidenceView, ...] = ()
     findings: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -272,7 +273,9 @@ class StatusView(View):
     arrived_at: datetime | None
     window: WindowView | None
     gates: dict[str, GateView]
-    next_deadline: datetime | None
+    next_deadline: datetime | None = Field(
+        description="when something next falls by itself: a reminder, a due date, an expiry"
+    )
     cleared: bool = Field(description="true: only cleared status is shown, as for an observer")
 
 

@@ -180,14 +180,22 @@ def _condition(a: Accord, code: str) -> ConditionView:
     if now is None:
         # Until the definition is adopted its conditions are only proposed.
         return ConditionView(
-            **common, status="proposed", satisfied=False, gate=terms.gate, overdue=False, owed_by=()
+            **common,
+            status="proposed",
+            satisfied=False,
+            gate=terms.gate,
+            overdue=False,
+            escalated=False,
+            owed_by=(),
         )
+    satisfied = conditions.satisfied(a, code)
     return ConditionView(
         **common,
         status=now.status,
-        satisfied=conditions.satisfied(a, code),
+        satisfied=satisfied,
         gate=conditions.gate_of(a, code),
-        overdue=now.overdue,
+        overdue=now.overdue and not satisfied,
+        escalated=now.escalated and not satisfied,
         owed_by=conditions.owed_by(a, code),
         evidence=tuple(
             EvidenceView(digest=e.digest, grade=e.grade, source=e.source, by=e.by, party=e.party, at=e.at)

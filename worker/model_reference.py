@@ -33,7 +33,7 @@ TRACKS = {
 """The tracks in the order in which people meet them; one that is not named here comes after these."""
 
 KINDS = {
-    "due": "reminds and flags; changes nothing else",
+    "due": "reminds, flags and escalates; changes nothing else",
     "response": "an answer or a decision is no longer waited for",
     "freshness": "what was valid lapses",
     "cure": "a right to terminate, if what fell does not hold again by then",

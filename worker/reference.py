@@ -123,6 +123,7 @@ _TITLES = {
     "InvitationTerms": "The invitation",
     "Window": "The window",
     "LongStop": "The long stop",
+    "Reminders": "The reminders",
     "ConditionTerms": "A condition",
     "Policy": "A condition's policy",
     "DocumentTerms": "A document",

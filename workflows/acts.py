@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -74,6 +74,10 @@ class Event(BaseModel):
     @abstractmethod
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """The state after this event. Never fails and never asks whether it was allowed."""
+
+    def at_its_time(self, a: Accord) -> Self:
+        """The event with the facts that only the state at its time gives: a deadline's is made long before it falls."""
+        return self
 
     def facts(self) -> dict[str, Any]:
         """The event's fields as JSON values."""

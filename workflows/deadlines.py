@@ -23,6 +23,8 @@ class Deadline:
     kind: Kind
     subject: str
     event: Event
+    words: str = ""
+    """What happens then, where the kind does not say it."""
 
     def summary(self) -> str:
         """One line for people: what happens then."""
@@ -33,4 +35,4 @@ class Deadline:
             "cure": f"time to cure {self.subject} ends",
             "long_stop": "long-stop date",
         }
-        return f"{self.at:%Y-%m-%d %H:%M UTC} · {words[self.kind]}"
+        return f"{self.at:%Y-%m-%d %H:%M UTC} · {self.words or words[self.kind]}"

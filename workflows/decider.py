@@ -115,7 +115,7 @@ class _Working:
                 return
             passed += 1
             at = max(due[0].at, self.state.time)
-            self.emit(due[0].event, CLOCK, at)
+            self.emit(due[0].event.at_its_time(self.state), CLOCK, at)
             self.settle(CLOCK, at)
 
 

@@ -120,6 +120,19 @@ class LongStop(Message):
     )
 
 
+class Reminders(Message):
+    """When the due date of a condition is spoken of before and after it has come. None of it changes anything."""
+
+    before: Duration | None = Field(
+        default="P7D",
+        description="how long before a due date those who owe the condition are reminded, if at all",
+    )
+    escalate_after: Duration | None = Field(
+        default="P7D",
+        description="how long after it the parties' contacts are told of what is overdue, if at all",
+    )
+
+
 class Policy(Message):
     """Who verifies a condition, how many of them, on what evidence, and what a monitor's report does."""
 
@@ -169,7 +182,7 @@ class ConditionTerms(Message):
         default=False, description="whether the beneficiaries may move it to a later gate"
     )
     due: Instant | None = Field(
-        default=None, description="when it should be satisfied; reminds, and changes nothing"
+        default=None, description="when it should be satisfied; reminds and escalates, and changes nothing"
     )
     valid_for: Duration | None = Field(default=None, description="how long a verdict holds after it is given")
     valid_until: Instant | None = Field(default=None, description="when any verdict ends")
@@ -332,6 +345,9 @@ class Definition(Message):
     )
     long_stop: LongStop | None = Field(
         default=None, description="the date after which nobody is bound to wait any longer"
+    )
+    reminders: Reminders = Field(
+        default=Reminders(), description="what is said before and after the conditions' due dates"
     )
     conditions: dict[Reference, ConditionTerms] = Field(
         default_factory=dict, max_length=1000, description="the conditions precedent, by id"

@@ -55,7 +55,7 @@ class DefinitionAdopted(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Conditions, documents and visit begin; officers take up their roles."""
         a = replace(a, founded=True, definition_digest=self.digest)
-        return clear(take_up(a), SUBJECT)
+        return clear(take_up(a, stamp.at), SUBJECT)
 
 
 @event
@@ -90,7 +90,7 @@ class DefinitionAmended(Event):
             a = replace(a, long_stop_reached=False, termination_grounds=grounds)
         moved = amended.window is not None and amended.window != a.definition.window
         a = replace(a, definition=amended, definition_digest=self.digest, amendment=None)
-        a = clear(take_up(contacts(a)), SUBJECT)
+        a = clear(take_up(contacts(a), stamp.at), SUBJECT)
         if amended.window is None or not moved or a.visit.arrived_at is not None:
             return a
         # An amended window is new dates to which every party has agreed.
@@ -172,7 +172,7 @@ def is_candidate(a: Accord, delegate: str) -> bool:
     return one is not None and one.party is not None and one.party not in a.definition.parties
 
 
-def take_up(a: Accord) -> Accord:
+def take_up(a: Accord, at: datetime) -> Accord:
     """The state in which the definition's terms are in force."""
     delegates = dict(a.delegates)
     for code, one in list(delegates.items()):
@@ -180,7 +180,7 @@ def take_up(a: Accord) -> Accord:
             delegates[code] = replace(one, revoked=True)
     for code, officer in a.definition.officers.items():
         delegates[code] = Appointment(code, None, officer.office, officer.roles)
-    return adopt_visit(adopt_documents(adopt_conditions(replace(a, delegates=delegates))))
+    return adopt_visit(adopt_documents(adopt_conditions(replace(a, delegates=delegates), at)))
 
 
 def follows(a: Accord, at: datetime) -> Iterator[Event]:

@@ -30,6 +30,7 @@ __all__ = [
     "add_duration",
     "show_date",
     "show_time",
+    "subtract_duration",
 ]
 
 PartyId = Annotated[
@@ -111,10 +112,24 @@ Duration = Annotated[
 
 def add_duration(start: datetime, duration: str) -> datetime:
     """``start`` plus an ISO 8601 duration; months and years by the calendar, clamped to the month's last day."""
+    return _moved(start, duration, 1)
+
+
+def subtract_duration(end: datetime, duration: str) -> datetime:
+    """``end`` less an ISO 8601 duration, by the same calendar, which begins with the year 1."""
+    try:
+        return _moved(end, duration, -1)
+    except (ValueError, OverflowError):
+        if _DURATION.match(duration) is None:
+            raise
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _moved(start: datetime, duration: str, sign: int) -> datetime:
     match = _DURATION.match(duration)
     if match is None:
         raise ValueError(f"{duration!r} is not an ISO 8601 duration such as P30D")
-    years, months, days, hours, minutes = (int(group or 0) for group in match.groups())
+    years, months, days, hours, minutes = (sign * int(group or 0) for group in match.groups())
     month_index = start.year * 12 + (start.month - 1) + years * 12 + months
     year, month = divmod(month_index, 12)
     first = start.replace(year=year, month=month + 1, day=1)

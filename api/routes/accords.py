@@ -65,7 +65,9 @@ class AccordRow(View):
     size: int = Field(description="number of entries on the record")
     opened_at: datetime | None
     updated_at: datetime | None
-    next_deadline: datetime | None
+    next_deadline: datetime | None = Field(
+        description="when something next falls by itself: a reminder, a due date, an expiry"
+    )
     blocked_by: int = Field(description="number of guards that block the next stage")
     illustrative: bool
     simulated: bool

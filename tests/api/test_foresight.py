@@ -91,6 +91,7 @@ async def test_deadlines_that_pass_until_then_fall_first(reading_api: Api, fille
     await filler.found("a", small())
     said = await dry(reading_api, "record-statement", at="2030-04-02T00:00:00Z", digest=digest("x"))
     assert [(e["type"], e["time"]) for e in said["events"]] == [
+        ("condition_due_soon", "2030-03-25T00:00:00Z"),
         ("condition_overdue", "2030-04-01T00:00:00Z"),
         ("statement_recorded", "2030-04-02T00:00:00Z"),
     ]

@@ -103,14 +103,20 @@ async def test_what_is_due_and_who_owes_it(reading_api: Api, filler: Filler) -> 
     await filler.found("a", small())
     said = (await reading_api.get("/accords/a")).json()
     assert said["conditions"]["C1"]["owed_by"] == ["aa.contact"]
-    assert said["next_deadline"] == "2030-04-01T00:00:00Z"
+    assert said["next_deadline"] == "2030-03-25T00:00:00Z"
     assert said["deadlines"] == [
+        {
+            "at": "2030-03-25T00:00:00Z",
+            "kind": "due",
+            "subject": "C1",
+            "says": "2030-03-25 00:00 UTC · reminder of C1, due 2030-04-01",
+        },
         {
             "at": "2030-04-01T00:00:00Z",
             "kind": "due",
             "subject": "C1",
             "says": "2030-04-01 00:00 UTC · C1 is due",
-        }
+        },
     ]
     assert [one["guard"] for one in said["blocking"]] == ["invitation_accepted"]
 

@@ -159,7 +159,8 @@ class Record:
 async def negotiated(record: Record | None = None) -> Record:
     """A record with every kind of entry: acts, refusals and their repeats, deadlines, signals, what follows."""
     record = record or Record()
-    definition = small()
+    # Without reminders, so that each position is of an act or of one deadline.
+    definition = small(reminders={"before": None, "escalate_after": None})
     definition["conditions"]["C1"]["valid_for"] = "P10D"
     await record.act("aa.contact", "open_accord", definition=definition)
     named = Definition.model_validate(definition).digest()

@@ -16,7 +16,7 @@ from workflows.accord import Accord
 from workflows.canonical import digest_of
 from workflows.definition import ConditionTerms
 from workflows.messages import RecordedEvent
-from workflows.values import GRADES, add_duration
+from workflows.values import GRADES, add_duration, subtract_duration
 
 VISIT, SIGNING, RELEASE = ("visit",), ("visit", "signing"), ("visit", "signing", "ceremony")
 """The conditions' gates that have to be clear for a confirmation, a signature, a release."""
@@ -164,8 +164,18 @@ def due_at(event: RecordedEvent, before: Accord) -> datetime | None:
         case "verdict_lapsed" if said["cause"] == "expired":
             verdict = before.conditions[said["condition"]].verdict
             return verdict.valid_until if verdict else None
+        case "condition_due_soon":
+            due, ahead = (
+                before.definition.conditions[said["condition"]].due,
+                before.definition.reminders.before,
+            )
+            return None if due is None or ahead is None else subtract_duration(due, ahead)
         case "condition_overdue":
             return before.definition.conditions[said["condition"]].due
+        case "condition_escalated":
+            since = before.conditions[said["condition"]].overdue_since
+            later = before.definition.reminders.escalate_after
+            return None if since is None or later is None else add_duration(since, later)
         case "cure_period_ended":
             return before.conditions[said["condition"]].cure_by
         case "dispute_expired":

@@ -339,6 +339,8 @@ def rule_13(moment: Moment) -> None:
 
 
 DEADLINES = {
+    "condition_due_soon",
+    "condition_escalated",
     "condition_overdue",
     "cure_period_ended",
     "dispute_expired",

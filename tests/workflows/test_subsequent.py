@@ -181,6 +181,6 @@ def test_what_is_left_open_after_release_is_said() -> None:
 def test_after_release_only_what_is_subsequent_is_still_waited_for() -> None:
     play = released()
     events = play.pass_time(days=800)
-    assert events == ("condition_overdue",)
+    assert events == ("condition_due_soon", "condition_overdue", "condition_escalated")
     assert play.fact("condition_overdue", "condition") == "Z1"
     assert play.status("V1") == "verified"

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from tests.workflows.definitions import changed, trio
+import pytest
+
+from tests.workflows.definitions import changed, condition, pair, party, trio
 from tests.workflows.driver import Play
 from tests.workflows.one_condition import founded, verified
+
+
+@pytest.mark.parametrize(("evidence", "stands"), [(False, "agreed"), (True, "evidence_submitted")])
+def test_a_party_that_is_added_has_waived_nothing(evidence: bool, stands: str) -> None:
+    definition = pair(conditions={"C1": condition("AA", "bb.verifier", waivable=True)})
+    play = Play(definition).go("founded")
+    if evidence:
+        play.submit("C1")
+    play.do("bb.protocol", "waive_condition", condition="C1")
+    assert play.status("C1") == "waived"
+    play.amend(changed(definition, parties__CC=party("CC")))
+    assert play.status("C1") == stands
+    play.do("cc.contact", "waive_condition", condition="C1")
+    assert play.status("C1") == "waived", "the other beneficiary's waiver stands"
 
 
 def test_only_the_beneficiary_waives_and_only_what_is_waivable() -> None:

@@ -202,12 +202,18 @@ def _show_conditions(out: Console, said: Said) -> None:
             "✓" if one["satisfied"] else "✗",
             f"{code} {one['title']}",
             " + ".join(one["obligors"]),
-            stands + (" (overdue)" if one["overdue"] else ""),
+            stands + _lateness(one),
             one["gate"],
             date(one["due"]),
             "–" if one["satisfied"] else ", ".join(one["owed_by"]) or "–",
         )
     out.print(rows)
+
+
+def _lateness(condition: Said) -> str:
+    if not condition["overdue"]:
+        return ""
+    return " (overdue, escalated)" if condition["escalated"] else " (overdue)"
 
 
 def _show_documents(out: Console, said: Said) -> None:

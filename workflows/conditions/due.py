@@ -1,36 +1,73 @@
-"""Due dates: they remind, and change nothing."""
+"""Due dates: they remind who owes a condition, flag it, and escalate it. They change nothing else.
+
+How long before and after is the definition's ``reminders``. A condition that was agreed when the time to remind was
+past already is not reminded of: whoever agreed to it then knew the date.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from workflows.acts import Event, Stamp, event
-from workflows.conditions.state import (
-    own_state_holds,
-    timed,
-    with_condition,
-)
+from workflows.conditions.state import beneficiaries, owed_by, own_state_holds, timed, with_condition
 from workflows.deadlines import Deadline
-from workflows.values import (
-    Reference,
-)
+from workflows.values import DelegateId, Instant, Reference, add_duration, show_date, subtract_duration
 
 if TYPE_CHECKING:
     from workflows.accord import Accord
 
 
 def deadlines(a: Accord) -> Iterator[Deadline]:
-    """Due dates that were not met yet."""
+    """For each condition that does not hold: the reminder, the due date, and when it is escalated, one by one."""
+    before, after = a.definition.reminders.before, a.definition.reminders.escalate_after
     for code, terms, condition in timed(a):
-        if terms.due is not None and not condition.overdue and not own_state_holds(a, code):
-            yield Deadline(terms.due, "due", code, _overdue(code))
+        if terms.due is None or condition.escalated or own_state_holds(a, code):
+            continue
+        if condition.overdue_since is not None:
+            if after is not None:
+                at = add_duration(condition.overdue_since, after)
+                yield Deadline(at, "due", code, _escalated(code), f"{code} is escalated")
+            continue
+        if before is not None and not condition.reminded and a.time < terms.due:
+            at = subtract_duration(terms.due, before)
+            if condition.since is None or at > condition.since:
+                words = f"reminder of {code}, due {show_date(terms.due)}"
+                yield Deadline(at, "due", code, _due_soon(code, terms.due), words)
+        yield Deadline(terms.due, "due", code, _overdue(code))
+
+
+@lru_cache(maxsize=16384)
+def _due_soon(code: str, due: Instant) -> ConditionDueSoon:
+    return ConditionDueSoon(condition=code, due=due)
 
 
 @lru_cache(maxsize=16384)
 def _overdue(code: str) -> ConditionOverdue:
     return ConditionOverdue(condition=code)
+
+
+@lru_cache(maxsize=16384)
+def _escalated(code: str) -> ConditionEscalated:
+    return ConditionEscalated(condition=code)
+
+
+@event
+class ConditionDueSoon(Event):
+    """The condition is due soon, and who owes it is reminded. It changes nothing else."""
+
+    condition: Reference
+    due: Instant
+    reminded: tuple[DelegateId, ...] = ()
+
+    def at_its_time(self, a: Accord) -> Self:
+        """With those who owe the condition by then."""
+        return self.model_copy(update={"reminded": owed_by(a, self.condition)})
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Reminded of once."""
+        return with_condition(a, self.condition, reminded=True)
 
 
 @event
@@ -41,4 +78,22 @@ class ConditionOverdue(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Flagged once."""
-        return with_condition(a, self.condition, overdue=True)
+        return with_condition(a, self.condition, overdue_since=stamp.at)
+
+
+@event
+class ConditionEscalated(Event):
+    """The condition is still overdue, and those who answer for the parties are told. It changes nothing else."""
+
+    condition: Reference
+    told: tuple[DelegateId, ...] = ()
+
+    def at_its_time(self, a: Accord) -> Self:
+        """With the contacts of the parties that owe the condition and of those for whose benefit it is."""
+        concerned = {*a.definition.conditions[self.condition].obligors, *beneficiaries(a, self.condition)}
+        contacts = (one.contact for code, one in a.definition.parties.items() if code in concerned)
+        return self.model_copy(update={"told": tuple(contacts)})
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Escalated once."""
+        return with_condition(a, self.condition, escalated=True)

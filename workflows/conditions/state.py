@@ -78,11 +78,19 @@ class Condition:
     questioned: bool = False
     question_closes: bool = False
     dispute: Dispute | None = None
-    overdue: bool = False
+    since: datetime | None = None
+    reminded: bool = False
+    overdue_since: datetime | None = None
+    escalated: bool = False
     cure_by: datetime | None = None
     fallen: bool = False
     reason: str | None = None
     reports: tuple[str, ...] = ()
+
+    @property
+    def overdue(self) -> bool:
+        """Whether its due date was flagged as passed."""
+        return self.overdue_since is not None
 
 
 def timed(a: Accord) -> Iterator[tuple[str, ConditionTerms, Condition]]:
@@ -100,14 +108,19 @@ def terms_digest(terms: ConditionTerms) -> str:
     return digest_of(terms.model_dump(mode="json", exclude_defaults=True))
 
 
-def adopt_terms(a: Accord) -> Accord:
+def adopt_terms(a: Accord, at: datetime) -> Accord:
     """The state with the definition's conditions: new ones agreed, changed ones agreed anew, dropped ones removed."""
     conditions: dict[str, Condition] = {}
     for code, terms in a.definition.conditions.items():
         digest = terms_digest(terms)
         old = a.conditions.get(code)
-        kept = old is not None and old.terms == digest and old.status != "removed"
-        conditions[code] = old if old is not None and kept else Condition(terms=digest)
+        if old is None or old.terms != digest or old.status == "removed":
+            conditions[code] = Condition(terms=digest, since=at)
+        elif old.status == "waived" and not _waived_by_all(a, code, old):
+            # A party that was added is a beneficiary too, and has waived nothing yet.
+            conditions[code] = replace(old, status="evidence_submitted" if old.evidence else "agreed")
+        else:
+            conditions[code] = old
     for code, old in a.conditions.items():
         if code not in conditions:
             conditions[code] = replace(old, status="removed")
@@ -130,6 +143,10 @@ def beneficiaries(a: Accord, code: str) -> tuple[str, ...]:
     if terms.beneficiaries is not None:
         return terms.beneficiaries
     return tuple(party for party in a.definition.parties if party not in terms.obligors)
+
+
+def _waived_by_all(a: Accord, code: str, condition: Condition) -> bool:
+    return all(party in condition.waived_by for party in beneficiaries(a, code))
 
 
 def own_state_holds(a: Accord, code: str) -> bool:
@@ -210,7 +227,9 @@ def _status_words(a: Accord, code: str) -> str:
     waiting = [other for other in terms.depends_on if not satisfied(a, other)]
     if waiting:
         words += f", and depends on {', '.join(waiting)}"
-    return words + (", overdue" if condition.overdue and not satisfied(a, code) else "")
+    if condition.overdue and not satisfied(a, code):
+        words += ", overdue and escalated" if condition.escalated else ", overdue"
+    return words
 
 
 def adequate(a: Accord, code: str) -> bool:
