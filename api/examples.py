@@ -36,6 +36,8 @@ DEFINITION: dict[str, Any] = {
 }
 """A small definition."""
 
+_LOG = "entente.example/accords/working-visit-mzxw6ytboi"
+
 _BY_FIELD: dict[str, Any] = {
     "condition": "C1",
     "document": "D1",
@@ -78,9 +80,23 @@ _BY_FIELD: dict[str, Any] = {
     "predecessor": "C1",
     "position": 41,
     "leaf": "5d" * 32,
+    "old": _LOG + "+7c6f0a1e+Ac0D+93KqicDwlFlbVzN2Z9WNbHgZTwGNrlRo6PbIdrU",
+    "new": _LOG + "+58596b69+AfhNH+CmtiNMFV8PQgeG9MV1AVMXwfQenLK1Xc0eOu5o",
+    "policy": (
+        "witness AA witness.aa.example/w1+a86732b2+BALGfSzvcOxSghRcpecS0aeXVcTEl8JEEpbgnooJiLMx\n"
+        "witness BB witness.bb.example/w1+c188ccca+BCQM64wlm4HJMFl8dWGZJ7rqupvm+Np209hh6i7jGvDK\n"
+        "group parties all AA BB\nquorum parties\n"
+    ),
+    "positions": [7, 9],
+    "ground": "Article 17 of the data protection regulation",
+    "ordered_by": "Data protection office",
 }
+
+_BY_ACT: dict[str, dict[str, Any]] = {"retire_log_key": {"key": _BY_FIELD["old"]}}
+"""Where a field of the same name holds something else."""
 
 
 def example_of(act: type[Act]) -> dict[str, Any]:
     """A body that is well-formed for an act; free text that may be left out is."""
-    return {name: value for name in act.model_fields if (value := _BY_FIELD[name]) != ""}
+    chosen = {**_BY_FIELD, **_BY_ACT.get(act.name, {})}
+    return {name: value for name in act.model_fields if (value := chosen[name]) != ""}

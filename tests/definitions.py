@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 
 from workflows.canonical import digest_bytes
@@ -10,6 +12,18 @@ from workflows.canonical import digest_bytes
 def digest(text: str) -> str:
     """A digest for a content that only has to differ."""
     return digest_bytes(text.encode())
+
+
+def key_line(name: str, kind: int, number: int) -> str:
+    """A key of a log (kind 1) or a witness (4) as a line; nobody holds its private half."""
+    content = bytes([kind]) + hashlib.sha256(bytes([number])).digest()
+    digits = hashlib.sha256(name.encode() + b"\n" + content).hexdigest()[:8]
+    return f"{name}+{digits}+{base64.b64encode(content).decode()}"
+
+
+def log_key_line(accord: str, number: int) -> str:
+    """A key of an accord's log."""
+    return key_line(f"entente.test/accords/{accord}", 1, number)
 
 
 def small(**changes: Any) -> dict[str, Any]:

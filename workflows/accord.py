@@ -13,8 +13,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from workflows import (
+    attestation,
     consent,
     corrections,
+    erasure,
     founding,
     invitation,
     keys,
@@ -24,6 +26,7 @@ from workflows import (
     subsequent,
     understanding,
     visit,
+    witnessing,
 )
 from workflows.acts import Check, Event, Stamp, event
 from workflows.authority import Appointment
@@ -38,12 +41,14 @@ from workflows.documents.state import Document, check_ready, document_digest, ex
 from workflows.founding import AccordOpened, contacts
 from workflows.invitation import Invitation
 from workflows.keys import DelegateKey
+from workflows.logkeys import LogKey
 from workflows.messages import RecordedEvent, Refusal
 from workflows.schedules import ScheduledText
 from workflows.signing import full_powers, release, signatures
 from workflows.understanding import Understanding
 from workflows.values import Text, show_date
 from workflows.visit import Visit
+from workflows.witnessing import WitnessPolicy
 
 LADDER = ("invitation", "verification", "drafting", "visit", "signing", "concluded")
 """The stages, in order; an accord may also be ``terminated``."""
@@ -61,7 +66,7 @@ GATES: dict[str, str] = {
 """Every gate, and what can be done when it is open."""
 
 
-DECLARING = (consent, keys, predecessor, schedules, statements, waivers)
+DECLARING = (attestation, consent, erasure, keys, predecessor, schedules, statements, waivers)
 """Modules of which nothing is asked here but their acts and events: the registries are whole by importing them."""
 
 
@@ -105,6 +110,9 @@ class Accord:
     corrections: Mapping[str, Corrections] = field(default_factory=dict)
     keys: Mapping[str, tuple[DelegateKey, ...]] = field(default_factory=dict)
     refusals: Mapping[str, Refused] = field(default_factory=dict)
+    log_keys: tuple[LogKey, ...] = ()
+    witness_policy: WitnessPolicy = field(default_factory=WitnessPolicy)
+    erased: tuple[int, ...] = ()
 
     def gate(self, name: str) -> tuple[Check, ...]:
         """The guards of a gate (one of ``GATES``), each met or not."""
@@ -130,9 +138,20 @@ def state_json(a: Accord) -> dict[str, Any]:
     return dumped
 
 
+_NOT_ATTESTED: dict[str, Any] = {
+    **dict.fromkeys(("time", "size", "refusals", "statements"), True),
+    "visit": {"minutes"},
+}
+"""What entries that change nothing leave behind: the clock, and what was only put on record."""
+
+
 def state_digest(a: Accord) -> str:
-    """The digest of the state's canonical JSON; equal states have equal digests."""
-    return digest_of(state_json(a))
+    """The digest of the state as of its version: of its canonical JSON, without what entries that change nothing leave.
+
+    What stands at its default is left out: so a later release that knows more comes to the same digest for a record
+    that uses none of it.
+    """
+    return digest_of(STATE.dump_python(a, mode="json", exclude_defaults=True, exclude=_NOT_ATTESTED))
 
 
 def gate(a: Accord, name: str) -> Iterator[Check]:
@@ -307,7 +326,7 @@ def follows(a: Accord, at: datetime) -> Event | None:
             release.follows,
         )
     )
-    for rule in (*rules, corrections.follows, subsequent.follows):
+    for rule in (*rules, corrections.follows, subsequent.follows, witnessing.follows):
         found: Event | None = next(iter(rule(a, at)), None)
         if found is not None:
             return found

@@ -121,6 +121,8 @@ class Act(BaseModel):
     """A sentence with fields in braces, for summaries: ``{by} issues the invitation``."""
     before_founding: ClassVar[bool] = False
     after_end: ClassVar[bool] = False
+    after_closing: ClassVar[bool] = False
+    """Whether it can be done when the accord is closed: what is about the record, not about its matter."""
     by_candidates: ClassVar[bool] = False
     """Whether the contact of a party that a pending amendment adds may do it already."""
     signal: ClassVar[bool] = False

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from workflows.acts import Act, Check, Rejected
 from workflows.messages import Actor
-from workflows.values import show_date
+from workflows.values import INSTALLATION, show_date
 
 if TYPE_CHECKING:
     from workflows.accord import Accord
+
+OPERATOR = "operator"
+"""The role of whoever runs the installation: for acts about the log, none about the matter of the accord."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,16 @@ class Appointment:
         )
 
 
+_INSTALLED = Appointment(INSTALLATION, None, "Operator of the installation", (OPERATOR,))
+
+
 def known(a: Accord, delegate: str) -> Appointment | None:
-    """The appointment of ``delegate``, in force or not; contacts are known from the definition."""
-    return a.delegates.get(delegate)
+    """The appointment of ``delegate``, in force or not; contacts are known from the definition.
+
+    Whoever runs the installation is known in every accord: a log whose key was stolen needs another, and the law may
+    demand that a name is erased, whether or not the parties thought of naming an operator.
+    """
+    return _INSTALLED if delegate == INSTALLATION else a.delegates.get(delegate)
 
 
 def members(a: Accord) -> tuple[str, ...]:
@@ -104,8 +114,16 @@ def authority_checks(a: Accord, wanted: Act, by: Actor, at: datetime) -> Iterato
         or (who.side == "guest" and side in a.definition.guests)
         or (who.side == "officer" and side is None)
     )
-    right_role = not who.roles or any(role in appointment.roles for role in who.roles)
+    # What any delegate may do is no operator's: it is nobody's delegate, and creates no fact of the matter.
+    right_role = (
+        any(role in appointment.roles for role in who.roles)
+        if who.roles
+        else set(appointment.roles) != {OPERATOR}
+    )
     could = holders(a, who.roles, _side_parties(a, who.side)) if who.roles else ()
+    if by.delegate == INSTALLATION and could:
+        # The parties have named an operator: then the installation's own word no longer suffices.
+        right_role = False
     yield Check(
         "authority",
         right_side and right_role,

@@ -260,7 +260,7 @@ _FINAL = ("accord_open", "founded", "appointment_in_force", "party_of_accord", "
 
 
 def _guards(a: Accord, wanted: Act, actor: Actor, at: datetime, own: OwnSignature | None) -> Iterable[Check]:
-    over = a.closed or (a.terminated is not None and not wanted.after_end)
+    over = (a.closed and not wanted.after_closing) or (a.terminated is not None and not wanted.after_end)
     yield Check(
         "accord_open",
         not over,

@@ -22,6 +22,7 @@ from workflows.values import (
     Language,
     Message,
     PartyId,
+    PublicKey,
     Reference,
     Role,
     Text,
@@ -31,7 +32,7 @@ from workflows.vocabulary import VOCABULARIES, known
 
 T = TypeVar("T")
 
-OFFICER_ROLES = ("registrar", "depositary", "verifier", "monitor", "observer", "auditor")
+OFFICER_ROLES = ("registrar", "depositary", "verifier", "monitor", "observer", "auditor", "operator")
 """Roles that no party appoints alone: who holds them stands in the definition that all parties adopt."""
 
 
@@ -60,6 +61,9 @@ class Party(Message):
     signed_acts: bool = Field(
         default=False, description="whether its delegates sign their acts with keys of their own"
     )
+    contact_key: PublicKey | None = Field(
+        default=None, description="the contact's first public key; with it no other one is taken as the first"
+    )
 
 
 class Officer(Message):
@@ -67,6 +71,12 @@ class Officer(Message):
 
     office: Text = Field(description="the office, as the record shows it")
     roles: tuple[Role, ...] = Field(min_length=1, description="what the office does in this accord")
+    signed_acts: bool = Field(
+        default=False, description="whether its acts are signed with keys of the officer's own"
+    )
+    key: PublicKey | None = Field(
+        default=None, description="the officer's first public key; with it no other one is taken as the first"
+    )
 
     @field_validator("roles")
     @classmethod

@@ -1,27 +1,27 @@
 """Delegates' own keys: enrolled, rotated and revoked by acts, and what a signature with one of them covers.
 
 A party may require that its delegates sign their acts with Ed25519 keys of their own (``signed_acts`` in the
-definition). Whoever runs the server has no such key, and can neither invent nor alter those acts. Which key has to
-sign is judged here; whether the signature fits is verified where there is cryptography: before an act is sent, before
-it is recorded, and by whoever verifies the record.
+definition), and the definition may ask the same of an officer. Whoever runs the server has no such key, and can
+neither invent nor alter those acts. Which key has to sign is judged here; whether the signature fits is verified
+where there is cryptography: before an act is sent, before it is recorded, and by whoever verifies the record.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event
 from workflows.canonical import canonical, digest_bytes
+from workflows.definition import OFFICER_ROLES
 from workflows.messages import Actor, OwnSignature
-from workflows.values import DelegateId
+from workflows.values import DelegateId, PublicKey
 
 if TYPE_CHECKING:
     from workflows.accord import Accord
@@ -38,24 +38,6 @@ def key_id(public_key: str) -> str:
     return hashlib.sha256(base64.b64decode(public_key)).hexdigest()[:16]
 
 
-def _public_key(text: str) -> str:
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raw = b""
-    if len(raw) != 32 or base64.b64encode(raw).decode() != text:
-        raise ValueError("it is not the base64 of the 32 bytes of an Ed25519 public key")
-    return text
-
-
-PublicKey = Annotated[
-    str,
-    Field(
-        max_length=44,
-        description="base64 of the 32 bytes of an Ed25519 public key, as `entente delegate-key` prints it",
-    ),
-    AfterValidator(_public_key),
-]
 KeyId = Annotated[
     str, Field(pattern="^[0-9a-f]{16}$", description="the id of a key: 16 hexadecimal digits of its SHA-256")
 ]
@@ -108,18 +90,50 @@ def live(a: Accord, delegate: str) -> tuple[DelegateKey, ...]:
     return tuple(one for one in a.keys.get(delegate, ()) if one.revoked is None)
 
 
+def first_enroller(a: Accord, delegate: str) -> str | None:
+    """Who enrols the delegate's first key: the contact of its party; an officer does so itself. None for others."""
+    one = a.delegates.get(delegate)
+    if one is None:
+        return None
+    if one.party is None:
+        return delegate if delegate in a.definition.officers else None
+    party = a.definition.parties.get(one.party)
+    return party.contact if party is not None else None
+
+
+def agreed_key(a: Accord, delegate: str) -> str | None:
+    """The public key that the definition gives as the delegate's first one, if it does."""
+    officer = a.definition.officers.get(delegate)
+    if officer is not None:
+        return officer.key
+    return next((one.contact_key for one in a.definition.parties.values() if one.contact == delegate), None)
+
+
+def asked_to_sign(a: Accord, delegate: str) -> bool:
+    """Whether the definition asks that the delegate's acts are signed: its party's, or those of this officer."""
+    one = a.delegates.get(delegate)
+    if one is None:
+        return False
+    if one.party is None:
+        officer = a.definition.officers.get(delegate)
+        return officer is not None and officer.signed_acts
+    party = a.definition.parties.get(one.party)
+    return party is not None and party.signed_acts
+
+
 def required(a: Accord, wanted: Act, by: Actor) -> bool:
     """Whether an act has to carry the delegate's own signature.
 
-    Until the accord is founded only who had a key enrolled has to sign. A contact enrols its first key unsigned.
+    Until the accord is founded only who had a key enrolled has to sign. A contact, and an officer, enrols its own
+    first key unsigned: there is none yet to sign with.
     """
     if wanted.signed_with() is not None:
         return True
-    party = a.definition.parties.get(by.party) if by.party is not None else None
-    if party is None or not party.signed_acts:
+    if not asked_to_sign(a, by.delegate):
         return False
     had = bool(a.keys.get(by.delegate))
-    if isinstance(wanted, EnrolKey) and wanted.delegate == by.delegate == party.contact and not had:
+    own_key = isinstance(wanted, EnrolKey) and wanted.delegate == by.delegate
+    if own_key and not had and first_enroller(a, by.delegate) == by.delegate:
         return False
     return a.founded or had
 
@@ -127,12 +141,14 @@ def required(a: Accord, wanted: Act, by: Actor) -> bool:
 def own_signature(a: Accord, wanted: Act, by: Actor, own: OwnSignature | None) -> Check:
     """Guard: the act is signed with a key of the delegate's own, where that is required, and the key holds."""
     name = "own_signature"
-    contact = a.definition.parties[by.party].contact if by.party in a.definition.parties else None
-    who = (contact,) if contact is not None and not live(a, by.delegate) else (by.delegate,)
+    first = first_enroller(a, by.delegate)
+    who = (first,) if first is not None and not live(a, by.delegate) else (by.delegate,)
     if own is None:
         remedy = "sign it with your key and send it under a new idempotency key"
         if not live(a, by.delegate):
             remedy = "ask your party's contact to enrol a key of yours, and sign it with that"
+            if first == by.delegate:
+                remedy = "enrol a key of yours, and sign it with that"
         return Check(
             name,
             not required(a, wanted, by),
@@ -214,30 +230,50 @@ def _new_key(a: Accord, delegate: str, public_key: str) -> Iterator[Check]:
     )
 
 
-def _of_the_party(a: Accord, delegate: str, by: Actor) -> Check:
+def _as_agreed(a: Accord, delegate: str, public_key: str) -> Check:
+    """Guard: the first key is the one that the definition gives, so that nobody else's can come before it."""
+    agreed = agreed_key(a, delegate)
+    return Check(
+        "key_as_agreed",
+        agreed is None or bool(a.keys.get(delegate)) or agreed == public_key,
+        f"the definition gives {key_id(agreed) if agreed is not None else 'another'} as the first key of {delegate}",
+        "enrol that key first; with it others can be enrolled, and the definition can be amended",
+    )
+
+
+def _own_to_manage(a: Accord, delegate: str, by: Actor) -> Check:
     one = a.delegates.get(delegate)
     return Check(
         "own_delegate",
-        one is not None and one.party == by.party,
-        f"{delegate} is no delegate of {by.party}",
-        "appoint the delegate first; each party sees to its own delegates' keys",
+        one is not None and one.party == by.party and (by.party is not None or delegate == by.delegate),
+        f"{delegate} is no delegate of {by.party}" if by.party else f"{delegate} is not {by.delegate}",
+        "appoint the delegate first; each party sees to its own delegates' keys, and each officer to its own",
     )
 
 
 @act
 class EnrolKey(Act):
-    """Enrol an Ed25519 key of a delegate of your own party, with which that delegate signs its acts."""
+    """Enrol an Ed25519 key with which a delegate of your own party, or you as an officer, will sign acts."""
 
     delegate: DelegateId
     public_key: PublicKey
-    who = Who(("contact",), "any", sees="all")
+    who = Who(("contact", *OFFICER_ROLES), "anyone", sees="all")
     says = "{by} enrols a key of {delegate}"
     before_founding = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """A delegate of one's own party; a key that nobody had."""
-        yield _of_the_party(a, self.delegate, by)
+        """A delegate of one's own party, by its contact, or an officer's own; a key that nobody had."""
+        contact = first_enroller(a, by.delegate)
+        yield Check(
+            "enroller",
+            by.party is None or by.role == "contact",
+            f"{by.delegate} is not the contact of {by.party}",
+            f"let {contact} do it",
+            (contact,) if contact is not None else (),
+        )
+        yield _own_to_manage(a, self.delegate, by)
         yield from _new_key(a, self.delegate, self.public_key)
+        yield _as_agreed(a, self.delegate, self.public_key)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The key."""
@@ -250,7 +286,7 @@ class RotateKey(Act):
 
     key: KeyId
     public_key: PublicKey
-    who = Who((), "any", sees="all")
+    who = Who((), "anyone", sees="all")
     says = "{by} puts another key in the place of {key}"
     before_founding = True
 
@@ -274,12 +310,12 @@ class RevokeKey(Act):
 
     delegate: DelegateId
     key: KeyId
-    who = Who((), "any", sees="all")
+    who = Who((), "anyone", sees="all")
     says = "{by} revokes the key {key} of {delegate}"
     before_founding = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """One's own key, or as contact a delegate's; in force; and not the last one of a contact that has to sign."""
+        """One's own key, or as contact a delegate's; in force; and not the last one of who enrols its own and signs."""
         party = a.definition.parties.get(by.party or "")
         contact = party.contact if party is not None else None
         yield Check(
@@ -289,7 +325,7 @@ class RevokeKey(Act):
             "let that delegate do it, or your party's contact",
             (self.delegate, *((contact,) if contact is not None else ())),
         )
-        yield _of_the_party(a, self.delegate, by)
+        yield _own_to_manage(a, self.delegate, by)
         keys = live(a, self.delegate)
         yield Check(
             "key_in_force",
@@ -297,10 +333,11 @@ class RevokeKey(Act):
             f"{self.key} is no key of {self.delegate} that is in force",
             "nothing is left to do",
         )
+        alone = first_enroller(a, self.delegate) == self.delegate and asked_to_sign(a, self.delegate)
         yield Check(
             "key_remains",
-            party is None or not party.signed_acts or self.delegate != contact or len(keys) > 1,
-            f"it is the last key of {self.delegate}, without which {by.party} could not act any more",
+            not alone or len(keys) > 1,
+            f"it is the last key of {self.delegate}, without which nobody could enrol another",
             "rotate it, or enrol another first",
         )
 

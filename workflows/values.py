@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -12,6 +14,7 @@ from workflows.messages import Digest, Instant, Message
 
 __all__ = [
     "GRADES",
+    "INSTALLATION",
     "ROLES",
     "DelegateId",
     "Digest",
@@ -23,6 +26,7 @@ __all__ = [
     "Note",
     "Particular",
     "PartyId",
+    "PublicKey",
     "Reference",
     "Role",
     "Text",
@@ -36,7 +40,10 @@ __all__ = [
 PartyId = Annotated[
     str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}$", description="a party's short code, such as RU")
 ]
-RESERVED = ("clock", "unattributed")
+INSTALLATION = "installation"
+"""The id under which whoever runs the installation does what is technical, where no operator is named."""
+
+RESERVED = ("clock", "unattributed", INSTALLATION)
 """Names under which entries stand that no delegate caused."""
 
 
@@ -80,6 +87,7 @@ Role = Literal[
     "monitor",
     "observer",
     "auditor",
+    "operator",
 ]
 ROLES: tuple[str, ...] = Role.__args__  # type: ignore[attr-defined]
 
@@ -137,6 +145,26 @@ def _moved(start: datetime, duration: str, sign: int) -> datetime:
     last_day = (following - timedelta(days=1)).day
     moved = first.replace(day=min(start.day, last_day))
     return moved + timedelta(days=days, hours=hours, minutes=minutes)
+
+
+def _public_key(text: str) -> str:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 32 or base64.b64encode(raw).decode() != text:
+        raise ValueError("it is not the base64 of the 32 bytes of an Ed25519 public key")
+    return text
+
+
+PublicKey = Annotated[
+    str,
+    Field(
+        max_length=44,
+        description="base64 of the 32 bytes of an Ed25519 public key, as `entente delegate-key` prints it",
+    ),
+    AfterValidator(_public_key),
+]
 
 
 class Window(Message):

@@ -13,13 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.definitions import digest
+from tests.definitions import digest, key_line, log_key_line
 from tests.workflows.definitions import changed, condition, pair, trio
 from tests.workflows.driver import Play
-from workflows.accord import Accord, evolve, stage
+from workflows.accord import Accord, evolve, stage, state_digest
 from workflows.acts import EVENTS
 from workflows.keys import key_id
 from workflows.messages import RecordedEvent
+from workflows.values import INSTALLATION
+from workflows.witnessing import policy_digest
 
 FOLDER = Path(__file__).parent / "events"
 PLAYS = FOLDER / "plays"
@@ -146,6 +148,20 @@ def expired() -> Play:
     return play
 
 
+def about_the_log() -> Play:
+    """What is said of the record itself: its log's key, its witnesses, what it comes to, and what was erased."""
+    play = Play(pair()).go("founded")
+    old, new = (log_key_line(play.state.id, number) for number in (1, 2))
+    play.do(INSTALLATION, "rotate_log_key", old=old, new=new)
+    play.do(INSTALLATION, "retire_log_key", key=old)
+    policy = f"witness AA {key_line('witness.aa.test/w1', 4, 1)}\nquorum AA\n"
+    play.do("aa.protocol", "propose_witness_policy", policy=policy)
+    play.do("bb.protocol", "agree_witness_policy", digest=policy_digest(policy))
+    play.do("bb.protocol", "attest_state", position=play.state.version, digest=state_digest(play.state))
+    play.do(INSTALLATION, "erase_particulars", positions=[3], ground="Law", ordered_by="Office")
+    return play
+
+
 def declined() -> Play:
     """A party does not adopt the definition, but amends it, and then declines."""
     play = Play(pair())
@@ -164,7 +180,8 @@ def _report(condition_: str) -> dict[str, Any]:
 
 
 ALL: dict[str, Callable[[], Play]] = {
-    one.__name__: one for one in (whole, falling, curing, changing, withdrawn, expired, declined)
+    one.__name__: one
+    for one in (whole, falling, curing, changing, withdrawn, expired, declined, about_the_log)
 }
 
 

@@ -6,10 +6,12 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from tests.definitions import digest
+from tests.definitions import digest, log_key_line
 from tests.workflows.move import VARIANTS, Choice, Move, low, move, powers_for, submission, window
 from tests.workflows.ways import backwards, forwards
-from workflows.accord import Accord
+from workflows.accord import Accord, state_digest
+from workflows.values import INSTALLATION
+from workflows.witnessing import policy_digest
 
 # Anything: every act, mostly by somebody who holds the role, with fields that occur
 
@@ -247,6 +249,28 @@ def _key(a: Accord, choice: Choice) -> str:
     return choice.of([one.id for keys in a.keys.values() for one in keys] or ["0" * 16])
 
 
+def _erase(a: Accord, act: str, choice: Choice) -> Move:
+    positions = choice.of([[0], [a.version], [a.size + 1000]])
+    return move(INSTALLATION, act, positions=positions, ground="Law", ordered_by="Office")
+
+
+def _rotate_log(a: Accord, act: str, choice: Choice) -> Move:
+    keys = [log_key_line(a.id, number) for number in range(4)]
+    return move(INSTALLATION, act, old=choice.of(keys), new=choice.of(keys))
+
+
+def _retire_log(a: Accord, act: str, choice: Choice) -> Move:
+    return move(INSTALLATION, act, key=log_key_line(a.id, choice.of(range(4))))
+
+
+def _attest(a: Accord, act: str, choice: Choice) -> Move:
+    right = choice.chance(2)
+    position = a.version if right else choice.of([0, a.size])
+    return move(_who(a, "protocol", choice), act, position=position, digest=state_digest(a))
+
+
+POLICIES = ("quorum none\n", "# nobody\nquorum none\n")
+
 _ACTS: dict[str, Callable[[Accord, str, Choice], Move]] = {
     "adopt_definition": _by("contact", digest="@definition:"),
     "amend_definition": _amend,
@@ -323,6 +347,12 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Move]] = {
     "close_accord": _by("contact"),
     "enrol_key": _by("contact", delegate=lambda a, c: c.of(sorted(a.delegates)), public_key=_public_key),
     "rotate_key": _by("protocol", key=_key, public_key=_public_key),
+    "erase_particulars": _erase,
+    "rotate_log_key": _rotate_log,
+    "retire_log_key": _retire_log,
+    "attest_state": _attest,
+    "propose_witness_policy": _by("protocol", policy=lambda a, c: c.of(POLICIES)),
+    "agree_witness_policy": _by("protocol", digest=lambda a, c: policy_digest(c.of(POLICIES))),
     "revoke_key": _by("contact", delegate=lambda a, c: c.of(sorted(a.keys) or ["aa.contact"]), key=_key),
 }
 """How each act of the registry is made up; a test says that none lacks."""

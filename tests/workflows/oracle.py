@@ -248,6 +248,8 @@ def binding(event: RecordedEvent, before: Accord) -> tuple[str, str | None, tupl
             named = digest_of({key: said[key] for key in ("digest", "document", "language")})
             signed = {seat.party: None for seat in before.documents[said["document"]].seats.values()}
             return f"corrigendum/{said['document']}", named, tuple(signed)
+        case "witness_policy_changed":
+            return "witness policy", said["digest"], every
         case "accord_terminated" if said["cause"].startswith("all parties"):
             return "termination", None, every
     return None
@@ -257,6 +259,7 @@ NOTHING_CHANGES = (
     "act_refused",
     "minutes_recorded",
     "signal_refused",
+    "state_attested",
     "statement_recorded",
     "text_commented",
 )
@@ -311,6 +314,8 @@ class Memory:
                 self._forget(*ENDED.values())
             case "dates_proposed":
                 self._forget("dates")
+            case "witness_policy_proposed":
+                self._forget("witness policy")
             case "dates_agreed" | "visit_on_hold":
                 self._forget("confirmation", "arrival")
             case "evidence_submitted":

@@ -7,13 +7,14 @@ settled (``event`` is none then). What they compare with is ``oracle.py``'s read
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.workflows import oracle
 from tests.workflows.oracle import Memory, facts
 from workflows.accord import Accord
 from workflows.decider import CLOCK, SYSTEM, UNATTRIBUTED, UNREADABLE, Decision, decide
 from workflows.messages import Command, RecordedEvent
+from workflows.values import INSTALLATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,13 +354,18 @@ FOLLOW_BY_THEMSELVES = {"accord_terminated", "visit_on_hold", "visit_confirmed"}
 """What may follow from a deadline: an end or a hold; a dispute that expires may open a gate that all have passed."""
 
 
+ABOUT_THE_LOG = {"act_refused", "log_key_rotated", "log_key_retired", "particulars_erased"}
+"""What the installation may put on record in its own name."""
+
+
 def rule_14(moment: Moment) -> None:
     """The operator can pause, retry and repair; the operator cannot create a fact of the domain, and neither can a
 
     person who reaches Temporal directly.
 
-    The model's part: no act is an operator's, the clock causes deadlines only, and a signal that nobody signed raises
-    an alarm that closes nothing. Signed commands: tests/runtime/test_signing.py, tests/worker/test_signals.py.
+    The model's part: an operator's acts are about the log, the clock causes deadlines only, and a signal that nobody
+    signed raises an alarm that closes nothing. Signed commands: tests/runtime/test_signing.py and
+    tests/worker/test_signals.py.
     """
     event = moment.event
     if event is None or moment.before is None:
@@ -372,6 +378,13 @@ def rule_14(moment: Moment) -> None:
         if event.type == "condition_questioned":
             assert facts(event)["closes"] is False
             assert facts(event)["attributed"] is False
+    elif event.actor.delegate == INSTALLATION:
+        assert moment.command.delegate == INSTALLATION
+        assert event.type in ABOUT_THE_LOG, f"the installation caused {event.type}"
+        state, rest = (
+            replace(one, log_keys=(), erased=(), refusals={}) for one in (moment.before, moment.after)
+        )
+        assert replace(rest, size=state.size, version=state.version, time=state.time) == state
     else:
         assert event.actor.delegate == moment.command.delegate
         appointment = moment.before.delegates[event.actor.delegate]

@@ -12,6 +12,7 @@ from activities.own_signatures import WrongSignature, public_key_of, sign_act, v
 from tests.definitions import digest
 from tests.workflows.definitions import pair, party
 from tests.workflows.driver import Play
+from workflows.acts import Rejected
 from workflows.decider import Decision
 from workflows.keys import MOST_KEYS, key_id, live
 from workflows.messages import OwnSignature
@@ -151,7 +152,9 @@ def test_nobody_sees_to_another_partys_keys() -> None:
         play.guard("bb.contact", "enrol_key", delegate="aa.contact", public_key=public_key) == "own_delegate"
     )
     assert play.guard("bb.contact", "enrol_key", delegate="nobody", public_key=public_key) == "own_delegate"
-    assert play.guard("registrar", "enrol_key", delegate="registrar", public_key=public_key) == "authority"
+    other = {"delegate": "depositary", "public_key": public_key}
+    assert play.guard("registrar", "enrol_key", **other) == "own_delegate"
+    assert play.guard("bb.contact", "enrol_key", **other) == "own_delegate"
     assert play.guard("bb.contact", "revoke_key", delegate="aa.contact", key=id_of(key)) == "own_delegate"
     taken = public_key_of(key)
     assert play.guard("bb.contact", "enrol_key", delegate="bb.contact", public_key=taken) == "key_is_new"
@@ -254,3 +257,71 @@ def test_a_delegate_has_no_end_of_keys() -> None:
     one_more = {"delegate": "aa.protocol", "public_key": public_key_of(make())}
     assert play.guard("aa.contact", "enrol_key", **one_more) == "few_keys"
     play.do("aa.contact", "enrol_key", **{**one_more, "delegate": "aa.treaty"})
+
+
+def test_a_partys_verifier_leaves_keys_to_the_contact() -> None:
+    play = Play(pair()).go("founded")
+    wanted = {"delegate": "bb.verifier", "public_key": public_key_of(make())}
+    refusal = play.refused("bb.verifier", "enrol_key", **wanted)
+    assert (refusal.guard, refusal.unmet[0].who) == ("enroller", ("bb.contact",))
+    assert play.guard("bb.protocol", "enrol_key", **wanted) == "authority"
+
+
+# The first key that a definition gives
+
+
+def agreed(key: Ed25519PrivateKey) -> Play:
+    parties = {
+        "AA": party("AA", "host", signed_acts=True, contact_key=public_key_of(key)),
+        "BB": party("BB"),
+    }
+    return Play(pair(parties=parties))
+
+
+def test_the_first_key_of_a_contact_is_the_one_that_the_definition_gives() -> None:
+    key, others = make(), make()
+    play = agreed(key)
+    wanted = {"delegate": "aa.contact", "public_key": public_key_of(others)}
+    assert play.guard("aa.contact", "enrol_key", **wanted) == "key_as_agreed"
+    play.do("aa.contact", "enrol_key", delegate="aa.contact", public_key=public_key_of(key))
+    assert guard_of(signed(play, key, "aa.contact", "enrol_key", **wanted)) is None, "and then any other"
+
+
+def test_a_definition_does_not_read_with_a_key_that_is_none() -> None:
+    with pytest.raises(Rejected, match=r"contact_key: .*not the base64"):
+        Play(pair(parties={"AA": party("AA", "host", contact_key="x"), "BB": party("BB")}))
+
+
+# Officers
+
+
+def officed(**more: Any) -> Play:
+    registrar = {"office": "Registrar", "roles": ["registrar"], "signed_acts": True, **more}
+    return Play(pair(officers={"registrar": registrar, "press": {"office": "Press", "roles": ["observer"]}}))
+
+
+def test_an_officer_whose_acts_are_to_be_signed_enrols_its_own_first_key() -> None:
+    play, key, spare = officed().go("founded"), make(), make()
+    refusal = play.refused("registrar", "record_statement", **STATEMENT)
+    assert (refusal.guard, refusal.unmet[0].who) == ("own_signature", ("registrar",))
+    assert refusal.remedy.startswith("enrol a key of yours")
+    play.do("press", "record_statement", **STATEMENT)
+    play.do("registrar", "enrol_key", delegate="registrar", public_key=public_key_of(key))
+    assert play.guard("registrar", "record_statement", **STATEMENT) == "own_signature"
+    assert guard_of(signed(play, key, "registrar", "record_statement", **STATEMENT)) is None
+    last = {"delegate": "registrar", "key": id_of(key)}
+    assert guard_of(signed(play, key, "registrar", "revoke_key", **last)) == "key_remains"
+    another = {"delegate": "registrar", "public_key": public_key_of(spare)}
+    assert play.guard("registrar", "enrol_key", **another) == "own_signature"
+    assert guard_of(signed(play, key, "registrar", "enrol_key", **another)) is None
+    assert guard_of(signed(play, key, "registrar", "revoke_key", **last)) is None
+    new = {"key": id_of(spare), "public_key": public_key_of(make())}
+    assert guard_of(signed(play, spare, "registrar", "rotate_key", **new)) is None
+
+
+def test_the_first_key_of_an_officer_is_the_one_that_the_definition_gives() -> None:
+    key = make()
+    play = officed(key=public_key_of(key)).go("founded")
+    wrong = {"delegate": "registrar", "public_key": public_key_of(make())}
+    assert play.guard("registrar", "enrol_key", **wrong) == "key_as_agreed"
+    play.do("registrar", "enrol_key", delegate="registrar", public_key=public_key_of(key))
