@@ -70,6 +70,7 @@ _BY_FIELD: dict[str, Any] = {
     "form": "definitive",
     "registration": "I-58123",
     "changes": {"window": {"begins": "2027-05-10T08:00:00Z", "ends": "2027-05-12T18:00:00Z"}},
+    "reason": "Maintenance of the database",
     "words": "We look forward to the visit.",
     "severable": ["D1"],
     "comment": _DIGEST,

@@ -253,6 +253,14 @@ class DeadlineView(View):
     says: str
 
 
+class PauseView(View):
+    """Who paused the accord, since when, and why."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
 class StatusView(View):
     """Cleared status: what also an observer sees. No evidence, no drafts, no names."""
 
@@ -276,6 +284,7 @@ class StatusView(View):
     next_deadline: datetime | None = Field(
         description="when something next falls by itself: a reminder, a due date, an expiry"
     )
+    paused: PauseView | None = Field(description="while no act is taken up, since who runs this paused it")
     cleared: bool = Field(description="true: only cleared status is shown, as for an observer")
 
 

@@ -20,6 +20,7 @@ from api.shapes import (
     InvitationView,
     KeyView,
     PartyView,
+    PauseView,
     PowersView,
     SeatView,
     SignatureView,
@@ -65,6 +66,7 @@ def status_view(a: Accord, present: Present, *, cleared: bool = True) -> StatusV
         window=_window(a.visit.window or a.definition.window),
         gates=gate_views(a),
         next_deadline=pending[0].at if pending else None,
+        paused=PauseView(by=a.paused.by, at=a.paused.at, reason=a.paused.reason) if a.paused else None,
         cleared=cleared,
     )
 

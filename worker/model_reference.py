@@ -29,6 +29,7 @@ TRACKS = {
     "visit": "Visit",
     "signing": "Signing",
     "subsequent": "After signing",
+    "operation": "Operation",
 }
 """The tracks in the order in which people meet them; one that is not named here comes after these."""
 

@@ -20,6 +20,7 @@ from workflows import (
     founding,
     invitation,
     keys,
+    operation,
     predecessor,
     schedules,
     statements,
@@ -43,6 +44,7 @@ from workflows.invitation import Invitation
 from workflows.keys import DelegateKey
 from workflows.logkeys import LogKey
 from workflows.messages import RecordedEvent, Refusal
+from workflows.operation import Pause, not_paused
 from workflows.schedules import ScheduledText
 from workflows.signing import full_powers, release, signatures
 from workflows.understanding import Understanding
@@ -66,7 +68,7 @@ GATES: dict[str, str] = {
 """Every gate, and what can be done when it is open."""
 
 
-DECLARING = (attestation, consent, erasure, keys, predecessor, schedules, statements, waivers)
+DECLARING = (attestation, consent, erasure, keys, operation, predecessor, schedules, statements, waivers)
 """Modules of which nothing is asked here but their acts and events: the registries are whole by importing them."""
 
 
@@ -100,6 +102,7 @@ class Accord:
     documents: Mapping[str, Document] = field(default_factory=dict)
     understanding: Understanding = field(default_factory=Understanding)
     visit: Visit = field(default_factory=Visit)
+    paused: Pause | None = None
     released_at: datetime | None = None
     long_stop_reached: bool = False
     termination_grounds: tuple[str, ...] = ()
@@ -236,7 +239,8 @@ def blocking(a: Accord) -> tuple[Check, ...]:
         unmet = [visit.arrived(a)]
     if not unmet and now == "signing":
         unmet = [release.to_release(a)]
-    return tuple(unmet)
+    paused = not_paused(a)
+    return tuple(unmet) if paused.met else (paused, *unmet)
 
 
 def deadlines(a: Accord) -> list[Deadline]:

@@ -123,6 +123,8 @@ class Act(BaseModel):
     after_end: ClassVar[bool] = False
     after_closing: ClassVar[bool] = False
     """Whether it can be done when the accord is closed: what is about the record, not about its matter."""
+    while_paused: ClassVar[bool] = False
+    """Whether it can be done while the accord is paused."""
     by_candidates: ClassVar[bool] = False
     """Whether the contact of a party that a pending amendment adds may do it already."""
     signal: ClassVar[bool] = False

@@ -30,6 +30,7 @@ from workflows.definition import Definition
 from workflows.founding import AccordOpened, founded
 from workflows.keys import own_signature
 from workflows.messages import Actor, Command, EventDraft, OwnSignature, Refusal
+from workflows.operation import not_paused
 
 CLOCK = Actor(delegate="clock", role="clock")
 UNATTRIBUTED = "unattributed"
@@ -267,6 +268,8 @@ def _guards(a: Accord, wanted: Act, actor: Actor, at: datetime, own: OwnSignatur
         f"the accord is {'closed' if a.closed else f'terminated: {a.terminated}'}",
         "its texts and verdicts stay readable; start another accord that names this one as predecessor",
     )
+    if not wanted.while_paused:
+        yield not_paused(a)
     yield from authority_checks(a, wanted, actor, at)
     yield own_signature(a, wanted, actor, own)
     if not wanted.before_founding:

@@ -66,6 +66,7 @@ class EraseParticulars(Act):
     before_founding = True
     after_end = True
     after_closing = True
+    while_paused = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """There are such entries, and none of them is erased already."""

@@ -92,6 +92,7 @@ class RotateLogKey(Act):
     before_founding = True
     after_end = True
     after_closing = True
+    while_paused = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Keys of this log; the old one signs, alone; the new one never did."""
@@ -143,6 +144,7 @@ class RetireLogKey(Act):
     before_founding = True
     after_end = True
     after_closing = True
+    while_paused = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """It signs, and is not the only one."""

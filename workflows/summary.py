@@ -96,6 +96,8 @@ def current_details(a: Accord) -> str:
     ]
     if marks:
         lines += [f"*{' · '.join(marks)}*"]
+    if a.paused is not None:
+        lines += ["", f"**Paused** since {show_time(a.paused.at)}: {_cell(a.paused.reason)}"]
     lines += ["", ladder(a), ""]
     due = next_deadline(a)
     if due is not None:

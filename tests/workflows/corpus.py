@@ -162,6 +162,16 @@ def about_the_log() -> Play:
     return play
 
 
+def operated() -> Play:
+    """What whoever runs the installation does to an accord's course."""
+    play = Play(pair()).go("founded")
+    play.do(INSTALLATION, "pause_accord", reason="Maintenance")
+    play.refused("aa.protocol", "issue_invitation")
+    play.do(INSTALLATION, "resume_accord")
+    play.do(INSTALLATION, "retry_accord", reason="The database was away")
+    return play
+
+
 def declined() -> Play:
     """A party does not adopt the definition, but amends it, and then declines."""
     play = Play(pair())
@@ -181,7 +191,7 @@ def _report(condition_: str) -> dict[str, Any]:
 
 ALL: dict[str, Callable[[], Play]] = {
     one.__name__: one
-    for one in (whole, falling, curing, changing, withdrawn, expired, declined, about_the_log)
+    for one in (whole, falling, curing, changing, withdrawn, expired, declined, about_the_log, operated)
 }
 
 

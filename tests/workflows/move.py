@@ -14,7 +14,7 @@ from tests.definitions import digest
 from tests.workflows import oracle
 from tests.workflows.definitions import changed, party
 from tests.workflows.driver import Play
-from workflows.accord import Accord
+from workflows.accord import Accord, state_digest
 from workflows.canonical import digest_of
 from workflows.signing.release import release_digest
 
@@ -102,6 +102,7 @@ _MARKS: dict[str, Callable[..., Any]] = {
         digest_of(a.visit.proposed.model_dump(mode="json")) if a.visit.proposed else digest("none")
     ),
     "release": lambda a, _: release_digest(a) if a.founded else digest("none"),
+    "state": lambda a, _: state_digest(a),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from tests.definitions import digest, log_key_line
 from tests.workflows.move import VARIANTS, Choice, Move, low, move, powers_for, submission, window
 from tests.workflows.ways import backwards, forwards
-from workflows.accord import Accord, state_digest
+from workflows.accord import Accord
 from workflows.values import INSTALLATION
 from workflows.witnessing import policy_digest
 
@@ -22,8 +22,9 @@ _ENDINGS = (
     "decline_definition",
     "terminate",
     "agree_termination",
+    "pause_accord",
 )
-"""What ends everything is rare, or nothing else would be reached."""
+"""What ends or stops everything is rare, or nothing else would be reached."""
 
 
 def anything(a: Accord, choice: Choice) -> Move:
@@ -259,6 +260,11 @@ def _rotate_log(a: Accord, act: str, choice: Choice) -> Move:
     return move(INSTALLATION, act, old=choice.of(keys), new=choice.of(keys))
 
 
+def _operate(a: Accord, act: str, choice: Choice) -> Move:
+    by = INSTALLATION if not choice.chance(8) else _who(a, "contact", choice)
+    return move(by, act) if act == "resume_accord" else move(by, act, reason="Maintenance")
+
+
 def _retire_log(a: Accord, act: str, choice: Choice) -> Move:
     return move(INSTALLATION, act, key=log_key_line(a.id, choice.of(range(4))))
 
@@ -266,7 +272,7 @@ def _retire_log(a: Accord, act: str, choice: Choice) -> Move:
 def _attest(a: Accord, act: str, choice: Choice) -> Move:
     right = choice.chance(2)
     position = a.version if right else choice.of([0, a.size])
-    return move(_who(a, "protocol", choice), act, position=position, digest=state_digest(a))
+    return move(_who(a, "protocol", choice), act, position=position, digest="@state:")
 
 
 POLICIES = ("quorum none\n", "# nobody\nquorum none\n")
@@ -342,6 +348,10 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Move]] = {
     "register_document": _about_document("registrar", registration="I-1"),
     "terminate": _by("contact"),
     "agree_termination": _by("contact"),
+    "pause_accord": _operate,
+    "resume_accord": _operate,
+    "retry_accord": _operate,
+    "repair_accord": _operate,
     "record_statement": _by("protocol", digest=digest("speech")),
     "import_statement": _import,
     "close_accord": _by("contact"),

@@ -257,6 +257,7 @@ def binding(event: RecordedEvent, before: Accord) -> tuple[str, str | None, tupl
 
 NOTHING_CHANGES = (
     "act_refused",
+    "intervention_recorded",
     "minutes_recorded",
     "signal_refused",
     "state_attested",

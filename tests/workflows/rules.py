@@ -354,8 +354,19 @@ FOLLOW_BY_THEMSELVES = {"accord_terminated", "visit_on_hold", "visit_confirmed"}
 """What may follow from a deadline: an end or a hold; a dispute that expires may open a gate that all have passed."""
 
 
-ABOUT_THE_LOG = {"act_refused", "log_key_rotated", "log_key_retired", "particulars_erased"}
+OPERATION = {
+    "accord_paused",
+    "accord_resumed",
+    "act_refused",
+    "intervention_recorded",
+    "log_key_retired",
+    "log_key_rotated",
+    "particulars_erased",
+}
 """What the installation may put on record in its own name."""
+
+WHILE_PAUSED = OPERATION | {"condition_questioned", "signal_refused"}
+"""What can still be put on record, deadlines apart, while an accord is paused."""
 
 
 def rule_14(moment: Moment) -> None:
@@ -363,13 +374,15 @@ def rule_14(moment: Moment) -> None:
 
     person who reaches Temporal directly.
 
-    The model's part: an operator's acts are about the log, the clock causes deadlines only, and a signal that nobody
-    signed raises an alarm that closes nothing. Signed commands: tests/runtime/test_signing.py and
-    tests/worker/test_signals.py.
+    The model's part: an operator's acts are about the log and the accord's course, the clock causes deadlines only,
+    and a signal that nobody signed raises an alarm that closes nothing. Signed commands:
+    tests/runtime/test_signing.py and tests/worker/test_signals.py.
     """
     event = moment.event
     if event is None or moment.before is None:
         return
+    if moment.before.paused is not None and event.actor != CLOCK:
+        assert event.type in WHILE_PAUSED, f"{event.type} happened while the accord was paused"
     if event.actor == CLOCK:
         assert event.type in DEADLINES | FOLLOW_BY_THEMSELVES, f"the clock caused {event.type}"
     elif event.actor.delegate == UNATTRIBUTED:
@@ -380,9 +393,10 @@ def rule_14(moment: Moment) -> None:
             assert facts(event)["attributed"] is False
     elif event.actor.delegate == INSTALLATION:
         assert moment.command.delegate == INSTALLATION
-        assert event.type in ABOUT_THE_LOG, f"the installation caused {event.type}"
+        assert event.type in OPERATION, f"the installation caused {event.type}"
         state, rest = (
-            replace(one, log_keys=(), erased=(), refusals={}) for one in (moment.before, moment.after)
+            replace(one, log_keys=(), erased=(), paused=None, refusals={})
+            for one in (moment.before, moment.after)
         )
         assert replace(rest, size=state.size, version=state.version, time=state.time) == state
     else:
@@ -401,7 +415,7 @@ def rule_15(moment: Moment) -> None:
     """
     if moment.event is None and moment.decision.refusal is not None and not moment.after.ended:
         for unmet in moment.decision.refusal.unmet:
-            assert set(unmet.who) <= set(moment.after.delegates) | {
+            assert set(unmet.who) <= {INSTALLATION, *moment.after.delegates} | {
                 one for terms in moment.after.definition.conditions.values() for one in terms.policy.verifiers
             } | {
                 seat.holder

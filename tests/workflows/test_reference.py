@@ -14,7 +14,7 @@ from workflows.deadlines import Kind
 from workflows.values import ROLES
 
 PAGE = reference.FOLDER / "reference.md"
-EVERY_ACT = {"accord_open", "appointment_in_force", "party_of_accord", "authority", "founded"}
+EVERY_ACT = {"accord_open", "not_paused", "appointment_in_force", "party_of_accord", "authority", "founded"}
 
 
 def test_the_committed_page_is_the_present_one() -> None:

@@ -9,12 +9,15 @@ from tests.definitions import digest
 from tests.workflows import oracle
 from tests.workflows.move import VARIANTS, Choice, Move, low, move, powers_for, submission, window
 from workflows.accord import Accord
+from workflows.values import INSTALLATION
 
 # Forwards
 
 
 def forwards(a: Accord) -> list[Move]:
     """The next steps on the ordinary way."""
+    if a.paused is not None:
+        return [move(INSTALLATION, "resume_accord")]
     if a.ended:
         return [move("aa.contact", "close_accord")]
     if not a.founded:

@@ -199,6 +199,7 @@ class ConditionChanged(AboutCondition):
     who = Who(("monitor", "verifier", "protocol"), "anyone", sees="all")
     says = "{by} reports a change of {condition} ({report})"
     signal = True
+    while_paused = True
 
     def target(self) -> str:
         """The condition and the report."""
