@@ -17,14 +17,20 @@ comment on column witness_policies.recorded is 'The policy that the record has l
 -- salted, and the salt is erased with the command. Rows that there are get salts of their own; where the command was
 -- erased before, the salt is thrown away at once.
 
-alter table commands add column salt bytea check (octet_length(salt) = 16), add column outline text;
+alter table commands add column if not exists salt bytea check (octet_length(salt) = 16),
+    add column if not exists outline text;
 comment on column commands.fingerprint is 'SHA-256 of the salt and the digest of the command: tells a retry from another command.';
 comment on column commands.salt is 'Without it nobody can try texts against the fingerprint; null once erased.';
 comment on column commands.outline is 'The digest of the command without its free text: tells a retry when that is erased.';
 
 alter table commands disable trigger commands_are_not_altered;
-update commands set salt = substr(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 1, 16);
-update commands set fingerprint = 'sha256:' || encode(sha256(salt || convert_to(fingerprint, 'UTF8')), 'hex');
+with fresh as materialized (
+    select accord, id, substr(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 1, 16) as salt
+    from commands where salt is null
+)
+update commands c
+set salt = f.salt, fingerprint = 'sha256:' || encode(sha256(f.salt || convert_to(c.fingerprint, 'UTF8')), 'hex')
+from fresh f where (c.accord, c.id) = (f.accord, f.id);
 update commands set salt = null where signed is null;
 alter table commands enable always trigger commands_are_not_altered;
 
@@ -48,7 +54,7 @@ grant select (type) on entries to entente_eraser;
 
 -- migrate:down
 
--- Fingerprints stay salted: what they were cannot be had back. So the columns stay as well.
+-- Fingerprints stay salted: what they were cannot be had back. So the columns stay as well, and up passes over them.
 
 drop index entries_about_the_log;
 alter table witness_policies drop column recorded, drop column position;
