@@ -6,6 +6,7 @@ Before each signature the database has to extend the last checkpoint that was si
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import asyncpg
@@ -14,6 +15,7 @@ from activities.guard import Guard, RolledBack, Seen
 from activities.ledger import policy as policies
 from activities.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from activities.ledger.checkpoint_store import CheckpointStore, StoredCheckpoint
+from activities.ledger.cosignature import CosignatureVerifier
 from activities.ledger.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
 from activities.ledger.merkle import (
     Coordinate,
@@ -25,8 +27,9 @@ from activities.ledger.merkle import (
     root_at,
     verify_consistency,
 )
-from activities.ledger.note import Signature, signature_of
+from activities.ledger.note import Ed25519Signer, Ed25519Verifier, Signature, signature_of
 from activities.ledger.policy import Policy
+from activities.ledger.standing import TYPES, Standing
 from activities.ledger.store import Head, Ledger
 from activities.ledger.tiles import Tile, encode_entries, encode_hashes
 from activities.ledger.tlogproof import TlogProof
@@ -75,7 +78,7 @@ class Checkpoints:
                 return kept
             checkpoint = Checkpoint(origin, wanted, await self._root(head, wanted))
             _remember(seen, checkpoint)
-            newest, *others = self.keys.signers(accord)
+            newest, *others = await self._signers(accord, wanted)
             note = sign_checkpoint(checkpoint, newest)
             note = note.with_signatures(signature_of(note.text, other) for other in others)
         return await self.store.keep(accord, checkpoint, note)
@@ -97,8 +100,9 @@ class Checkpoints:
                 f"entry {position} of {accord!r} has no command beside it",
                 "Restore the table commands from a backup",
             )
-        kept = await self.sign(accord, found[1].size)
-        return TlogProof(position, await self.inclusion(accord, position, found[1].size), kept.note.encoded())
+        size = found.receipt.size
+        kept = await self.sign(accord, size)
+        return TlogProof(position, await self.inclusion(accord, position, size), kept.note.encoded())
 
     async def finality(self, accord: str, position: int) -> TlogProof | None:
         """The proof against the first later checkpoint that has its quorum; ``None`` while there is none.
@@ -107,12 +111,14 @@ class Checkpoints:
             NoSuchEntry: where there is no such entry, or the accord has no policy.
         """
         await self._head(accord, position + 1)
-        policy = await self.policy(accord)
+        await self.policy(accord)
         for kept in await self.store.cosigned_from(accord, position + 1):
-            note = kept.cosigned()
+            note, size = kept.cosigned(), kept.checkpoint.size
+            text = await self.policy_text(accord, size)
             try:
-                opened = policy.open(note)
-            except SignatureInvalid:
+                policy = policies.parse(text or b"")
+                opened = replace(policy, logs=await self.all_verifiers(accord)).open(note)
+            except (SignatureInvalid, Malformed):
                 continue
             proof = await self.inclusion(accord, position, opened.checkpoint.size)
             return TlogProof(position, proof, note.encoded())
@@ -143,13 +149,46 @@ class Checkpoints:
         nodes = await self._nodes(accord, tile.nodes())
         return encode_hashes(tile, lambda level, index: nodes[level, index])
 
-    async def policy(self, accord: str) -> Policy:
-        """The accord's policy, with the present keys of its log.
+    async def standing(self, accord: str) -> Standing:
+        """What the record says of the accord's log.
+
+        Raises:
+            LedgerError: where an entry was altered.
+        """
+        found = Standing()
+        for entry in await self._ledger.entries_of(accord, TYPES):
+            told = entry.recorded()
+            found.tell(told.position, told.type, told.facts["event"])
+        return found
+
+    async def verifiers(self, accord: str) -> tuple[Ed25519Verifier, ...]:
+        """The keys that sign the log at present, the newest first: by the record, else by the key file."""
+        head = await self._ledger.head(accord)
+        named = (await self.standing(accord)).keys_at(0 if head is None else head.size)
+        return named or self.keys.verifiers(accord)
+
+    async def all_verifiers(self, accord: str) -> tuple[Ed25519Verifier, ...]:
+        """Every key that signs or has signed the log by the record, the first one first; else this installation's."""
+        named = (await self.standing(accord)).keys
+        return tuple(Ed25519Verifier.decoded(one.key) for one in named) or self.keys.verifiers(accord)
+
+    async def policy_text(self, accord: str, size: int | None = None) -> bytes | None:
+        """The policy that holds at ``size``, by default at present: by the record, else the one that was set."""
+        standing, head = await self.standing(accord), await self._ledger.head(accord)
+        size = size if size is not None else 0 if head is None else head.size
+        recorded = standing.policy_at(size)
+        if recorded is None:
+            return await self.store.policy(accord)
+        logs = standing.keys_at(size) or self.keys.verifiers(accord)
+        return "".join(f"log {key.encoded()}\n" for key in logs).encode() + recorded.encode()
+
+    async def policy(self, accord: str, size: int | None = None) -> Policy:
+        """The accord's policy at ``size`` entries, at present by default.
 
         Raises:
             NoSuchEntry: where it has none.
         """
-        content = await self.store.policy(accord)
+        content = await self.policy_text(accord, size)
         if content is None:
             raise NoSuchEntry(
                 f"the accord {accord!r} has no policy: nobody is named who would make a checkpoint final",
@@ -164,6 +203,11 @@ class Checkpoints:
             Malformed: where it is no policy, or does not name this log's key.
         """
         policy = policies.parse(content)
+        if (await self.standing(accord)).policies:
+            raise Malformed(
+                f"the policy of {accord!r} is on its record, and changes by all its parties only",
+                "Let a party propose another: entente propose-witness-policy",
+            )
         own = {key.public for key in self.keys.verifiers(accord)}
         if not any(log.name == self.keys.origin(accord) and log.public in own for log in policy.logs):
             raise Malformed(
@@ -173,6 +217,33 @@ class Checkpoints:
         await self.store.set_policy(accord, content)
         return policy
 
+    async def mirror_policy(self, accord: str) -> None:
+        """Let the collector find the accord by the policy that its record has last."""
+        for position, text in (await self.standing(accord)).policies[-1:]:
+            await self.store.mirror_policy(accord, text.encode(), position)
+
+    async def watching(self, accord: str) -> dict[str, CosignatureVerifier]:
+        """The witnesses to ask, by their names: those of the present policy, and of the one that it replaced.
+
+        A reader who knows the earlier policy is led to the next one by a checkpoint which commits to the change, and
+        has the earlier policy's quorum; so those witnesses are asked as well.
+        """
+        return {name: key for name, key, _ in await self._asked(accord)}
+
+    async def addresses(self, accord: str) -> dict[str, tuple[CosignatureVerifier, str]]:
+        """Of the witnesses to ask, those that can be reached, with their addresses, by their names."""
+        return {name: (key, address) for name, key, address in await self._asked(accord) if address}
+
+    async def _asked(self, accord: str) -> list[tuple[str, CosignatureVerifier, str]]:
+        present = await self.policy(accord)
+        changes = [position for position, _ in (await self.standing(accord)).policies]
+        before = await self.policy_text(accord, changes[-1]) if changes else None
+        found: dict[tuple[str, bytes], tuple[str, CosignatureVerifier, str]] = {}
+        for policy in (present, *([policies.parse(before)] if before is not None else [])):
+            for name, key in policy.witnesses.items():
+                found.setdefault((key.name, key.key_id), (key.name, key, policy.addresses.get(name, "")))
+        return list(found.values())
+
     async def add_cosignatures(self, accord: str, size: int, signatures: list[Signature]) -> int:
         """Keep those cosignatures that verify under the accord's policy; returns how many did.
 
@@ -180,17 +251,36 @@ class Checkpoints:
             NoSuchEntry: where that checkpoint was not signed, or the accord has no policy.
             SignatureInvalid: where one is forged. None is kept then.
         """
-        policy = await self.policy(accord)
+        watching = await self.watching(accord)
         kept = await self.store.at(accord, size)
         if kept is None:
             raise NoSuchEntry(f"no checkpoint of {accord!r} at size {size} was signed", "Sign it first")
         opened = open_checkpoint(
-            kept.note.with_signatures(signatures), self.keys.verifiers(accord), policy.witnesses.values()
+            kept.note.with_signatures(signatures), await self.all_verifiers(accord), watching.values()
         )
         known = {(key.name, key.key_id) for key in opened.witnesses}
         valid = [each for each in signatures if (each.name, each.key_id) in known]
         await self.store.add_cosignatures(accord, size, valid)
         return len(valid)
+
+    async def _signers(self, accord: str, size: int) -> tuple[Ed25519Signer, ...]:
+        """The keys that are to sign at ``size``: those that count by the record, else all that the key file gives.
+
+        Raises:
+            SignatureInvalid: the key file lacks one that counts.
+        """
+        own = self.keys.signers(accord)
+        counting = (await self.standing(accord)).keys_at(size)
+        if counting is None:
+            return own
+        by_key = {signer.verifier.public: signer for signer in own}
+        missing = [key for key in counting if key.public not in by_key]
+        if missing:
+            raise SignatureInvalid(
+                f"by the record {missing[0].encoded()} signs the log of {accord!r}, and the key file does not give it",
+                "Put the line of that secret into ENTENTE_LOG_KEY_FILE again, until the key is retired, and restart",
+            )
+        return tuple(by_key[key.public] for key in counting)
 
     async def _head(self, accord: str, least: int) -> Head:
         head = await self._ledger.head(accord)

@@ -79,13 +79,12 @@ class Cosigning:
         Raises:
             LedgerError: the record cannot be signed, or the accord has no policy.
         """
-        policy = await self._checkpoints.policy(accord)
+        await self._checkpoints.mirror_policy(accord)
+        reached = await self._checkpoints.addresses(accord)
         kept = await self._checkpoints.sign(accord)
         there = {(signature.name, signature.key_id) for signature in kept.cosignatures}
         asked: Mapping[str, str] = {
-            name: address
-            for name, address in policy.addresses.items()
-            if (policy.witnesses[name].name, policy.witnesses[name].key_id) not in there
+            name: address for name, (key, address) in reached.items() if (key.name, key.key_id) not in there
         }
         came = 0
         for answer in asyncio.as_completed([self._ask(accord, kept, *each) for each in asked.items()]):

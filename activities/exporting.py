@@ -95,9 +95,9 @@ async def export_accord(
             origin=checkpoints.keys.origin(accord),
             size=size,
             checkpoints=notes(),
-            log_keys=[key.encoded() for key in checkpoints.keys.verifiers(accord)],
+            log_keys=[key.encoded() for key in await checkpoints.all_verifiers(accord)],
             command_keys=command_keys,
-            policy=await checkpoints.store.policy(accord),
+            policy=await checkpoints.policy_text(accord, size),
             audience=audience,
             withhold=withhold or _nothing,
         ),
@@ -254,9 +254,12 @@ def _payload(payload: Payload | None) -> dict[str, str] | str:
 
 def _command(command: StoredCommand, audience: Audience) -> dict[str, Any]:
     signed = "erased" if command.signed is None else command.signed.decode()
+    # With the salt whoever may not read the free text could guess it.
+    hidden = audience == "facts" or command.salt is None
     return {
         "id": command.id,
         "fingerprint": command.fingerprint,
+        "salt": None if hidden else encode_base64(command.salt or b""),
         "receipt": command.receipt.model_dump(mode="json"),
         "signed": "withheld" if audience == "facts" else signed,
     }

@@ -84,6 +84,26 @@ class LogKeys:
             os.fsync(file.fileno())
         return cls([secret], installation)
 
+    @classmethod
+    def add(cls, path: Path, installation: str) -> LogKeys:
+        """Put a new secret above those that the file has: new accords begin with it, others can be rotated to it.
+
+        The file is replaced whole, so that a crash leaves either the old one or the new one.
+
+        Raises:
+            SettingsProblem: there is no such file yet, or it cannot be read.
+        """
+        cls.load(path, installation)
+        secret = base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{_MARK} {secret}\n" + path.read_text(encoding="ascii"))
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        return cls.load(path, installation)
+
     def origin(self, accord: str) -> str:
         """The origin of an accord's log, which is also the name of its key."""
         return f"{self.installation}/accords/{accord}"

@@ -23,7 +23,7 @@ from activities.own_signatures import WrongSignature, verify_own
 from activities.runtime.errors import UnsignedCommand
 from activities.runtime.signing import CommandVerifier
 from workflows.accord import Accord, evolve
-from workflows.acts import ACTS, Rejected
+from workflows.acts import ACTS, Rejected, outline
 from workflows.canonical import canonical
 from workflows.decider import TICK, UNATTRIBUTED, UNREADABLE, Decision, decide
 from workflows.messages import Command, EventDraft, RecordAnswer, RecordedEvent, RecordRequest
@@ -132,9 +132,10 @@ class Recorder:
     async def find_receipt(self, request: FindRequest) -> FindAnswer:
         """The receipt of the very command that was recorded under an id, or none."""
         found = await self._ledger.outcome(request.accord, request.command)
-        if found is None or found[0] != request.fingerprint:
+        # Once its free text is erased it cannot be told to be the very one from this alone.
+        if found is None or found.salt is None or not found.is_of(request.fingerprint, None):
             return FindAnswer()
-        return FindAnswer(receipt=found[1])
+        return FindAnswer(receipt=found.receipt)
 
     def _authenticate(self, request: RecordRequest) -> None:
         """A delegate's command is signed by an API; only the clock and unattributed alarms go without.
@@ -208,6 +209,7 @@ class Recorder:
                 expected=request.expected,
                 command_id=command.id,
                 fingerprint=command.fingerprint(),
+                outline=outline(command),
                 act=command.act,
                 at=decision.after.time,
                 events=decision.events,
@@ -226,14 +228,15 @@ class Recorder:
         found = await self._ledger.outcome(request.accord, request.command.id)
         if found is None:
             return await self._beyond(request, "conflict", None)
-        fingerprint, receipt = found
-        if fingerprint != request.command.fingerprint():
+        if not found.is_of(request.command.fingerprint(), outline(request.command)):
             raise _fail(
                 "CommandIdReused",
                 f"command id {request.command.id} was used for another command",
                 request.command.id,
             )
-        return await self._beyond(request, "duplicate", Outcome("duplicate", receipt, receipt.size))
+        return await self._beyond(
+            request, "duplicate", Outcome("duplicate", found.receipt, found.receipt.size)
+        )
 
     async def _beyond(self, request: RecordRequest, status: Any, outcome: Outcome | None) -> RecordAnswer:
         page = await self.read_entries(EntriesRequest(accord=request.accord, start=request.expected))

@@ -29,6 +29,7 @@ from activities.ledger.errors import Malformed, ProofInvalid, SignatureInvalid
 from activities.ledger.merkle import verify_consistency
 from activities.ledger.note import Ed25519Verifier, Note, decode_base64, encode_base64, signature_of
 from activities.ledger.note import parse as parse_note
+from activities.ledger.policy import NONE, Policy
 from activities.ledger.tlogproof import MAX_HASHES
 from activities.runtime.errors import SettingsProblem
 from activities.verifier.evidence import Evidence
@@ -160,6 +161,56 @@ class Witness:
             with (self._directory / "logs").open("a", encoding="utf-8") as file:
                 file.write(key.encoded() + "\n")
         return key
+
+    def drop_log(self, line: str) -> bool:
+        """Watch a log no longer by this key; whether it was there. What was cosigned stays known."""
+        kept = [key for key in self.logs() if key.encoded() != line.strip()]
+        gone = len(kept) < len(self.logs())
+        if gone:
+            self._write_logs(kept)
+        return gone
+
+    async def follow(self, bundle: Path) -> tuple[Ed25519Verifier, ...]:
+        """Take the keys that a record says its log signs with at present, in place of those known; returns them.
+
+        The record has to be whole and by its rules, to extend what was cosigned, and to lead from a key that is known
+        here to those that it names, by checkpoints which commit to each rotation. Nothing is believed on first use.
+
+        Raises:
+            SignatureInvalid: no log of that record is watched, or the record does not lead there; nothing is changed.
+            Malformed: it is no bundle.
+        """
+        from activities.verifier.bundle import Bundle
+        from activities.verifier.verify import Trust, verify_bundle
+
+        with Bundle(bundle) as opened:
+            origin = opened.manifest.origin
+        known = tuple(key for key in self.logs() if key.name == origin)
+        if not known:
+            raise SignatureInvalid(
+                f"this witness does not watch {origin[:80]!r}",
+                "Add its key, from your own delegate: --add-log",
+            )
+        async with self._files.locked(origin) as file:
+            kept = file.read()
+            held = () if kept is None else (parse_note(kept),)
+            report = verify_bundle(bundle, Trust(Policy(known, {}, {}, NONE), held=held))
+            for question in ("record", "consistency", "signatures", "completeness", "fold"):
+                finding = report[question]
+                if finding.status != "holds":
+                    why = next(iter((*finding.problems, *finding.gaps)), "")
+                    raise SignatureInvalid(
+                        f"the record does not lead to another key: {question} {finding.status}: {why}",
+                        "Ask for a whole bundle, and compare its log's key with your own delegate's",
+                    )
+            keys = tuple(Ed25519Verifier.decoded(line) for line in report.log_keys)
+            self._write_logs([*(key for key in self.logs() if key.name != origin), *keys])
+        return keys
+
+    def _write_logs(self, keys: list[Ed25519Verifier]) -> None:
+        beside = self._directory / f"logs.{os.getpid()}.new"
+        beside.write_text("".join(f"{key.encoded()}\n" for key in keys), encoding="utf-8")
+        beside.replace(self._directory / "logs")
 
     async def add_checkpoint(self, content: bytes) -> Answer:
         """Answer a request: 200 with the cosignature, or why not (400, 403, 404, 409, 422)."""

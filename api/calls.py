@@ -23,6 +23,9 @@ from api.access import Access, known_in
 from api.backend import Backend
 from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found
 from workflows.accord import Accord
+from workflows.acts import Act
+from workflows.authority import OPERATOR
+from workflows.values import INSTALLATION
 
 YAML = "application/yaml"
 
@@ -153,22 +156,26 @@ IfNoneMatch = Annotated[
 ]
 
 
-def acting(identity: Identity) -> str:
-    """The delegate as whom the caller acts.
+def acting(identity: Identity, act: type[Act] | None = None) -> str:
+    """The delegate as whom the caller acts; an operator's key does what is about the log, as the installation.
 
     Raises:
         Problem: ``forbidden`` for keys that only read.
     """
+    if identity.kind == "operator" and act is not None and act.who.roles == (OPERATOR,):
+        return INSTALLATION
     if identity.kind != "delegate":
         raise Problem(
             "forbidden",
-            f"The key of an {identity.kind} reads every accord and acts in none. Use the key of a delegate.",
+            f"The key of an {identity.kind} reads every accord and "
+            + ("does only what is about the log" if identity.kind == "operator" else "acts in none")
+            + ". Use the key of a delegate.",
         )
     return identity.principal
 
 
-def idempotency_key(given: str | None) -> str:
-    """The request's idempotency key.
+def idempotency_key(given: str | None, identity: Identity | None = None) -> str:
+    """The request's idempotency key; an operator's begins with its principal, since all act under one name.
 
     Raises:
         Problem: there is none, or it cannot be one.
@@ -183,6 +190,8 @@ def idempotency_key(given: str | None) -> str:
             "idempotency_key_malformed",
             "An Idempotency-Key is 1 to 128 visible ASCII characters, without spaces.",
         )
+    if identity is not None and identity.kind == "operator":
+        return f"{identity.principal}:{given}"
     return given
 
 

@@ -38,7 +38,8 @@ from api.clock import Clocks
 from api.problems import Problem, not_found, of_refusal, of_rejected, of_rejection, unavailable
 from workflows.accord import Accord
 from workflows.accord_workflow import AccordWorkflow
-from workflows.acts import Rejected, parse_act
+from workflows.acts import ACTS, Rejected, outline, parse_act
+from workflows.authority import known
 from workflows.canonical import digest_of
 from workflows.decider import OPEN, Decision, decide, parse
 from workflows.definition import Definition
@@ -170,6 +171,8 @@ class Commands:
         check(state)
         command = _with_own(state, command, signed)
         if state.closed:
+            if ACTS[act].after_closing:
+                return await self._deliver(command, start=True)
             raise await self._over(state, command)
         try:
             return await self._deliver(command, start=False)
@@ -199,9 +202,9 @@ class Commands:
         command = Command(accord=accord, id=f"{delegate}/{key}", act=act, fields=fields, delegate=delegate)
         found = await self._ledger.outcome(accord, command.id)
         if found is not None:
-            if found[0] != command.fingerprint():
+            if not found.is_of(command.fingerprint(), outline(command)):
                 raise reused(key)
-            return found[1]
+            return found.receipt
         state = await self._judged(command)
         command = _with_own(state, command, own)
         if state.closed:
@@ -228,14 +231,14 @@ class Commands:
         found = await self._ledger.outcome(command.accord, command.id)
         if found is None:
             return None
-        if found[0] != command.fingerprint():
+        if not found.is_of(command.fingerprint(), outline(command)):
             raise reused(command.id.partition("/")[2])
-        return _answered(found[1])
+        return _answered(found.receipt)
 
     async def _judged(self, command: Command) -> Accord:
         """The accord's state, if the delegate is known in it and the command is an act at all."""
         state = await self._reader.state(command.accord)
-        if state is None or command.delegate not in state.delegates:
+        if state is None or known(state, command.delegate) is None:
             raise not_found(command.accord)
         try:
             parse(state, command)

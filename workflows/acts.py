@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workflows.canonical import digest_of
-from workflows.messages import Actor, Unmet
+from workflows.messages import Actor, Command, Unmet
 from workflows.values import Particular
 
 if TYPE_CHECKING:
@@ -254,6 +254,17 @@ def parse_act(name: str, fields: Mapping[str, Any]) -> Act:
         return cls.model_validate(dict(fields))
     except ValidationError as error:
         raise malformed(f"{name} is malformed", error) from None
+
+
+def outline(command: Command) -> str:
+    """The digest of a command without its act's free text: all that can be compared once that is erased."""
+    part = command.signed_part()
+    part.pop("own", None)
+    del part["key_id"]
+    free = ACTS[command.act].particular_names() if command.act in ACTS else ()
+    return digest_of(
+        {**part, "fields": {key: value for key, value in command.fields.items() if key not in free}}
+    )
 
 
 def malformed(what: str, error: ValidationError) -> Rejected:

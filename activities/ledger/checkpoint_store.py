@@ -33,9 +33,13 @@ select p.accord from witness_policies p join heads h using (accord)
 where p.accord > $1
     and (select count(*) from cosignatures g where (g.accord, g.size) = (h.accord, h.size))
     < (select count(*) from regexp_matches(
-        convert_from(p.content, 'LATIN1'), '^[ \t]*witness[ \t]+[^ \t\n]+[ \t]+[^ \t\n]+[ \t]+[^ \t\n]', 'ng'
+        convert_from(coalesce(p.recorded, p.content), 'LATIN1'),
+        '^[ \t]*witness[ \t]+[^ \t\n]+[ \t]+[^ \t\n]+[ \t]+[^ \t\n]', 'ng'
     ))
-order by p.accord limit $2
+union
+select e.accord from entries e left join witness_policies p using (accord)
+where e.type = 'witness_policy_changed' and e.accord > $1 and e.position > coalesce(p.position, -1)
+order by accord limit $2
 """
 
 
@@ -118,7 +122,7 @@ class CheckpointStore:
             )
 
     async def policy(self, accord: str) -> bytes | None:
-        """The accord's policy file, if it has one."""
+        """The policy file that was set outside the record, if there is one."""
         rows = await self._rows("select content from witness_policies where accord = $1", accord)
         return rows[0]["content"] if rows else None
 
@@ -130,6 +134,18 @@ class CheckpointStore:
                 "on conflict (accord) do update set content = excluded.content, changed = now()",
                 accord,
                 content,
+            )
+
+    async def mirror_policy(self, accord: str, content: bytes, position: int) -> None:
+        """Keep the policy that the entry at ``position`` has put in force, unless a later one is there."""
+        with translated("set policies", "entente_writer"):
+            await self._pool.execute(
+                "insert into witness_policies (accord, recorded, position) values ($1, $2, $3) on conflict (accord) "
+                "do update set recorded = excluded.recorded, position = excluded.position, changed = now() "
+                "where coalesce(witness_policies.position, -1) < excluded.position",
+                accord,
+                content,
+                position,
             )
 
     async def unwitnessed(self, after: str = "", limit: int = 100) -> list[str]:

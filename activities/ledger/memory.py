@@ -10,13 +10,14 @@ from activities.ledger.settle import CommandKey, repeated_places, seal_events, s
 from activities.ledger.store import (
     Append,
     Head,
+    Known,
     Outcome,
     StoredCommand,
     StoredEntry,
     SummaryPage,
     parse_cursor,
 )
-from workflows.messages import Receipt, Summary
+from workflows.messages import Summary
 
 
 @dataclass(slots=True)
@@ -46,10 +47,7 @@ class MemoryLedger:
         done = settle(
             batch,
             frontiers={name: accord.frontier for name, accord in self._accords.items()},
-            known={
-                key: (self._commands[key].fingerprint, self._commands[key].receipt)
-                for key in keys & self._commands.keys()
-            },
+            known={key: self._commands[key].known() for key in keys & self._commands.keys()},
             leaves={
                 (accord, position): self._accords[accord].entries[position].leaf
                 for accord, position in repeated_places(appends)
@@ -75,14 +73,13 @@ class MemoryLedger:
                     particulars=sealed.particulars,
                 )
             )
-        for key, (append, receipt) in done.commands.items():
-            self._commands[key] = StoredCommand(append.command_id, append.fingerprint, receipt, append.signed)
+        self._commands.update(done.commands)
         return done.outcomes
 
-    async def outcome(self, accord: str, command_id: str) -> tuple[str, Receipt] | None:
+    async def outcome(self, accord: str, command_id: str) -> Known | None:
         """See :meth:`activities.ledger.store.Ledger.outcome`."""
         command = self._commands.get((accord, command_id))
-        return None if command is None else (command.fingerprint, command.receipt)
+        return None if command is None else command.known()
 
     async def commands(self, accord: str, after: str = "", limit: int = 1000) -> list[StoredCommand]:
         """See :meth:`activities.ledger.store.Ledger.commands`."""
@@ -102,6 +99,11 @@ class MemoryLedger:
         """See :meth:`activities.ledger.store.Ledger.entries`."""
         found = self._accords.get(accord)
         return [] if found is None else found.entries[max(start, 0) :][:limit]
+
+    async def entries_of(self, accord: str, types: Sequence[str]) -> list[StoredEntry]:
+        """See :meth:`activities.ledger.store.Ledger.entries_of`."""
+        found = self._accords.get(accord)
+        return [] if found is None else [one for one in found.entries if one.entry().type in types]
 
     async def head(self, accord: str) -> Head | None:
         """See :meth:`activities.ledger.store.Ledger.head`."""
@@ -159,5 +161,5 @@ class MemoryLedger:
         key = (accord, entry.entry().command)
         command = self._commands[key]
         found.entries[position] = replace(entry, particulars=None)
-        self._commands[key] = replace(command, signed=None)
+        self._commands[key] = replace(command, signed=None, salt=None)
         return entry.particulars is not None or command.signed is not None

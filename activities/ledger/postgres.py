@@ -25,6 +25,7 @@ from activities.ledger.store import (
     FEED_CHANNEL,
     Append,
     Head,
+    Known,
     Outcome,
     StoredCommand,
     StoredEntry,
@@ -65,7 +66,7 @@ select accord, size, frontier from heads where accord = any($1::text[]) order by
 """
 
 _KNOWN_COMMANDS = """
-select c.accord, c.id, c.fingerprint, c.receipt::text as receipt
+select c.accord, c.id, c.fingerprint, c.salt, c.outline, c.receipt::text as receipt
 from unnest($1::text[], $2::text[]) as wanted (accord, id) join commands c using (accord, id)
 """
 
@@ -91,10 +92,10 @@ where h.accord = n.accord
 """
 
 _INSERT_COMMANDS = """
-insert into commands (accord, id, fingerprint, receipt, signed)
-select accord, id, fingerprint, receipt::jsonb, signed
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[])
-    as n (accord, id, fingerprint, receipt, signed)
+insert into commands (accord, id, fingerprint, salt, outline, receipt, signed)
+select accord, id, fingerprint, salt, outline, receipt::jsonb, signed
+from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::bytea[])
+    as n (accord, id, fingerprint, salt, outline, receipt, signed)
 """
 
 _UPSERT_ACCORDS = """
@@ -134,6 +135,7 @@ left join payloads p on (p.accord, p.position, p.kind) = (e.accord, e.position, 
 """
 
 _ENTRIES = f"{_SELECT_ENTRIES} where e.accord = $1 and e.position >= $2 order by e.position limit $3"
+_ENTRIES_OF = f"{_SELECT_ENTRIES} where e.accord = $1 and e.type = any($2) order by e.position"
 _FEED = f"{_SELECT_ENTRIES} where e.feed > $1 order by e.feed limit $2"
 
 _NODES = """
@@ -147,7 +149,7 @@ join entries e on (e.accord, e.position) = ($1, wanted.index) where wanted.level
 """
 
 _COMMANDS_IN_ORDER = """
-select id, fingerprint, receipt::text as receipt, signed from commands
+select id, fingerprint, salt, outline, receipt::text as receipt, signed from commands
 where accord = $1 and (receipt->>'size')::bigint <= $2
 order by (receipt->>'size')::bigint, receipt->'events' = '[]'::jsonb, id
 """
@@ -217,19 +219,19 @@ class PostgresLedger:
                 await write_settlement(connection, done)
         return done.outcomes
 
-    async def outcome(self, accord: str, command_id: str) -> tuple[str, Receipt] | None:
+    async def outcome(self, accord: str, command_id: str) -> Known | None:
         """See :meth:`activities.ledger.store.Ledger.outcome`."""
         row = await self._row(
-            "select fingerprint, receipt::text as receipt from commands where (accord, id) = ($1, $2)",
+            "select fingerprint, salt, outline, receipt::text as receipt from commands where (accord, id) = ($1, $2)",
             accord,
             command_id,
         )
-        return None if row is None else (row["fingerprint"], Receipt.model_validate_json(row["receipt"]))
+        return None if row is None else _known(row)
 
     async def commands(self, accord: str, after: str = "", limit: int = 1000) -> list[StoredCommand]:
         """See :meth:`activities.ledger.store.Ledger.commands`."""
         rows = await self._rows(
-            "select id, fingerprint, receipt::text as receipt, signed from commands "
+            "select id, fingerprint, salt, outline, receipt::text as receipt, signed from commands "
             "where accord = $1 and id > $2 order by id limit $3",
             accord,
             after,
@@ -248,6 +250,10 @@ class PostgresLedger:
     async def entries(self, accord: str, start: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """See :meth:`activities.ledger.store.Ledger.entries`."""
         return [_entry(row) for row in await self._rows(_ENTRIES, accord, start, limit)]
+
+    async def entries_of(self, accord: str, types: Sequence[str]) -> list[StoredEntry]:
+        """See :meth:`activities.ledger.store.Ledger.entries_of`."""
+        return [_entry(row) for row in await self._rows(_ENTRIES_OF, accord, list(types))]
 
     async def head(self, accord: str) -> Head | None:
         """See :meth:`activities.ledger.store.Ledger.head`."""
@@ -315,7 +321,7 @@ class PostgresLedger:
                     position,
                 )
                 command = await connection.execute(
-                    "update commands c set signed = null from entries e "
+                    "update commands c set signed = null, salt = null from entries e "
                     "where (e.accord, e.position) = ($1, $2) and (c.accord, c.id) = (e.accord, e.command) "
                     "and c.signed is not null",
                     accord,
@@ -361,7 +367,12 @@ def _payload(salt: bytes | None, content: bytes | None) -> Payload | None:
 
 def _command(row: asyncpg.Record) -> StoredCommand:
     receipt = Receipt.model_validate_json(row["receipt"])
-    return StoredCommand(row["id"], row["fingerprint"], receipt, row["signed"])
+    return StoredCommand(row["id"], row["fingerprint"], row["salt"], receipt, row["signed"], row["outline"])
+
+
+def _known(row: asyncpg.Record) -> Known:
+    receipt = Receipt.model_validate_json(row["receipt"])
+    return Known(row["fingerprint"], row["salt"], row["outline"], receipt)
 
 
 def _entry(row: asyncpg.Record) -> StoredEntry:
@@ -381,15 +392,10 @@ async def _lock_heads(connection: Connection, accords: Iterable[str]) -> dict[st
     return {row["accord"]: Frontier.decoded(row["size"], row["frontier"]) for row in rows}
 
 
-async def _known_commands(
-    connection: Connection, appends: Sequence[Append]
-) -> dict[CommandKey, tuple[str, Receipt]]:
+async def _known_commands(connection: Connection, appends: Sequence[Append]) -> dict[CommandKey, Known]:
     wanted = list({(append.accord, append.command_id) for append in appends})
     rows = await connection.fetch(_KNOWN_COMMANDS, *_columns(wanted, 2))
-    return {
-        (row["accord"], row["id"]): (row["fingerprint"], Receipt.model_validate_json(row["receipt"]))
-        for row in rows
-    }
+    return {(row["accord"], row["id"]): _known(row) for row in rows}
 
 
 async def _leaves(connection: Connection, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], bytes]:
@@ -408,10 +414,18 @@ async def write_settlement(connection: Connection, done: Settlement) -> None:
     """Write what was settled, a statement for each table, in the transaction that holds the heads' locks."""
     if done.commands:
         rows = [
-            (accord, command_id, append.fingerprint, receipt.model_dump_json(), append.signed)
-            for (accord, command_id), (append, receipt) in done.commands.items()
+            (
+                accord,
+                one.id,
+                one.fingerprint,
+                one.salt,
+                one.outline,
+                one.receipt.model_dump_json(),
+                one.signed,
+            )
+            for (accord, _), one in done.commands.items()
         ]
-        await connection.execute(_INSERT_COMMANDS, *_columns(rows, 5))
+        await connection.execute(_INSERT_COMMANDS, *_columns(rows, 7))
     if not done.entries:
         return
     payloads = [

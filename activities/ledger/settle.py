@@ -5,12 +5,13 @@ Pure: a store reads what the batch touches (under its lock), calls :func:`settle
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from activities.ledger.entry import SealedEntry, seal
+from activities.ledger.entry import SALT_BYTES, SealedEntry, seal
 from activities.ledger.merkle import Frontier, Node
-from activities.ledger.store import Append, Outcome
+from activities.ledger.store import Append, Known, Outcome, StoredCommand, salted
 from workflows.messages import Receipt, Summary
 
 CommandKey = tuple[str, str]
@@ -25,7 +26,7 @@ class Settlement:
     entries: list[SealedEntry] = field(default_factory=list)
     nodes: dict[str, list[Node]] = field(default_factory=dict)
     frontiers: dict[str, Frontier] = field(default_factory=dict)
-    commands: dict[CommandKey, tuple[Append, Receipt]] = field(default_factory=dict)
+    commands: dict[CommandKey, StoredCommand] = field(default_factory=dict)
     summaries: dict[str, Summary] = field(default_factory=dict)
 
 
@@ -53,13 +54,13 @@ def settle(
     batch: Sequence[tuple[Append, tuple[SealedEntry, ...]]],
     *,
     frontiers: Mapping[str, Frontier],
-    known: Mapping[CommandKey, tuple[str, Receipt]],
+    known: Mapping[CommandKey, Known],
     leaves: Mapping[tuple[str, int], bytes],
 ) -> Settlement:
     """Judge the appends of ``batch`` one after the other.
 
-    ``frontiers`` are the trees of the accords that exist, ``known`` the fingerprints and receipts of those of
-    the batch's commands that have their outcome, ``leaves`` the leaf hashes of the entries that the batch's
+    ``frontiers`` are the trees of the accords that exist, ``known`` what is known of those of the batch's
+    commands that have their outcome, ``leaves`` the leaf hashes of the entries that the batch's
     repeated refusals point to, where they exist.
     """
     done = Settlement()
@@ -69,11 +70,10 @@ def settle(
         key = (append.accord, append.command_id)
         frontier = done.frontiers.get(append.accord) or frontiers.get(append.accord) or Frontier()
         if key in outcomes:
-            fingerprint, receipt = outcomes[key]
-            same = fingerprint == append.fingerprint
+            found = outcomes[key]
             done.outcomes.append(
-                Outcome("duplicate", receipt, frontier.size)
-                if same
+                Outcome("duplicate", found.receipt, frontier.size)
+                if found.is_of(append.fingerprint, append.outline)
                 else Outcome("mismatch", None, frontier.size)
             )
             continue
@@ -95,8 +95,12 @@ def settle(
             done.entries.extend(sealed)
             done.summaries[append.accord] = append.summary
             receipt = _receipt(append, append.expected, frontier.size - 1, sealed[-1].leaf, frontier)
-        outcomes[key] = (append.fingerprint, receipt)
-        done.commands[key] = (append, receipt)
+        salt = secrets.token_bytes(SALT_BYTES)
+        command = StoredCommand(
+            append.command_id, salted(append.fingerprint, salt), salt, receipt, append.signed, append.outline
+        )
+        outcomes[key] = command.known()
+        done.commands[key] = command
         done.outcomes.append(Outcome("appended", receipt, frontier.size))
     return done
 

@@ -6,6 +6,7 @@ command, and the row of the read model; and one feed over all accords.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -66,8 +67,9 @@ class Append:
     With no events it is a repeated refusal: only the command's outcome is kept, and it points to the entry
     ``repeats``, which recorded the refusal first; ``expected`` is then not used, and the read model stays.
 
-    ``fingerprint`` tells a retry from another command under the same id. ``signed`` is the canonical signed
-    command, kept beside the outcome. ``version`` is the position of the last entry that changed the state.
+    ``fingerprint`` tells a retry from another command under the same id, ``outline`` does so once the free text is
+    erased. ``signed`` is the canonical signed command, kept beside the outcome. ``version`` is the position of the last
+    entry that changed the state.
     """
 
     accord: str
@@ -82,6 +84,7 @@ class Append:
     signed: bytes
     refusal: Refusal | None = None
     repeats: int | None = None
+    outline: str | None = None
 
     def __post_init__(self) -> None:
         if bool(self.events) == (self.repeats is not None):
@@ -201,14 +204,48 @@ class StoredEntry:
         )
 
 
+def salted(fingerprint: str, salt: bytes) -> str:
+    """What is kept of a command's fingerprint: ``sha256:`` and SHA-256 over the salt and its text.
+
+    The salt is erased with the command. Without it nobody can try short texts until one fits.
+    """
+    return "sha256:" + hashlib.sha256(salt + fingerprint.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a command is recognised by, and its receipt. ``salt`` is ``None`` once its free text is erased."""
+
+    fingerprint: str
+    salt: bytes | None
+    outline: str | None
+    receipt: Receipt
+
+    def is_of(self, fingerprint: str, outline: str | None) -> bool:
+        """Whether a command with this fingerprint and outline is the one that was recorded.
+
+        Once the free text is erased, all else has to be equal: what it said can no longer be compared. Of a command
+        recorded before outlines were kept the id has to do then.
+        """
+        if self.salt is not None:
+            return salted(fingerprint, self.salt) == self.fingerprint
+        return self.outline is None or outline == self.outline
+
+
 @dataclass(frozen=True, slots=True)
 class StoredCommand:
-    """The outcome of a command, and the canonical signed command unless that was erased."""
+    """The outcome of a command, and the canonical signed command with the fingerprint's salt unless erased."""
 
     id: str
     fingerprint: str
+    salt: bytes | None
     receipt: Receipt
     signed: bytes | None
+    outline: str | None = None
+
+    def known(self) -> Known:
+        """By what it is recognised."""
+        return Known(self.fingerprint, self.salt, self.outline, self.receipt)
 
     @property
     def order(self) -> tuple[int, bool, str]:
@@ -237,8 +274,8 @@ class Ledger(Protocol):
         """
         ...
 
-    async def outcome(self, accord: str, command_id: str) -> tuple[str, Receipt] | None:
-        """The fingerprint and the receipt of a command that has its outcome, else ``None``."""
+    async def outcome(self, accord: str, command_id: str) -> Known | None:
+        """What is known of a command that has its outcome, its receipt above all; else ``None``."""
         ...
 
     async def commands(self, accord: str, after: str = "", limit: int = 1000) -> list[StoredCommand]:
@@ -255,6 +292,10 @@ class Ledger(Protocol):
 
     async def entries(self, accord: str, start: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """The accord's entries from position ``start`` on; none where there is no such accord."""
+        ...
+
+    async def entries_of(self, accord: str, types: Sequence[str]) -> list[StoredEntry]:
+        """The accord's entries of these types of events, in order. For types that are rare."""
         ...
 
     async def head(self, accord: str) -> Head | None:

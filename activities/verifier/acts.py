@@ -107,7 +107,9 @@ class SignedActs:
         if not self._signed_by_known_key(part, signed["signature"]):
             return f"no known key made the signature (key id {str(signed['key_id'])[:20]!r})"
         kept = {key: value for key, value in part.items() if key not in ("key_id", "own")}
-        if digest_of(kept) != command.fingerprint:
+        if command.salt is None:
+            return "the salt of its fingerprint is missing, and the signed command is there"
+        if salted_digest(digest_of(kept), command.salt) != command.fingerprint:
             return "the fingerprint that the ledger kept is not that of the signed command"
         return _mismatch(group, signed)
 
@@ -119,6 +121,11 @@ class SignedActs:
             return verifies_ed25519(raw, base64.b64decode(signature, validate=True), canonical(part))
         except (binascii.Error, ValueError, NotCanonical):
             return False
+
+
+def salted_digest(fingerprint: str, salt: bytes) -> str:
+    """What the ledger keeps of a command's fingerprint: SHA-256 over a salt and its text."""
+    return "sha256:" + hashlib.sha256(salt + fingerprint.encode()).hexdigest()
 
 
 def _mismatch(group: Group, signed: dict[str, Any]) -> str | None:

@@ -86,6 +86,7 @@ class BundledCommand:
 
     id: str
     fingerprint: str
+    salt: bytes | None
     receipt: Receipt
     signed: bytes | Absent
 
@@ -167,7 +168,7 @@ class Bundle:
     def commands(self) -> Iterator[BundledCommand]:
         """The outcomes of the commands in the order in which they were recorded; raises :class:`Malformed`."""
         for line in self._lines(COMMANDS):
-            _exactly(line, {"id", "fingerprint", "receipt", "signed"}, "a command")
+            _exactly(line, {"id", "fingerprint", "salt", "receipt", "signed"}, "a command")
             signed = line["signed"]
             if signed not in ("erased", "withheld"):
                 signed = _text(signed, "a signed command").encode()
@@ -175,8 +176,13 @@ class Bundle:
                 receipt = Receipt.model_validate(line["receipt"])
             except ValidationError as error:
                 raise Malformed(f"a receipt does not read: {_first(error)}", _AGAIN) from None
+            salt = line["salt"]
             yield BundledCommand(
-                _text(line["id"], "an id"), _text(line["fingerprint"], "a digest"), receipt, signed
+                _text(line["id"], "an id"),
+                _text(line["fingerprint"], "a digest"),
+                None if salt is None else decode_base64(_text(salt, "a salt"), "a salt"),
+                receipt,
+                signed,
             )
 
     def checkpoints(self) -> Iterator[bytes]:

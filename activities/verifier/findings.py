@@ -93,6 +93,9 @@ class Report:
     final_size: int | None = None
     erased: int = 0
     withheld: int = 0
+    state: str | None = None
+    version: int | None = None
+    log_keys: tuple[str, ...] = ()
     evidence: bytes | None = None
 
     def __getitem__(self, question: str) -> Finding:
@@ -117,5 +120,8 @@ class Report:
             "simulated": self.simulated,
             "erased": self.erased,
             "withheld": self.withheld,
+            "state": self.state,
+            "version": self.version,
+            "log_keys": list(self.log_keys),
             "findings": [finding.as_json() for finding in self.findings.values()],
         }

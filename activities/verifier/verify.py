@@ -16,11 +16,12 @@ from activities.ledger.entry import Payload, parse
 from activities.ledger.errors import LedgerError
 from activities.ledger.merkle import Frontier, Node, consistency_proof, leaf_hash, root_at
 from activities.ledger.note import Ed25519Verifier, Note
-from activities.ledger.note import verify as verify_note
 from activities.ledger.policy import Policy
+from activities.ledger.standing import TYPES
 from activities.ledger.tiles import HEIGHT, WIDTH, Tile, TileReader
 from activities.verifier.acts import Completeness, SignedActs
 from activities.verifier.bundle import Bundle, BundledEntry
+from activities.verifier.erasures import Erasures
 from activities.verifier.evidence import Evidence
 from activities.verifier.findings import Report
 from activities.verifier.fold import Fold
@@ -72,14 +73,9 @@ class _Verification:
         policy = given
         if policy is None and bundle.policy is not None:
             policy = policies.parse(bundle.policy)
-        self._logs = (
-            list(given.logs)
-            if given is not None
-            else [Ed25519Verifier.decoded(key) for key in manifest.log_keys]
-        )
-        self._witnessed = Witnessed(
-            self.report, bundle.checkpoints(), self._logs, policy, given=given is not None
-        )
+        claimed = [Ed25519Verifier.decoded(key) for key in manifest.log_keys]
+        self._witnessed = Witnessed(self.report, bundle.checkpoints(), claimed, policy, given=given)
+        self._erasures = Erasures(self.report["completeness"])
         self._acts = SignedActs(
             self.report["acts"], trust.command_keys or manifest.command_keys, given=bool(trust.command_keys)
         )
@@ -99,6 +95,9 @@ class _Verification:
             if told is None or told.entry.causation is None:
                 self._close()
             self._add(told)
+            if told is not None and told.entry.type in TYPES:
+                self._witnessed.tell(entry.position, told.entry.type, told.facts)
+            self._erasures.take(entry.position, told)
             self._tree.append(entry.leaf)
             self._witnessed.reach(entry.position + 1, self._tree.root)
         self._close()
@@ -106,6 +105,7 @@ class _Verification:
         self._tree.finish()
         last = self._witnessed.finish()
         self._complete.finish(self.report.size)
+        self._erasures.finish()
         self._fold.finish(self._bundle.manifest.state)
         self._against_held(last)
         self._describe()
@@ -190,9 +190,10 @@ class _Verification:
     def _describe(self) -> None:
         state = self._fold.state
         if state is not None and not self._fold.stopped:
-            from workflows.accord import stage
+            from workflows.accord import stage, state_digest
 
             self.report.stage = stage(state)
+            self.report.state, self.report.version = state_digest(state), state.version
         if state is not None:
             self.report.illustrative = state.definition.illustrative
             self.report.simulated = state.definition.clock.mode == "simulated"
@@ -203,8 +204,9 @@ class _Verification:
         """Hold the record against the checkpoints that were kept from before."""
         for note in self._trust.held:
             try:
-                verify_note(note, [log for log in self._logs if log.name == self.report.origin])
                 held = parse_text(note.text)
+                if held.origin == self.report.origin:
+                    self._witnessed.counted(note, held.size)
             except LedgerError as error:
                 self.report["signatures"].fail(f"a checkpoint that you hold: {error.what}")
                 continue

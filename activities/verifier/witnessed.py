@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from activities.ledger.checkpoint import Checkpoint, parse_text
 from activities.ledger.cosignature import CosignatureVerifier
@@ -11,6 +11,7 @@ from activities.ledger.errors import LedgerError, Malformed
 from activities.ledger.note import Ed25519Verifier, Note, verify
 from activities.ledger.note import parse as parse_note
 from activities.ledger.policy import Policy
+from activities.ledger.standing import Standing, read_policy, same_policy
 from activities.verifier.findings import Report
 
 UNANCHORED: Final = "the log's key came with the bundle; give --policy with the one from your own delegate"
@@ -20,28 +21,56 @@ UNANCHORED: Final = "the log's key came with the bundle; give --policy with the 
 class Witnessed:
     """Takes the bundle's checkpoints in the order of size while the record is read, and judges each.
 
-    ``given`` is the policy that the verifier was handed, ``policy`` the one in force, which may come from the bundle.
+    ``given`` is the policy that the verifier was handed, ``policy`` the first one, which may come from the bundle, and
+    ``claimed`` are the keys in the manifest. Which key and which policy count at which size is said by the record, as
+    far as it says anything; what it says is believed if a chain of signatures leads to it from what was handed over:
+    each link a checkpoint that commits to the change, and is signed by what it replaces.
     """
 
     def __init__(
         self,
         report: Report,
         notes: Iterator[bytes],
-        logs: Sequence[Ed25519Verifier],
+        claimed: Sequence[Ed25519Verifier],
         policy: Policy | None,
         *,
-        given: bool,
+        given: Policy | None,
     ) -> None:
         self._report = report
         self._notes = notes
-        self._logs = [log for log in logs if log.name == report.origin]
-        self._policy = policy
         self._given = given
+        self._own = [] if given is None else [log for log in given.logs if log.name == report.origin]
+        self._known = list(
+            dict.fromkeys([*self._own, *(log for log in claimed if log.name == report.origin)])
+        )
+        self._trusted = {log.public for log in self._own}
+        self._first_policy = policy
+        self._policy: Policy | None = given
+        self._anchored: int | None = None
         self._ahead: tuple[Checkpoint, Note] | None = None
         self._last: tuple[Checkpoint, Note] | None = None
-        if not self._logs:
+        # Of the checkpoints before the first rotation: the first that lacks a key's signature, by key.
+        self._lacking: dict[bytes, int] = {}
+        self._foreign: int | None = None
+        self.standing = Standing()
+        self._hidden = False
+        if (not self._own and given is not None) or not self._known:
             report["signatures"].fail(f"no key of the log {report.origin!r} is known")
         self._advance()
+
+    def tell(self, position: int, type_: str, facts: Mapping[str, Any] | None) -> None:
+        """Take in an entry that says which key or policy counts from here on."""
+        if facts is None:
+            self._hidden = True
+            return
+        before = self.standing.keys
+        try:
+            self.standing.tell(position, type_, facts["event"])
+        except (KeyError, ValueError, TypeError) as error:
+            self._report["signatures"].fail(f"entry {position}: it does not read: {str(error)[:200]}")
+            return
+        if not before and self.standing.keys:
+            self._begun_with(Ed25519Verifier.decoded(self.standing.keys[0].key))
 
     def reach(self, size: int, root: Callable[[], bytes]) -> None:
         """The record comes to ``root()`` at ``size``: judge the checkpoint of that size, if there is one."""
@@ -58,33 +87,81 @@ class Witnessed:
 
     def finish(self) -> Note | None:
         """Judge what is left; returns the note of the last checkpoint."""
-        size = self._report.size
+        size, signatures = self._report.size, self._report["signatures"]
         if self._ahead is not None:
             self._report["completeness"].fail(
                 f"the log signed {self._ahead[0].size} entries, and the record here ends at {size}: it was truncated"
             )
         if self._last is None or self._last[0].size != size:
             last = 0 if self._last is None else self._last[0].size
+            signatures.fail(f"no checkpoint commits to the whole record: the last is at size {last}")
+        if self._own:
+            if not self.standing.keys and self._foreign is not None and not self._hidden:
+                signatures.fail(f"the checkpoint at size {self._foreign} is not signed by its log")
+            elif self._last is not None and self._anchored != self._last[0].size:
+                said = "no key that you know signed the last checkpoint, and the record leads from none to one that did"
+                (signatures.gap if self._hidden else signatures.fail)(said)
+        if self._hidden:
+            signatures.gap("an entry that says which keys or witnesses count is withheld")
+        self._finish_quorum(size)
+        counting = self.standing.keys_at(size)
+        self._report.log_keys = tuple(
+            key.encoded() for key in (counting if counting is not None else self._own or self._known)
+        )
+        return None if self._last is None else self._last[1]
+
+    def counted(self, note: Note, size: int) -> None:
+        """Return if a key that counts at ``size`` signed the note of a checkpoint that somebody kept.
+
+        Raises:
+            SignatureInvalid: none did.
+        """
+        counting = self.standing.keys_at(size)
+        verify(note, counting if counting is not None else self._own or self._known)
+
+    def _begun_with(self, first: Ed25519Verifier) -> None:
+        """The record names the key that it began with: what was signed before has to be signed with that."""
+        lacking = self._lacking.get(first.public)
+        if first not in self._known and self._last is not None:
+            lacking = self._last[0].size
+        if lacking is not None:
             self._report["signatures"].fail(
-                f"no checkpoint commits to the whole record: the last is at size {last}"
+                f"the checkpoint at size {lacking} is not signed with the key that the record says it began with"
             )
+
+    def _finish_quorum(self, size: int) -> None:
         quorum = self._report["quorum"]
-        if self._policy is None:
+        holds = self._policy_at(size)
+        if holds is None:
             quorum.gap(
                 "no policy names witnesses, so that nobody but the log vouches for the record; give --policy"
             )
         elif self._report.final_size != size:
             quorum.fail(
-                f"the quorum {self._policy.quorum!r} has not cosigned the whole record of {size} entries; final are "
+                f"the quorum {holds.quorum!r} has not cosigned the whole record of {size} entries; final are "
                 f"{self._report.final_size or 0}"
             )
-        elif self._policy.satisfied_by([]):
+        elif holds.satisfied_by([]):
             quorum.gap("the policy asks for no witness, so that nobody but the log vouches for the record")
-        elif not self._given:
+        elif self._given is None:
             quorum.gap(
                 "the policy came with the bundle; give --policy with the one that the parties agreed on"
             )
-        return None if self._last is None else self._last[1]
+        elif self._policy is None or not same_policy(holds, self._policy):
+            quorum.gap(
+                "the record changed the policy, and the quorum that you know has not cosigned the change; give "
+                "--policy with the present one, from your own delegate"
+            )
+
+    def _policy_at(self, size: int) -> Policy | None:
+        text = self.standing.policy_at(size)
+        if text is None:
+            return self._first_policy
+        try:
+            return read_policy(text)
+        except LedgerError as error:
+            self._report["quorum"].fail(f"the policy on the record does not read: {error.what}")
+            return None
 
     def _advance(self) -> None:
         content = next(self._notes, None)
@@ -107,23 +184,67 @@ class Witnessed:
                 f"comes to {root.hex()}"
             )
         signatures.checked += 1
+        holds = self._policy_at(checkpoint.size)
+        witnesses = [
+            key for policy in (holds, self._policy) if policy is not None for key in policy.witnesses.values()
+        ]
+        logs = dict.fromkeys([*self._known, *self._named()])
         try:
-            signed = verify(note, [*self._logs, *self._witnesses()])
+            signed = verify(note, [*logs, *witnesses])
         except LedgerError as error:
             signatures.fail(f"the checkpoint at size {checkpoint.size}: {error.what}")
             return
-        if not any(isinstance(key, Ed25519Verifier) and key in self._logs for key in signed):
-            signatures.fail(f"the checkpoint at size {checkpoint.size} is not signed by its log")
+        if not self._signed(
+            checkpoint.size, {key.public for key in signed if isinstance(key, Ed25519Verifier)}
+        ):
             return
-        if not self._given:
+        if self._given is None:
             signatures.gap(UNANCHORED)
         cosigners = [key for key in signed if isinstance(key, CosignatureVerifier)]
         self._report["quorum"].checked += len(cosigners)
-        if self._policy is not None and checkpoint.root == root and self._policy.satisfied_by(cosigners):
-            self._report.final_size = checkpoint.size
+        if holds is not None and checkpoint.root == root:
+            self._cosigned(checkpoint.size, holds, cosigners)
 
-    def _witnesses(self) -> list[CosignatureVerifier]:
-        return [] if self._policy is None else list(self._policy.witnesses.values())
+    def _named(self) -> list[Ed25519Verifier]:
+        return [Ed25519Verifier.decoded(one.key) for one in self.standing.keys]
+
+    def _signed(self, size: int, by: set[bytes]) -> bool:
+        """Whether a key that counts at ``size`` is among those that signed; what they lead to is trusted then."""
+        counting = self.standing.keys_at(size)
+        if counting is None:
+            if not by:
+                self._report["signatures"].fail(f"the checkpoint at size {size} is not signed by its log")
+                return False
+            for key in self._known:
+                if key.public not in by:
+                    self._lacking.setdefault(key.public, size)
+            if not by & self._trusted and self._foreign is None:
+                self._foreign = size
+            valid = by
+        else:
+            valid = by & {key.public for key in counting}
+            if not valid:
+                self._report["signatures"].fail(
+                    f"the checkpoint at size {size} is not signed with a key that counts there by the record"
+                    + ("; a key signed it that is retired, or not yet named" if by else "")
+                )
+                return False
+        if valid & self._trusted:
+            # Whoever is trusted commits to all entries below, and so to the keys that they name.
+            self._trusted |= {key.public for key in self._named()}
+            self._anchored = size
+        return True
+
+    def _cosigned(self, size: int, holds: Policy, cosigners: list[CosignatureVerifier]) -> None:
+        """Whether the checkpoint is final by the policy of its size, and whether the one known leads to that."""
+        if holds.satisfied_by(cosigners):
+            self._report.final_size = size
+        if (
+            self._policy is not None
+            and self._policy.satisfied_by(cosigners)
+            and not same_policy(holds, self._policy)
+        ):
+            self._policy = holds
 
 
 def parse_held(content: bytes) -> Note:

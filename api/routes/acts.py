@@ -100,7 +100,7 @@ _COMMON = (
 async def _foreseen(
     parts: Parts, identity: Caller, accord: str, act: str, fields: dict[str, Any], at: str | None, key: str
 ) -> Response:
-    delegate = acting(identity)
+    delegate = acting(identity, ACTS[act])
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
     time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
@@ -139,8 +139,8 @@ def _act_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         dry_run: DryRunFlag = False,
         at: At = None,
     ) -> Response:
-        delegate = acting(identity)
-        key = None if dry_run else idempotency_key(given_key)
+        delegate = acting(identity, act)
+        key = None if dry_run else idempotency_key(given_key, identity)
         body = await json_body(request)
         if key is None:
             return await _foreseen(parts, identity, accord, act.name, body.value, at, signed.key)
@@ -167,8 +167,8 @@ def _signal_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         dry_run: DryRunFlag = False,
         at: At = None,
     ) -> Response:
-        delegate = acting(identity)
-        key = None if dry_run else idempotency_key(given_key)
+        delegate = acting(identity, act)
+        key = None if dry_run else idempotency_key(given_key, identity)
         body = await json_body(request)
         if key is None:
             return await _foreseen(parts, identity, accord, act.name, body.value, at, signed.key)

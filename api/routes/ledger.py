@@ -144,9 +144,10 @@ async def get_policy(request: Request, accord: AccordId, parts: Parts, identity:
     """
     await seen(parts, identity, accord)
     checkpoints = _checkpoints(request, parts)
-    content = await checkpoints.store.policy(accord)
+    content = await checkpoints.policy_text(accord)
     if content is None:
-        logs = "".join(f"log {key.encoded()}\n" for key in checkpoints.keys.verifiers(accord))
+        keys = await checkpoints.verifiers(accord)
+        logs = "".join(f"log {key.encoded()}\n" for key in keys)
         content = f"{logs}quorum none\n".encode()
     return _answer(content, TEXT)
 

@@ -66,7 +66,7 @@ async def test_a_receipt_given_by_hand_is_none(api: Api, temporal_client: Client
             assert answer.status_code == 200, answer.text
             known = await ledger.outcome(accord, "aa.contact/k1")
             assert known is not None
-            assert answer.json() == known[1].model_dump(mode="json")
+            assert answer.json() == known.receipt.model_dump(mode="json")
     finally:
         await connection.close()
 

@@ -88,6 +88,8 @@ async def test_what_is_signed_holds(record: Signing, tmp_path: Path) -> None:
 
 
 async def test_free_text_erased_leaves_the_signature_verifiable(record: Signing, tmp_path: Path) -> None:
+    why = {"ground": "Article 17", "ordered_by": "Court"}
+    await record.act("installation", "erase_particulars", positions=[record.said], **why)
     accord = record.ledger._accords[record.accord]
     before = record.state
     accord.entries[record.said] = _erased(accord.entries[record.said])

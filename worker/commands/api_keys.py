@@ -66,7 +66,7 @@ def _add(
     kind: Annotated[
         Literal["delegate", "operator", "auditor"],
         typer.Option(
-            help="A delegate acts; an operator moves simulated clocks; an auditor reads everything."
+            help="A delegate acts; an operator sees to the log and moves simulated clocks; an auditor reads everything."
         ),
     ] = "delegate",
     state_dir: StateDir = None,

@@ -211,6 +211,8 @@ def _print_report(report: Report, code: int) -> None:
     console.print(
         Text(f"final are {report.final_size or 0:,} entries; stage {report.stage or 'not determined'}")
     )
+    if report.state is not None:
+        console.print(Text(f"state at version {report.version}: {report.state}"))
     styles = {
         "holds": ("✓ holds   ", "green"),
         "fails": ("✗ FAILS   ", "bold red"),
@@ -270,8 +272,8 @@ def _policy(
         async with opened_checkpoints(settings) as (_, checkpoints):
             if file is not None:
                 await checkpoints.set_policy(accord, file.read_bytes())
-            content = await checkpoints.store.policy(accord)
-            key = checkpoints.keys.verifiers(accord)[0].encoded()
+            content = await checkpoints.policy_text(accord)
+            key = (await checkpoints.verifiers(accord))[0].encoded()
             return {
                 "accord": accord,
                 "log_key": key,
@@ -290,17 +292,25 @@ def _policy(
 
 def _log_key(
     file: Annotated[Path, typer.Argument(help="The file to make; ENTENTE_LOG_KEY_FILE names it afterwards.")],
+    another: Annotated[
+        bool, typer.Option("--another", help="Add a secret above those in the file, for keys to rotate to.")
+    ] = False,
 ) -> None:
     """Make the secret from which the keys of all accords' logs are derived, and the rollback guard beside it."""
     from activities.logkeys import LogKeys, guard_directory
     from activities.runtime.errors import SettingsProblem
     from activities.runtime.settings import read_settings
 
+    if another:
+        LogKeys.add(file, read_settings().log_origin)
+        print(f"{file}: restart API and workers, then rotate each accord: entente rotation begin ACCORD")
+        return
     try:
         LogKeys.create(file, read_settings().log_origin)
     except FileExistsError:
         raise SettingsProblem(
-            f"There is a file {file} already.", "A secret is never overwritten; name another."
+            f"There is a file {file} already.",
+            "A secret is never overwritten; name another, or add --another.",
         ) from None
     print(f"{file}: keep it secret, with a copy apart from the database's backups.")
     print(f"{guard_directory(file)}: goes where the key goes; it remembers what was signed.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,16 @@ def _witness(
         list[str] | None,
         typer.Option(help="Watch a log from now on: its verifier key, from your own delegate; then end."),
     ] = None,
+    drop_log: Annotated[
+        list[str] | None,
+        typer.Option(help="Watch a log no longer by this key, such as a retired one; then end."),
+    ] = None,
+    follow: Annotated[
+        Path | None,
+        typer.Option(
+            help="A bundle: take the keys that its record leads to from those known here; then end."
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8090,
 ) -> None:
@@ -47,6 +58,14 @@ def _witness(
     if add_log:
         for line in add_log:
             print(f"watches {witness.add_log(line).name}")
+        return
+    if drop_log:
+        for line in drop_log:
+            print("watches no longer by that key" if witness.drop_log(line) else "did not watch by that key")
+        return
+    if follow is not None:
+        for key in asyncio.run(witness.follow(follow)):
+            print(f"watches {key.encoded()}")
         return
     _serve(witness, host, port)
 

@@ -79,7 +79,10 @@ def hostile(whole: bytes) -> dict[str, bytes]:
         "no object": archive({**members, "checkpoints.jsonl": b"[]\n"}),
         "surrogate": archive({**members, "checkpoints.jsonl": b'{"note":"\\ud800"}\n'}),
         "no receipt": archive(
-            {**members, "commands.jsonl": b'{"id":"","fingerprint":"","receipt":{},"signed":"erased"}\n'}
+            {
+                **members,
+                "commands.jsonl": b'{"id":"","fingerprint":"","salt":null,"receipt":{},"signed":"erased"}\n',
+            }
         ),
         "too few payloads": archive({**members, "payloads/000.jsonl": b""}),
         "policy": archive({**members, "policy.txt": b"nonsense\n"}),

@@ -1,0 +1,273 @@
+"""The record says which key of the log counts at which size, and which witness policy; readers follow by a chain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from activities.ledger.cosignature import CosignatureSigner
+from activities.ledger.errors import SignatureInvalid
+from activities.ledger.note import Ed25519Signer, signature_of
+from activities.ledger.note import parse as parse_note
+from activities.ledger.policy import Policy
+from activities.ledger.policy import parse as parse_policy
+from activities.verifier.findings import Report
+from activities.verifier.verify import verify_bundle
+from activities.witness import Request, Witness
+from tests.definitions import digest
+from tests.ledger.record import ORIGIN, Record, negotiated
+from workflows.witnessing import policy_digest
+
+
+def signer() -> Ed25519Signer:
+    return Ed25519Signer(ORIGIN, Ed25519PrivateKey.generate())
+
+
+class Rotated:
+    """A record whose log's key was rotated and then retired; ``old`` and ``new`` are the keys."""
+
+    def __init__(self, record: Record) -> None:
+        self.record, self.old, self.new = record, record.log, signer()
+
+    async def statement(self) -> None:
+        await self.record.act("aa.contact", "record_statement", digest=digest("said"), words="Said")
+
+    async def both(self) -> None:
+        """A checkpoint of the overlap, with both signatures."""
+        note = parse_note(await self.record.sign())
+        size = max(self.record.notes)
+        self.record.notes[size] = note.with_signatures([signature_of(note.text, self.new)]).encoded()
+
+    async def rotate(self) -> None:
+        old, new = self.old.verifier.encoded(), self.new.verifier.encoded()
+        await self.record.act("installation", "rotate_log_key", old=old, new=new)
+
+    async def retire(self) -> None:
+        await self.record.act("installation", "retire_log_key", key=self.old.verifier.encoded())
+
+    async def verified(self, path: Path, *logs: Ed25519Signer, **changes: object) -> Report:
+        keys = [key.verifier.encoded() for key in (self.old, self.new)]
+        await self.record.export(path, log_keys=keys)
+        policy = replace(self.record.policy, logs=tuple(log.verifier for log in logs))
+        return verify_bundle(path, self.record.trust(policy=policy, **changes))
+
+
+def statuses(report: Report) -> dict[str, str]:
+    return {name: finding.status for name, finding in report.findings.items() if finding.status != "holds"}
+
+
+@pytest_asyncio.fixture
+async def rotated() -> Rotated:
+    found = Rotated(await negotiated())
+    await found.rotate()
+    await found.both()
+    await found.retire()
+    await found.statement()
+    await found.record.sign(log=found.new)
+    return found
+
+
+async def test_a_reader_of_either_key_follows(rotated: Rotated, tmp_path: Path) -> None:
+    for known in ((rotated.old,), (rotated.new,), (rotated.old, rotated.new)):
+        report = await rotated.verified(tmp_path / "b", *known)
+        assert statuses(report) == {}, report["signatures"].problems
+        assert report.log_keys == (rotated.new.verifier.encoded(),)
+
+
+async def test_a_reader_of_another_key_does_not(rotated: Rotated, tmp_path: Path) -> None:
+    report = await rotated.verified(tmp_path / "b", signer())
+    assert statuses(report) == {"signatures": "fails"}
+    assert "no key that you know signed" in report["signatures"].problems[0]
+
+
+async def test_without_a_checkpoint_of_the_overlap_nothing_leads_to_the_new_key(tmp_path: Path) -> None:
+    found = Rotated(await negotiated())
+    await found.rotate()
+    await found.retire()
+    await found.record.sign(log=found.new)
+    assert statuses(await found.verified(tmp_path / "b", found.old)) == {"signatures": "fails"}
+    assert statuses(await found.verified(tmp_path / "b", found.new)) == {}
+
+
+async def test_during_the_overlap_either_signature_counts(tmp_path: Path) -> None:
+    found = Rotated(await negotiated())
+    await found.rotate()
+    await found.both()
+    for known in (found.old, found.new):
+        assert statuses(await found.verified(tmp_path / "b", known)) == {}
+
+
+async def test_a_key_does_not_count_before_it_is_named(tmp_path: Path) -> None:
+    found = Rotated(await negotiated())
+    await found.statement()
+    await found.record.sign(log=found.new)
+    await found.rotate()
+    await found.both()
+    report = await found.verified(tmp_path / "b", found.old)
+    assert statuses(report) == {"signatures": "fails"}
+    assert "not signed with the key that the record says it began with" in report["signatures"].problems[0]
+
+
+async def test_held_checkpoints_of_the_old_key_still_hold(rotated: Rotated, tmp_path: Path) -> None:
+    sizes = sorted(rotated.record.notes)
+    held = tuple(parse_note(rotated.record.notes[size]) for size in sizes)
+    assert statuses(await rotated.verified(tmp_path / "b", rotated.new, held=held)) == {}
+
+
+async def test_where_facts_are_withheld_it_is_unproven_and_not_wrong(
+    rotated: Rotated, tmp_path: Path
+) -> None:
+    keys = [key.verifier.encoded() for key in (rotated.old, rotated.new)]
+    path = await rotated.record.export(tmp_path / "b", log_keys=keys, audience="none")
+    report = verify_bundle(path, rotated.record.trust())
+    assert report["signatures"].status == "unproven"
+    assert report.exit_code() == 0
+
+
+# A party's witness
+
+
+async def watching(rotated: Rotated, folder: Path) -> Witness:
+    """A witness that knows the old key, and has cosigned the last checkpoint that it signed alone."""
+    witness = Witness.create(folder, "witness.test/w1")
+    witness.add_log(rotated.old.verifier.encoded())
+    note = parse_note(rotated.record.notes[sorted(rotated.record.notes)[-3]])
+    assert (await witness.add_checkpoint(Request(0, (), note).encoded())).status == 200
+    return witness
+
+
+async def test_a_witness_follows_by_a_chain_and_drops_the_old_key(rotated: Rotated, tmp_path: Path) -> None:
+    witness = await watching(rotated, tmp_path / "w")
+    keys = [key.verifier.encoded() for key in (rotated.old, rotated.new)]
+    bundle = await rotated.record.export(tmp_path / "b", log_keys=keys)
+    last = parse_note(rotated.record.notes[max(rotated.record.notes)])
+    offered = Request(0, (), last).encoded()
+    assert (await witness.add_checkpoint(offered)).status == 403, "never on first use"
+    assert await witness.follow(bundle) == (rotated.new.verifier,)
+    assert witness.logs() == [rotated.new.verifier]
+    assert (await witness.add_checkpoint(offered)).status == 409
+
+
+async def test_a_witness_follows_no_record_that_leads_nowhere(rotated: Rotated, tmp_path: Path) -> None:
+    witness = await watching(rotated, tmp_path / "w")
+    found = Rotated(await negotiated())
+    found.old, found.record.log = rotated.old, rotated.old
+    stranger = await negotiated()
+    for name, record in (("other history", found.record), ("other keys", stranger)):
+        bundle = await record.export(tmp_path / name, log_keys=[record.log.verifier.encoded()])
+        with pytest.raises(SignatureInvalid, match="does not lead"):
+            await witness.follow(bundle)
+    assert witness.logs() == [rotated.old.verifier]
+    assert witness.drop_log(rotated.old.verifier.encoded())
+    assert not witness.drop_log(rotated.old.verifier.encoded())
+    with pytest.raises(SignatureInvalid, match="does not watch"):
+        await witness.follow(bundle)
+
+
+# The witness policy
+
+
+def witnesses(*names: str) -> list[CosignatureSigner]:
+    return [
+        CosignatureSigner(f"witness.{name}.test/w2", Ed25519PrivateKey.generate(), lambda: 1_900_000_001)
+        for name in names
+    ]
+
+
+def policy_of(signers: list[CosignatureSigner]) -> str:
+    lines = [f"witness W{number} {one.verifier.encoded()}" for number, one in enumerate(signers)]
+    names = " ".join(f"W{number}" for number in range(len(signers)))
+    return "\n".join([*lines, f"group parties all {names}", "quorum parties", ""])
+
+
+def known(record: Record, text: str) -> Policy:
+    return parse_policy(f"log {record.log.verifier.encoded()}\n{text}".encode())
+
+
+class Changed:
+    """A record whose witness policy was changed by its parties."""
+
+    def __init__(self, record: Record) -> None:
+        self.record, self.old = record, list(record.witnesses)
+        self.new = witnesses("cc", "dd")
+        self.text = policy_of(self.new)
+
+    async def change(self) -> None:
+        await self.record.act("aa.contact", "propose_witness_policy", policy=self.text)
+        await self.record.act("bb.contact", "agree_witness_policy", digest=policy_digest(self.text))
+
+    async def sign(self, *by: CosignatureSigner) -> None:
+        self.record.witnesses = list(by)
+        await self.record.sign(witnesses=len(by))
+        self.record.witnesses = list(self.old)
+
+    async def verified(self, path: Path, policy: Policy | None = None) -> Report:
+        await self.record.export(path)
+        return verify_bundle(path, self.record.trust(policy=policy or self.record.policy))
+
+
+@pytest_asyncio.fixture
+async def changed() -> Changed:
+    found = Changed(await negotiated())
+    await found.change()
+    return found
+
+
+async def test_finality_is_judged_by_the_policy_of_its_size(changed: Changed, tmp_path: Path) -> None:
+    await changed.sign(*changed.old, *changed.new)
+    await changed.record.act("aa.contact", "record_statement", digest=digest("said"), words="Said")
+    await changed.sign(*changed.new)
+    assert statuses(await changed.verified(tmp_path / "b")) == {}
+    assert statuses(await changed.verified(tmp_path / "b", known(changed.record, changed.text))) == {}
+
+
+async def test_the_old_quorum_does_not_make_the_later_record_final(changed: Changed, tmp_path: Path) -> None:
+    await changed.sign(*changed.old)
+    report = await changed.verified(tmp_path / "b")
+    assert statuses(report) == {"quorum": "fails"}
+    assert report.final_size == sorted(changed.record.notes)[-2]
+
+
+async def test_a_change_that_the_quorum_before_it_never_saw_is_unproven(
+    changed: Changed, tmp_path: Path
+) -> None:
+    """An operator who forges all parties' acts could name witnesses of its own."""
+    await changed.sign(*changed.new)
+    report = await changed.verified(tmp_path / "b")
+    assert statuses(report) == {"quorum": "unproven"}
+    assert report.exit_code(strict=True) == 14
+    assert statuses(await changed.verified(tmp_path / "b", known(changed.record, changed.text))) == {}
+
+
+@pytest.mark.parametrize("who", ["aa", "bb"])
+async def test_one_party_alone_changes_nothing(who: str, tmp_path: Path) -> None:
+    record = await negotiated()
+    await record.act(f"{who}.contact", "propose_witness_policy", policy=policy_of(witnesses("cc")))
+    await record.sign()
+    assert statuses(await record.verified(tmp_path / "b")) == {}
+
+
+async def test_an_attested_state_that_is_wrong_breaks_the_fold(tmp_path: Path) -> None:
+    from tests.attacks.operator import resign, rewrite, with_facts
+    from workflows.accord import state_digest
+
+    record = await negotiated()
+    assert record.state is not None
+    await record.act(
+        "aa.contact", "attest_state", position=record.state.version, digest=state_digest(record.state)
+    )
+    await record.sign()
+    report = await record.verified(tmp_path / "b")
+    assert statuses(report) == {}
+    assert (report.state, report.version) == (state_digest(record.state), record.state.version)
+
+    def lie(value: dict) -> None:
+        value["event"]["digest"] = value["act"]["fields"]["digest"] = digest("other")
+
+    rewrite(record, lambda entries: [*entries[:-1], with_facts(entries[-1], lie)])
+    await resign(record, witnesses=2)
+    assert statuses(await record.verified(tmp_path / "b"))["fold"] == "fails"
