@@ -35,6 +35,7 @@ from activities.reading import Reader
 from activities.runtime.settings import Settings
 from activities.runtime.signing import CommandSigner
 from api.clock import Clocks
+from api.interventions import INTERVENTIONS
 from api.problems import Problem, not_found, of_refusal, of_rejected, of_rejection, unavailable
 from workflows.accord import Accord
 from workflows.accord_workflow import AccordWorkflow
@@ -174,6 +175,9 @@ class Commands:
             if ACTS[act].after_closing:
                 return await self._deliver(command, start=True)
             raise await self._over(state, command)
+        intervention = INTERVENTIONS.get(act)
+        if intervention is not None and await self._allowed(state, command):
+            await intervention(await self._client(), accord, self._task_queue)
         try:
             return await self._deliver(command, start=False)
         except _Gone:
@@ -245,6 +249,11 @@ class Commands:
         except Rejected as error:
             raise of_rejection(command.accord, error) from None
         return state
+
+    async def _allowed(self, state: Accord, command: Command) -> bool:
+        """Whether the act would be recorded as done, by the state that is known here."""
+        present = await self._clocks.present(state)
+        return decide(state, command, present.time).refusal is None
 
     async def _over(self, state: Accord, command: Command) -> Problem:
         """The refusal of an act on an accord that is closed: no workflow is left to record it."""
