@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from worker.client.options import Accord, Key, Place, path_of, placed
+from worker.client.options import Accord, Key, Place, placed
 
 
 def register(app: typer.Typer) -> None:
@@ -45,18 +45,14 @@ def _erase(
     from activities.erasing import finish_erasing
     from activities.ledger.postgres import PostgresLedger
     from worker.client import show
-    from worker.client.acting import new_key
+    from worker.client.operating import send
     from worker.embedded.running import settings_here
 
     if finish == bool(position):
         raise typer.BadParameter("give either --position, with --ground and --ordered-by, or --finish")
     if position:
-        key = key or new_key()
         fields = {"positions": position, "ground": ground, "ordered_by": ordered_by}
-        if not place.as_json:
-            print(f"idempotency key {key}")
-        with place.calls() as calls:
-            calls.post(f"{path_of(accord)}/erase-particulars", fields, key)
+        send(place, accord, "erase_particulars", fields, key)
 
     async def delete() -> list[int]:
         async with PostgresLedger.connect(settings_here(place.state_dir).database_dsn()) as ledger:

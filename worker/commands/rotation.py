@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from worker.client.options import Accord, Key, Place, path_of, placed
+from worker.client.options import Accord, Key, Place, placed
 
 if TYPE_CHECKING:
     from activities.checkpoints import Checkpoints
@@ -33,6 +33,7 @@ def _begin(place: Place, accord: Accord, key: Key = None) -> None:
     and restart API and workers. Then tell the parties' witnesses: entente witness DIRECTORY --follow BUNDLE.
     """
     from activities.runtime.errors import RuntimeProblem
+    from worker.client.operating import send
     from worker.embedded.running import settings_here
 
     settings = settings_here(place.state_dir)
@@ -47,13 +48,14 @@ def _begin(place: Place, accord: Accord, key: Key = None) -> None:
             "The newest secret in the key file is the one that signs this log already.",
             "Add another: entente log-key FILE --another, restart API and workers, and begin again.",
         )
-    _send(place, accord, "rotate-log-key", {"old": old, "new": new}, key)
+    send(place, accord, "rotate_log_key", {"old": old, "new": new}, key)
     _sign(place, settings, accord)
 
 
 def _end(place: Place, accord: Accord, key: Key = None) -> None:
     """Put on record that the older key of the log counts no more. The newest alone signs from here on."""
     from activities.runtime.errors import RuntimeProblem
+    from worker.client.operating import send
     from worker.embedded.running import settings_here
 
     settings = settings_here(place.state_dir)
@@ -71,7 +73,7 @@ def _end(place: Place, accord: Accord, key: Key = None) -> None:
         raise RuntimeProblem(
             "One key alone signs this log by its record.", "Begin a rotation: entente rotation begin ACCORD"
         )
-    _send(place, accord, "retire-log-key", {"key": old}, key)
+    send(place, accord, "retire_log_key", {"key": old}, key)
     _sign(place, settings, accord)
 
 
@@ -96,14 +98,3 @@ def _sign(place: Place, settings: Settings, accord: str) -> None:
         return
     print(f"The checkpoint at {size} entries of {accord} is signed with:")
     print("\n".join(signing))
-
-
-def _send(place: Place, accord: str, act: str, fields: dict[str, Any], key: str | None) -> dict[str, Any]:
-    from worker.client.acting import new_key
-
-    key = key or new_key()
-    if not place.as_json:
-        print(f"idempotency key {key}")
-    with place.calls() as calls:
-        receipt: dict[str, Any] = calls.post(f"{path_of(accord)}/{act}", fields, key)
-    return receipt
