@@ -112,12 +112,14 @@ class Checkpoints:
         """
         await self._head(accord, position + 1)
         await self.policy(accord)
+        standing, first = await self.standing(accord), await self.store.policy(accord)
         for kept in await self.store.cosigned_from(accord, position + 1):
             note, size = kept.cosigned(), kept.checkpoint.size
-            text = await self.policy_text(accord, size)
+            text = standing.policy_at(size)
             try:
-                policy = policies.parse(text or b"")
-                opened = replace(policy, logs=await self.all_verifiers(accord)).open(note)
+                policy = policies.parse((first or b"") if text is None else text.encode())
+                logs = standing.keys_at(size) or self.keys.verifiers(accord)
+                opened = replace(policy, logs=logs).open(note)
             except (SignatureInvalid, Malformed):
                 continue
             proof = await self.inclusion(accord, position, opened.checkpoint.size)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,14 @@ from activities.ledger.errors import Malformed
 from activities.ledger.merkle import Frontier, consistency_proof, leaf_hash
 from activities.ledger.note import Ed25519Signer, Note, parse_signature
 from activities.ledger.postgres import PostgresLedger
+from activities.ledger.store import Append
 from activities.logkeys import LogKeys, guard_directory
 from activities.runtime.errors import SettingsProblem
 from activities.verifier.evidence import parse as parse_evidence
 from activities.witness import SIZE_TYPE, Request, Witness, parse_request
-from tests.ledger.making import append
+from tests.ledger.making import append, event
 from worker.witness_service import create_witness_app
+from workflows.canonical import digest_bytes
 
 
 class Log:
@@ -261,3 +263,42 @@ async def test_one_accord_that_may_not_be_signed_does_not_keep_others_from_final
     async with served(witness, port):
         assert await collecting.sweep() == 1
     assert await checkpoints.finality("b", 0) is not None
+
+
+def recorded_policy(text: str, at: int) -> Append:
+    """An append that puts a policy on record, at a position."""
+    facts = {"event": {"policy": text, "digest": digest_bytes(text.encode())}}
+    return append("a", at, f"d/{at}", events=(event("witness_policy_changed", facts=facts),))
+
+
+async def test_a_policy_on_the_record_is_found_asked_by_and_led_to(
+    cosigning: tuple[Cosigning, Checkpoints, PostgresLedger], tmp_path: Path
+) -> None:
+    """Witnesses of the policy that was replaced are asked as well, for readers who know that one."""
+    collecting, checkpoints, ledger = cosigning
+    log_key = checkpoints.keys.verifiers("a")[0].encoded()
+    ports = {name: free_port() for name in ("old", "new")}
+    texts = {}
+    async with AsyncExitStack() as running:
+        for name, port in ports.items():
+            witness = Witness.create(tmp_path / name, f"witness.{name}.test/w1")
+            witness.add_log(log_key)
+            await running.enter_async_context(served(witness, port))
+            key = witness.verifier.encoded()
+            texts[name] = f"witness W {key} http://127.0.0.1:{port}\nquorum W\n"
+        await ledger.record([append("a", 0, "d/0")])
+        assert await checkpoints.store.unwitnessed() == []
+        await ledger.record([recorded_policy(texts["old"], 1)])
+        assert await checkpoints.store.unwitnessed() == ["a"], "though nobody has set one beside the record"
+        assert await collecting.sweep() == 1
+        assert await checkpoints.store.unwitnessed() == []
+        await ledger.record([recorded_policy(texts["new"], 2)])
+        assert await collecting.sweep() == 2
+        kept = await checkpoints.sign("a")
+        assert sorted(one.name for one in kept.cosignatures) == ["witness.new.test/w1", "witness.old.test/w1"]
+    for position in range(3):
+        assert await checkpoints.finality("a", position) is not None
+    assert (await checkpoints.policy_text("a", 2) or b"").endswith(texts["old"].encode())
+    assert (await checkpoints.policy_text("a") or b"").endswith(texts["new"].encode())
+    with pytest.raises(Malformed, match="on its record"):
+        await checkpoints.set_policy("a", f"log {log_key}\nquorum none\n".encode())
