@@ -7,6 +7,7 @@ past already is not reminded of: whoever agreed to it then knew the date.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
@@ -27,30 +28,35 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
             continue
         if condition.overdue_since is not None:
             if after is not None:
-                at = add_duration(condition.overdue_since, after)
-                yield Deadline(at, "due", code, _escalated(code), f"{code} is escalated")
+                yield _escalated(code, condition.overdue_since, after)
             continue
         if before is not None and not condition.reminded and a.time < terms.due:
-            at = subtract_duration(terms.due, before)
-            if condition.since is None or at > condition.since:
-                words = f"reminder of {code}, due {show_date(terms.due)}"
-                yield Deadline(at, "due", code, _due_soon(code, terms.due), words)
-        yield Deadline(terms.due, "due", code, _overdue(code))
+            reminder = _due_soon(code, terms.due, before)
+            if condition.since is None or reminder.at > condition.since:
+                yield reminder
+        yield _overdue(code, terms.due)
+
+
+# Kept, since they are asked for after every event, of every condition, and depend on no more than this.
 
 
 @lru_cache(maxsize=16384)
-def _due_soon(code: str, due: Instant) -> ConditionDueSoon:
-    return ConditionDueSoon(condition=code, due=due)
+def _due_soon(code: str, due: datetime, before: str) -> Deadline:
+    words = f"reminder of {code}, due {show_date(due)}"
+    return Deadline(
+        subtract_duration(due, before), "due", code, ConditionDueSoon(condition=code, due=due), words
+    )
 
 
 @lru_cache(maxsize=16384)
-def _overdue(code: str) -> ConditionOverdue:
-    return ConditionOverdue(condition=code)
+def _overdue(code: str, due: datetime) -> Deadline:
+    return Deadline(due, "due", code, ConditionOverdue(condition=code))
 
 
 @lru_cache(maxsize=16384)
-def _escalated(code: str) -> ConditionEscalated:
-    return ConditionEscalated(condition=code)
+def _escalated(code: str, since: datetime, after: str) -> Deadline:
+    words = f"{code} is escalated"
+    return Deadline(add_duration(since, after), "due", code, ConditionEscalated(condition=code), words)
 
 
 @event
