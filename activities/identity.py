@@ -11,8 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import asyncpg
 from pydantic import TypeAdapter, ValidationError
 
-from activities.ledger.errors import MissingPrivilege, SchemaMismatch, Unavailable
+from activities.ledger.database import translated
 from workflows.values import DelegateId
 
 if TYPE_CHECKING:
@@ -32,15 +31,6 @@ Kind = Literal["delegate", "operator", "auditor"]
 _TOKEN = re.compile(r"ent_([a-z2-7]{12})_([a-z2-7]{52})", re.ASCII)
 _DELEGATE = TypeAdapter(DelegateId)
 _ROLE = "Use a login that has the role entente_api"
-_AWAY = (
-    OSError,
-    asyncpg.InterfaceError,
-    # What the driver says of a connection that was cut in the middle of something.
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-)
 
 
 class IdentityProblem(ValueError):
@@ -72,27 +62,6 @@ class Identity:
     def reads_all(self) -> bool:
         """Whether it may read every accord of the installation."""
         return self.kind != "delegate"
-
-
-@contextmanager
-def _translated(what: str, remedy: str) -> Iterator[None]:
-    """Say in the ledger's errors, which stand on the same database, what keeps it from doing ``what``."""
-    try:
-        yield
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise MissingPrivilege(f"the database login may not {what}: {error.args[0]}", remedy) from error
-    except asyncpg.UndefinedTableError as error:
-        raise SchemaMismatch(
-            f"the database has no keys: {error.args[0]}", "Migrate it with: entente migrate"
-        ) from error
-    except _AWAY as error:
-        if isinstance(error, ValueError):
-            # A driver's error of this kind is about a value, not about the connection.
-            raise
-        raise Unavailable(
-            f"the database is not available: {error or type(error).__name__}",
-            "See that it runs and takes connections, then try again",
-        ) from error
 
 
 def _base32(content: bytes) -> str:
@@ -132,7 +101,7 @@ async def create_key(
         raise IdentityProblem("The time at which the key expires has no time zone; give one.")
     key_id = _base32(secrets.token_bytes(8))[:12]
     secret = _base32(secrets.token_bytes(32))
-    with _translated("make keys", "Use the login that owns the database"):
+    with translated("make keys", "Use the login that owns the database"):
         await connection.execute(
             "insert into api_keys (id, hash, principal, label, kind, expires) values ($1, $2, $3, $4, $5, $6)",
             key_id,
@@ -147,7 +116,7 @@ async def create_key(
 
 async def revoke(connection: Connection, key_id: str) -> bool:
     """Revoke a key by its id, the middle part of the token; false where there is no such key in force."""
-    with _translated("revoke keys", "Use the login that owns the database"):
+    with translated("revoke keys", "Use the login that owns the database"):
         done = await connection.execute(
             "update api_keys set revoked = now() where id = $1 and revoked is null", key_id
         )
@@ -175,7 +144,7 @@ class Identities:
         if matched is None:
             raise NotAuthenticated("The token is not of the form ent_<key id>_<secret>.")
         key_id, secret = matched.groups()
-        with _translated("look up keys", _ROLE):
+        with translated("look up keys", _ROLE):
             row = await self._pool.fetchrow(
                 "select hash, principal, label, kind, expires, revoked from api_keys where id = $1", key_id
             )
@@ -196,7 +165,7 @@ class Identities:
             KeyReused: the key was used for another request of this scope.
             LedgerError: the database cannot be asked.
         """
-        with _translated("keep idempotency keys", _ROLE):
+        with translated("keep idempotency keys", _ROLE):
             await self._pool.execute(
                 "insert into idempotency_keys (principal, scope, key, fingerprint) values ($1, $2, $3, $4) "
                 "on conflict do nothing",
@@ -214,7 +183,7 @@ class Identities:
             KeyReused: the key was used for another request of this scope.
             LedgerError: the database cannot be asked.
         """
-        with _translated("look up idempotency keys", _ROLE):
+        with translated("look up idempotency keys", _ROLE):
             known = await self._pool.fetchval(
                 "select fingerprint from idempotency_keys where (principal, scope, key) = ($1, $2, $3)",
                 principal,

@@ -13,9 +13,9 @@ from typing import Any
 import asyncpg
 
 from activities.ledger.checkpoint import Checkpoint, parse_text
+from activities.ledger.database import translated, with_role
 from activities.ledger.note import Note, Signature
 from activities.ledger.note import parse as parse_note
-from activities.ledger.postgres import translated
 
 _SELECT = """
 select c.size, c.note, g.witness, g.key_id, g.signature
@@ -100,7 +100,7 @@ class CheckpointStore:
 
     async def keep(self, accord: str, checkpoint: Checkpoint, note: Note) -> StoredCheckpoint:
         """Keep a checkpoint unless there is one for its size; returns the one that is kept from now on."""
-        with translated("record checkpoints", "entente_writer"):
+        with translated("record checkpoints", with_role("entente_writer")):
             await self._pool.execute(
                 "insert into checkpoints (accord, size, root, note) values ($1, $2, $3, $4) on conflict do nothing",
                 accord,
@@ -114,7 +114,7 @@ class CheckpointStore:
 
     async def add_cosignatures(self, accord: str, size: int, signatures: Iterable[Signature]) -> None:
         """Keep verified cosignatures of the checkpoint at ``size``; a witness's first one stays."""
-        with translated("record cosignatures", "entente_writer"):
+        with translated("record cosignatures", with_role("entente_writer")):
             await self._pool.executemany(
                 "insert into cosignatures (accord, size, witness, key_id, signature) values ($1, $2, $3, $4, $5) "
                 "on conflict do nothing",
@@ -128,7 +128,7 @@ class CheckpointStore:
 
     async def set_policy(self, accord: str, content: bytes) -> None:
         """Put a policy file in the place of the accord's present one."""
-        with translated("set policies", "entente_writer"):
+        with translated("set policies", with_role("entente_writer")):
             await self._pool.execute(
                 "insert into witness_policies (accord, content) values ($1, $2) "
                 "on conflict (accord) do update set content = excluded.content, changed = now()",
@@ -138,7 +138,7 @@ class CheckpointStore:
 
     async def mirror_policy(self, accord: str, content: bytes, position: int) -> None:
         """Keep the policy that the entry at ``position`` has put in force, unless a later one is there."""
-        with translated("set policies", "entente_writer"):
+        with translated("set policies", with_role("entente_writer")):
             await self._pool.execute(
                 "insert into witness_policies (accord, recorded, position) values ($1, $2, $3) on conflict (accord) "
                 "do update set recorded = excluded.recorded, position = excluded.position, changed = now() "
@@ -153,7 +153,7 @@ class CheckpointStore:
         return [row["accord"] for row in await self._rows(_UNWITNESSED, after, limit)]
 
     async def _rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        with translated("read checkpoints", "entente_reader"):
+        with translated("read checkpoints", with_role("entente_reader")):
             return await self._pool.fetch(query, *arguments)
 
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from activities.ledger.database import translated, with_role
 from activities.ledger.entry import Payload, SealedEntry
-from activities.ledger.errors import MissingPrivilege, SchemaMismatch, Unavailable
+from activities.ledger.errors import Unavailable
 from activities.ledger.merkle import Coordinate, Frontier
 from activities.ledger.settle import CommandKey, Settlement, repeated_places, seal_events, settle
 from activities.ledger.store import (
@@ -39,16 +40,6 @@ ATTEMPTS = 5
 
 _FIRST_PAUSE = 0.01
 _RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-_AWAY = (
-    OSError,
-    asyncpg.InterfaceError,
-    # What the driver says of a connection that was cut in the middle of something.
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
@@ -205,7 +196,7 @@ class PostgresLedger:
 
     async def _record(self, batch: Sequence[tuple[Append, tuple[SealedEntry, ...]]]) -> list[Outcome]:
         appends = [append for append, _ in batch]
-        with translated("record", "entente_writer"):
+        with translated("record", with_role("entente_writer")):
             async with self._pool.acquire() as connection, connection.transaction():
                 opened = {append.accord for append in appends if append.events and append.expected == 0}
                 if opened:
@@ -241,7 +232,7 @@ class PostgresLedger:
 
     async def commands_in_order(self, accord: str, up_to: int) -> AsyncGenerator[StoredCommand, None]:
         """See :meth:`activities.ledger.store.Ledger.commands_in_order`."""
-        with translated("read", "entente_reader"):
+        with translated("read", with_role("entente_reader")):
             # The database sorts, on its disk where it has to; the cursor brings a page at a time.
             async with self._pool.acquire() as connection, connection.transaction(readonly=True):
                 async for row in connection.cursor(_COMMANDS_IN_ORDER, accord, up_to, prefetch=500):
@@ -313,7 +304,7 @@ class PostgresLedger:
 
     async def erase(self, accord: str, position: int) -> bool:
         """See :meth:`activities.ledger.store.Ledger.erase`."""
-        with translated("erase", "entente_eraser"):
+        with translated("erase", with_role("entente_eraser")):
             async with self._pool.acquire() as connection, connection.transaction():
                 payload = await connection.execute(
                     "delete from payloads where (accord, position, kind) = ($1, $2, 'particulars')",
@@ -330,35 +321,12 @@ class PostgresLedger:
         return (payload, command) != ("DELETE 0", "UPDATE 0")
 
     async def _rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        with translated("read", "entente_reader"):
+        with translated("read", with_role("entente_reader")):
             return await self._pool.fetch(query, *arguments)
 
     async def _row(self, query: str, *arguments: object) -> asyncpg.Record | None:
         rows = await self._rows(query, *arguments)
         return rows[0] if rows else None
-
-
-@contextmanager
-def translated(what: str, role: str) -> Iterator[None]:
-    """Say in the ledger's own errors what keeps the database from doing ``what``."""
-    try:
-        yield
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise MissingPrivilege(
-            f"the database login may not {what}: {error.args[0]}", f"Use a login that has the role {role}"
-        ) from error
-    except asyncpg.UndefinedTableError as error:
-        raise SchemaMismatch(
-            f"the database has no ledger: {error.args[0]}", "Migrate it with: entente migrate"
-        ) from error
-    except _AWAY as error:
-        if isinstance(error, ValueError):
-            # A driver's error of this kind is about a value, not about the connection.
-            raise
-        raise Unavailable(
-            f"the database is not available: {error or type(error).__name__}",
-            "See that it runs and takes connections, then try again; a command is recorded once under its id",
-        ) from error
 
 
 def _payload(salt: bytes | None, content: bytes | None) -> Payload | None:
