@@ -17,7 +17,7 @@ from workflows.canonical import digest_of
 from workflows.conditions.state import check_satisfied, on_gates
 from workflows.consent import ConsentGiven, complete, missing, not_yet_given
 from workflows.deadlines import Deadline
-from workflows.documents.state import AboutDocument, live
+from workflows.documents.state import AboutDocument, live, with_document
 from workflows.founding import LONG_STOP
 from workflows.messages import Actor
 from workflows.values import Digest, Instant, Note, PartyId, Reference, Text, show_date
@@ -130,7 +130,7 @@ class DocumentRatified(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """One of the ratifications that its entry into force needs."""
         document = a.documents[self.document]
-        return _document(a, self.document, ratified_by=(*document.ratified_by, self.party))
+        return with_document(a, self.document, ratified_by=(*document.ratified_by, self.party))
 
 
 @event
@@ -142,7 +142,7 @@ class DocumentInForce(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """In force."""
-        return _document(a, self.document, in_force_at=self.at)
+        return with_document(a, self.document, in_force_at=self.at)
 
 
 @event
@@ -154,11 +154,7 @@ class DocumentRegistered(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Registered."""
-        return _document(a, self.document, registration=self.registration)
-
-
-def _document(a: Accord, code: str, **changes: object) -> Accord:
-    return replace(a, documents={**a.documents, code: replace(a.documents[code], **changes)})  # type: ignore[arg-type]
+        return with_document(a, self.document, registration=self.registration)
 
 
 def follows(a: Accord, at: datetime) -> Iterator[Event]:

@@ -18,6 +18,7 @@ from workflows.documents.state import (
     FullPowers,
     live,
     set_seat,
+    with_document,
 )
 from workflows.messages import Actor
 from workflows.values import DelegateId, Digest, Instant, Note, PartyId, Reference, show_date
@@ -187,14 +188,8 @@ class SigningAuthorized(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Authorized."""
-        document = a.documents[self.document]
-        return replace(
-            a,
-            documents={
-                **a.documents,
-                self.document: replace(document, authorized_by=(*document.authorized_by, self.party)),
-            },
-        )
+        before = a.documents[self.document].authorized_by
+        return with_document(a, self.document, authorized_by=(*before, self.party))
 
 
 AUTHORITY = Who(("competent_authority",), "any")

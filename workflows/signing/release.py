@@ -15,6 +15,7 @@ from workflows.documents.state import (
     AboutDocument,
     document_digest,
     live,
+    with_document,
 )
 from workflows.messages import Actor
 from workflows.signing.signatures import (
@@ -96,8 +97,7 @@ class DocumentSevered(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Severed: it is not part of the release, and has no effect here."""
-        documents = {**a.documents, self.document: replace(a.documents[self.document], severed=True)}
-        return clear(replace(a, documents=documents), f"severance/{self.document}")
+        return clear(with_document(a, self.document, severed=True), f"severance/{self.document}")
 
 
 def follows(a: Accord, at: datetime) -> Iterator[Event]:
