@@ -97,7 +97,7 @@ class ImportStatement(Act):
         yield Check(
             "proposal_known",
             not problem,
-            problem.removesuffix(" Mend the fields named and send it again."),
+            problem.removesuffix(" Mend the fields named and send it again.").rstrip("."),
             "mend the fields named; record_statement records it without a proposal",
         )
         yield Check(
