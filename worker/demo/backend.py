@@ -43,6 +43,15 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictEntry:
+    """Where on an accord's record a verdict stands, the entry's leaf hash in hexadecimal, and until when it holds."""
+
+    position: int
+    leaf: str
+    valid_until: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentView:
     """Where a document stands: its status, its digest, and its seats (``open``, ``held``, ``released``)."""
 
@@ -103,4 +112,8 @@ class Backend(Protocol):
 
     async def look(self) -> View:
         """How the accord stands."""
+        ...
+
+    async def verdicts(self) -> Mapping[str, VerdictEntry]:
+        """The last verdict on each condition, as the accord's record has it."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from worker.demo.backend import DocumentView, Guard, Outcome, View
+from worker.demo.backend import DocumentView, Guard, Outcome, VerdictEntry, View
 from workflows.accord import Accord, blocking, evolve, next_deadline, stage, state_digest
 from workflows.acts import Rejected
 from workflows.conditions.state import satisfied
@@ -104,6 +104,16 @@ class Memory:
             terminated=a.terminated is not None,
             closed=a.closed,
         )
+
+    async def verdicts(self) -> Mapping[str, VerdictEntry]:
+        """Those in the log. In memory nothing is hashed: an entry's leaf is its position."""
+        return {
+            one.facts["event"]["condition"]: VerdictEntry(
+                one.position, f"{one.position:064x}", one.facts["event"]["valid_until"]
+            )
+            for one in self.log
+            if one.type == "condition_verified"
+        }
 
     @property
     def _open(self) -> Accord:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from activities.runtime.errors import RuntimeProblem, Unreachable
-from worker.demo.backend import DocumentView, Guard, Outcome, View
+from worker.demo.backend import DocumentView, Guard, Outcome, VerdictEntry, View
 from workflows.canonical import canonical
 from workflows.definition import Definition
 from workflows.messages import Receipt, Refusal, Unmet
@@ -172,6 +172,24 @@ class OverHttp:
             terminated=said["terminated"],
             closed=said["closed"],
         )
+
+    async def verdicts(self) -> Mapping[str, VerdictEntry]:
+        """Those among the accord's events."""
+        found: dict[str, VerdictEntry] = {}
+        path = f"/v1/accords/{self._accord}/events?limit=500"
+        following: str | None = ""
+        while following is not None:
+            page = await self._get(
+                path + (f"&after={following}" if following else ""),
+                self._token(self._reader or self._opener),
+            )
+            for one in page["items"]:
+                if one["type"] == "condition_verified":
+                    event = one["facts"]["event"]
+                    entry = VerdictEntry(one["position"], one["leaf"], event["valid_until"])
+                    found[event["condition"]] = entry
+            following = page["next"]
+        return found
 
     def _path(self, act: str) -> str:
         return f"/v1/accords/{self._accord}/{_hyphens(act)}"

@@ -6,7 +6,8 @@ what is expected: its outcome, the ``stage`` after it, and ``then``, how things 
 
 A field's value may be a symbol instead of a digest: ``{text: D2/ko}`` a text's file, ``{paper: name}`` one of the
 play's papers, ``{document: D2}``, ``{definition: current}``, ``{understanding: current}``, ``{release: current}``
-what the accord says now, ``{dates: proposed}`` the dates that were proposed last.
+what the accord says now, ``{dates: proposed}`` the dates that were proposed last; and, after another accord was
+opened, ``{verdict: C4/position}``, ``/leaf`` or ``/valid_until``, the last verdict on C4 on the record before.
 """
 
 from __future__ import annotations
@@ -28,13 +29,20 @@ from workflows.definition import Definition
 from workflows.messages import Instant, Message
 from workflows.values import DelegateId
 
-SYMBOLS = ("text", "paper", "document", "definition", "understanding", "release", "dates")
+SYMBOLS = ("text", "paper", "document", "definition", "understanding", "release", "dates", "verdict")
 """What a field's value may refer to."""
 
 MARK = "ILLUSTRATIVE - NOT AN OFFICIAL DOCUMENT"
 """The first line of every text and paper; part of what is digested."""
 
 _PLACEHOLDER = digest_bytes(b"")
+
+_OF_VERDICTS: Mapping[str, Any] = {
+    "position": 0,
+    "leaf": "0" * 64,
+    "valid_until": "2000-01-01T00:00:00Z",
+}
+"""What can be said of a verdict, with a value of its kind."""
 
 
 class Refused(Message):
@@ -328,16 +336,22 @@ def _check(play: Play, own: int) -> None:
             _check_symbol(play, placed, kind, name)
         try:
             if step.act or step.signal:
-                parse_act(str(step.act or step.signal), fill(step.fields, lambda _kind, _name: _PLACEHOLDER))
+                parse_act(str(step.act or step.signal), fill(step.fields, _placeholder))
         except Rejected as error:
             raise _at(placed, error.message, "") from None
         if step.open:
             play.definition_file(step.open)
 
 
+def _placeholder(kind: str, name: str) -> Any:
+    return _OF_VERDICTS[name.partition("/")[2]] if kind == "verdict" else _PLACEHOLDER
+
+
 def _check_symbol(play: Play, placed: Placed, kind: str, name: str) -> None:
     if kind == "paper" and name not in play.papers:
         raise _at(placed, f"there is no paper {name!r}", "Write it under papers.")
+    if kind == "verdict" and name.partition("/")[2] not in _OF_VERDICTS:
+        raise _at(placed, f"{name!r} is nothing of a verdict", f"Write C4/{' or C4/'.join(_OF_VERDICTS)}.")
     if kind == "text":
         try:
             first = play.text(name).splitlines()[0].decode()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from worker.demo.backend import Backend, Guard, Outcome, View
+from worker.demo.backend import Backend, Guard, Outcome, VerdictEntry, View
 from worker.demo.play import Expect, Placed, Play, Standing, fill
 from workflows.acts import ACTS, sentence
 from workflows.canonical import digest_bytes, digest_of
@@ -75,6 +75,7 @@ class Player:
         self._definition: Definition = play.definition
         self._window: Mapping[str, Any] | None = None
         self._view: View | None = None
+        self._verdicts: Mapping[str, VerdictEntry] = {}
         self._refused_at: set[int | None] = set()
         self._promised: tuple[str, str, Any, Outcome] | None = None
         self.result = Result(play.name, play.title)
@@ -94,6 +95,7 @@ class Player:
         self._definition = definition
         if self._view is not None:
             self.result.entries += self._view.size
+            self._verdicts = await self._backend.verdicts()
         outcome = await self._backend.open(definition, by)
         if definition.clock.begins is not None:
             await self._backend.move_to(definition.clock.begins)
@@ -240,13 +242,17 @@ class Player:
         return view
 
     def _resolve(self, kind: str, name: str) -> Any:
-        """A symbol's digest."""
+        """What a symbol stands for; most stand for a digest."""
         view = self._view
         assert view is not None  # noqa: S101 - the accord was looked at when it was opened
         if kind == "text":
             return digest_bytes(self._play.text(name))
         if kind == "paper":
             return digest_bytes(self._play.papers[name])
+        if kind == "verdict":
+            code, _, part = name.partition("/")
+            # Where there is none, the act is to be refused, and not to be malformed.
+            return getattr(self._verdicts.get(code, VerdictEntry(0, "0" * 64, None)), part)
         if kind == "dates":
             window = Window.model_validate(self._window) if self._window else None
             return digest_of(window.model_dump(mode="json") if window else None)
