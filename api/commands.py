@@ -253,7 +253,11 @@ class Commands:
     async def _allowed(self, state: Accord, command: Command) -> bool:
         """Whether the act would be recorded as done, by the state that is known here."""
         present = await self._clocks.present(state)
-        return decide(state, command, present.time).refusal is None
+        try:
+            decision = await asyncio.to_thread(decide, state, command, present.time)
+        except Rejected:
+            return False
+        return decision.refusal is None
 
     async def _over(self, state: Accord, command: Command) -> Problem:
         """The refusal of an act on an accord that is closed: no workflow is left to record it."""
@@ -330,8 +334,9 @@ class Commands:
             # The SDK turns the cancellation by our deadline into this.
             raise TimeoutError from None
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND and not start:
-                raise _Gone from None
+            if error.status is RPCStatusCode.NOT_FOUND:
+                # Where it was to be started, somebody ended at once what was begun.
+                raise (_Again if start else _Gone) from None
             if error.status in _AGAIN:
                 log.info("temporal asks to try again", accord=signed.accord, status=error.status.name)
                 raise _Again from None

@@ -253,14 +253,6 @@ class DeadlineView(View):
     says: str
 
 
-class PauseView(View):
-    """Who paused the accord, since when, and why."""
-
-    by: str
-    at: datetime
-    reason: str
-
-
 class StatusView(View):
     """Cleared status: what also an observer sees. No evidence, no drafts, no names."""
 
@@ -284,13 +276,22 @@ class StatusView(View):
     next_deadline: datetime | None = Field(
         description="when something next falls by itself: a reminder, a due date, an expiry"
     )
-    paused: PauseView | None = Field(description="while no act is taken up, since who runs this paused it")
+    paused: bool = Field(description="while no act is taken up, since whoever runs this paused it")
     cleared: bool = Field(description="true: only cleared status is shown, as for an observer")
+
+
+class PauseView(View):
+    """Who paused the accord, since when, and why."""
+
+    by: str
+    at: datetime
+    reason: str
 
 
 class AccordView(StatusView):
     """The whole state of an accord."""
 
+    pause: PauseView | None
     definition_digest: str
     amendment_digest: str | None = Field(description="of an amendment that waits for adoption")
     release_digest: str | None = Field(description="of the set that a consent to release names")

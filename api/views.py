@@ -66,7 +66,7 @@ def status_view(a: Accord, present: Present, *, cleared: bool = True) -> StatusV
         window=_window(a.visit.window or a.definition.window),
         gates=gate_views(a),
         next_deadline=pending[0].at if pending else None,
-        paused=PauseView(by=a.paused.by, at=a.paused.at, reason=a.paused.reason) if a.paused else None,
+        paused=a.paused is not None,
         cleared=cleared,
     )
 
@@ -75,6 +75,7 @@ def accord_view(a: Accord, present: Present) -> AccordView:
     """The whole state of an accord."""
     return AccordView(
         **dict(status_view(a, present, cleared=False)),
+        pause=PauseView(by=a.paused.by, at=a.paused.at, reason=a.paused.reason) if a.paused else None,
         definition_digest=a.definition_digest,
         amendment_digest=a.amendment.digest() if a.amendment else None,
         release_digest=release_digest(a) if a.founded else None,

@@ -267,12 +267,17 @@ def outline(command: Command) -> str:
     )
 
 
+def _short(words: str, most: int) -> str:
+    """Words of at most ``most`` characters: names and values in them may be somebody's, of any length."""
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
 def malformed(what: str, error: ValidationError) -> Rejected:
     """A :class:`Rejected` that names each field and what is wrong with it."""
     errors = tuple(
         {
-            "field": ".".join(str(part) for part in item["loc"]) or "(whole)",
-            "problem": item["msg"].removeprefix("Value error, "),
+            "field": _short(".".join(str(part) for part in item["loc"]), 120) or "(whole)",
+            "problem": _short(item["msg"].removeprefix("Value error, "), 300),
         }
         for item in error.errors(include_url=False, include_context=False, include_input=False)[:50]
     )

@@ -36,10 +36,23 @@ def _check(value: Any, where: str) -> None:
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str) or not key.isascii():
-                raise NotCanonical(f"{where}: key {key!r} is not an ASCII string")
+                raise NotCanonical(f"{where[:200]}: key {str(key)[:60]!r} is not an ASCII string")
             _check(item, f"{where}.{key}")
     else:
         raise NotCanonical(f"{where}: a {type(value).__name__} has no canonical form")
+
+
+def depth(value: Any) -> int:
+    """How deep lists and objects are nested in ``value``: 0 for a plain value."""
+    found, level = 0, [value]
+    while level := [
+        item
+        for one in level
+        if isinstance(one, Mapping | list | tuple)
+        for item in ([None], one.values() if isinstance(one, Mapping) else one)[bool(one)]
+    ]:
+        found += 1
+    return found
 
 
 def _sound(value: Any) -> bool:

@@ -25,7 +25,7 @@ from workflows.accord import (
 )
 from workflows.acts import ACTS, Act, Check, Event, Rejected, Stamp, malformed, parse_act
 from workflows.authority import authority_checks, resolve
-from workflows.canonical import NotCanonical, canonical, digest_of
+from workflows.canonical import NotCanonical, canonical, depth, digest_of
 from workflows.definition import Definition
 from workflows.founding import AccordOpened, founded
 from workflows.keys import own_signature
@@ -44,6 +44,9 @@ SYSTEM = (TICK, UNREADABLE)
 
 LARGEST_COMMAND = 512 * 1024
 """Bytes of canonical JSON that a command may have."""
+
+DEEPEST = 64
+"""Levels to which a command's fields may be nested."""
 
 MOST_DEADLINES = 50
 """Deadlines that one command of the clock lets fall; the next one goes on. A thousand at once would take seconds,
@@ -83,7 +86,10 @@ class _Working:
         act: dict[str, Any] | None = None,
         particulars: dict[str, Any] | None = None,
     ) -> None:
-        facts: dict[str, Any] = {"event": happened.facts()}
+        # Folded as it will be read from the record, which has to be possible.
+        said = happened.facts()
+        happened = type(happened).model_validate(said)
+        facts: dict[str, Any] = {"event": said}
         if act is not None:
             facts["act"] = act
         self.drafts.append(
@@ -133,6 +139,8 @@ def open_accord(accord: str, fields: dict[str, Any], delegate: str, at: datetime
         definition = Definition.model_validate(fields["definition"])
     except ValidationError as error:
         raise malformed("The definition is malformed", error) from None
+    if too_large := definition.too_large():
+        raise Rejected("too_large", f"{too_large[0].upper()}{too_large[1:]}. Open several accords.")
     party = next((code for code, one in definition.parties.items() if one.contact == delegate), None)
     if party is None:
         raise Rejected(
@@ -160,6 +168,10 @@ def check_size(command: Command) -> None:
     Raises:
         Rejected: ``too_large`` or ``malformed``.
     """
+    if depth(command.fields) > DEEPEST:
+        raise Rejected(
+            "malformed", f"{command.act} is malformed: its fields are nested more than {DEEPEST} levels deep."
+        )
     try:
         size = len(canonical(command.fields))
     except NotCanonical as error:
@@ -198,6 +210,19 @@ def decide(a: Accord | None, command: Command, at: datetime) -> Decision:
     Raises:
         Rejected: for what is no act at all: malformed, unknown, from a stranger, for another accord.
     """
+    try:
+        return _decide(a, command, at)
+    except (ValidationError, OverflowError, RecursionError) as error:
+        # No rule should come to this. If one does, a single command must not stop the accord, nor leave on its record
+        # what nobody can read again.
+        raise Rejected(
+            "malformed",
+            f"{command.act} leads to what cannot be recorded ({type(error).__name__}). Look for a time, a duration "
+            "or a size in it that is out of all proportion.",
+        ) from error
+
+
+def _decide(a: Accord | None, command: Command, at: datetime) -> Decision:
     if command.act == OPEN:
         if a is not None:
             raise Rejected("already_open", f"accord {a.id} is open already")

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from workflows.canonical import digest_of
+from workflows.canonical import canonical, digest_of
 from workflows.values import (
     DelegateId,
     Duration,
@@ -322,6 +322,9 @@ class Inconsistent(ValueError):
         super().__init__("; ".join(self.problems))
 
 
+LARGEST_DEFINITION = 512 * 1024
+"""Bytes of canonical JSON that a definition may have, written in full: it travels and is recorded so."""
+
 FOLDING = {"folding": True}
 """The validation context for what is on the record: it was judged when it was proposed, and only has to read."""
 
@@ -410,6 +413,13 @@ class Definition(Message):
     def as_facts(self) -> dict[str, Any]:
         """The definition as plain JSON values, without what is left at its default."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+    def too_large(self) -> str:
+        """What is wrong with its size, in words; empty where nothing is. Short forms count as written in full."""
+        size = len(canonical(self.as_facts()))
+        if size <= LARGEST_DEFINITION:
+            return ""
+        return f"the definition has {size:,} bytes, written in full; at most {LARGEST_DEFINITION:,} are taken"
 
     def digest(self) -> str:
         """The digest that parties adopt."""

@@ -228,6 +228,7 @@ class AdoptDefinition(Act):
     digest: Digest
     who = Who(("contact",), "any", agree="every party", sees="all")
     says = "{by} adopts the definition"
+    while_paused = True
     before_founding = True
     by_candidates = True
 
@@ -257,6 +258,7 @@ class AmendDefinition(Act):
     note: Note = ""
     who = Who(("contact", "protocol"), "any", agree="every party", sees="all")
     says = "{by} proposes an amended definition"
+    while_paused = True
     before_founding = True
 
     def target(self) -> str:
@@ -271,6 +273,13 @@ class AmendDefinition(Act):
             d.digest() != a.definition_digest,
             "it equals the current definition",
             "change it",
+        )
+        too_large = d.too_large()
+        yield Check(
+            "definition_bounded",
+            not too_large,
+            too_large,
+            "leave out what is not needed, or open several accords",
         )
         same = (d.clock, d.illustrative, d.host) == (now.clock, now.illustrative, now.host)
         yield Check(
@@ -392,6 +401,7 @@ class RevokeDelegate(Act):
     note: Note = ""
     who = Who(("contact",), "any", sees="all parties")
     says = "{by} revokes the appointment of {delegate}"
+    while_paused = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """One of its own, appointed, and not the contact."""

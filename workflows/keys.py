@@ -259,6 +259,7 @@ class EnrolKey(Act):
     public_key: PublicKey
     who = Who(("contact", *OFFICER_ROLES), "anyone", sees="all")
     says = "{by} enrols a key of {delegate}"
+    while_paused = True
     before_founding = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -288,6 +289,7 @@ class RotateKey(Act):
     public_key: PublicKey
     who = Who((), "anyone", sees="all")
     says = "{by} puts another key in the place of {key}"
+    while_paused = True
     before_founding = True
 
     def signed_with(self) -> str | None:
@@ -312,6 +314,7 @@ class RevokeKey(Act):
     key: KeyId
     who = Who((), "anyone", sees="all")
     says = "{by} revokes the key {key} of {delegate}"
+    while_paused = True
     before_founding = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:

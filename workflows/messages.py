@@ -24,9 +24,14 @@ YEARS = (1900, 2999)
 
 
 def _utc(value: datetime) -> datetime:
+    # By its year in UTC, as it is kept: what passes here has to pass again when it is read back.
+    try:
+        value = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"the year {value.year} is not between {YEARS[0]} and {YEARS[1]}") from None
     if not YEARS[0] < value.year < YEARS[1]:
         raise ValueError(f"the year {value.year} is not between {YEARS[0]} and {YEARS[1]}")
-    return value.astimezone(UTC)
+    return value
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]

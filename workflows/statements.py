@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, ValidationError
 
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event, malformed
-from workflows.definition import Definition
+from workflows.canonical import canonical
+from workflows.definition import LARGEST_DEFINITION, Definition
 from workflows.founding import SUBJECT, AmendDefinition, DefinitionProposed
 from workflows.messages import Actor
 from workflows.values import Digest, Note, Text
@@ -74,7 +75,8 @@ class ImportStatement(Act):
         Field(
             min_length=1,
             description="what it would change in the definition, as a JSON merge patch (RFC 7396), "
-            'such as {"window": {"begins": "2027-05-10T08:00:00Z"}}',
+            'such as {"window": {"begins": "2027-05-10T08:00:00Z"}}; null takes a member away, '
+            "which then has its default",
         ),
     ]
     words: Note = ""
@@ -82,23 +84,36 @@ class ImportStatement(Act):
     says = "{by} imports a statement ({source}) as a proposal"
 
     def _proposal(self, a: Accord) -> AmendDefinition:
-        """The amendment that the statement would be; raises ValidationError, where that is no definition."""
-        return AmendDefinition(
-            definition=Definition.model_validate(merged(a.definition.as_facts(), self.changes))
-        )
+        """The amendment that the statement would be.
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """A definition comes of it, no other proposal is displaced, and it could be proposed as it is."""
-        problem = ""
+        Raises:
+            ValueError: no definition comes of it, or one that is too large to be looked at.
+        """
+        wanted = merged(a.definition.as_facts(), self.changes)
+        if (size := len(canonical(wanted))) > LARGEST_DEFINITION:
+            raise ValueError(
+                f"the definition would have {size:,} bytes; at most {LARGEST_DEFINITION:,} are taken"
+            )
         try:
-            self._proposal(a)
+            return AmendDefinition(definition=Definition.model_validate(wanted))
         except ValidationError as error:
             problem = malformed("the definition would be malformed", error).message
+            raise ValueError(
+                problem.removesuffix(" Mend the fields named and send it again.").rstrip(".")
+            ) from None
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """A definition comes of it, no proposal that has support is displaced, and it could be proposed as it is."""
+        problem, proposal = "", None
+        try:
+            proposal = self._proposal(a)
+        except ValueError as error:
+            problem = str(error)
         yield Check(
             "proposal_known",
-            not problem,
-            problem.removesuffix(" Mend the fields named and send it again.").rstrip("."),
-            "mend the fields named; record_statement records it without a proposal",
+            proposal is not None,
+            problem,
+            "mend what is named; record_statement records it without a proposal",
         )
         yield Check(
             "no_amendment_pending",
@@ -106,7 +121,8 @@ class ImportStatement(Act):
             "parties have consented to an amendment that is pending, and a statement displaces none",
             "wait for it, or let them withdraw their consents; record_statement records it without a proposal",
         )
-        yield from self._proposal(a).guards(a, by, at)
+        if proposal is not None:
+            yield from proposal.guards(a, by, at)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The statement, and the proposal that it becomes; no consent."""

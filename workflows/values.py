@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from workflows.messages import Digest, Instant, Message
+from workflows.messages import YEARS, Digest, Instant, Message
 
 __all__ = [
     "GRADES",
@@ -118,19 +118,29 @@ Duration = Annotated[
 ]
 
 
+FIRST = datetime(YEARS[0] + 1, 1, 1, tzinfo=UTC)
+LAST = datetime(YEARS[1] - 1, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""The first and the last of the times that an accord can name."""
+
+
 def add_duration(start: datetime, duration: str) -> datetime:
-    """``start`` plus an ISO 8601 duration; months and years by the calendar, clamped to the month's last day."""
+    """``start`` plus an ISO 8601 duration; months and years by the calendar, clamped to the month's last day.
+
+    What would lie beyond ``LAST`` is ``LAST``.
+
+    Raises:
+        ValueError: it is no such duration.
+    """
     return _moved(start, duration, 1)
 
 
 def subtract_duration(end: datetime, duration: str) -> datetime:
-    """``end`` less an ISO 8601 duration, by the same calendar, which begins with the year 1."""
-    try:
-        return _moved(end, duration, -1)
-    except (ValueError, OverflowError):
-        if _DURATION.match(duration) is None:
-            raise
-        return datetime.min.replace(tzinfo=UTC)
+    """``end`` less an ISO 8601 duration, by the same calendar; what would lie before ``FIRST`` is ``FIRST``.
+
+    Raises:
+        ValueError: it is no such duration.
+    """
+    return _moved(end, duration, -1)
 
 
 def _moved(start: datetime, duration: str, sign: int) -> datetime:
@@ -138,13 +148,15 @@ def _moved(start: datetime, duration: str, sign: int) -> datetime:
     if match is None:
         raise ValueError(f"{duration!r} is not an ISO 8601 duration such as P30D")
     years, months, days, hours, minutes = (sign * int(group or 0) for group in match.groups())
-    month_index = start.year * 12 + (start.month - 1) + years * 12 + months
-    year, month = divmod(month_index, 12)
+    year, month = divmod(start.year * 12 + (start.month - 1) + years * 12 + months, 12)
+    if not YEARS[0] < year < YEARS[1]:
+        return LAST if sign > 0 else FIRST
     first = start.replace(year=year, month=month + 1, day=1)
     following = first.replace(year=year + month // 11, month=(month + 1) % 12 + 1)
     last_day = (following - timedelta(days=1)).day
     moved = first.replace(day=min(start.day, last_day))
-    return moved + timedelta(days=days, hours=hours, minutes=minutes)
+    moved += timedelta(days=days, hours=hours, minutes=minutes)
+    return max(FIRST, min(moved, LAST))
 
 
 def _public_key(text: str) -> str:

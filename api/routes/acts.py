@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -104,7 +105,9 @@ async def _foreseen(
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
     time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
-    return answer(foresee(state, act, fields, delegate, time, key), headers={"ETag": etag(state.version)})
+    # In a thread: where thousands of deadlines fall before it, it takes seconds, for which others must not wait.
+    found = await asyncio.to_thread(foresee, state, act, fields, delegate, time, key)
+    return answer(found, headers={"ETag": etag(state.version)})
 
 
 async def _withheld(parts: Parts, identity: Caller, accord: str, problem: Problem) -> Problem:

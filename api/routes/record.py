@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable
 from datetime import datetime
@@ -180,10 +181,10 @@ async def why(
         seen_whole(access)
     time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
     if name in GATES:
-        found = why_gate(state, name, time, cleared=access.cleared)
+        found = await asyncio.to_thread(why_gate, state, name, time, cleared=access.cleared)
     else:
         fields = _fields(name, request.query_params.multi_items())
-        found = why_act(state, name, fields, by or identity.principal, time)
+        found = await asyncio.to_thread(why_act, state, name, fields, by or identity.principal, time)
     return answer(found, headers={"ETag": etag(state.version)})
 
 

@@ -30,10 +30,11 @@ async def test_a_pause_refuses_acts_shows_why_and_ends(api: Api) -> None:
     refused = await api.act(accord, "issue_invitation", "aa.contact")
     assert problem(refused, 409, "refused")["guard"] == "not_paused"
     said = (await api.get(f"/accords/{accord}")).json()
-    assert said["paused"]["reason"] == WHY["reason"]
+    assert said["paused"] is True
+    assert said["pause"]["reason"] == WHY["reason"]
     assert said["blocking"][0]["guard"] == "not_paused"
     await api.done(accord, "resume_accord", "operator")
-    assert (await api.get(f"/accords/{accord}")).json()["paused"] is None
+    assert (await api.get(f"/accords/{accord}")).json()["pause"] is None
     await api.done(accord, "issue_invitation", "aa.contact")
 
 

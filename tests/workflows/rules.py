@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from tests.workflows import oracle
 from tests.workflows.oracle import Memory, facts
 from workflows.accord import Accord
+from workflows.acts import ACTS
 from workflows.decider import CLOCK, SYSTEM, UNATTRIBUTED, UNREADABLE, Decision, decide
 from workflows.messages import Command, RecordedEvent
 from workflows.values import INSTALLATION
@@ -382,7 +383,10 @@ def rule_14(moment: Moment) -> None:
     if event is None or moment.before is None:
         return
     if moment.before.paused is not None and event.actor != CLOCK:
-        assert event.type in WHILE_PAUSED, f"{event.type} happened while the accord was paused"
+        act = ACTS.get(moment.command.act)
+        assert event.type in WHILE_PAUSED or (act is not None and act.while_paused), (
+            f"{event.type} happened while the accord was paused"
+        )
     if event.actor == CLOCK:
         assert event.type in DEADLINES | FOLLOW_BY_THEMSELVES, f"the clock caused {event.type}"
     elif event.actor.delegate == UNATTRIBUTED:

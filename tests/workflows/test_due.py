@@ -9,6 +9,7 @@ import pytest
 from tests.workflows.definitions import condition, pair
 from tests.workflows.driver import Play
 from tests.workflows.one_condition import founded, verified
+from workflows.summary import summarize
 
 
 def test_a_due_date_flags_once_and_changes_nothing_else() -> None:
@@ -91,6 +92,7 @@ def test_nobody_is_reminded_of_what_was_agreed_when_the_time_for_that_was_past()
         ({"before": None, "escalate_after": None}, ("condition_overdue",)),
         ({"before": "P1M"}, ("condition_due_soon", "condition_overdue", "condition_escalated")),
         ({"before": "P999Y"}, ("condition_overdue", "condition_escalated")),
+        ({"before": "PT0M"}, ("condition_due_soon", "condition_overdue", "condition_escalated")),
         (
             {"before": None, "escalate_after": "PT1H"},
             ("condition_overdue", "condition_escalated"),
@@ -104,6 +106,7 @@ def test_a_definition_says_how_long_before_and_after(
     terms = condition("AA", "bb.verifier", due="2030-03-01T00:00:00Z")
     play = Play(pair(conditions={"C1": terms}, reminders=reminders)).go("founded")
     assert play.pass_time(days=100) == events
+    summarize(play.state)
 
 
 def test_another_due_date_is_reminded_of_anew() -> None:
@@ -112,3 +115,33 @@ def test_another_due_date_is_reminded_of_anew() -> None:
     later = pair(conditions={"C1": condition("AA", "bb.verifier", due="2030-04-01T00:00:00Z")})
     play.amend(later)
     assert play.until("2030-04-02T00:00:00Z") == ("condition_due_soon", "condition_overdue")
+
+
+def test_of_several_that_are_due_together_all_are_reminded_of_first() -> None:
+    terms = {f"C{n}": condition("AA", "bb.verifier", due="2030-03-01T00:00:00Z") for n in (1, 2)}
+    play = Play(pair(conditions=terms, reminders={"before": "PT0M", "escalate_after": None})).go("founded")
+    assert (
+        sorted(play.until("2030-03-01T00:00:00Z")) == ["condition_due_soon"] * 2 + ["condition_overdue"] * 2
+    )
+
+
+def test_what_held_meanwhile_is_late_anew_and_has_the_same_time_before_it_is_escalated() -> None:
+    play = founded(due="2030-03-01T00:00:00Z")
+    play.until("2030-03-01T00:00:00Z")
+    play.verify("C1")
+    assert not play.state.conditions["C1"].overdue
+    play.pass_time(days=200)
+    play.do("bb.verifier", "revoke_verdict", condition="C1")
+    assert play.pass_time(days=6.9) == ("condition_overdue",)
+    assert play.pass_time(days=0.2) == ("condition_escalated",)
+
+
+@pytest.mark.parametrize("name", ["cure", "response", "valid_for"])
+def test_a_time_beyond_the_calendar_ends_with_it(name: str) -> None:
+    play = founded(**{name: "P999Y"}).verify("C1")
+    if name == "response":
+        play.do("aa.protocol", "dispute_verdict", condition="C1")
+    if name == "cure":
+        play.do("bb.verifier", "revoke_verdict", condition="C1")
+    summarize(play.state)
+    play.pass_time(days=1)

@@ -28,7 +28,7 @@ def test_while_an_accord_is_paused_no_act_is_taken_up_and_the_refusal_is_on_reco
     assert refusal.reason == "installation paused the accord on 2030-01-07 09:00 UTC: Maintenance"
     assert play.log[-1].type == "act_refused"
     for by, act, fields in (
-        ("aa.contact", "adopt_definition", {"digest": digest("x")}),
+        ("aa.contact", "decline_definition", {}),
         ("press", "record_statement", {"digest": digest("x")}),
         ("aa.contact", "withdraw_consent", {"subject": "definition"}),
     ):
@@ -101,9 +101,21 @@ def test_an_operator_whom_the_parties_name_does_it_instead_of_the_installation()
 def test_it_is_done_before_founding_and_after_termination_and_not_after_closing() -> None:
     play = Play(pair())
     play.do(INSTALLATION, "pause_accord", **WHY)
-    assert play.guard("aa.contact", "adopt_definition", digest=digest("x")) == "not_paused"
+    assert play.guard("aa.contact", "decline_definition") == "not_paused"
     play.do(INSTALLATION, "resume_accord")
     play.do("aa.contact", "decline_definition")
     play.do(INSTALLATION, "repair_accord", **WHY)
     play.do("aa.contact", "close_accord")
     assert play.guard(INSTALLATION, "pause_accord", **WHY) == "accord_open"
+
+
+def test_whoever_pauses_does_not_bind_the_parties_to_itself() -> None:
+    """They can name another operator meanwhile, and take a key or an appointment back that is in wrong hands."""
+    definition = pair()
+    definition["officers"]["op"] = {"office": "Operator", "roles": ["operator"]}
+    play = Play(definition).go("founded")
+    play.do("op", "pause_accord", **WHY)
+    del definition["officers"]["op"]
+    play.do("aa.contact", "revoke_delegate", delegate="aa.deputy")
+    play.amend(definition)
+    play.do(INSTALLATION, "resume_accord")

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.definitions import digest
-from tests.workflows.definitions import pair
+from tests.workflows.definitions import changed, pair
 from tests.workflows.driver import Play
 from workflows.accord import state_json
+from workflows.acts import Rejected
 from workflows.statements import merged
 
 
@@ -123,3 +124,39 @@ def test_nobody_outside_the_parties_proposes_by_a_statement() -> None:
     play = Play(pair()).go("founded")
     for by in ("press", "watch", "registrar", "aa.head"):
         assert play.guard(by, "import_statement", **imported()) == "authority"
+
+
+def test_a_refusal_repeats_no_long_names_and_values() -> None:
+    play = Play(pair()).go("founded")
+    for changes in (
+        {"parties": {"k" * 400_000: 1}},
+        {"vocabulary": "v" * 400_000},
+        {"x" * 90_000: 1, "y" * 90_000: 2},
+    ):
+        refusal = play.refused("aa.contact", "import_statement", **imported(changes=changes))
+        assert refusal.guard == "proposal_known"
+        assert len(refusal.reason) < 2500
+
+
+def test_what_is_short_to_write_and_long_on_record_is_bounded() -> None:
+    crowd = {f"P{n}": [f"s{n}.{m}" for m in range(8)] for n in range(1, 30)}
+    documents = {f"D{n}": {"title": "Text", "languages": ["en"], "seats": crowd} for n in range(1, 90)}
+    parties = {
+        f"P{n}": {"name": f"Party {n}", "capacity": "guest", "contact": f"p{n}.contact"} for n in range(1, 30)
+    }
+    whole = changed(pair(), parties={**pair()["parties"], **parties}, documents=documents)
+    play = Play(pair()).go("founded")
+    assert play.guard("aa.contact", "amend_definition", definition=whole) == "definition_bounded"
+    several = imported(changes={"parties": parties, "documents": documents})
+    assert play.guard("aa.contact", "import_statement", **several) == "definition_bounded"
+    with pytest.raises(Rejected) as error:
+        Play(whole)
+    assert error.value.code == "too_large"
+
+
+def test_fields_that_are_nested_without_end_are_malformed() -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(3000):
+        nested = {"a": nested}
+    play = Play(pair()).go("founded")
+    assert play.rejected("aa.contact", "import_statement", **imported(changes=nested)) == "malformed"

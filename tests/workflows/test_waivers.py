@@ -82,3 +82,15 @@ def test_a_waiver_is_taken_back_until_every_beneficiary_has_waived() -> None:
     play.do("bb.protocol", "waive_condition", condition="V1")
     assert play.status("V1") == "waived"
     assert play.guard("bb.protocol", "withdraw_waiver", condition="V1") == "waiver_pending"
+
+
+def test_what_was_cured_by_a_waiver_gives_no_right_when_it_stands_open_again() -> None:
+    definition = pair(conditions={"C1": condition("AA", "bb.verifier", waivable=True, cure="P10D")})
+    play = Play(definition).go("founded").verify("C1")
+    play.do("bb.verifier", "revoke_verdict", condition="C1")
+    play.do("bb.protocol", "waive_condition", condition="C1")
+    assert play.pass_time(days=60) == ()
+    play.amend(changed(definition, parties__CC=party("CC")))
+    assert play.status("C1") == "agreed"
+    assert play.pass_time(days=60) == ()
+    assert play.guard("bb.contact", "terminate") == "right_to_terminate"

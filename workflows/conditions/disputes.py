@@ -13,6 +13,7 @@ from workflows.conditions.state import (
     AboutCondition,
     Dispute,
     deciders,
+    holding,
     not_released,
     timed,
     with_condition,
@@ -99,7 +100,7 @@ class DisputeDecided(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Revoked or verified."""
         if not self.upheld:
-            return with_condition(a, self.condition, status="verified", dispute=None)
+            return holding(a, self.condition, status="verified", dispute=None)
         return VerdictRevoked(condition=self.condition).apply(a, stamp)
 
 
@@ -111,7 +112,7 @@ class DisputeExpired(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Verified as before."""
-        return with_condition(a, self.condition, status="verified", dispute=None)
+        return holding(a, self.condition, status="verified", dispute=None)
 
 
 @act

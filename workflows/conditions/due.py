@@ -30,7 +30,7 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
             if after is not None:
                 yield _escalated(code, condition.overdue_since, after)
             continue
-        if before is not None and not condition.reminded and a.time < terms.due:
+        if before is not None and not condition.reminded and a.time <= terms.due:
             reminder = _due_soon(code, terms.due, before)
             if condition.since is None or reminder.at > condition.since:
                 yield reminder

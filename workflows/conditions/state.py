@@ -256,6 +256,28 @@ def deciders(a: Accord, code: str) -> tuple[str, ...]:
     return tuple(one for one in side if one in a.delegates and side[one] not in (disputing, *obliged))
 
 
+def cure_ground(code: str) -> str:
+    """The ground for termination that stands while a condition is not cured in time."""
+    return f"cure period of {code} ended"
+
+
+def holding(a: Accord, code: str, **changes: Any) -> Accord:
+    """The state in which a condition holds: what its fall or its lateness had begun is over."""
+    ended = cure_ground(code)
+    a = replace(a, termination_grounds=tuple(one for one in a.termination_grounds if one != ended))
+    return with_condition(
+        a,
+        code,
+        cure_by=None,
+        fallen=False,
+        reason=None,
+        reminded=False,
+        overdue_since=None,
+        escalated=False,
+        **changes,
+    )
+
+
 def with_condition(a: Accord, code: str, **changes: Any) -> Accord:
     """The state with a condition changed; as it is, where there is none of that code."""
     condition = a.conditions.get(code)

@@ -17,6 +17,8 @@ from workflows.conditions.state import (
     AboutCondition,
     Verdict,
     adequate_digests,
+    cure_ground,
+    holding,
     not_released,
     own_state_holds,
     timed,
@@ -65,11 +67,6 @@ def _valid_until(a: Accord, code: str, evidence: Iterable[str], at: datetime) ->
 @lru_cache(maxsize=16384)
 def _lapsed(code: str) -> VerdictLapsed:
     return VerdictLapsed(condition=code, cause="expired")
-
-
-def _cure_ground(code: str) -> str:
-    """The ground for termination that stands while a condition is not cured in time."""
-    return f"cure period of {code} ended"
 
 
 def _fallen(a: Accord, code: str, status: str, reason: str, at: datetime) -> Accord:
@@ -127,9 +124,7 @@ class ConditionVerified(Event):
             self.valid_until,
             dict(self.texts),
         )
-        ended = _cure_ground(self.condition)
-        a = replace(a, termination_grounds=tuple(one for one in a.termination_grounds if one != ended))
-        return with_condition(
+        return holding(
             a,
             self.condition,
             status="verified",
@@ -137,9 +132,6 @@ class ConditionVerified(Event):
             findings={},
             questioned=False,
             question_closes=False,
-            cure_by=None,
-            fallen=False,
-            reason=None,
         )
 
 
@@ -176,7 +168,7 @@ class CurePeriodEnded(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """A ground for termination."""
         a = with_condition(a, self.condition, cure_by=None)
-        ended = _cure_ground(self.condition)
+        ended = cure_ground(self.condition)
         return replace(a, termination_grounds=(*a.termination_grounds, ended))
 
 

@@ -15,6 +15,7 @@ from workflows.conditions.state import (
     AboutCondition,
     beneficiaries,
     gate_of,
+    holding,
     with_condition,
 )
 from workflows.messages import Actor
@@ -41,7 +42,9 @@ class ConditionWaived(Event):
         now = a.conditions[self.condition]
         by = tuple(dict.fromkeys((*now.waived_by, self.party)))
         whole = all(party in by for party in beneficiaries(a, self.condition))
-        return with_condition(a, self.condition, waived_by=by, status="waived" if whole else now.status)
+        if whole:
+            return holding(a, self.condition, waived_by=by, status="waived")
+        return with_condition(a, self.condition, waived_by=by)
 
 
 @event
