@@ -131,6 +131,20 @@ class Clocks:
         shown = await self._shown(client, a.id)
         return to if shown is None else max(shown + _offset(a), to)
 
+    async def restore(self, a: Accord, time: datetime) -> None:
+        """Bring a simulated clock back to ``time``: a run that was started anew begins at this machine's.
+
+        Raises:
+            Problem: the server cannot skip time.
+            RPCError, Unreachable: Temporal does not answer.
+        """
+
+        async def nothing() -> None:
+            return
+
+        if a.definition.clock.mode == "simulated":
+            await self.move(a, time, seen=True, starting=nothing)
+
     async def _shown(self, client: Client, accord: str) -> datetime | None:
         """The time that the accord's workflow has, without the offset; none where no workflow runs."""
         try:

@@ -177,7 +177,9 @@ class Commands:
             raise await self._over(state, command)
         intervention = INTERVENTIONS.get(act)
         if intervention is not None and await self._allowed(state, command):
+            time = (await self._clocks.present(state)).time
             await intervention(await self._client(), accord, self._task_queue)
+            await self._clocks.restore(state, time)
         try:
             return await self._deliver(command, start=False)
         except _Gone:

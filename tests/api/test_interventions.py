@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -13,6 +14,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from tests.api.conftest import Api, problem
 from tests.api.test_acting import founded
+from tests.api.test_clock import now_in, simulated
 from tests.definitions import bare, digest
 from workflows.questions import StateDigest
 
@@ -115,3 +117,15 @@ async def _stuck(
         await connection.execute("ALTER TABLE feed_away RENAME TO feed")
         await connection.close()
     return waiting
+
+
+async def test_a_simulated_clock_goes_on_after_a_repair(api: Api) -> None:
+    accord = await founded(api, simulated())
+    began = await now_in(api, accord)
+    for days in (20, 40):
+        later = began + timedelta(days=days)
+        moved = await api.post(f"/accords/{accord}/clock", "operator", json={"to": later.isoformat()})
+        assert moved.status_code == 200, moved.text
+        await api.done(accord, "repair_accord", "operator", **WHY)
+        assert await now_in(api, accord) >= later, "an accord's time never runs back"
+    assert (await api.get(f"/accords/{accord}")).json()["conditions"]["C1"]["overdue"] is True
