@@ -62,7 +62,8 @@ class Party(Message):
         default=False, description="whether its delegates sign their acts with keys of their own"
     )
     contact_key: PublicKey | None = Field(
-        default=None, description="the contact's first public key; with it no other one is taken as the first"
+        default=None,
+        description="the contact's first public key, where signed_acts is on; no other one is taken as the first",
     )
 
 
@@ -75,7 +76,8 @@ class Officer(Message):
         default=False, description="whether its acts are signed with keys of the officer's own"
     )
     key: PublicKey | None = Field(
-        default=None, description="the officer's first public key; with it no other one is taken as the first"
+        default=None,
+        description="the officer's first public key, where signed_acts is on; no other one is taken as the first",
     )
 
     @field_validator("roles")
@@ -442,6 +444,7 @@ def _problems(d: Definition) -> Iterable[str]:
     for contact in sorted(set(contacts)):
         if contacts.count(contact) > 1 or contact in d.officers:
             yield f"parties: {contact} stands for more than one; each party has a contact of its own"
+    yield from _key_problems(d)
     for code, terms in d.conditions.items():
         where = f"conditions.{code}"
         yield from _unknown("party", terms.obligors, d.parties, f"{where}.obligors")
@@ -466,6 +469,23 @@ def _problems(d: Definition) -> Iterable[str]:
             yield f"{where}.seats: {holder} holds more than one seat; a person signs a document once"
     if d.long_stop and d.window and d.long_stop.at < d.window.begins:
         yield "long_stop.at: it falls before the window begins"
+
+
+def _key_problems(d: Definition) -> Iterable[str]:
+    given = [
+        (f"parties.{code}.contact_key", one.contact_key, one.signed_acts) for code, one in d.parties.items()
+    ]
+    given += [(f"officers.{code}.key", one.key, one.signed_acts) for code, one in d.officers.items()]
+    seen: dict[str, str] = {}
+    for where, key, signs in given:
+        if key is None:
+            continue
+        if not signs:
+            # Otherwise whoever passes commands on could put another key in its place before anything is signed.
+            yield f"{where}: a first key is for who signs; set signed_acts: true beside it"
+        if key in seen:
+            yield f"{where}: it is the same key as in {seen[key]}; each signs with its own"
+        seen.setdefault(key, where)
 
 
 def _depends_on_itself(start: str, conditions: dict[str, ConditionTerms]) -> bool:

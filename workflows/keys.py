@@ -109,6 +109,14 @@ def agreed_key(a: Accord, delegate: str) -> str | None:
     return next((one.contact_key for one in a.definition.parties.values() if one.contact == delegate), None)
 
 
+def given_to(a: Accord, public_key: str) -> str | None:
+    """Whom the definition gives this key as the first one, if anybody."""
+    for party in a.definition.parties.values():
+        if party.contact_key == public_key:
+            return party.contact
+    return next((code for code, one in a.definition.officers.items() if one.key == public_key), None)
+
+
 def asked_to_sign(a: Accord, delegate: str) -> bool:
     """Whether the definition asks that the delegate's acts are signed: its party's, or those of this officer."""
     one = a.delegates.get(delegate)
@@ -216,9 +224,19 @@ def _new_key(a: Accord, delegate: str, public_key: str) -> Iterator[Check]:
     holder = next(
         (code for code, keys in a.keys.items() for one in keys if one.id == key_id(public_key)), None
     )
+    agreed = given_to(a, public_key)
+    yield Check(
+        "key_is_not_anothers",
+        agreed in (None, delegate),
+        f"the definition gives this key to {agreed}",
+        "enrol a key of the delegate's own",
+    )
+    # Whoever enrolled for himself what was then given to another must not keep that one out by it: he cannot sign
+    # with it, and a signature names its delegate.
+    first = agreed == delegate and not a.keys.get(delegate)
     yield Check(
         "key_is_new",
-        holder is None,
+        holder is None or first,
         f"this key was enrolled for {holder} before",
         "make another key; a key belongs to one delegate, and is not taken up again",
     )

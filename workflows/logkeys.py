@@ -58,6 +58,11 @@ def in_force(keys: tuple[LogKey, ...]) -> tuple[str, ...]:
     return tuple(one.key for one in reversed(keys) if one.retired is None)
 
 
+def _id(line: str) -> str:
+    """The eight hexadecimal digits by which a signature says whose it is; beside the name, which is the log's."""
+    return line.split("+")[1]
+
+
 @event
 class LogKeyRotated(Event):
     """Another key signs the log from here on, beside the old one until that is retired."""
@@ -118,8 +123,8 @@ class RotateLogKey(Act):
         )
         yield Check(
             "log_key_is_new",
-            self.new != self.old and all(one.key != self.new for one in a.log_keys),
-            "the new key has signed this log before",
+            all(_id(line) != _id(self.new) for line in (self.old, *(one.key for one in a.log_keys))),
+            "the new key, or one of the same id, has signed this log before: readers tell keys apart by it",
             "make another secret: entente log-key FILE --another",
         )
         yield Check(

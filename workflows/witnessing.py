@@ -30,6 +30,10 @@ MAX_POLICY = 8000
 """Characters of a policy: some 32 witnesses with their addresses, and groups of them."""
 
 
+MAX_LINES = 1000
+"""Lines of a policy, empty ones included."""
+
+
 @dataclass(frozen=True, slots=True)
 class WitnessPolicy:
     """The policy in force by the record (none at first), since which position; and the one that is proposed."""
@@ -45,6 +49,7 @@ class _Reading:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.keys: set[bytes] = set()
+        self.ids: set[str] = set()
         self.members: set[str] = set()
         self.quorum = ""
 
@@ -67,7 +72,13 @@ class _Reading:
         _, public = read_key(line, WITNESS)
         if public in self.keys:
             raise ValueError(f"the key of {name} is listed twice")
+        identified = line.rpartition("+")[0]
+        if identified in self.ids:
+            raise ValueError(
+                f"the key of {name} has the name and id of another, by which they are told apart"
+            )
         self.keys.add(public)
+        self.ids.add(identified)
         self._define(name)
 
     def _group(self, name: str, threshold: str, members: list[str]) -> None:
@@ -95,6 +106,8 @@ def _policy(text: str) -> str:
         or any((c < " " and c not in "\t\n") or c == "\x7f" for c in text)
     ):
         raise ValueError("a policy is ASCII text whose lines all end in a newline")
+    if text.count("\n") > MAX_LINES:
+        raise ValueError(f"a policy has at most {MAX_LINES} lines")
     reading = _Reading()
     for number, line in enumerate(text.split("\n"), 1):
         words = line.replace("\t", " ").split()

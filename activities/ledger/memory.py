@@ -158,8 +158,15 @@ class MemoryLedger:
         if found is None or not 0 <= position < len(found.entries):
             return False
         entry = found.entries[position]
-        key = (accord, entry.entry().command)
-        command = self._commands[key]
         found.entries[position] = replace(entry, particulars=None)
-        self._commands[key] = replace(command, signed=None, salt=None)
-        return entry.particulars is not None or command.signed is not None
+        # A repeated refusal has no entry of its own: its receipt names the one that stands for it.
+        erased = [
+            (key, command)
+            for key, command in self._commands.items()
+            if key[0] == accord
+            and (key[1] == entry.entry().command or command.receipt.position == position)
+            and command.signed is not None
+        ]
+        for key, command in erased:
+            self._commands[key] = replace(command, signed=None, salt=None)
+        return entry.particulars is not None or bool(erased)

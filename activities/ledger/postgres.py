@@ -312,8 +312,10 @@ class PostgresLedger:
                     position,
                 )
                 command = await connection.execute(
+                    # A repeated refusal has no entry of its own: its receipt names the one that stands for it.
                     "update commands c set signed = null, salt = null from entries e "
-                    "where (e.accord, e.position) = ($1, $2) and (c.accord, c.id) = (e.accord, e.command) "
+                    "where (e.accord, e.position) = ($1, $2) and c.accord = e.accord "
+                    "and (c.id = e.command or (c.receipt->>'position')::bigint = e.position) "
                     "and c.signed is not null",
                     accord,
                     position,

@@ -305,6 +305,20 @@ class LedgerContract:
         other = append("a", 0, "d/1", outline="sha256:" + "2" * 64)
         assert (await ledger.record([other]))[0].status == "mismatch"
 
+    async def test_a_repeated_refusal_is_erased_with_the_entry_that_stands_for_it(
+        self, ledger: Ledger
+    ) -> None:
+        refused = append("a", 1, "d/2")
+        await ledger.record([append("a", 0, "d/1"), refused])
+        repeat = replace(
+            refused, expected=2, command_id="d/3", events=(), repeats=1, fingerprint="sha256:" + "3" * 64
+        )
+        await ledger.record([repeat])
+        assert [one.signed is None for one in await ledger.commands("a")] == [False, False, False]
+        assert await ledger.erase("a", 1)
+        assert [one.signed is None for one in await ledger.commands("a")] == [False, True, True]
+        assert not await ledger.erase("a", 1)
+
     async def test_entries_of_some_types_are_found(self, ledger: Ledger) -> None:
         await ledger.record([append("a", 0, "d/1", events=(event(), event("log_key_rotated"), event()))])
         await ledger.record([append("b", 0, "d/1", events=(event("log_key_rotated"),))])

@@ -325,3 +325,40 @@ def test_the_first_key_of_an_officer_is_the_one_that_the_definition_gives() -> N
     wrong = {"delegate": "registrar", "public_key": public_key_of(make())}
     assert play.guard("registrar", "enrol_key", **wrong) == "key_as_agreed"
     play.do("registrar", "enrol_key", delegate="registrar", public_key=public_key_of(key))
+
+
+def test_nobody_takes_the_key_that_the_definition_gives_to_another() -> None:
+    key = public_key_of(make())
+    parties = {"AA": party("AA", "host"), "BB": party("BB", signed_acts=True, contact_key=key)}
+    play = Play(pair(parties=parties))
+    stolen = {"delegate": "aa.contact", "public_key": key}
+    assert play.guard("aa.contact", "enrol_key", **stolen) == "key_is_not_anothers"
+    play.do("bb.contact", "enrol_key", delegate="bb.contact", public_key=key)
+
+
+def test_who_took_it_before_it_was_given_does_not_keep_the_other_out() -> None:
+    key = public_key_of(make())
+    play = Play(pair())
+    play.do("aa.contact", "enrol_key", delegate="aa.contact", public_key=key)
+    parties = {"AA": party("AA", "host"), "BB": party("BB", signed_acts=True, contact_key=key)}
+    play.do("bb.contact", "amend_definition", definition=pair(parties=parties))
+    play.do("bb.contact", "enrol_key", delegate="bb.contact", public_key=key)
+
+
+@pytest.mark.parametrize(
+    ("parties", "said"),
+    [
+        ({"AA": {"contact_key": True}}, "signed_acts"),
+        ({code: {"contact_key": True, "signed_acts": True} for code in ("AA", "BB")}, "the same key"),
+    ],
+)
+def test_a_definition_gives_keys_to_who_signs_and_one_to_each(parties: dict[str, Any], said: str) -> None:
+    key = public_key_of(make())
+    made = {
+        code: party(
+            code, *kind, **{k: key if k == "contact_key" else v for k, v in parties.get(code, {}).items()}
+        )
+        for code, kind in (("AA", ("host",)), ("BB", ()))
+    }
+    with pytest.raises(Rejected, match=said):
+        Play(pair(parties=made))

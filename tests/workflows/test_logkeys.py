@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 import pytest
 
 from tests.definitions import digest, key_line, log_key_line
@@ -67,6 +70,24 @@ def test_no_delegate_rotates_the_logs_key() -> None:
     for by in ("aa.contact", "bb.protocol", "registrar", "press"):
         refusal = play.refused(by, "rotate_log_key", old=OLD, new=NEW)
         assert refusal.guard == "authority"
+
+
+def test_no_key_has_the_id_of_one_that_signed_before() -> None:
+    """Two keys of one id, as somebody finds who looks long enough: readers could not tell them apart."""
+    play = Play(pair()).go("founded")
+    seen: dict[str, str] = {}
+    number = 0
+    while True:
+        number += 1
+        key = number.to_bytes(32, "big")
+        content = b"\x01" + key
+        name = f"entente.test/accords/{play.state.id}"
+        found = hashlib.sha256(name.encode() + b"\n" + content).hexdigest()[:8]
+        line = f"{name}+{found}+{base64.b64encode(content).decode()}"
+        if found in seen:
+            break
+        seen[found] = line
+    assert play.guard(INSTALLATION, "rotate_log_key", old=seen[found], new=line) == "log_key_is_new"
 
 
 def test_the_installation_does_nothing_else() -> None:

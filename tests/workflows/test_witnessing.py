@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.ledger import policy
 from activities.ledger.errors import Malformed
 from activities.ledger.policy import parse
 from tests.definitions import key_line
@@ -13,7 +14,7 @@ from tests.workflows.definitions import pair
 from tests.workflows.driver import Play
 from workflows.acts import Rejected, parse_act
 from workflows.values import INSTALLATION
-from workflows.witnessing import policy_digest
+from workflows.witnessing import MAX_LINES, policy_digest
 
 AA, BB = (
     f"witness {code} {key_line(f'witness.{code.lower()}.test/w1', 4, number)}"
@@ -65,6 +66,13 @@ def test_a_new_proposal_takes_the_consents_with_it() -> None:
     )
     play.do("aa.contact", "agree_witness_policy", digest=policy_digest("quorum none\n"))
     assert play.state.witness_policy.text == "quorum none\n"
+
+
+def test_it_has_no_more_lines_than_the_ledger_reads() -> None:
+    parse_act("propose_witness_policy", {"policy": "\n" * (MAX_LINES - 1) + "quorum none\n"})
+    with pytest.raises(Rejected, match="at most"):
+        parse_act("propose_witness_policy", {"policy": "\n" * MAX_LINES + "quorum none\n"})
+    assert MAX_LINES == policy.MAX_LINES
 
 
 def test_it_names_no_key_of_the_log() -> None:
