@@ -128,6 +128,28 @@ async def test_where_facts_are_withheld_it_is_unproven_and_not_wrong(
     assert report.exit_code() == 0
 
 
+@pytest.mark.parametrize("retirement_alone", [True, False])
+async def test_a_retirement_withheld_whole_does_not_let_the_retired_key_hold(
+    tmp_path: Path, *, retirement_alone: bool
+) -> None:
+    found = Rotated(await negotiated())
+    await found.rotate()
+    await found.both()
+    await found.retire()
+    retirement = await found.record.size() - 1
+    gone = {retirement} if retirement_alone else {retirement, retirement - 1}
+    await found.statement()
+    await found.record.sign(log=found.old)
+    path = await found.record.export(
+        tmp_path / "b",
+        log_keys=[found.old.verifier.encoded()],
+        withhold=lambda entry: entry.position in gone,
+    )
+    report = verify_bundle(path, found.record.trust())
+    assert {report[name].status for name in ("signatures", "quorum")} == {"unproven"}
+    assert report.exit_code(strict=True) != 0
+
+
 # A party's witness
 
 
@@ -241,6 +263,19 @@ async def test_a_change_that_the_quorum_before_it_never_saw_is_unproven(
     assert statuses(report) == {"quorum": "unproven"}
     assert report.exit_code(strict=True) == 14
     assert statuses(await changed.verified(tmp_path / "b", known(changed.record, changed.text))) == {}
+
+
+@pytest.mark.parametrize("by_the_new", [True, False])
+async def test_where_the_changed_policy_is_withheld_the_quorum_is_unproven(
+    changed: Changed, tmp_path: Path, *, by_the_new: bool
+) -> None:
+    before = sorted(changed.record.notes)[-1]
+    await changed.sign(*(changed.new if by_the_new else changed.old))
+    path = await changed.record.export(tmp_path / "b", audience="none")
+    report = verify_bundle(path, changed.record.trust(policy=changed.record.policy))
+    assert report["quorum"].status == "unproven"
+    assert report["signatures"].status == "holds"
+    assert (report.final_size, report.exit_code()) == (before, 0)
 
 
 @pytest.mark.parametrize("who", ["aa", "bb"])

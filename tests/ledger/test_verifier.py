@@ -99,18 +99,16 @@ async def test_withheld_entries_stand_as_leaf_hashes(record: Record, tmp_path: P
     path = await record.export(tmp_path / "b", withhold=lambda entry: entry.position in (4, 10))
     report = verify_bundle(path, record.trust())
     assert report.withheld == 2
-    assert {statuses(report)[name] for name in ("consistency", "signatures", "quorum")} == {"holds"}
-    assert {statuses(report)[name] for name in ("record", "acts", "completeness", "fold")} == {"unproven"}
+    # Among what is withheld may be a key's retirement, or another policy.
+    assert {name for name, status in statuses(report).items() if status != "unproven"} == {"consistency"}
+    assert report["consistency"].status == "holds"
+    assert report.exit_code() == 0
 
 
 async def test_nothing_holds_for_want_of_anything_to_check(record: Record, tmp_path: Path) -> None:
     path = await record.export(tmp_path / "b", withhold=lambda entry: True)
     report = verify_bundle(path, record.trust())
-    assert {name for name, status in statuses(report).items() if status == "holds"} == {
-        "consistency",
-        "signatures",
-        "quorum",
-    }
+    assert {name for name, status in statuses(report).items() if status == "holds"} == {"consistency"}
 
 
 async def test_erasure_breaks_no_proof_and_no_fold(tmp_path: Path) -> None:
