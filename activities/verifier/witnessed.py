@@ -13,6 +13,7 @@ from activities.ledger.note import parse as parse_note
 from activities.ledger.policy import Policy
 from activities.ledger.standing import Standing, read_policy, same_policy
 from activities.verifier.findings import Report
+from workflows.logkeys import MOST_LOG_KEYS, LogKeyRotated
 from workflows.witnessing import WitnessPolicyChanged
 
 UNANCHORED: Final = "the log's key came with the bundle; give --policy with the one from your own delegate"
@@ -67,6 +68,10 @@ class Witnessed:
             self._hide(type_)
             return
         before = self.standing.keys
+        # Twenty are all that the rules allow; a forged record with thousands would cost their square.
+        if type_ == LogKeyRotated.type and len(before) >= MOST_LOG_KEYS:
+            self._report["signatures"].fail(f"entry {position}: the log has had {MOST_LOG_KEYS} keys already")
+            return
         try:
             self.standing.tell(position, type_, facts["event"])
         except (KeyError, ValueError, TypeError) as error:

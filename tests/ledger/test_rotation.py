@@ -11,15 +11,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.ledger.cosignature import CosignatureSigner
 from activities.ledger.errors import SignatureInvalid
-from activities.ledger.note import Ed25519Signer, signature_of
+from activities.ledger.note import Ed25519Signer, Ed25519Verifier, signature_of
 from activities.ledger.note import parse as parse_note
 from activities.ledger.policy import Policy
 from activities.ledger.policy import parse as parse_policy
 from activities.verifier.findings import Report
 from activities.verifier.verify import verify_bundle
+from activities.verifier.witnessed import Witnessed
 from activities.witness import Request, Witness
 from tests.definitions import digest
 from tests.ledger.record import ORIGIN, Record, negotiated
+from workflows.logkeys import MOST_LOG_KEYS
 from workflows.witnessing import policy_digest
 
 
@@ -148,6 +150,17 @@ async def test_a_retirement_withheld_whole_does_not_let_the_retired_key_hold(
     report = verify_bundle(path, found.record.trust())
     assert {report[name].status for name in ("signatures", "quorum")} == {"unproven"}
     assert report.exit_code(strict=True) != 0
+
+
+def test_forged_rotations_without_end_are_refused() -> None:
+    report = Report("visit", ORIGIN, 1)
+    keys = [signer().verifier.encoded() for _ in range(MOST_LOG_KEYS + 5)]
+    old = Ed25519Verifier.decoded(keys[0])
+    witnessed = Witnessed(report, iter(()), [old], None, given=None)
+    for position, key in enumerate(keys[1:]):
+        witnessed.tell(position, "log_key_rotated", {"event": {"old": keys[0], "new": key}})
+    assert len(witnessed.standing.keys) == MOST_LOG_KEYS
+    assert report["signatures"].failures == 5
 
 
 # A party's witness
