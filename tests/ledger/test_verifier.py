@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import struct
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -162,6 +163,19 @@ def _zip(members: dict[str, bytes], *, twice: str | None = None) -> bytes:
 def _members(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+async def test_a_larger_record_of_the_directory_is_bounded_whatever_the_end_says(
+    record: Record, tmp_path: Path
+) -> None:
+    path = await record.export(tmp_path / "b")
+    whole = path.read_bytes()
+    at = whole.rfind(b"PK\5\6")
+    larger = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, layout.MAX_DIRECTORY + 1, 0)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
+    path.write_bytes(whole[:at] + larger + locator + whole[at:])
+    with pytest.raises(Malformed, match="table of contents is too large"):
+        Bundle(path)
 
 
 HOSTILE = Path(__file__).parent / "hostile"
