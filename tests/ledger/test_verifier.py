@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from activities.ledger.errors import Malformed
 from activities.ledger.tiles import TileReader, parse_path
@@ -24,6 +25,8 @@ from activities.verifier.evidence import parse as parse_evidence
 from activities.verifier.findings import MOST_PROBLEMS, Finding, Report
 from activities.verifier.verify import verify_bundle
 from tests.ledger.record import Record, negotiated, on_lines, rewritten
+from worker.cli import make_app
+from workflows.canonical import canonical
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -176,6 +179,22 @@ async def test_a_larger_record_of_the_directory_is_bounded_whatever_the_end_says
     path.write_bytes(whole[:at] + larger + locator + whole[at:])
     with pytest.raises(Malformed, match="table of contents is too large"):
         Bundle(path)
+
+
+async def test_nothing_from_a_bundle_steers_the_terminal(record: Record, tmp_path: Path) -> None:
+    steering = "\x1b[2J\x1b]0;title\x07"
+    path = await record.export(tmp_path / "b")
+    members = _members(path)
+    manifest = json.loads(members["manifest.json"])
+    shown = []
+    for changes in ({"origin": steering}, {"accord": steering}, {}):
+        changed = {**members, "manifest.json": canonical({**manifest, **changes})}
+        path.write_bytes(_zip(changed if changes else {**changed, steering: b""}))
+        result = CliRunner().invoke(make_app(), ["verify", str(path)])
+        assert result.exit_code
+        shown.append(result.output)
+    assert not [each for text in shown for each in text if not each.isprintable() and each != "\n"]
+    assert all("\N{REPLACEMENT CHARACTER}" in text for text in shown)
 
 
 HOSTILE = Path(__file__).parent / "hostile"
