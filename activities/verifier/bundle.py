@@ -204,9 +204,12 @@ class Bundle:
         if at < 0 or len(tail) - at < _END_BYTES:
             raise Malformed("the file is neither a bundle nor evidence: it is no zip archive", _AGAIN)
         size = int.from_bytes(tail[at + 12 : at + 16], "little")
-        if start + at >= 20 + 56 and size == 0xFFFFFFFF:
+        if start + at >= 20 + 56:
+            # zipfile goes by the larger record wherever its locator is, whatever the end record says.
             self._file.seek(start + at - 20 - 56)
-            size = int.from_bytes(self._file.read(56)[40:48], "little")
+            larger = self._file.read(56 + 20)
+            if larger[56:60] == b"PK\6\7":
+                size = max(size, int.from_bytes(larger[40:48], "little"))
         if size > MAX_DIRECTORY:
             raise Malformed("the archive's table of contents is too large", _AGAIN)
         self._file.seek(0)

@@ -95,7 +95,9 @@ class _Verification:
             if told is None or told.entry.causation is None:
                 self._close()
             self._add(told)
-            if told is not None and told.entry.type in TYPES:
+            if told is None:
+                self._witnessed.withheld()
+            elif told.entry.type in TYPES:
                 self._witnessed.tell(entry.position, told.entry.type, told.facts)
             self._erasures.take(entry.position, told)
             self._tree.append(entry.leaf)

@@ -13,6 +13,8 @@ from activities.ledger.note import parse as parse_note
 from activities.ledger.policy import Policy
 from activities.ledger.standing import Standing, read_policy, same_policy
 from activities.verifier.findings import Report
+from workflows.logkeys import MOST_LOG_KEYS, LogKeyRotated
+from workflows.witnessing import WitnessPolicyChanged
 
 UNANCHORED: Final = "the log's key came with the bundle; give --policy with the one from your own delegate"
 """Why a good signature proves nothing: whoever forged the record could have brought the key along."""
@@ -53,7 +55,9 @@ class Witnessed:
         self._lacking: dict[bytes, int] = {}
         self._foreign: int | None = None
         self.standing = Standing()
+        # Whether what is withheld may change the keys, or the policy, from here on.
         self._hidden = False
+        self._hidden_policy = False
         if (not self._own and given is not None) or not self._known:
             report["signatures"].fail(f"no key of the log {report.origin!r} is known")
         self._advance()
@@ -61,9 +65,13 @@ class Witnessed:
     def tell(self, position: int, type_: str, facts: Mapping[str, Any] | None) -> None:
         """Take in an entry that says which key or policy counts from here on."""
         if facts is None:
-            self._hidden = True
+            self._hide(type_)
             return
         before = self.standing.keys
+        # Twenty are all that the rules allow; a forged record with thousands would cost their square.
+        if type_ == LogKeyRotated.type and len(before) >= MOST_LOG_KEYS:
+            self._report["signatures"].fail(f"entry {position}: the log has had {MOST_LOG_KEYS} keys already")
+            return
         try:
             self.standing.tell(position, type_, facts["event"])
         except (KeyError, ValueError, TypeError) as error:
@@ -71,6 +79,16 @@ class Witnessed:
             return
         if not before and self.standing.keys:
             self._begun_with(Ed25519Verifier.decoded(self.standing.keys[0].key))
+
+    def withheld(self) -> None:
+        """Take in an entry of which only the leaf hash is there: it may say anything."""
+        self._hidden = self._hidden_policy = True
+
+    def _hide(self, type_: str) -> None:
+        if type_ == WitnessPolicyChanged.type:
+            self._hidden_policy = True
+        else:
+            self._hidden = True
 
     def reach(self, size: int, root: Callable[[], bytes]) -> None:
         """The record comes to ``root()`` at ``size``: judge the checkpoint of that size, if there is one."""
@@ -102,7 +120,7 @@ class Witnessed:
                 said = "no key that you know signed the last checkpoint, and the record leads from none to one that did"
                 (signatures.gap if self._hidden else signatures.fail)(said)
         if self._hidden:
-            signatures.gap("an entry that says which keys or witnesses count is withheld")
+            signatures.gap("entries are withheld that say, or may say, which keys of the log count")
         self._finish_quorum(size)
         counting = self.standing.keys_at(size)
         self._report.log_keys = tuple(
@@ -117,6 +135,8 @@ class Witnessed:
             SignatureInvalid: none did.
         """
         counting = self.standing.keys_at(size)
+        if counting is not None and self._hidden:
+            counting = (*counting, *self._known)
         verify(note, counting if counting is not None else self._own or self._known)
 
     def _begun_with(self, first: Ed25519Verifier) -> None:
@@ -124,7 +144,8 @@ class Witnessed:
         lacking = self._lacking.get(first.public)
         if first not in self._known and self._last is not None:
             lacking = self._last[0].size
-        if lacking is not None:
+        # Where an entry before it is withheld, it may be a later rotation than the first; finish says so.
+        if lacking is not None and not self._hidden:
             self._report["signatures"].fail(
                 f"the checkpoint at size {lacking} is not signed with the key that the record says it began with"
             )
@@ -136,6 +157,8 @@ class Witnessed:
             quorum.gap(
                 "no policy names witnesses, so that nobody but the log vouches for the record; give --policy"
             )
+        elif self._hidden_policy:
+            quorum.gap("entries are withheld that say, or may say, which witnesses count")
         elif self._report.final_size != size:
             quorum.fail(
                 f"the quorum {holds.quorum!r} has not cosigned the whole record of {size} entries; final are "
@@ -223,6 +246,9 @@ class Witnessed:
             valid = by
         else:
             valid = by & {key.public for key in counting}
+            if not valid and self._hidden and by - {key.public for key in self._named()}:
+                # What is withheld may name that key; finish says so.
+                return False
             if not valid:
                 self._report["signatures"].fail(
                     f"the checkpoint at size {size} is not signed with a key that counts there by the record"
@@ -237,7 +263,7 @@ class Witnessed:
 
     def _cosigned(self, size: int, holds: Policy, cosigners: list[CosignatureVerifier]) -> None:
         """Whether the checkpoint is final by the policy of its size, and whether the one known leads to that."""
-        if holds.satisfied_by(cosigners):
+        if holds.satisfied_by(cosigners) and not self._hidden_policy:
             self._report.final_size = size
         if (
             self._policy is not None

@@ -402,3 +402,17 @@ def test_a_policy_ends_in_a_newline_and_its_names_are_opaque_octets() -> None:
     assert policy.satisfied_by([key])
     octets = policy_of("group <name> all A", "quorum <name>").replace(b"<name>", b"\xff")
     assert parse_policy(octets).quorum == "\xff"
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_key_with_anothers_id_does_not_take_its_place(
+    monkeypatch: pytest.MonkeyPatch, reverse: bool
+) -> None:
+    """Ids have four bytes: two keys with one are found in a minute."""
+    monkeypatch.setattr(notes, "key_id", lambda *_: b"same")
+    one, other = signer(ORIGIN, 1), signer(ORIGIN, 2)
+    verifiers = [one.verifier, other.verifier][:: -1 if reverse else 1]
+    for by in (one, other):
+        assert verify(sign("text\n", [by]), verifiers) == [by.verifier]
+    with pytest.raises(SignatureInvalid, match="does not fit"):
+        verify(sign("text\n", [signer(ORIGIN, 3)]), verifiers)

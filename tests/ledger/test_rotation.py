@@ -11,15 +11,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.ledger.cosignature import CosignatureSigner
 from activities.ledger.errors import SignatureInvalid
-from activities.ledger.note import Ed25519Signer, signature_of
+from activities.ledger.note import Ed25519Signer, Ed25519Verifier, signature_of
 from activities.ledger.note import parse as parse_note
 from activities.ledger.policy import Policy
 from activities.ledger.policy import parse as parse_policy
 from activities.verifier.findings import Report
 from activities.verifier.verify import verify_bundle
+from activities.verifier.witnessed import Witnessed
 from activities.witness import Request, Witness
 from tests.definitions import digest
 from tests.ledger.record import ORIGIN, Record, negotiated
+from workflows.logkeys import MOST_LOG_KEYS
 from workflows.witnessing import policy_digest
 
 
@@ -126,6 +128,39 @@ async def test_where_facts_are_withheld_it_is_unproven_and_not_wrong(
     report = verify_bundle(path, rotated.record.trust())
     assert report["signatures"].status == "unproven"
     assert report.exit_code() == 0
+
+
+@pytest.mark.parametrize("retirement_alone", [True, False])
+async def test_a_retirement_withheld_whole_does_not_let_the_retired_key_hold(
+    tmp_path: Path, *, retirement_alone: bool
+) -> None:
+    found = Rotated(await negotiated())
+    await found.rotate()
+    await found.both()
+    await found.retire()
+    retirement = await found.record.size() - 1
+    gone = {retirement} if retirement_alone else {retirement, retirement - 1}
+    await found.statement()
+    await found.record.sign(log=found.old)
+    path = await found.record.export(
+        tmp_path / "b",
+        log_keys=[found.old.verifier.encoded()],
+        withhold=lambda entry: entry.position in gone,
+    )
+    report = verify_bundle(path, found.record.trust())
+    assert {report[name].status for name in ("signatures", "quorum")} == {"unproven"}
+    assert report.exit_code(strict=True) != 0
+
+
+def test_forged_rotations_without_end_are_refused() -> None:
+    report = Report("visit", ORIGIN, 1)
+    keys = [signer().verifier.encoded() for _ in range(MOST_LOG_KEYS + 5)]
+    old = Ed25519Verifier.decoded(keys[0])
+    witnessed = Witnessed(report, iter(()), [old], None, given=None)
+    for position, key in enumerate(keys[1:]):
+        witnessed.tell(position, "log_key_rotated", {"event": {"old": keys[0], "new": key}})
+    assert len(witnessed.standing.keys) == MOST_LOG_KEYS
+    assert report["signatures"].failures == 5
 
 
 # A party's witness
@@ -241,6 +276,19 @@ async def test_a_change_that_the_quorum_before_it_never_saw_is_unproven(
     assert statuses(report) == {"quorum": "unproven"}
     assert report.exit_code(strict=True) == 14
     assert statuses(await changed.verified(tmp_path / "b", known(changed.record, changed.text))) == {}
+
+
+@pytest.mark.parametrize("by_the_new", [True, False])
+async def test_where_the_changed_policy_is_withheld_the_quorum_is_unproven(
+    changed: Changed, tmp_path: Path, *, by_the_new: bool
+) -> None:
+    before = sorted(changed.record.notes)[-1]
+    await changed.sign(*(changed.new if by_the_new else changed.old))
+    path = await changed.record.export(tmp_path / "b", audience="none")
+    report = verify_bundle(path, changed.record.trust(policy=changed.record.policy))
+    assert report["quorum"].status == "unproven"
+    assert report["signatures"].status == "holds"
+    assert (report.final_size, report.exit_code()) == (before, 0)
 
 
 @pytest.mark.parametrize("who", ["aa", "bb"])

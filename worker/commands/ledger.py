@@ -184,7 +184,9 @@ def _judge(file: Path, trust: Trust, *, as_json: bool) -> int:
         verdict = "equivocation" if code == EXIT_EQUIVOCATION else "nothing"
         print(json.dumps({"proves": verdict, "what": proved, "exit_code": code}))
     else:
-        print(f"{'EQUIVOCATION PROVED' if code == EXIT_EQUIVOCATION else 'NOTHING PROVED'}: {proved}.")
+        print(
+            f"{'EQUIVOCATION PROVED' if code == EXIT_EQUIVOCATION else 'NOTHING PROVED'}: {_printable(proved)}."
+        )
     return code
 
 
@@ -192,7 +194,7 @@ def _say_error(what: str, remedy: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": {"what": what, "remedy": remedy, "details": ""}}), file=sys.stderr)
     else:
-        print(f"Error: {what}.\n{remedy}.", file=sys.stderr)
+        print(f"Error: {_printable(what)}.\n{_printable(remedy)}.", file=sys.stderr)
 
 
 def _print_report(report: Report, code: int) -> None:
@@ -207,10 +209,10 @@ def _print_report(report: Report, code: int) -> None:
         for mark, on in (("ILLUSTRATIVE", report.illustrative), ("SIMULATED CLOCK", report.simulated))
         if on
     )
-    console.print(Text(f"{report.accord}: {report.size:,} entries, log {report.origin}{marks}"))
-    console.print(
-        Text(f"final are {report.final_size or 0:,} entries; stage {report.stage or 'not determined'}")
-    )
+    said = f"{report.accord}: {report.size:,} entries, log {report.origin}{marks}"
+    console.print(Text(_printable(said)))
+    stage = _printable(report.stage or "not determined")
+    console.print(Text(f"final are {report.final_size or 0:,} entries; stage {stage}"))
     if report.state is not None:
         console.print(Text(f"state at version {report.version}: {report.state}"))
     styles = {
