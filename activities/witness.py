@@ -15,7 +15,7 @@ import binascii
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,6 @@ from activities.ledger.errors import Malformed, ProofInvalid, SignatureInvalid
 from activities.ledger.merkle import verify_consistency
 from activities.ledger.note import Ed25519Verifier, Note, decode_base64, encode_base64, signature_of
 from activities.ledger.note import parse as parse_note
-from activities.ledger.policy import NONE, Policy
 from activities.ledger.tlogproof import MAX_HASHES
 from activities.runtime.errors import SettingsProblem
 from activities.verifier.evidence import Evidence
@@ -170,19 +169,27 @@ class Witness:
             self._write_logs(kept)
         return gone
 
-    async def follow(self, bundle: Path) -> tuple[Ed25519Verifier, ...]:
+    async def follow(self, bundle: Path, command_keys: Sequence[str]) -> tuple[Ed25519Verifier, ...]:
         """Take the keys that a record says its log signs with at present, in place of those known; returns them.
 
         The record has to be whole and by its rules, to extend what was cosigned, and to lead from a key that is known
-        here to those that it names, by checkpoints which commit to each rotation. Nothing is believed on first use.
+        here to those that it names, by checkpoints which commit to each rotation. Each rotation has to be an act that
+        one of ``command_keys`` signed, the API's: a thief of the log's key alone can name none. Nothing is believed
+        on first use.
 
         Raises:
+            SettingsProblem: there are no ``command_keys``.
             SignatureInvalid: no log of that record is watched, or the record does not lead there; nothing is changed.
-            Malformed: it is no bundle.
+            Malformed: it is no bundle, or one of ``command_keys`` is no key.
         """
+        from activities.following import lead
         from activities.verifier.bundle import Bundle
-        from activities.verifier.verify import Trust, verify_bundle
 
+        if not command_keys:
+            raise SettingsProblem(
+                "Who rotated the log's key cannot be told without the public key that the API signs commands with.",
+                "Ask your own delegate for it, and give it with --command-key; again for each, if there are several.",
+            )
         with Bundle(bundle) as opened:
             origin = opened.manifest.origin
         known = tuple(key for key in self.logs() if key.name == origin)
@@ -193,17 +200,7 @@ class Witness:
             )
         async with self._files.locked(origin) as file:
             kept = file.read()
-            held = () if kept is None else (parse_note(kept),)
-            report = verify_bundle(bundle, Trust(Policy(known, {}, {}, NONE), held=held))
-            for question in ("record", "consistency", "signatures", "completeness", "fold"):
-                finding = report[question]
-                if finding.status != "holds":
-                    why = next(iter((*finding.problems, *finding.gaps)), "")
-                    raise SignatureInvalid(
-                        f"the record does not lead to another key: {question} {finding.status}: {why}",
-                        "Ask for a whole bundle, and compare its log's key with your own delegate's",
-                    )
-            keys = tuple(Ed25519Verifier.decoded(line) for line in report.log_keys)
+            keys = lead(bundle, known, () if kept is None else (parse_note(kept),), command_keys)
             self._write_logs([*(key for key in self.logs() if key.name != origin), *keys])
         return keys
 
