@@ -5,7 +5,8 @@ each it remembers the last checkpoint, on disk before the cosignature leaves. So
 carry its name, whatever the operator does. What it sees of an attempt, it keeps as evidence.
 
 Its directory holds ``key`` (the private key), ``logs`` (verifier keys of the logs, one in a line; ``#`` begins a
-comment), ``seen/`` (the last checkpoints), ``evidence/`` (:mod:`activities.verifier.evidence`).
+comment), ``seen/`` (the last checkpoints, and how far the logs were followed), ``evidence/``
+(:mod:`activities.verifier.evidence`).
 """
 
 from __future__ import annotations
@@ -175,14 +176,14 @@ class Witness:
         The record has to be whole and by its rules, to extend what was cosigned, and to lead from a key that is known
         here to those that it names, by checkpoints which commit to each rotation. Each rotation has to be an act that
         one of ``command_keys`` signed, the API's: a thief of the log's key alone can name none. Nothing is believed
-        on first use.
+        on first use, nor an older record than the last one followed, lest a key that was retired come back.
 
         Raises:
             SettingsProblem: there are no ``command_keys``.
             SignatureInvalid: no log of that record is watched, or the record does not lead there; nothing is changed.
             Malformed: it is no bundle, or one of ``command_keys`` is no key.
         """
-        from activities.following import lead
+        from activities.following import Followed, lead
         from activities.verifier.bundle import Bundle
 
         if not command_keys:
@@ -200,7 +201,19 @@ class Witness:
             )
         async with self._files.locked(origin) as file:
             kept = file.read()
-            keys = lead(bundle, known, () if kept is None else (parse_note(kept),), command_keys)
+            # Beside what was cosigned, and under the same lock.
+            memory = DurableFile(file.path.with_suffix(".followed"))
+            content = memory.read()
+            keys, followed = lead(
+                bundle,
+                known,
+                () if kept is None else (parse_note(kept),),
+                command_keys,
+                None if content is None else Followed.decoded(content),
+            )
+            # On the disk before the keys are: a crash between the two leaves a key too many, and the same bundle,
+            # given again, drops it.
+            memory.write(followed.encoded())
             self._write_logs([*(key for key in self.logs() if key.name != origin), *keys])
         return keys
 

@@ -9,8 +9,10 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from activities.following import Followed
 from activities.ledger.cosignature import CosignatureSigner
-from activities.ledger.errors import SignatureInvalid
+from activities.ledger.errors import Malformed, SignatureInvalid
+from activities.ledger.merkle import Frontier
 from activities.ledger.note import Ed25519Signer, signature_of
 from activities.ledger.note import parse as parse_note
 from activities.ledger.policy import Policy
@@ -205,6 +207,46 @@ async def test_a_witness_follows_no_rotation_whose_signed_command_is_not_there(
             continue
         with pytest.raises(SignatureInvalid, match="acts unproven: signed commands are withheld"):
             await witness.follow(bundle, [rotated.record.api.public_key])
+
+
+async def test_a_witness_that_followed_is_not_led_back(tmp_path: Path) -> None:
+    found = Rotated(await negotiated())
+    await found.rotate()
+    await found.both()
+    keys, api = [key.verifier.encoded() for key in (found.old, found.new)], [found.record.api.public_key]
+    overlap = await found.record.export(tmp_path / "overlap", log_keys=keys)
+    witness = await watching(found, tmp_path / "w")
+    assert len(await witness.follow(overlap, api)) == 2
+    await found.retire()
+    await found.statement()
+    await found.record.sign(log=found.new)
+    whole = await found.record.export(tmp_path / "whole", log_keys=keys)
+    for _ in range(2):
+        assert await witness.follow(whole, api) == (found.new.verifier,)
+    again = Witness.load(tmp_path / "w")
+    with pytest.raises(SignatureInvalid, match="an old copy, or was truncated"):
+        await again.follow(overlap, api)
+    assert again.logs() == [found.new.verifier]
+
+    # A party that added the retired key again by hand is not led by another history that begins with it.
+    again.add_log(found.old.verifier.encoded())
+    other = Rotated(await negotiated())
+    other.old = other.record.log = found.old
+    for _ in range(found.record.state.size if found.record.state else 0):
+        await other.statement()
+    other.record.notes.clear()
+    await other.record.sign()
+    forked = await other.record.export(tmp_path / "forked", log_keys=[found.old.verifier.encoded()])
+    [memory] = (tmp_path / "w" / "seen").glob("*.followed")
+    memory.with_suffix("").unlink()
+    with pytest.raises(SignatureInvalid, match="does not begin with"):
+        await again.follow(forked, [other.record.api.public_key])
+    memory.write_bytes(Followed(0, Frontier().root(), (found.old.verifier.encoded(),)).encoded())
+    with pytest.raises(SignatureInvalid, match="brings back a key that was retired"):
+        await again.follow(forked, [other.record.api.public_key])
+    memory.write_bytes(b"{}")
+    with pytest.raises(Malformed, match="does not read"):
+        await again.follow(forked, [other.record.api.public_key])
 
 
 # The witness policy
