@@ -179,7 +179,7 @@ class Witness:
         on first use, nor an older record than the last one followed, lest a key that was retired come back.
 
         Raises:
-            SettingsProblem: there are no ``command_keys``.
+            SettingsProblem: there are no ``command_keys``, or the bundle cannot be read.
             SignatureInvalid: no log of that record is watched, or the record does not lead there; nothing is changed.
             Malformed: it is no bundle, or one of ``command_keys`` is no key.
         """
@@ -191,8 +191,13 @@ class Witness:
                 "Who rotated the log's key cannot be told without the public key that the API signs commands with.",
                 "Ask your own delegate for it, and give it with --command-key; again for each, if there are several.",
             )
-        with Bundle(bundle) as opened:
-            origin = opened.manifest.origin
+        try:
+            with Bundle(bundle) as opened:
+                origin = opened.manifest.origin
+        except OSError as error:
+            raise SettingsProblem(
+                f"{bundle} cannot be read: {error.strerror}.", "Name a bundle that there is."
+            ) from None
         known = tuple(key for key in self.logs() if key.name == origin)
         if not known:
             raise SignatureInvalid(

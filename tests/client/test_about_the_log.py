@@ -65,6 +65,9 @@ async def test_a_rotation_an_erasure_and_a_witness_that_follows(
     api = ("--command-key", here["ENTENTE_COMMAND_PUBLIC_KEYS"])
     followed = await entente("witness", watch, "--follow", bundle, *api)
     assert followed.out == f"watches {new}\n", followed.err
+    for absent in (tmp_path / "absent", tmp_path):
+        missing = await entente("witness", watch, "--follow", str(absent), *api)
+        assert (missing.code, f"{absent} cannot be read" in missing.err) == (2, True), missing.err
     stale = await entente("witness", watch, "--follow", str(tmp_path / "first"), *api)
     assert stale.code != 0
     assert "does not lead to another key" in stale.err
