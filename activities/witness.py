@@ -158,8 +158,11 @@ class Witness:
         """
         key = Ed25519Verifier.decoded(line.strip())
         if key not in self.logs():
-            with (self._directory / "logs").open("a", encoding="utf-8") as file:
-                file.write(key.encoded() + "\n")
+            path = self._directory / "logs"
+            # Whoever edits the file by hand may leave its last line without an end.
+            gap = "\n" if path.read_bytes()[-1:] not in (b"", b"\n") else ""
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{gap}{key.encoded()}\n")
         return key
 
     def drop_log(self, line: str) -> bool:

@@ -74,6 +74,15 @@ def witness(tmp_path: Path, log: Log) -> Witness:
     return Witness.load(tmp_path / "w", lambda: 1_900_000_000)
 
 
+def test_a_log_is_added_below_a_last_line_without_an_end(witness: Witness, log: Log, tmp_path: Path) -> None:
+    logs = tmp_path / "w" / "logs"
+    logs.write_text(logs.read_text().removesuffix("\n"))
+    other = Log()
+    witness.add_log(other.signer.verifier.encoded())
+    assert Witness.load(tmp_path / "w").logs() == [log.signer.verifier, other.signer.verifier]
+    assert logs.read_text().count("\n") == 2
+
+
 async def test_it_cosigns_what_extends_what_it_cosigned(witness: Witness, log: Log, tmp_path: Path) -> None:
     for old, size in ((0, 1), (1, 7), (7, 8), (8, 8), (8, 40)):
         answer = await witness.add_checkpoint(log.request(old, size))
