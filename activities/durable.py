@@ -12,6 +12,15 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 
+def sync_directory(path: Path) -> None:
+    """Put on the disk which files a directory has; without it, a crash may undo that one took another's place."""
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
 class DurableFile:
     """One file, while its lock is held."""
 
@@ -34,11 +43,7 @@ class DurableFile:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_directory(self.path.parent)
 
 
 class DurableFiles:

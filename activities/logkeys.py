@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from activities.durable import sync_directory
 from activities.ledger.note import Ed25519Signer, Ed25519Verifier
 from activities.runtime.errors import SettingsProblem
 
@@ -102,6 +103,8 @@ class LogKeys:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+        # Else a crash could bring the old file back after the new secret's key was put on a record.
+        sync_directory(path.parent)
         return cls.load(path, installation)
 
     def origin(self, accord: str) -> str:

@@ -5,7 +5,8 @@ each it remembers the last checkpoint, on disk before the cosignature leaves. So
 carry its name, whatever the operator does. What it sees of an attempt, it keeps as evidence.
 
 Its directory holds ``key`` (the private key), ``logs`` (verifier keys of the logs, one in a line; ``#`` begins a
-comment), ``seen/`` (the last checkpoints), ``evidence/`` (:mod:`activities.verifier.evidence`).
+comment), ``seen/`` (the last checkpoints, and how far the logs were followed), ``evidence/``
+(:mod:`activities.verifier.evidence`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import binascii
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,6 @@ from activities.ledger.errors import Malformed, ProofInvalid, SignatureInvalid
 from activities.ledger.merkle import verify_consistency
 from activities.ledger.note import Ed25519Verifier, Note, decode_base64, encode_base64, signature_of
 from activities.ledger.note import parse as parse_note
-from activities.ledger.policy import NONE, Policy
 from activities.ledger.tlogproof import MAX_HASHES
 from activities.runtime.errors import SettingsProblem
 from activities.verifier.evidence import Evidence
@@ -158,8 +158,11 @@ class Witness:
         """
         key = Ed25519Verifier.decoded(line.strip())
         if key not in self.logs():
-            with (self._directory / "logs").open("a", encoding="utf-8") as file:
-                file.write(key.encoded() + "\n")
+            path = self._directory / "logs"
+            # Whoever edits the file by hand may leave its last line without an end.
+            gap = "\n" if path.read_bytes()[-1:] not in (b"", b"\n") else ""
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{gap}{key.encoded()}\n")
         return key
 
     def drop_log(self, line: str) -> bool:
@@ -170,21 +173,34 @@ class Witness:
             self._write_logs(kept)
         return gone
 
-    async def follow(self, bundle: Path) -> tuple[Ed25519Verifier, ...]:
+    async def follow(self, bundle: Path, command_keys: Sequence[str]) -> tuple[Ed25519Verifier, ...]:
         """Take the keys that a record says its log signs with at present, in place of those known; returns them.
 
         The record has to be whole and by its rules, to extend what was cosigned, and to lead from a key that is known
-        here to those that it names, by checkpoints which commit to each rotation. Nothing is believed on first use.
+        here to those that it names, by checkpoints which commit to each rotation. Each rotation has to be an act that
+        one of ``command_keys`` signed, the API's: a thief of the log's key alone can name none. Nothing is believed
+        on first use, nor an older record than the last one followed, lest a key that was retired come back.
 
         Raises:
+            SettingsProblem: there are no ``command_keys``, or the bundle cannot be read.
             SignatureInvalid: no log of that record is watched, or the record does not lead there; nothing is changed.
-            Malformed: it is no bundle.
+            Malformed: it is no bundle, or one of ``command_keys`` is no key.
         """
+        from activities.following import Followed, lead
         from activities.verifier.bundle import Bundle
-        from activities.verifier.verify import Trust, verify_bundle
 
-        with Bundle(bundle) as opened:
-            origin = opened.manifest.origin
+        if not command_keys:
+            raise SettingsProblem(
+                "Who rotated the log's key cannot be told without the public key that the API signs commands with.",
+                "Ask your own delegate for it, and give it with --command-key; again for each, if there are several.",
+            )
+        try:
+            with Bundle(bundle) as opened:
+                origin = opened.manifest.origin
+        except OSError as error:
+            raise SettingsProblem(
+                f"{bundle} cannot be read: {error.strerror}.", "Name a bundle that there is."
+            ) from None
         known = tuple(key for key in self.logs() if key.name == origin)
         if not known:
             raise SignatureInvalid(
@@ -193,17 +209,19 @@ class Witness:
             )
         async with self._files.locked(origin) as file:
             kept = file.read()
-            held = () if kept is None else (parse_note(kept),)
-            report = verify_bundle(bundle, Trust(Policy(known, {}, {}, NONE), held=held))
-            for question in ("record", "consistency", "signatures", "completeness", "fold"):
-                finding = report[question]
-                if finding.status != "holds":
-                    why = next(iter((*finding.problems, *finding.gaps)), "")
-                    raise SignatureInvalid(
-                        f"the record does not lead to another key: {question} {finding.status}: {why}",
-                        "Ask for a whole bundle, and compare its log's key with your own delegate's",
-                    )
-            keys = tuple(Ed25519Verifier.decoded(line) for line in report.log_keys)
+            # Beside what was cosigned, and under the same lock.
+            memory = DurableFile(file.path.with_suffix(".followed"))
+            content = memory.read()
+            keys, followed = lead(
+                bundle,
+                known,
+                () if kept is None else (parse_note(kept),),
+                command_keys,
+                None if content is None else Followed.decoded(content),
+            )
+            # On the disk before the keys are: a crash between the two leaves a key too many, and the same bundle,
+            # given again, drops it.
+            memory.write(followed.encoded())
             self._write_logs([*(key for key in self.logs() if key.name != origin), *keys])
         return keys
 

@@ -30,12 +30,16 @@ _COSIGNED = f"{_SELECT} and c.size >= $2 and g.witness is not null order by c.si
 
 _UNWITNESSED = r"""
 select p.accord from witness_policies p join heads h using (accord)
-where p.accord > $1
-    and (select count(*) from cosignatures g where (g.accord, g.size) = (h.accord, h.size))
-    < (select count(*) from regexp_matches(
+where p.accord > $1 and exists (
+    select from regexp_matches(
         convert_from(coalesce(p.recorded, p.content), 'LATIN1'),
-        '^[ \t]*witness[ \t]+[^ \t\n]+[ \t]+[^ \t\n]+[ \t]+[^ \t\n]', 'ng'
-    ))
+        '^[ \t]*witness[ \t]+[^ \t\n]+[ \t]+([^ \t\n+]+)\+([0-9a-fA-F]{8})\+[^ \t\n]+[ \t]+[^ \t\n]', 'ng'
+    ) as w(key)
+    where not exists (
+        select from cosignatures g where (g.accord, g.size) = (h.accord, h.size)
+        and convert_to(g.witness, 'UTF8') = convert_to(w.key[1], 'LATIN1') and g.key_id = decode(w.key[2], 'hex')
+    )
+)
 union
 select e.accord from entries e left join witness_policies p using (accord)
 where e.type = 'witness_policy_changed' and e.accord > $1 and e.position > coalesce(p.position, -1)

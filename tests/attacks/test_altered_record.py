@@ -15,7 +15,7 @@ from activities.verifier.witnessed import parse_held
 from tests.attacks.operator import resign, rewrite, with_facts
 from tests.ledger.record import Record, negotiated, on_lines, rewritten
 
-BUNDLE = Tile(None, 0, 17)
+BUNDLE = Tile(None, 0, 18)
 PAYLOADS = "payloads/000.jsonl"
 
 
@@ -111,14 +111,14 @@ async def test_truncate_with_all_checkpoints(record: Record, tmp_path: Path) -> 
 
 async def test_truncate_to_an_older_checkpoint(record: Record, tmp_path: Path) -> None:
     """An old bundle is whole in itself: what you hold from later shows that it is old."""
-    later = parse_held(record.notes[17])
+    later = parse_held(record.notes[18])
     first = record.notes[1]
     record.notes = {1: first}
     path = await record.export(tmp_path / "b", size=1)
     assert failed(verify_bundle(path, record.trust())) == set()
     report = verify_bundle(path, record.trust(held=(later,)))
     assert failed(report) == {"completeness"}
-    assert "you hold a checkpoint of 17 entries" in report["completeness"].problems[0]
+    assert "you hold a checkpoint of 18 entries" in report["completeness"].problems[0]
 
 
 # By the operator, who makes everything in the database fit and signs it anew with the log's own key.
@@ -146,7 +146,7 @@ async def test_rewrite_by_the_operator(record: Record, tmp_path: Path) -> None:
         entries[8] = with_facts(entries[8], change)
         return entries
 
-    kept = record.notes[17]
+    kept = record.notes[18]
     rewrite(record, decline)
     alone, held = await verdict(record, tmp_path / "b", kept)
     # The witnesses did not follow; the act is not the one signed; and what follows does not follow from it.
@@ -159,7 +159,7 @@ async def test_rewrite_by_the_operator(record: Record, tmp_path: Path) -> None:
 
 async def test_insert_by_the_operator(record: Record, tmp_path: Path) -> None:
     """An entry is inserted that nobody asked for: the host's act a second time."""
-    kept = record.notes[17]
+    kept = record.notes[18]
     rewrite(record, lambda entries: [*entries[:8], entries[7], *entries[8:]])
     alone, held = await verdict(record, tmp_path / "b", kept)
     assert {"quorum", "completeness", "fold"} <= failed(alone)
@@ -168,7 +168,7 @@ async def test_insert_by_the_operator(record: Record, tmp_path: Path) -> None:
 
 async def test_reorder_by_the_operator(record: Record, tmp_path: Path) -> None:
     """The refusal is moved behind the act that it was refused before."""
-    kept = record.notes[17]
+    kept = record.notes[18]
     rewrite(record, lambda entries: [*entries[:6], entries[7], entries[6], *entries[8:]])
     alone, held = await verdict(record, tmp_path / "b", kept)
     assert {"quorum", "fold"} <= failed(alone)
@@ -179,7 +179,7 @@ async def test_taking_out_a_refusal_leaves_the_rules_whole_and_the_witnesses_not
     record: Record, tmp_path: Path
 ) -> None:
     """A refusal changes no state: without it the record obeys all rules. Only what others hold tells."""
-    kept = record.notes[17]
+    kept = record.notes[18]
 
     def without(entries: list[StoredEntry]) -> list[StoredEntry]:
         return [*entries[:6], *entries[7:]]
@@ -192,7 +192,7 @@ async def test_taking_out_a_refusal_leaves_the_rules_whole_and_the_witnesses_not
 
 
 async def test_truncate_by_the_operator(record: Record, tmp_path: Path) -> None:
-    kept = record.notes[17]
+    kept = record.notes[18]
     rewrite(record, lambda entries: entries[:13])
     alone, held = await verdict(record, tmp_path / "b", kept)
     assert failed(alone) == {"quorum"}

@@ -106,7 +106,7 @@ async def test_forged_cosignature(record: Record, tmp_path: Path) -> None:
     """The operator puts a witness's name below a checkpoint that it never saw."""
     other = await forked(record)
     size = await other.size()
-    cosigned = parse_note(record.notes[17]).signatures[1]
+    cosigned = parse_note(record.notes[18]).signatures[1]
     note = parse_note(other.notes[size])
     for signature in (cosigned, Signature(cosigned.name, cosigned.key_id, bytes(72))):
         other.notes[size] = note.with_signatures([signature]).encoded()
@@ -131,7 +131,7 @@ async def test_replayed_receipt(record: Record) -> None:
     entries = await record.ledger.entries("visit")
     nodes = record.ledger._accords["visit"].nodes
     proof = tlogproof.TlogProof(
-        7, inclusion_proof(7, 17, lambda level, index: nodes[level, index]), record.notes[17]
+        7, inclusion_proof(7, 18, lambda level, index: nodes[level, index]), record.notes[18]
     )
     proof.verify(entries[7].leaf, record.policy.open)
     with pytest.raises(ProofInvalid):

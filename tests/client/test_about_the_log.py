@@ -60,9 +60,15 @@ async def test_a_rotation_an_erasure_and_a_witness_that_follows(
     assert (await run("export", accord, "-o", bundle)).code == 0
     verified = await entente("verify", bundle, "--json")
     assert (verified.code, verified.json["log_keys"]) == (0, [new])
-    followed = await entente("witness", watch, "--follow", bundle)
+    without = await entente("witness", watch, "--follow", bundle)
+    assert (without.code, "--command-key" in without.err) == (2, True)
+    api = ("--command-key", here["ENTENTE_COMMAND_PUBLIC_KEYS"])
+    followed = await entente("witness", watch, "--follow", bundle, *api)
     assert followed.out == f"watches {new}\n", followed.err
-    stale = await entente("witness", watch, "--follow", str(tmp_path / "first"))
+    for absent in (tmp_path / "absent", tmp_path):
+        missing = await entente("witness", watch, "--follow", str(absent), *api)
+        assert (missing.code, f"{absent} cannot be read" in missing.err) == (2, True), missing.err
+    stale = await entente("witness", watch, "--follow", str(tmp_path / "first"), *api)
     assert stale.code != 0
     assert "does not lead to another key" in stale.err
     assert (await entente("witness", watch, "--drop-log", old)).out == "did not watch by that key\n"

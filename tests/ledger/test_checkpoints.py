@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -265,3 +267,18 @@ async def test_the_apis_login_signs_receipts_and_sets_no_policy(
 
 async def _keep_role(_connection: Any) -> None:
     """Instead of the reset that would give the login its own role back."""
+
+
+def test_a_new_secret_is_on_the_disk_before_it_is_used(
+    key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, synced = key_file.read_bytes(), []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), key_file.read_bytes() != before))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    LogKeys.add(key_file, "entente.test")
+    assert synced == [(False, False), (True, True)]

@@ -103,7 +103,7 @@ async def test_the_command_says_what_failed(tmp_path: Path) -> None:
     assert whole.returncode == 0
     assert "ILLUSTRATIVE" in whole.stdout
 
-    rewritten(bundle, {"tile/0/000.p/17": lambda content: bytes(32) + content[32:]})
+    rewritten(bundle, {"tile/0/000.p/18": lambda content: bytes(32) + content[32:]})
     altered = run("verify", str(bundle), *given)
     assert altered.returncode == 11
     assert "✗ FAILS" in altered.stdout

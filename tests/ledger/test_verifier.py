@@ -42,13 +42,13 @@ async def test_a_whole_record_holds(record: Record, tmp_path: Path) -> None:
     report = await record.verified(tmp_path / "b")
     assert set(statuses(report).values()) == {"holds"}
     assert (report.size, report.final_size, report.stage, report.illustrative) == (
-        17,
-        17,
+        18,
+        18,
         "verification",
         True,
     )
     assert report.exit_code(strict=True) == 0
-    assert json.loads(json.dumps(report.as_json()))["findings"][6]["checked"] == 17
+    assert json.loads(json.dumps(report.as_json()))["findings"][6]["checked"] == 18
 
 
 async def test_the_same_record_is_exported_as_the_same_bytes(record: Record, tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ async def test_the_format_text_is_inside_and_tiles_are_the_specifications(
     with zipfile.ZipFile(path) as archive:
         assert b"entente-bundle/1" in archive.read("FORMAT.md")
         stored = await record.ledger.entries("visit")
-        reader = TileReader(17, lambda tile: archive.read(tile.path()))
-        assert reader(0, 16) == stored[16].leaf
+        reader = TileReader(18, lambda tile: archive.read(tile.path()))
+        assert reader(0, 17) == stored[17].leaf
         assert reader(4, 0) == record.ledger._accords["visit"].nodes[4, 0]
 
 
@@ -145,7 +145,7 @@ async def test_what_is_missing_without_an_entry_that_says_so_was_taken_out(tmp_p
 
 async def test_erased_facts_are_no_erasure(record: Record, tmp_path: Path) -> None:
     def erase(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        lines[16]["facts"] = "erased"
+        lines[17]["facts"] = "erased"
         return lines
 
     path = rewritten(await record.export(tmp_path / "b"), {"payloads/000.jsonl": on_lines(erase)})

@@ -74,6 +74,15 @@ def witness(tmp_path: Path, log: Log) -> Witness:
     return Witness.load(tmp_path / "w", lambda: 1_900_000_000)
 
 
+def test_a_log_is_added_below_a_last_line_without_an_end(witness: Witness, log: Log, tmp_path: Path) -> None:
+    logs = tmp_path / "w" / "logs"
+    logs.write_text(logs.read_text().removesuffix("\n"))
+    other = Log()
+    witness.add_log(other.signer.verifier.encoded())
+    assert Witness.load(tmp_path / "w").logs() == [log.signer.verifier, other.signer.verifier]
+    assert logs.read_text().count("\n") == 2
+
+
 async def test_it_cosigns_what_extends_what_it_cosigned(witness: Witness, log: Log, tmp_path: Path) -> None:
     for old, size in ((0, 1), (1, 7), (7, 8), (8, 8), (8, 40)):
         answer = await witness.add_checkpoint(log.request(old, size))
@@ -302,3 +311,28 @@ async def test_a_policy_on_the_record_is_found_asked_by_and_led_to(
     assert (await checkpoints.policy_text("a") or b"").endswith(texts["new"].encode())
     with pytest.raises(Malformed, match="on its record"):
         await checkpoints.set_policy("a", f"log {log_key}\nquorum none\n".encode())
+
+
+async def test_cosignatures_by_the_replaced_policy_do_not_stand_for_the_present_one(
+    cosigning: tuple[Cosigning, Checkpoints, PostgresLedger], tmp_path: Path
+) -> None:
+    collecting, checkpoints, ledger = cosigning
+    log_key = checkpoints.keys.verifiers("a")[0].encoded()
+    ports = {name: free_port() for name in ("old", "new")}
+    witnesses, texts = {}, {}
+    for name, port in ports.items():
+        witnesses[name] = Witness.create(tmp_path / name, f"witness.{name}.test/w1")
+        witnesses[name].add_log(log_key)
+        key = witnesses[name].verifier.encoded()
+        texts[name] = f"witness W {key} http://127.0.0.1:{port}\nquorum W\n"
+    await ledger.record([append("a", 0, "d/0")])
+    await ledger.record([recorded_policy(texts["old"], 1)])
+    async with served(witnesses["old"], ports["old"]):
+        assert await collecting.sweep() == 1
+        await ledger.record([recorded_policy(texts["new"], 2)])
+        assert await collecting.sweep() == 1, "the new witness is down"
+    assert await checkpoints.store.unwitnessed() == ["a"]
+    async with served(witnesses["new"], ports["new"]):
+        assert await collecting.sweep() == 1
+    assert await checkpoints.finality("a", 2) is not None
+    assert await checkpoints.store.unwitnessed() == []

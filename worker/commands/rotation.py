@@ -30,7 +30,8 @@ def _begin(place: Place, accord: Accord, key: Key = None) -> None:
     """Put the newest secret's key of the log on record: both keys sign from here on.
 
     Runs where the log's key file is, with an operator's API key. First add a secret: entente log-key FILE --another,
-    and restart API and workers. Then tell the parties' witnesses: entente witness DIRECTORY --follow BUNDLE.
+    and restart API and workers. Then tell the parties' witnesses: entente witness DIRECTORY --follow BUNDLE
+    --command-key KEY.
     """
     from activities.runtime.errors import RuntimeProblem
     from worker.client.operating import send

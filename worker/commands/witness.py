@@ -37,6 +37,13 @@ def _witness(
             help="A bundle: take the keys that its record leads to from those known here; then end."
         ),
     ] = None,
+    command_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For --follow: public key (base64) that commands are signed with, from your own delegate; may be "
+            "repeated."
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8090,
 ) -> None:
@@ -64,7 +71,7 @@ def _witness(
             print("watches no longer by that key" if witness.drop_log(line) else "did not watch by that key")
         return
     if follow is not None:
-        for key in asyncio.run(witness.follow(follow)):
+        for key in asyncio.run(witness.follow(follow, command_key or [])):
             print(f"watches {key.encoded()}")
         return
     _serve(witness, host, port)

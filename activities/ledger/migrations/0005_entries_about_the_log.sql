@@ -49,6 +49,8 @@ $$;
 
 grant select (salt) on commands to entente_eraser;
 grant update (salt) on commands to entente_eraser;
+-- A repeated refusal has no entry of its own: its receipt says which one stands for it.
+grant select (receipt) on commands to entente_eraser;
 -- To find what is recorded as erased and still there.
 grant select (type) on entries to entente_eraser;
 
