@@ -6,6 +6,7 @@ Before each signature the database has to extend the last checkpoint that was si
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any, Final
 
@@ -86,11 +87,12 @@ class Checkpoints:
     async def receipt(self, accord: str, position: int) -> TlogProof:
         """The proof that an entry is in the log, against the checkpoint at the end of its command.
 
-        The same bytes whenever it is asked for: the command's end never changes, and its checkpoint is kept.
+        The same bytes whenever it is asked for: the command's end never changes, and its checkpoint is kept. Where the
+        key that counted there is retired and gone, it is the first later size at which a change of keys lets sign.
 
         Raises:
             NoSuchEntry: where there is no such entry.
-            RolledBack: as :meth:`sign`.
+            RolledBack, SignatureInvalid: as :meth:`sign`.
         """
         await self._head(accord, position + 1)
         [entry] = await self._ledger.entries(accord, position, 1)
@@ -100,9 +102,20 @@ class Checkpoints:
                 f"entry {position} of {accord!r} has no command beside it",
                 "Restore the table commands from a backup",
             )
-        size = found.receipt.size
-        kept = await self.sign(accord, size)
-        return TlogProof(position, await self.inclusion(accord, position, size), kept.note.encoded())
+        kept = await self._signed_from(accord, found.receipt.size)
+        proof = await self.inclusion(accord, position, kept.checkpoint.size)
+        return TlogProof(position, proof, kept.note.encoded())
+
+    async def _signed_from(self, accord: str, size: int) -> StoredCheckpoint:
+        """The checkpoint at ``size``; where no key is left for it, at the first change of keys that can be signed."""
+        try:
+            return await self.sign(accord, size)
+        except SignatureInvalid:
+            for later in (await self.standing(accord)).changes_of_keys():
+                if later > size:
+                    with contextlib.suppress(SignatureInvalid):
+                        return await self.sign(accord, later)
+            raise
 
     async def finality(self, accord: str, position: int) -> TlogProof | None:
         """The proof against the first later checkpoint that has its quorum; ``None`` while there is none.

@@ -46,6 +46,11 @@ class Standing:
             return None
         return tuple(Ed25519Verifier.decoded(one.key) for one in reversed(self.keys) if one.counts_at(size))
 
+    def changes_of_keys(self) -> list[int]:
+        """The sizes from which other keys count than before, the smallest first."""
+        named = {one.named for one in self.keys} | {one.retired for one in self.keys}
+        return sorted(position + 1 for position in named if position is not None)
+
     def policy_at(self, size: int) -> str | None:
         """The text of the policy that holds at ``size``; ``None`` where the record has none by then."""
         return next((text for position, text in reversed(self.policies) if position < size), None)

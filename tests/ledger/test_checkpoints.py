@@ -27,7 +27,7 @@ from activities.ledger.postgres import PostgresLedger
 from activities.ledger.tiles import decode_entries, parse_path
 from activities.logkeys import LogKeys, guard_directory
 from activities.runtime.errors import SettingsProblem
-from tests.ledger.making import append, repeated
+from tests.ledger.making import append, event, repeated
 
 
 @dataclass
@@ -102,6 +102,34 @@ async def test_a_receipt_survives_the_replacement_of_the_key(notary: Notary, dat
     for verifier in overlapping.keys.verifiers("a"):
         assert open_checkpoint(kept.note, [verifier]).checkpoint.size == 2
     assert len(kept.note.signatures) == 2
+
+
+async def test_a_receipt_can_be_had_after_the_key_of_its_size_is_retired_and_gone(
+    notary: Notary, database_url: str
+) -> None:
+    await notary.ledger.record([append("a", 0, "d/1")])
+    first = notary.key_file.read_text()
+    LogKeys.add(notary.key_file, "entente.test")
+    old, new = (key.encoded() for key in LogKeys.load(notary.key_file, "entente.test").verifiers("a"))
+    if old != notary.checkpoints.keys.verifiers("a")[0].encoded():
+        old, new = new, old
+    rotation = event("log_key_rotated", facts={"event": {"old": old, "new": new}})
+    retirement = event("log_key_retired", facts={"event": {"key": old}})
+    await notary.ledger.record([append("a", 1, "d/2", events=(rotation,))])
+    await notary.ledger.record([append("a", 2, "d/3", events=(retirement,))])
+    lines = notary.key_file.read_text().splitlines(keepends=True)
+    notary.key_file.write_text("".join(line for line in lines if line not in first.splitlines(keepends=True)))
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=2) as pool:
+        later = checkpoints_over(pool, notary.key_file)
+        receipt = await later.receipt("a", 0)
+        [entry] = await notary.ledger.entries("a", 0, 1)
+        opened = receipt.verify(
+            leaf_hash(entry.content), lambda note: open_checkpoint(note, [Ed25519Verifier.decoded(new)])
+        )
+        assert opened.checkpoint.size == 3
+        await notary.ledger.record([append("a", 3, "d/4")])
+        await later.receipt("a", 3)
+        assert (await later.receipt("a", 0)).encoded() == receipt.encoded()
 
 
 async def test_a_repeated_refusal_leads_to_the_entry_that_recorded_it_first(notary: Notary) -> None:
