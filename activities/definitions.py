@@ -16,7 +16,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from activities.structured import WHOLE, Source, Unreadable, Wrong, read_json, read_yaml
-from workflows.definition import OFFICER_ROLES, ConditionTerms, Definition, Inconsistent
+from workflows.definition import Definition, Inconsistent
+from workflows.terms import OFFICER_ROLES, ConditionTerms
 from workflows.values import DelegateId, Digest, Duration, Language, PartyId, Reference, show_time
 
 MOST = 50

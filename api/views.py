@@ -36,9 +36,9 @@ from workflows.accord import GATES, Accord, blocking, deadlines, stage
 from workflows.acts import Check
 from workflows.canonical import digest_of
 from workflows.conditions import state as conditions
-from workflows.definition import DocumentTerms
 from workflows.documents import state as documents
 from workflows.signing.release import release_digest
+from workflows.terms import DocumentTerms
 
 MOST_DEADLINES = 20
 """How many of the next deadlines are shown."""

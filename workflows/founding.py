@@ -17,9 +17,10 @@ from workflows.acts import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.authority import Appointment
 from workflows.conditions.state import adopt_terms as adopt_conditions
 from workflows.consent import CONSENTING, ConsentGiven, clear, complete, missing, not_yet_given, same_digest
-from workflows.definition import FOLDING, OFFICER_ROLES, Definition
+from workflows.definition import FOLDING, Definition
 from workflows.documents.state import adopt_terms as adopt_documents
 from workflows.messages import Actor
+from workflows.terms import OFFICER_ROLES
 from workflows.values import DelegateId, Digest, Instant, Note, PartyId, Role, Text
 from workflows.visit import DatesAgreed
 from workflows.visit import adopt_terms as adopt_visit

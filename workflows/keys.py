@@ -19,8 +19,8 @@ from pydantic import Field
 
 from workflows.acts import Act, Check, Event, Stamp, Who, act, event
 from workflows.canonical import canonical, digest_bytes
-from workflows.definition import OFFICER_ROLES
 from workflows.messages import Actor, OwnSignature
+from workflows.terms import OFFICER_ROLES
 from workflows.values import DelegateId, PublicKey
 
 if TYPE_CHECKING:

@@ -198,9 +198,9 @@ def _python_for(user: str) -> str | None:
 @as_root
 def test_an_ordinary_user_s_server_runs_as_that_user() -> None:
     python = _python_for("nobody")
-    # A clone or a Python under root's own home cannot be entered by another user, whom nothing here can let in.
     if python is None or not reaches("nobody", ROOT / "worker"):
-        pytest.skip("no Python here that the user nobody can run")
+        # Reason: under root's own home neither can be entered by another user, and no test may open that up.
+        pytest.skip("the user nobody can reach no Python here, or not this clone")  # see the reason above
     state = Path(tempfile.mkdtemp(prefix="entente-ordinary-"))
     shutil.chown(state, "nobody")
     try:

@@ -14,8 +14,8 @@ from typing import Any
 
 from workflows.accord import Accord
 from workflows.canonical import digest_of
-from workflows.definition import ConditionTerms
 from workflows.messages import RecordedEvent
+from workflows.terms import ConditionTerms
 from workflows.values import GRADES, add_duration, subtract_duration
 
 VISIT, SIGNING, RELEASE = ("visit",), ("visit", "signing"), ("visit", "signing", "ceremony")

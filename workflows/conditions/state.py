@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from workflows.acts import Act, Check, Who
 from workflows.authority import holders
 from workflows.canonical import digest_of
-from workflows.definition import ConditionTerms
 from workflows.messages import Actor
+from workflows.terms import ConditionTerms
 from workflows.values import (
     GRADES,
     Reference,

@@ -25,9 +25,9 @@ from workflows.conditions.state import (
     with_condition,
 )
 from workflows.deadlines import Deadline
-from workflows.definition import ConditionTerms
 from workflows.documents.state import document_digest, texts_agreed
 from workflows.messages import Actor
+from workflows.terms import ConditionTerms
 from workflows.values import (
     DelegateId,
     Digest,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from workflows.acts import Check, Event, Stamp, act, event, party_of
 from workflows.consent import ConsentGiven, clear, complete, not_yet_given, same_digest
-from workflows.definition import DocumentTerms
 from workflows.documents.state import (
     TREATY,
     AboutDocument,
@@ -22,6 +21,7 @@ from workflows.documents.state import (
     with_document,
 )
 from workflows.messages import Actor
+from workflows.terms import DocumentTerms
 from workflows.values import Digest, Note, Reference
 
 if TYPE_CHECKING:

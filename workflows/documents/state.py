@@ -12,7 +12,7 @@ from workflows.acts import Act, Check, Who
 from workflows.authority import holders
 from workflows.canonical import digest_of
 from workflows.consent import clear, missing
-from workflows.definition import DocumentTerms
+from workflows.terms import DocumentTerms
 from workflows.values import Reference
 
 if TYPE_CHECKING:
