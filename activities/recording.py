@@ -16,21 +16,21 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.identity.own_signatures import WrongSignature, verify_own
+from activities.identity.signing import CommandVerifier
 from activities.ledger.errors import Unrecordable
 from activities.ledger.store import Append, Ledger, Outcome
 from activities.ledger.writer import BatchWriter
-from activities.own_signatures import WrongSignature, verify_own
 from activities.runtime.errors import UnsignedCommand
-from activities.runtime.signing import CommandVerifier
-from workflows.accord import Accord, evolve
-from workflows.acts import ACTS, Rejected, outline
-from workflows.canonical import canonical
-from workflows.decider import TICK, UNATTRIBUTED, UNREADABLE, Decision, decide
-from workflows.messages import Command, EventDraft, RecordAnswer, RecordedEvent, RecordRequest
-from workflows.predecessor import CarryOverVerdict, carried_over_holds
-from workflows.questions import EntriesAnswer, EntriesRequest, FindAnswer, FindRequest, LoadRequest
+from workflows.messages import EntriesAnswer, EntriesRequest, FindAnswer, FindRequest, LoadRequest
+from workflows.model.accord import Accord, evolve
+from workflows.model.canonical import canonical
+from workflows.model.commands import Command, EventDraft, RecordAnswer, RecordedEvent, RecordRequest
+from workflows.model.decide import TICK, UNATTRIBUTED, UNREADABLE, Decision, decide
+from workflows.model.declare import ACTS, Rejected, outline
+from workflows.model.summary import summarize
 from workflows.snapshot import Snapshot, pack
-from workflows.summary import summarize
+from workflows.tracks.predecessor import CarryOverVerdict, carried_over_holds
 
 PAGE = 500
 """Entries in one answer; the rest is read in pages."""

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from activities.identity import Identity
+from activities.identity.keys import Identity
 from api.problems import Problem, not_found
-from workflows.accord import Accord
-from workflows.acts import ACTS
-from workflows.conditions.state import beneficiaries
-from workflows.messages import Actor
+from workflows.model.accord import Accord
+from workflows.model.commands import Actor
+from workflows.model.declare import ACTS
+from workflows.tracks.conditions.state import beneficiaries
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ import asyncpg
 import structlog
 from temporalio.client import Client
 
-from activities.identity import Identities
+from activities.identity.keys import Identities
+from activities.identity.signing import CommandSigner
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
-from activities.reading import Reader
+from activities.reading.accords import Reader
 from activities.runtime.settings import Settings
-from activities.runtime.signing import CommandSigner
 from activities.runtime.temporal import connect
 from api.clock import Clocks
 from api.commands import Commands

@@ -1,6 +1,6 @@
 """Reading request bodies: strict JSON and YAML, which say where they are wrong.
 
-How JSON and YAML are read, and what is not taken, is in ``activities/structured.py``.
+How JSON and YAML are read, and what is not taken, is in ``activities/definitions/structured.py``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from activities import structured
-from activities.structured import Source, Unreadable, Wrong
+from activities.definitions import structured
+from activities.definitions.structured import Source, Unreadable, Wrong
 from api.problems import FieldError, Problem
 
 T = TypeVar("T")

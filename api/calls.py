@@ -17,15 +17,15 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
-from activities.identity import Identity, NotAuthenticated
-from activities.own_signatures import GivenSignature
+from activities.identity.keys import Identity, NotAuthenticated
+from activities.identity.own_signatures import GivenSignature
 from api.access import Access, known_in
 from api.backend import Backend
 from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found
-from workflows.accord import Accord
-from workflows.acts import Act
-from workflows.authority import OPERATOR
-from workflows.values import INSTALLATION
+from workflows.model.accord import Accord
+from workflows.model.authority import OPERATOR
+from workflows.model.declare import Act
+from workflows.model.values import INSTALLATION
 
 YAML = "application/yaml"
 

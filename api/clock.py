@@ -18,9 +18,9 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.runtime.errors import Unreachable
 from api.problems import Problem
-from workflows.accord import Accord
-from workflows.accord_workflow import AccordWorkflow
-from workflows.questions import AccordInput
+from workflows.messages import AccordInput
+from workflows.model.accord import Accord
+from workflows.workflow import AccordWorkflow
 
 GLANCE = 2.0
 """Seconds that a reader waits for Temporal to say how late it is, before the record has to do."""

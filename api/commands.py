@@ -28,24 +28,24 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.identity import Identities, KeyReused
+from activities.identity.keys import Identities, KeyReused
+from activities.identity.own_signatures import GivenSignature, WrongSignature, verify_own
+from activities.identity.signing import CommandSigner
 from activities.ledger.store import Ledger
-from activities.own_signatures import GivenSignature, WrongSignature, verify_own
-from activities.reading import Reader
+from activities.reading.accords import Reader
 from activities.runtime.settings import Settings
-from activities.runtime.signing import CommandSigner
 from api.clock import Clocks
 from api.interventions import INTERVENTIONS
 from api.problems import Problem, not_found, of_refusal, of_rejected, of_rejection, unavailable
-from workflows.accord import Accord
-from workflows.accord_workflow import AccordWorkflow
-from workflows.acts import ACTS, Rejected, outline, parse_act
-from workflows.authority import known
-from workflows.canonical import digest_of
-from workflows.decider import OPEN, Decision, decide, parse
-from workflows.definition import Definition
-from workflows.messages import Command, Receipt
-from workflows.questions import AccordInput
+from workflows.messages import AccordInput
+from workflows.model.accord import Accord
+from workflows.model.authority import known
+from workflows.model.canonical import digest_of
+from workflows.model.commands import Command, Receipt
+from workflows.model.decide import OPEN, Decision, decide, parse
+from workflows.model.declare import ACTS, Rejected, outline, parse_act
+from workflows.model.definition import Definition
+from workflows.workflow import AccordWorkflow
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.5

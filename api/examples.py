@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.acts import Act
+from workflows.model.declare import Act
 
 _DIGEST = "sha256:" + "9f" * 32
 

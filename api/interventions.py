@@ -14,8 +14,8 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from workflows.accord_workflow import AccordWorkflow
-from workflows.questions import AccordInput
+from workflows.messages import AccordInput
+from workflows.workflow import AccordWorkflow
 
 Intervention = Callable[[Client, str, str], Awaitable[None]]
 """Takes the client, the accord's id, and the task queue."""

@@ -14,14 +14,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from api.examples import DEFINITION
-from api.foresight import DryRun
+from api.preview import DryRun
 from api.problems import ProblemDetails
 from api.routes.accords import OpeningDryRun
 from api.routes.acts import SignalTaken
 from api.routes.clock import MoveClock
-from workflows.acts import ACTS
-from workflows.definition import Definition
-from workflows.messages import Receipt
+from workflows.model.commands import Receipt
+from workflows.model.declare import ACTS
+from workflows.model.definition import Definition
 
 _TEMPLATE = "#/components/schemas/{model}"
 

@@ -11,8 +11,8 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from workflows.acts import Rejected
-from workflows.messages import Receipt, Refusal, Unmet
+from workflows.model.commands import Receipt, Refusal, Unmet
+from workflows.model.declare import Rejected
 
 MEDIA_TYPE = "application/problem+json"
 

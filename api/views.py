@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.clock import Present
-from api.shapes import (
+from api.schemas import (
     AccordView,
     ClockView,
     ConditionView,
@@ -31,14 +31,15 @@ from api.shapes import (
     VisitView,
     WindowView,
 )
-from workflows import consent, subsequent, understanding, visit
-from workflows.accord import GATES, Accord, blocking, deadlines, stage
-from workflows.acts import Check
-from workflows.canonical import digest_of
-from workflows.conditions import state as conditions
-from workflows.documents import state as documents
-from workflows.signing.release import release_digest
-from workflows.terms import DocumentTerms
+from workflows.model import consent
+from workflows.model.accord import GATES, Accord, blocking, deadlines, stage
+from workflows.model.canonical import digest_of
+from workflows.model.declare import Check
+from workflows.model.terms import DocumentTerms
+from workflows.tracks import subsequent, understanding, visit
+from workflows.tracks.conditions import state as conditions
+from workflows.tracks.documents import state as documents
+from workflows.tracks.signing.release import release_digest
 
 MOST_DEADLINES = 20
 """How many of the next deadlines are shown."""

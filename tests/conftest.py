@@ -23,9 +23,9 @@ from temporalio.client import Client
 
 from activities.runtime.settings import read_settings
 from activities.runtime.temporal import connect
-from worker.embedded.place import forget
-from worker.embedded.postgres import Postgres
-from worker.embedded.temporal import Temporal
+from worker.stack.place import forget
+from worker.stack.postgres import Postgres
+from worker.stack.temporal import Temporal
 
 TEMPLATE = "entente_template"
 _TEMPLATE_LOCK = 0x74657374

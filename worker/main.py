@@ -12,17 +12,17 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.identity.signing import CommandVerifier
 from activities.ledger.migrate import pending
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.writer import BatchWriter
 from activities.recording import Recorder
 from activities.runtime.errors import SettingsProblem
 from activities.runtime.settings import Settings
-from activities.runtime.signing import CommandVerifier
 from activities.runtime.temporal import connect
-from worker.finality import collecting_cosignatures
-from worker.revival import reviving
-from workflows.accord_workflow import SEARCH_ATTRIBUTES, AccordWorkflow
+from worker.background.finality import collecting_cosignatures
+from worker.background.revival import reviving
+from workflows.workflow import SEARCH_ATTRIBUTES, AccordWorkflow
 
 GRACE = timedelta(seconds=10)
 """Time that activities get to finish when a worker stops; what is not finished is retried elsewhere."""

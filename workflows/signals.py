@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from workflows.acts import ACTS
-from workflows.canonical import NotCanonical, digest_bytes, digest_of
-from workflows.decider import UNATTRIBUTED, UNREADABLE
-from workflows.messages import Command
+from workflows.model.canonical import NotCanonical, digest_bytes, digest_of
+from workflows.model.commands import Command
+from workflows.model.decide import UNATTRIBUTED, UNREADABLE
+from workflows.model.declare import ACTS
 
 
 def read_signal(accord: str, name: str, raws: Sequence[RawValue]) -> Command:

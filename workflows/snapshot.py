@@ -7,9 +7,9 @@ import zlib
 
 from pydantic import Field
 
-from workflows.accord import STATE, Accord
-from workflows.definition import FOLDING
-from workflows.messages import Message
+from workflows.model.accord import STATE, Accord
+from workflows.model.commands import Message
+from workflows.model.definition import FOLDING
 
 LARGEST = 256 * 1024 * 1024
 """Bytes of JSON that a snapshot may hold once it is unpacked."""

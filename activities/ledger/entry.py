@@ -26,9 +26,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from activities.ledger.errors import Malformed, PayloadMismatch, Unrecordable
-from activities.ledger.merkle import leaf_hash
-from workflows.canonical import NotCanonical, canonical
-from workflows.messages import Actor, EventDraft
+from activities.tlog.merkle import leaf_hash
+from workflows.model.canonical import NotCanonical, canonical
+from workflows.model.commands import Actor, EventDraft
 
 FORMAT: Final = 1
 """The version of the entry's format, its member ``v``."""
@@ -261,7 +261,7 @@ def decode_canonical(content: bytes, what: str) -> Any:
     """The value of canonical JSON; ``what`` names it in the error.
 
     Raises:
-        Malformed: for anything that :func:`workflows.canonical.canonical` would not have written so.
+        Malformed: for anything that :func:`workflows.model.canonical.canonical` would not have written so.
     """
     try:
         value = json.loads(

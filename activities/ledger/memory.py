@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from activities.ledger.merkle import Coordinate, Frontier
 from activities.ledger.settle import CommandKey, repeated_places, seal_events, settle
 from activities.ledger.store import (
     Append,
@@ -17,7 +16,8 @@ from activities.ledger.store import (
     SummaryPage,
     parse_cursor,
 )
-from workflows.messages import Summary
+from activities.tlog.merkle import Coordinate, Frontier
+from workflows.model.commands import Summary
 
 
 @dataclass(slots=True)

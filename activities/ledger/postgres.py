@@ -20,7 +20,6 @@ import asyncpg
 from activities.ledger.database import translated, with_role
 from activities.ledger.entry import Payload, SealedEntry
 from activities.ledger.errors import Unavailable
-from activities.ledger.merkle import Coordinate, Frontier
 from activities.ledger.settle import CommandKey, Settlement, repeated_places, seal_events, settle
 from activities.ledger.store import (
     FEED_CHANNEL,
@@ -33,7 +32,8 @@ from activities.ledger.store import (
     SummaryPage,
     parse_cursor,
 )
-from workflows.messages import Receipt, Summary
+from activities.tlog.merkle import Coordinate, Frontier
+from workflows.model.commands import Receipt, Summary
 
 ATTEMPTS = 5
 """How often a batch is tried when Postgres aborts it for a deadlock or a serialization failure."""

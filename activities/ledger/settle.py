@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.ledger.entry import SALT_BYTES, SealedEntry, seal
-from activities.ledger.merkle import Frontier, Node
 from activities.ledger.store import Append, Known, Outcome, StoredCommand, salted
-from workflows.messages import Receipt, Summary
+from activities.tlog.merkle import Frontier, Node
+from workflows.model.commands import Receipt, Summary
 
 CommandKey = tuple[str, str]
 """An accord, and the id of a command in it."""

@@ -13,9 +13,9 @@ from typing import Literal, Protocol
 
 from activities.ledger.entry import Entry, Payload, parse
 from activities.ledger.errors import Malformed, PayloadMissing, Unrecordable
-from activities.ledger.merkle import Coordinate, Frontier, leaf_hash
-from workflows.canonical import MAX_SAFE_INTEGER
-from workflows.messages import EventDraft, Instant, Receipt, RecordedEvent, Refusal, Summary
+from activities.tlog.merkle import Coordinate, Frontier, leaf_hash
+from workflows.model.canonical import MAX_SAFE_INTEGER
+from workflows.model.commands import EventDraft, Instant, Receipt, RecordedEvent, Refusal, Summary
 
 FEED_CHANNEL = "entente_feed"
 """The channel on which Postgres notifies, once for each batch, with the feed position of its last entry."""

@@ -12,18 +12,19 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from activities.bundle.format import BundledCommand
 from activities.ledger.entry import decode_canonical
 from activities.ledger.errors import Malformed
-from activities.ledger.note import verifies_ed25519
-from activities.verifier.bundle import BundledCommand
+from activities.tlog.note import verifies_ed25519
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group
-from workflows.acts import Rejected, parse_act
-from workflows.canonical import NotCanonical, canonical, digest_of
-from workflows.decider import OPEN, TICK, UNATTRIBUTED
-from workflows.messages import OwnSignature
+from workflows.model.canonical import NotCanonical, canonical, digest_of
+from workflows.model.commands import OwnSignature
+from workflows.model.decide import OPEN, TICK, UNATTRIBUTED
+from workflows.model.declare import Rejected, parse_act
 
 _SIGNED = {"accord", "act", "delegate", "fields", "id", "key_id", "signature"}
+_OPTIONAL = {"own", "required_version"}
 
 
 def parse_command_key(text: str) -> tuple[str, bytes]:
@@ -95,7 +96,7 @@ class SignedActs:
             signed = decode_canonical(content, "the signed command")
         except Malformed as error:
             return error.what
-        if not isinstance(signed, dict) or signed.keys() not in (_SIGNED, _SIGNED | {"own"}):
+        if not isinstance(signed, dict) or signed.keys() - _OPTIONAL != _SIGNED:
             return "the signed command does not have the members of one"
         entry = group.told[0].entry
         by = str(signed["delegate"])
@@ -155,8 +156,10 @@ def _mismatch(group: Group, signed: dict[str, Any]) -> str | None:
             return _OTHER
         said: dict[str, Any] = {"act": wanted.particulars()} if wanted.particulars() else {}
         own = OwnSignature.model_validate(signed["own"]) if "own" in signed else None
+        if signed.get("required_version") != act.get("required_version"):
+            return "the version that was required is not the one on the entry"
         if (own.facts() if own is not None else {}) != {
-            key: value for key, value in act.items() if key not in ("name", "fields")
+            key: value for key, value in act.items() if key not in ("name", "fields", "required_version")
         }:
             return (
                 "the delegate's own signature on the entry is not the one that was passed on with the command"
@@ -174,7 +177,7 @@ _OTHER = "the fields on the entry are not those that were signed"
 
 
 def _definition(signed: dict[str, Any]) -> str:
-    from workflows.definition import Definition
+    from workflows.model.definition import Definition
 
     return Definition.model_validate(signed["fields"]["definition"]).digest()
 

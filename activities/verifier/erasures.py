@@ -6,7 +6,7 @@ from array import array
 
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Told
-from workflows.erasure import ParticularsErased
+from workflows.record.erasure import ParticularsErased
 
 
 class Erasures:

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from activities.ledger.checkpoint import Checkpoint, contradict, open_checkpoint, parse_text
 from activities.ledger.entry import decode_canonical
 from activities.ledger.errors import Malformed, ProofInvalid, SignatureInvalid
-from activities.ledger.merkle import verify_consistency
-from activities.ledger.note import Verifier, decode_base64, encode_base64
-from activities.ledger.note import parse as parse_note
-from workflows.canonical import canonical
+from activities.tlog.checkpoint import Checkpoint, contradict, open_checkpoint, parse_text
+from activities.tlog.merkle import verify_consistency
+from activities.tlog.note import Verifier, decode_base64, encode_base64
+from activities.tlog.note import parse as parse_note
+from workflows.model.canonical import canonical
 
 FORMAT: Final = "entente-equivocation/1"
 """What the file says that it is."""

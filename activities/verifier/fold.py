@@ -6,12 +6,12 @@ from datetime import datetime
 
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
-from workflows.accord import Accord, evolve, stage, state_digest
-from workflows.acts import Rejected
-from workflows.canonical import canonical
-from workflows.decider import decide
-from workflows.messages import EventDraft, Receipt
-from workflows.upcasting import read_event
+from workflows.model.accord import Accord, evolve, stage, state_digest
+from workflows.model.canonical import canonical
+from workflows.model.commands import EventDraft, Receipt
+from workflows.model.decide import decide
+from workflows.model.declare import Rejected
+from workflows.model.upcasting import read_event
 
 
 class Fold:

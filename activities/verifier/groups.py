@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from activities.ledger.entry import Entry
-from workflows.decider import OPEN, TICK, UNATTRIBUTED, UNREADABLE
-from workflows.messages import Command, OwnSignature, RecordedEvent
+from workflows.model.commands import Command, OwnSignature, RecordedEvent
+from workflows.model.decide import OPEN, TICK, UNATTRIBUTED, UNREADABLE
 
 
 @dataclass(slots=True)
@@ -114,7 +114,8 @@ class Group:
             return self._command(OPEN, {"definition": event["definition"]}, delegate), at
         said = (told.particulars or {}).get("act", {})
         command = self._command(act["name"], {**act["fields"], **said}, delegate)
-        return command.model_copy(update={"own": told.own}), told.entry.time
+        asked = {"own": told.own, "required_version": act.get("required_version")}
+        return command.model_copy(update=asked), told.entry.time
 
     def _command(self, act: str, fields: dict[str, Any], delegate: str) -> Command:
         accord = self.told[0].entry.accord

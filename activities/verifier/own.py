@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from activities.own_signatures import fits
+from activities.identity.own_signatures import fits
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
-from workflows.accord import Accord, ActRefused
-from workflows.acts import parse_act
-from workflows.keys import find, own_part, own_signature, particulars_digest
+from workflows.model.accord import Accord, ActRefused
+from workflows.model.declare import parse_act
+from workflows.record.keys import find, own_part, own_signature, particulars_digest
 
 
 class OwnSignatures:

@@ -10,17 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from activities.ledger import policy as policies
-from activities.ledger.checkpoint import Checkpoint, parse_text
+from activities.bundle.format import Bundle, BundledEntry
+from activities.checkpoints.standing import TYPES
 from activities.ledger.entry import Payload, parse
 from activities.ledger.errors import LedgerError
-from activities.ledger.merkle import Frontier, Node, consistency_proof, leaf_hash, root_at
-from activities.ledger.note import Ed25519Verifier, Note
-from activities.ledger.policy import Policy
-from activities.ledger.standing import TYPES
-from activities.ledger.tiles import HEIGHT, WIDTH, Tile, TileReader
+from activities.tlog import policy as policies
+from activities.tlog.checkpoint import Checkpoint, parse_text
+from activities.tlog.merkle import Frontier, Node, consistency_proof, leaf_hash, root_at
+from activities.tlog.note import Ed25519Verifier, Note
+from activities.tlog.policy import Policy
+from activities.tlog.tiles import HEIGHT, WIDTH, Tile, TileReader
 from activities.verifier.acts import Completeness, SignedActs
-from activities.verifier.bundle import Bundle, BundledEntry
 from activities.verifier.erasures import Erasures
 from activities.verifier.evidence import Evidence
 from activities.verifier.findings import Report
@@ -192,7 +192,7 @@ class _Verification:
     def _describe(self) -> None:
         state = self._fold.state
         if state is not None and not self._fold.stopped:
-            from workflows.accord import stage, state_digest
+            from workflows.model.accord import stage, state_digest
 
             self.report.stage = stage(state)
             self.report.state, self.report.version = state_digest(state), state.version

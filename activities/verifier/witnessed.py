@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from activities.ledger.checkpoint import Checkpoint, parse_text
-from activities.ledger.cosignature import CosignatureVerifier
+from activities.checkpoints.standing import Standing, read_policy, same_policy
 from activities.ledger.errors import LedgerError, Malformed
-from activities.ledger.note import Ed25519Verifier, Note, verify
-from activities.ledger.note import parse as parse_note
-from activities.ledger.policy import Policy
-from activities.ledger.standing import Standing, read_policy, same_policy
+from activities.tlog.checkpoint import Checkpoint, parse_text
+from activities.tlog.cosignature import CosignatureVerifier
+from activities.tlog.note import Ed25519Verifier, Note, verify
+from activities.tlog.note import parse as parse_note
+from activities.tlog.policy import Policy
 from activities.verifier.findings import Report
-from workflows.logkeys import MOST_LOG_KEYS, LogKeyRotated
-from workflows.witnessing import WitnessPolicyChanged
+from workflows.record.logkeys import MOST_LOG_KEYS, LogKeyRotated
+from workflows.record.witnessing import WitnessPolicyChanged
 
 UNANCHORED: Final = "the log's key came with the bundle; give --policy with the one from your own delegate"
 """Why a good signature proves nothing: whoever forged the record could have brought the key along."""
@@ -279,10 +279,10 @@ def parse_held(content: bytes) -> Note:
     Raises:
         Malformed: where it is none of them.
     """
-    from activities.ledger import tlogproof
+    from activities.tlog import proofs
 
-    if content.startswith(tlogproof.HEADER.encode()):
-        content = tlogproof.parse(content).checkpoint
+    if content.startswith(proofs.HEADER.encode()):
+        content = proofs.parse(content).checkpoint
     note = parse_note(content)
     if not note.text:
         raise Malformed("the checkpoint is empty", "Fetch it again")

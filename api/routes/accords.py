@@ -10,9 +10,9 @@ import yaml
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from activities import definitions
-from activities.reading import BeforeOpening, BeyondRecord
-from activities.structured import Source, Unreadable
+from activities.definitions import check
+from activities.definitions.structured import Source, Unreadable
+from activities.reading.accords import BeforeOpening, BeyondRecord
 from api.access import seen_whole
 from api.bodies import definition_body, field_errors
 from api.calls import (
@@ -38,11 +38,11 @@ from api.calls import (
 from api.clock import Present
 from api.commands import judge_opening
 from api.problems import Problem, not_found
-from api.shapes import AccordView, StatusView, View
+from api.schemas import AccordView, StatusView, View
 from api.views import accord_view, status_view
-from workflows.accord import Accord
-from workflows.definition import Definition
-from workflows.messages import Summary
+from workflows.model.accord import Accord
+from workflows.model.commands import Summary
+from workflows.model.definition import Definition
 
 _WORD = r"^[a-z][a-z_]{0,39}$"
 _PARTY = r"^[A-Z][A-Z0-9]{0,11}$"
@@ -98,7 +98,7 @@ async def read_definition(body: Source) -> Definition:
     """
     try:
         # Hundreds of conditions take a while to check; other requests go on meanwhile.
-        return await asyncio.to_thread(definitions.read_definition, body)
+        return await asyncio.to_thread(check.read_definition, body)
     except Unreadable as error:
         raise Problem(error.code, f"The body {error.said}", errors=field_errors(error.errors)) from None
 

@@ -29,11 +29,11 @@ from api.calls import (
     seen,
 )
 from api.examples import example_of
-from api.foresight import dry_run as foresee
+from api.preview import dry_run as foresee
 from api.problems import Problem
-from api.shapes import View
-from workflows.acts import ACTS, Act
-from workflows.messages import Receipt
+from api.schemas import View
+from workflows.model.commands import Receipt
+from workflows.model.declare import ACTS, Act
 
 router = APIRouter(route_class=BoundedRoute)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, ValidationError
 
-from activities.identity import KeyReused
+from activities.identity.keys import KeyReused
 from api.access import seen_whole
 from api.bodies import json_body
 from api.calls import (
@@ -25,11 +25,11 @@ from api.calls import (
 )
 from api.commands import reused
 from api.problems import FieldError, Problem
-from api.shapes import View
-from workflows.accord import next_deadline
-from workflows.acts import malformed
-from workflows.canonical import digest_of
-from workflows.messages import Instant, Message
+from api.schemas import View
+from workflows.model.accord import next_deadline
+from workflows.model.canonical import digest_of
+from workflows.model.commands import Instant, Message
+from workflows.model.declare import malformed
 
 router = APIRouter(route_class=BoundedRoute, tags=["clock"])
 

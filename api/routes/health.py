@@ -13,7 +13,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from activities.ledger.migrate import load
 from api.backend import Backend
 from api.calls import Parts
-from api.shapes import View
+from api.schemas import View
 
 router = APIRouter(tags=["health"])
 

@@ -16,14 +16,14 @@ from fastapi import Path as InPath
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from activities.checkpoints import Checkpoints, NoSuchEntry
-from activities.exporting import export_accord
-from activities.guard import Guard, RolledBack
+from activities.bundle.export import export_accord
+from activities.bundle.format import Audience
+from activities.checkpoints.checkpoints import Checkpoints, NoSuchEntry
+from activities.checkpoints.logkeys import LogKeys, guard_directory
+from activities.checkpoints.rollback import Guard, RolledBack
 from activities.ledger.errors import LedgerError, Malformed
-from activities.ledger.tiles import parse_path
-from activities.logkeys import LogKeys, guard_directory
 from activities.runtime.errors import SettingsProblem
-from activities.verifier.bundle import Audience
+from activities.tlog.tiles import parse_path
 from api.access import Access, seen_whole
 from api.backend import Backend
 from api.calls import AccordId, BoundedRoute, Caller, Parts, problems, seen

@@ -28,12 +28,12 @@ from api.calls import (
     read_cursor,
     seen,
 )
-from api.foresight import Why, step_name, why_act, why_gate
+from api.preview import Why, step_name, why_act, why_gate
 from api.problems import FieldError, Problem
-from api.shapes import View
-from workflows.accord import GATES, Accord
-from workflows.acts import ACTS, sentence
-from workflows.messages import Actor
+from api.schemas import View
+from workflows.model.accord import GATES, Accord
+from workflows.model.commands import Actor
+from workflows.model.declare import ACTS, sentence
 
 router = APIRouter(route_class=BoundedRoute, tags=["record"])
 

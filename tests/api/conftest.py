@@ -15,10 +15,10 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfigProfile
 
-from activities.identity import Kind, create_key
+from activities.identity.keys import Kind, create_key
+from activities.identity.signing import CommandSigner
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings, read_settings
-from activities.runtime.signing import CommandSigner
 from api.app import create_app
 from tests.api.filling import Filler
 from worker.main import accord_worker

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.ledger.store import Append, Ledger
-from workflows.accord import Accord
-from workflows.canonical import canonical
-from workflows.decider import OPEN, Decision, decide
-from workflows.messages import Command, Receipt
-from workflows.summary import summarize
+from workflows.model.accord import Accord
+from workflows.model.canonical import canonical
+from workflows.model.commands import Command, Receipt
+from workflows.model.decide import OPEN, Decision, decide
+from workflows.model.summary import summarize
 
 START = datetime(2030, 1, 7, 9, tzinfo=UTC)
 ROLES = ("protocol", "treaty_section", "drafter", "obligor", "verifier", "competent_authority", "signatory")

@@ -10,23 +10,23 @@ import asyncpg
 import pytest_asyncio
 from temporalio.client import Client
 
-from activities.checkpoints import Checkpoints
-from activities.erasing import finish_erasing
-from activities.exporting import export_accord
-from activities.guard import Guard
-from activities.ledger.note import Ed25519Verifier
-from activities.ledger.note import parse as parse_note
-from activities.ledger.policy import NONE, Policy
-from activities.ledger.policy import parse as parse_policy
+from activities.bundle.export import export_accord
+from activities.checkpoints.checkpoints import Checkpoints
+from activities.checkpoints.logkeys import LogKeys, guard_directory
+from activities.checkpoints.rollback import Guard
+from activities.ledger.erasing import finish_erasing
 from activities.ledger.postgres import PostgresLedger
-from activities.logkeys import LogKeys, guard_directory
 from activities.runtime.settings import Settings
+from activities.tlog.note import Ed25519Verifier
+from activities.tlog.note import parse as parse_note
+from activities.tlog.policy import NONE, Policy
+from activities.tlog.policy import parse as parse_policy
 from activities.verifier.findings import Report
 from activities.verifier.verify import Trust, verify_bundle
 from tests.api.conftest import Api, problem, serving
-from tests.definitions import digest, small
+from tests.simulation.small import digest, small
 from worker.main import accord_worker
-from workflows.definition import Definition
+from workflows.model.definition import Definition
 
 ERASE = {"ground": "Article 17", "ordered_by": "Court"}
 

@@ -17,9 +17,9 @@ from temporalio.client import Client
 from activities.runtime.settings import Settings
 from api.commands import accord_id
 from tests.api.conftest import Api, problem, serving
-from tests.definitions import bare, digest, small
+from tests.simulation.small import bare, digest, small
 from worker.main import accord_worker
-from workflows.definition import Definition
+from workflows.model.definition import Definition
 
 
 async def founded(api: Api, definition: dict[str, Any]) -> str:
@@ -267,7 +267,7 @@ async def test_while_a_history_is_continued_acts_get_through(
     make_settings: Callable[..., Settings],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workflows.accord_workflow.UPDATES_PER_RUN", 4)
+    monkeypatch.setattr("workflows.workflow.UPDATES_PER_RUN", 4)
     settings = make_settings(database_url, temporal_address)
     async with accord_worker(settings, temporal_client) as worker, worker, serving(settings) as api:
         accord = await founded(api, bare())

@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from tests.api.conftest import Api, problem
 from tests.api.test_acting import founded
-from tests.definitions import digest, small
+from tests.simulation.small import digest, small
 
 BEGINS = datetime(2027, 1, 11, 9, tzinfo=UTC)
 

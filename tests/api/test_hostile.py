@@ -12,15 +12,15 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.identity.signing import CommandSigner
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings
-from activities.runtime.signing import CommandSigner
 from tests.api.conftest import Api, problem, serving
-from tests.definitions import bare, digest
+from tests.simulation.small import bare, digest
 from worker.main import accord_worker
-from workflows.definition import Definition
-from workflows.messages import RecordAnswer
-from workflows.questions import AccordInput
+from workflows.messages import AccordInput
+from workflows.model.commands import RecordAnswer
+from workflows.model.definition import Definition
 
 
 async def founded(api: Api) -> str:

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from activities.identity import (
+from activities.identity.keys import (
     Identities,
     IdentityProblem,
     KeyReused,

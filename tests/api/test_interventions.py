@@ -15,8 +15,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from tests.api.conftest import Api, problem
 from tests.api.test_acting import founded
 from tests.api.test_clock import now_in, simulated
-from tests.definitions import bare, digest
-from workflows.questions import StateDigest
+from tests.simulation.small import bare, digest
+from workflows.messages import StateDigest
 
 WHY = {"reason": "The engine stood still"}
 

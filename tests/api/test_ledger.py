@@ -9,19 +9,19 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from activities.ledger import tlogproof
-from activities.ledger.checkpoint import open_checkpoint
-from activities.ledger.merkle import leaf_hash
-from activities.ledger.policy import parse as parse_policy
-from activities.ledger.tiles import decode_entries, parse_path
-from activities.logkeys import LogKeys, guard_directory
+from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.runtime.settings import Settings
+from activities.tlog import proofs
+from activities.tlog.checkpoint import open_checkpoint
+from activities.tlog.merkle import leaf_hash
+from activities.tlog.policy import parse as parse_policy
+from activities.tlog.tiles import decode_entries, parse_path
 from activities.verifier.verify import Trust, verify_bundle
 from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
-from tests.definitions import small
+from tests.simulation.small import small
 from worker.main import accord_worker
-from workflows.definition import Definition
+from workflows.model.definition import Definition
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def test_a_reader_checks_everything_that_was_handed_out(signing_api: Api, 
     assert leaves.content == b"".join(map(leaf_hash, contents))
     for position, content in enumerate(contents):
         answer = await api.get(f"/accords/{accord}/proof/{position}", "bb.contact")
-        proof = tlogproof.parse(answer.content)
+        proof = proofs.parse(answer.content)
         proof.verify(leaf_hash(content), lambda note: open_checkpoint(note, policy.logs))
         assert (await api.get(f"/accords/{accord}/proof/{position}")).content == answer.content
     final = await api.get(f"/accords/{accord}/proof/0", "aa.contact", params={"final": "true"})

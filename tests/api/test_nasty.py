@@ -11,8 +11,8 @@ import pytest
 from api.examples import example_of
 from tests.api.conftest import Api
 from tests.api.filling import Filler
-from tests.definitions import small
-from workflows.acts import ACTS, Act
+from tests.simulation.small import small
+from workflows.model.declare import ACTS, Act
 
 TEXTS = [
     "",

@@ -14,7 +14,7 @@ from temporalio.client import Client
 from activities.runtime.settings import Settings
 from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
-from tests.definitions import bare
+from tests.simulation.small import bare
 from worker.main import accord_worker
 
 

@@ -9,9 +9,9 @@ import pytest
 from activities.ledger.errors import Malformed
 from activities.ledger.memory import MemoryLedger
 from activities.ledger.store import StoredEntry
-from activities.reading import BeforeOpening, BeyondRecord, Reader
+from activities.reading.accords import BeforeOpening, BeyondRecord, Reader
 from tests.api.filling import Filler
-from tests.definitions import digest, small
+from tests.simulation.small import digest, small
 
 
 class Counting(MemoryLedger):
@@ -80,7 +80,7 @@ async def test_readers_at_once_get_the_same_state(ledger: Counting) -> None:
 
 
 async def test_long_records_are_read_page_by_page(ledger: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("activities.reading.PAGE", 3)
+    monkeypatch.setattr("activities.reading.accords.PAGE", 3)
     filler = Filler(ledger)
     await filler.found("a", small())
     await filler.invite("a")

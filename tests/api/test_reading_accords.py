@@ -12,10 +12,10 @@ import yaml
 from api.bodies import read_yaml
 from tests.api.conftest import Api, problem
 from tests.api.filling import Filler
-from tests.definitions import bare, digest, small
-from workflows.accord import GATES
-from workflows.definition import Definition
-from workflows.documents.state import document_digest
+from tests.simulation.small import bare, digest, small
+from workflows.model.accord import GATES
+from workflows.model.definition import Definition
+from workflows.tracks.documents.state import document_digest
 
 
 async def test_an_accord_before_its_founding(reading_api: Api, filler: Filler) -> None:

@@ -17,7 +17,7 @@ from api.app import create_app
 from api.bodies import LARGEST
 from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
-from tests.definitions import bare, digest, small
+from tests.simulation.small import bare, digest, small
 
 
 async def test_without_a_key_nothing_is_told(reading_api: Api) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from activities.own_signatures import public_key_of, sign_act
+from activities.identity.own_signatures import public_key_of, sign_act
 from tests.api.conftest import Api, problem
-from tests.definitions import bare, digest
-from workflows.keys import key_id
-from workflows.messages import Command
+from tests.simulation.small import bare, digest
+from workflows.model.commands import Command
+from workflows.record.keys import key_id
 
 
 def headers(

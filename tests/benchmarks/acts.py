@@ -26,13 +26,13 @@ from rich.console import Console
 from rich.table import Table
 from temporalio.client import Client
 
-from activities.identity import create_key
+from activities.identity.keys import create_key
 from activities.runtime.settings import read_settings
 from activities.runtime.temporal import connect
 from tests.benchmarks.bare import QUEUE, Bare
-from tests.definitions import bare as definition_of
-from tests.definitions import digest
-from worker.embedded.stack import Ports, Stack
+from tests.simulation.small import bare as definition_of
+from tests.simulation.small import digest
+from worker.stack.stack import Ports, Stack
 
 ACCORDS = (1, 10, 50)
 TICKS = os.sysconf("SC_CLK_TCK")

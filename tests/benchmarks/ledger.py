@@ -34,21 +34,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 from rich.table import Table
 
-from activities.checkpoints import Checkpoints
-from activities.guard import Guard
+from activities.checkpoints.checkpoints import Checkpoints
+from activities.checkpoints.logkeys import LogKeys, guard_directory
+from activities.checkpoints.rollback import Guard
 from activities.ledger.memory import MemoryLedger
-from activities.ledger.merkle import Frontier, leaf_hash, node_hash, verify_inclusion
 from activities.ledger.migrate import migrate
 from activities.ledger.postgres import PostgresLedger, write_settlement
 from activities.ledger.settle import Settlement, seal_events, settle
 from activities.ledger.store import Append
 from activities.ledger.writer import BatchWriter
-from activities.logkeys import LogKeys, guard_directory
+from activities.tlog.merkle import Frontier, leaf_hash, node_hash, verify_inclusion
 from activities.verifier.verify import verify_bundle
+from tests.activities.ledger.making import append
+from tests.activities.verifier.record import Record, negotiated
 from tests.conftest import with_database
-from tests.ledger.making import append
-from tests.ledger.record import Record, negotiated
-from worker.embedded.postgres import Postgres
+from worker.stack.postgres import Postgres
 
 WRITERS = (1, 32, 256)
 CONNECTIONS = 48

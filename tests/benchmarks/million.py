@@ -24,22 +24,22 @@ from typing import Any, cast
 from rich.console import Console
 from rich.table import Table
 
-from activities.exporting import Export, write_bundle
-from activities.ledger.checkpoint import Checkpoint, sign_checkpoint
-from activities.ledger.merkle import Frontier
-from activities.ledger.note import signature_of
+from activities.bundle.export import Export, write_bundle
 from activities.ledger.settle import seal_events, settle
 from activities.ledger.store import Append, Ledger, StoredCommand, StoredEntry
+from activities.tlog.checkpoint import Checkpoint, sign_checkpoint
+from activities.tlog.merkle import Frontier
+from activities.tlog.note import signature_of
 from activities.verifier.verify import verify_bundle
-from tests.definitions import bare, digest
-from tests.ledger.record import BEGIN, ORIGIN, Record
-from workflows.accord import Accord
-from workflows.acts import outline
-from workflows.canonical import canonical
-from workflows.decider import decide
-from workflows.definition import Definition
-from workflows.messages import Command
-from workflows.summary import summarize
+from tests.activities.verifier.record import BEGIN, ORIGIN, Record
+from tests.simulation.small import bare, digest
+from workflows.model.accord import Accord
+from workflows.model.canonical import canonical
+from workflows.model.commands import Command
+from workflows.model.decide import decide
+from workflows.model.declare import outline
+from workflows.model.definition import Definition
+from workflows.model.summary import summarize
 
 
 class Stream:
@@ -114,7 +114,7 @@ class Stream:
         """The commands, from the file."""
         import json
 
-        from workflows.messages import Receipt
+        from workflows.model.commands import Receipt
 
         self._spool.seek(0)
         for line in self._spool:
@@ -152,7 +152,7 @@ def export(path: Path, size: int) -> dict[str, Any]:
 
 def verify(path: Path, policy: bytes, command_keys: Sequence[str]) -> dict[str, Any]:
     """Verify it; the state of each finding."""
-    from activities.ledger.policy import parse
+    from activities.tlog.policy import parse
     from activities.verifier.verify import Trust
 
     report = verify_bundle(path, Trust(parse(policy), tuple(command_keys)))

@@ -18,15 +18,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.definitions import digest
-from tests.workflows.definitions import OFFICERS, WINDOW, condition, document, party
-from tests.workflows.driver import Play
-from workflows.accord import Accord, deadlines, evolve, follows, state_digest
-from workflows.acts import EVENTS
-from workflows.decider import decide
-from workflows.messages import RecordedEvent
+from tests.simulation.definitions import OFFICERS, WINDOW, condition, document, party
+from tests.simulation.driver import Play
+from tests.simulation.small import digest
+from workflows.model.accord import Accord, deadlines, evolve, follows, state_digest
+from workflows.model.commands import RecordedEvent
+from workflows.model.decide import decide
+from workflows.model.declare import EVENTS
+from workflows.model.summary import current_details, summarize
 from workflows.snapshot import pack, unpack
-from workflows.summary import current_details, summarize
 
 
 def codes(count: int) -> list[str]:

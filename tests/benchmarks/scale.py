@@ -25,17 +25,17 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from activities.identity import create_key
+from activities.identity.keys import create_key
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import read_settings
-from tests.definitions import digest
-from worker.embedded.stack import Ports, Stack
-from workflows.accord import Accord, evolve
-from workflows.decider import decide
-from workflows.definition import Definition
-from workflows.messages import Command, RecordedEvent
-from workflows.schedules import ScheduledText, schedule_digest
-from workflows.summary import current_details, summarize
+from tests.simulation.small import digest
+from worker.stack.stack import Ports, Stack
+from workflows.model.accord import Accord, evolve
+from workflows.model.commands import Command, RecordedEvent
+from workflows.model.decide import decide
+from workflows.model.definition import Definition
+from workflows.model.summary import current_details, summarize
+from workflows.tracks.schedules import ScheduledText, schedule_digest
 
 OFFICES = {"protocol": "protocol", "treaty": "treaty_section", "works": "obligor", "expert": "verifier"}
 VERIFIED = 10

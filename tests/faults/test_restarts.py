@@ -20,13 +20,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from activities.identity import create_key
+from activities.identity.keys import create_key
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import read_settings
-from tests.definitions import bare, digest, small
-from worker.embedded.stack import Ports, Stack
-from workflows.accord import Accord, evolve
-from workflows.summary import summarize
+from tests.simulation.small import bare, digest, small
+from worker.stack.stack import Ports, Stack
+from workflows.model.accord import Accord, evolve
+from workflows.model.summary import summarize
 
 AGAIN = (502, 503, 504)
 

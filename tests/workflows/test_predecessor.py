@@ -1,61 +1,79 @@
-"""A predecessor accord's verdict, carried over as evidence."""
+"""A verdict of the predecessor accord, carried over while it is fresh, and checked on that accord's own record."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from tests.definitions import digest
-from tests.workflows.definitions import condition, pair
-from tests.workflows.driver import Play
-from tests.workflows.one_condition import founded
+from activities.ledger.store import StoredEntry
+from tests.simulation.small import digest, small
+from tests.workflows.harness import Engine
+from workflows.model.definition import Definition
 
 
-def carried(**fields: Any) -> dict[str, Any]:
-    return {
-        "condition": "C1",
-        "predecessor": "P1",
-        "position": 7,
-        "leaf": "a" * 64,
-        "digest": digest("verdict"),
-        "grade": "documented",
-        "valid_until": "2030-03-01T00:00:00Z",
-        **fields,
-    }
+async def opened(engine: Engine, definition: dict[str, Any]) -> str:
+    accord = await engine.open(definition)
+    await engine.found(accord, Definition.model_validate(definition).digest())
+    return accord
 
 
-def test_a_predecessors_verdict_is_evidence_and_no_verdict_on_it_holds_longer() -> None:
-    terms = condition("AA", "bb.verifier", valid_for="P300D")
-    play = Play(pair(conditions={"C1": terms}, predecessor={"title": "Earlier", "accord": "accord-0"})).go(
-        "founded"
+async def verified(engine: Engine) -> tuple[str, StoredEntry, datetime]:
+    definition = small()
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=90)
+    definition["conditions"]["C1"]["valid_until"] = until.isoformat()
+    accord = await opened(engine, definition)
+    evidence = {"condition": "C1", "digest": digest("plan"), "grade": "documented", "source": "file"}
+    await engine.act(accord, "aa.contact", "submit_evidence", **evidence)
+    receipt = await engine.act(
+        accord, "bb.contact", "verify_condition", condition="C1", evidence=[digest("plan")]
     )
-    play.do("aa.obligor", "carry_over_verdict", **carried())
-    assert not play.satisfied("C1"), "it is evidence here, which this accord's own verifiers judge"
-    play.do("bb.verifier", "verify_condition", condition="C1", evidence=[digest("verdict")])
-    assert play.satisfied("C1")
-    assert play.until("2030-03-01T00:00:00Z") == ("verdict_lapsed",)
-    assert play.guard("aa.obligor", "carry_over_verdict", **carried()) == "still_fresh"
-    play.do("aa.obligor", "carry_over_verdict", **carried(valid_until=None))
+    return accord, (await engine.ledger.entries(accord, receipt.position, 1))[0], until
 
 
-@pytest.mark.parametrize(
-    ("by", "fields", "guard"),
-    [
-        ("aa.obligor", {}, "predecessor_named"),
-        ("bb.obligor", {}, "is_obligor"),
-        ("aa.obligor", {"condition": "C9"}, "condition_known"),
-    ],
-)
-def test_a_verdict_is_carried_over_by_the_obligor_from_the_predecessor_that_is_named(
-    by: str, fields: dict, guard: str
-) -> None:
-    assert founded().guard(by, "carry_over_verdict", **carried(**fields)) == guard
+async def test_a_fresh_verdict_is_evidence_and_bounds_the_next_one(engine: Engine) -> None:
+    earlier, entry, until = await verified(engine)
+    accord = await opened(engine, small(predecessor={"title": "The earlier visit", "accord": earlier}))
+    fields = {
+        "condition": "C1",
+        "predecessor": "C1",
+        "position": entry.position,
+        "leaf": entry.leaf.hex(),
+        "digest": digest("plan"),
+        "grade": "documented",
+        "valid_until": until.isoformat(),
+    }
+    for wrong in (
+        {"position": entry.position - 1},
+        {"leaf": "0" * 64},
+        {"digest": digest("another")},
+        {"grade": "inspected"},
+        {"valid_until": (until + timedelta(days=1)).isoformat()},
+        {"predecessor": "C9"},
+        {"position": 10_000},
+    ):
+        error = await engine.failure(accord, "aa.contact", "carry_over_verdict", **{**fields, **wrong})
+        assert (error.type, error.details[0]["code"]) == ("Rejected", "no_such_verdict"), wrong
+    await engine.act(accord, "aa.contact", "carry_over_verdict", **fields)
+    await engine.act(accord, "bb.contact", "verify_condition", condition="C1", evidence=[digest("plan")])
+    verdict = (await engine.state(accord)).conditions["C1"].verdict
+    assert verdict is not None
+    assert verdict.valid_until == until
 
 
-def test_evidence_that_has_ended_meanwhile_carries_no_verdict() -> None:
-    play = Play(pair(predecessor={"title": "Earlier", "accord": "accord-0"})).go("founded")
-    play.do("aa.obligor", "carry_over_verdict", **carried())
-    play.until("2030-03-01T00:00:00Z")
-    named = {"condition": "C1", "evidence": [digest("verdict")]}
-    assert play.guard("bb.verifier", "verify_condition", **named) == "validity_ahead"
+async def test_a_verdict_that_has_fallen_since_is_not_carried_over(engine: Engine) -> None:
+    earlier, entry, until = await verified(engine)
+    await engine.act(earlier, "bb.contact", "revoke_verdict", condition="C1")
+    accord = await opened(engine, small(predecessor={"title": "The earlier visit", "accord": earlier}))
+    error = await engine.failure(
+        accord,
+        "aa.contact",
+        "carry_over_verdict",
+        condition="C1",
+        predecessor="C1",
+        position=entry.position,
+        leaf=entry.leaf.hex(),
+        digest=digest("plan"),
+        grade="documented",
+        valid_until=until.isoformat(),
+    )
+    assert error.details[0]["code"] == "no_such_verdict"

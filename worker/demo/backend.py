@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from workflows.definition import Definition
-from workflows.messages import Unmet
+from workflows.model.commands import Unmet
+from workflows.model.definition import Definition
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import worker.scenarios
+import worker.demo.scenarios
 from worker.demo.lines import ScenarioProblem
 from worker.demo.play import Play, read_play
 
-FOLDER = Path(worker.scenarios.__file__).parent
+FOLDER = Path(worker.demo.scenarios.__file__).parent
 DEFAULT = "state-visit"
 
 

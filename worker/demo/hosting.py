@@ -12,11 +12,11 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from activities.identity import create_key
+from activities.identity.keys import create_key
 from activities.runtime.errors import SettingsProblem
 from activities.runtime.settings import Settings
-from worker.embedded.running import running_stack
-from worker.embedded.stack import Ports, Stack
+from worker.stack.running import running_stack
+from worker.stack.stack import Ports, Stack
 
 KEYS = "demo-keys.json"
 """In the state directory: the keys of the demonstration's delegates, for looking at it again."""

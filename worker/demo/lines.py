@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from activities import structured
+from activities.definitions import structured
+from activities.definitions.structured import Source, Unreadable
 from activities.runtime.errors import RuntimeProblem
-from activities.structured import Source, Unreadable
 
 Where = tuple[str | int, ...]
 """A path of keys and indexes into a document."""

@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from worker.demo.backend import DocumentView, Guard, Outcome, VerdictEntry, View
-from workflows.accord import Accord, blocking, evolve, next_deadline, stage, state_digest
-from workflows.acts import Rejected
-from workflows.conditions.state import satisfied
-from workflows.decider import OPEN, TICK, Decision, decide
-from workflows.definition import Definition
-from workflows.documents.state import document_digest, document_status
-from workflows.messages import Command, RecordedEvent
-from workflows.signing.release import release_digest
-from workflows.understanding import suspended_by
+from workflows.model.accord import Accord, blocking, evolve, next_deadline, stage, state_digest
+from workflows.model.commands import Command, RecordedEvent
+from workflows.model.decide import OPEN, TICK, Decision, decide
+from workflows.model.declare import Rejected
+from workflows.model.definition import Definition
+from workflows.tracks.conditions.state import satisfied
+from workflows.tracks.documents.state import document_digest, document_status
+from workflows.tracks.signing.release import release_digest
+from workflows.tracks.understanding import suspended_by
 
 
 class Memory:

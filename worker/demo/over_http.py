@@ -14,9 +14,9 @@ import httpx
 
 from activities.runtime.errors import RuntimeProblem, Unreachable
 from worker.demo.backend import DocumentView, Guard, Outcome, VerdictEntry, View
-from workflows.canonical import canonical
-from workflows.definition import Definition
-from workflows.messages import Receipt, Refusal, Unmet
+from workflows.model.canonical import canonical
+from workflows.model.commands import Receipt, Refusal, Unmet
+from workflows.model.definition import Definition
 
 PATIENCE = 60.0
 """Seconds for which an answer of "try again" is tried again, under the same idempotency key."""

@@ -19,15 +19,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from activities import definitions
-from activities.structured import Unreadable
+from activities.definitions import check
+from activities.definitions.structured import Unreadable
 from worker.demo.lines import Lines, ScenarioProblem, read_yaml
-from workflows.accord import GATES, LADDER
-from workflows.acts import ACTS, Rejected, parse_act
-from workflows.canonical import digest_bytes
-from workflows.definition import Definition
-from workflows.messages import Instant, Message
-from workflows.values import DelegateId
+from workflows.model.accord import GATES, LADDER
+from workflows.model.canonical import digest_bytes
+from workflows.model.commands import Instant, Message
+from workflows.model.declare import ACTS, Rejected, parse_act
+from workflows.model.definition import Definition
+from workflows.model.values import DelegateId
 
 SYMBOLS = ("text", "paper", "document", "definition", "understanding", "release", "dates", "verdict")
 """What a field's value may refer to."""
@@ -238,7 +238,7 @@ def read_definition(file: Path) -> Definition:
         ScenarioProblem: names the line of each field that is wrong.
     """
     try:
-        return definitions.read_definition(read_yaml(file).source)
+        return check.read_definition(read_yaml(file).source)
     except Unreadable as error:
         raise ScenarioProblem(f"{file} {error.said}", "Mend it at the lines named.") from None
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from worker.demo.backend import Backend, Guard, Outcome, VerdictEntry, View
 from worker.demo.play import Expect, Placed, Play, Standing, fill
-from workflows.acts import ACTS, sentence
-from workflows.canonical import digest_bytes, digest_of
-from workflows.definition import Definition
-from workflows.messages import Actor, Unmet
-from workflows.values import Window
+from workflows.model.canonical import digest_bytes, digest_of
+from workflows.model.commands import Actor, Unmet
+from workflows.model.declare import ACTS, sentence
+from workflows.model.definition import Definition
+from workflows.model.values import Window
 
 
 @dataclass(frozen=True, slots=True)

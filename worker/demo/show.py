@@ -17,11 +17,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from worker.client.show import ladder, short
+from worker.cli.client.show import ladder, short
 from worker.demo.backend import Guard
 from worker.demo.play import Play
 from worker.demo.player import Moment, Result
-from workflows.messages import Unmet
+from workflows.model.commands import Unmet
 
 
 class ForPeople:

@@ -1,0 +1,314 @@
+"""Reading a bundle: the one file in which an accord's record leaves the server. ``FORMAT.md`` says what is in it.
+
+A bundle may come from an enemy. So every size is bounded before anything is read, nothing is ever unpacked to disk,
+and whatever is not exactly as the format says ends in one :class:`~activities.ledger.errors.Malformed`.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError
+
+from activities.ledger.entry import Payload, decode_canonical
+from activities.ledger.errors import LedgerError, Malformed
+from activities.tlog.checkpoint import MAX_SIZE
+from activities.tlog.note import decode_base64
+from activities.tlog.tiles import WIDTH, Tile, decode_entries, decode_hashes, tiles_of
+from workflows.model.commands import Digest, Message, Receipt
+
+FORMAT: Final = "entente-bundle/1"
+"""What the manifest begins with."""
+
+MANIFEST: Final = "manifest.json"
+FORMAT_TEXT: Final = "FORMAT.md"
+POLICY: Final = "policy.txt"
+CHECKPOINTS: Final = "checkpoints.jsonl"
+COMMANDS: Final = "commands.jsonl"
+
+MAX_LINE: Final = 16 * 1024 * 1024
+"""The most bytes of a line, which holds the payloads of one entry, one command or one checkpoint."""
+
+MAX_TEXT: Final = 1024 * 1024
+"""The most bytes of manifest and policy."""
+
+MAX_DIRECTORY: Final = 64 * 1024 * 1024
+"""The most bytes of the archive's own table of contents: a record of some hundred million entries."""
+
+_END_BYTES: Final = 22
+_AGAIN: Final = "Have it exported again, and compare the copies"
+
+Audience = Literal["all", "facts", "none"]
+"""Which payloads are in a bundle: facts and particulars, facts alone, or none."""
+
+Absent = Literal["erased", "withheld"]
+"""Why a payload or a signed command is not there. The exporter says so; it cannot be proved."""
+
+
+class Manifest(Message):
+    """What the exporter says about a bundle. None of it is believed; all of it is held against the record."""
+
+    format: Literal["entente-bundle/1"]
+    accord: str
+    origin: str
+    size: int = Field(ge=1, le=MAX_SIZE, strict=True)
+    audience: Audience
+    log_keys: tuple[str, ...] = Field(min_length=1, max_length=20)
+    command_keys: tuple[str, ...] = Field(max_length=100)
+    state: Digest | None = Field(
+        description="digest of the state after all entries, as the service folded it"
+    )
+    policy: bool = Field(strict=True)
+    release: str = Field(max_length=100)
+
+
+@dataclass(frozen=True, slots=True)
+class BundledEntry:
+    """An entry's bytes (``None`` where it is withheld), its leaf hash, and its payloads or why they are absent."""
+
+    position: int
+    content: bytes | None
+    leaf: bytes
+    facts: Payload | Absent
+    particulars: Payload | Absent
+
+
+@dataclass(frozen=True, slots=True)
+class BundledCommand:
+    """The outcome of a command; ``signed`` is the canonical signed command, or why it is absent."""
+
+    id: str
+    fingerprint: str
+    salt: bytes | None
+    receipt: Receipt
+    signed: bytes | Absent
+
+
+def payload_member(index: int) -> str:
+    """The member with the payloads of the entries ``256 * index`` and following."""
+    return "payloads/" + Tile(None, index).path().removeprefix("tile/entries/") + ".jsonl"
+
+
+def members(size: int, audience: Audience, *, policy: bool) -> set[str]:
+    """Every member that a bundle has, no more and no less."""
+    names = {MANIFEST, FORMAT_TEXT, CHECKPOINTS} | ({POLICY} if policy else set())
+    names |= {tile.path() for tile in tiles_of(size)}
+    if audience != "none":
+        names.add(COMMANDS)
+        names |= {payload_member(index) for index in range(-(-size // WIDTH))}
+    return names
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except (LedgerError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        # The standard library's reader answers a damaged archive with many kinds of error, struct's and zlib's too.
+        raise Malformed(f"the file is no readable bundle: {str(error)[:200]}", _AGAIN) from None
+
+
+class Bundle:
+    """An open bundle. Use it as a context manager; its iterators read ahead by no more than 256 entries.
+
+    Raises:
+        Malformed: where it is not a bundle.
+        OSError: where the file cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        try:
+            with _reading():
+                self._check_directory()
+                self._zip = zipfile.ZipFile(self._file)
+                names = [info.filename for info in self._zip.infolist()]
+                self.manifest = self._manifest(names)
+                self._check_members(names)
+                self.policy = self._whole(POLICY, MAX_TEXT) if self.manifest.policy else None
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Bundle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._zip.close()
+        self._file.close()
+
+    def entries(self) -> Iterator[BundledEntry]:
+        """The entries in order, each with its leaf hash and payloads; raises :class:`Malformed`."""
+        for tile in (tile for tile in tiles_of(self.manifest.size) if tile.level is None):
+            leaves = self.hashes(Tile(0, tile.index, tile.width))
+            contents = decode_entries(tile, self._whole(tile.path(), tile.width * (0xFFFF + 2)))
+            payloads = self._payloads(tile)
+            for offset, (content, leaf) in enumerate(zip(contents, leaves, strict=True)):
+                facts, particulars = next(payloads)
+                position = tile.index * WIDTH + offset
+                yield BundledEntry(position, content or None, leaf, facts, particulars)
+            if next(payloads, None) is not None:
+                raise Malformed(f"{payload_member(tile.index)} has more lines than entries", _AGAIN)
+
+    def hashes(self, tile: Tile) -> list[bytes]:
+        """The hashes in a tile."""
+        return decode_hashes(tile, self._whole(tile.path(), tile.width * 32))
+
+    def commands(self) -> Iterator[BundledCommand]:
+        """The outcomes of the commands in the order in which they were recorded; raises :class:`Malformed`."""
+        for line in self._lines(COMMANDS):
+            _exactly(line, {"id", "fingerprint", "salt", "receipt", "signed"}, "a command")
+            signed = line["signed"]
+            if signed not in ("erased", "withheld"):
+                signed = _text(signed, "a signed command").encode()
+            try:
+                receipt = Receipt.model_validate(line["receipt"])
+            except ValidationError as error:
+                raise Malformed(f"a receipt does not read: {_first(error)}", _AGAIN) from None
+            salt = line["salt"]
+            yield BundledCommand(
+                _text(line["id"], "an id"),
+                _text(line["fingerprint"], "a digest"),
+                None if salt is None else decode_base64(_text(salt, "a salt"), "a salt"),
+                receipt,
+                signed,
+            )
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """The signed notes in the order of their sizes; raises :class:`Malformed`."""
+        for line in self._lines(CHECKPOINTS):
+            _exactly(line, {"note"}, "a checkpoint")
+            yield _text(line["note"], "a checkpoint").encode()
+
+    def _check_directory(self) -> None:
+        """Bound the table of contents before the standard library reads the whole of it."""
+        end = self._file.seek(0, 2)
+        start = max(0, end - _END_BYTES - 0xFFFF)
+        self._file.seek(start)
+        tail = self._file.read()
+        # The same place that zipfile takes: at the very end, else the last one before a comment.
+        at = len(tail) - _END_BYTES
+        if at < 0 or tail[at : at + 4] != b"PK\5\6":
+            at = tail.rfind(b"PK\5\6")
+        if at < 0 or len(tail) - at < _END_BYTES:
+            raise Malformed("the file is neither a bundle nor evidence: it is no zip archive", _AGAIN)
+        size = int.from_bytes(tail[at + 12 : at + 16], "little")
+        if start + at >= 20 + 56:
+            # zipfile goes by the larger record wherever its locator is, whatever the end record says.
+            self._file.seek(start + at - 20 - 56)
+            larger = self._file.read(56 + 20)
+            if larger[56:60] == b"PK\6\7":
+                size = max(size, int.from_bytes(larger[40:48], "little"))
+        if size > MAX_DIRECTORY:
+            raise Malformed("the archive's table of contents is too large", _AGAIN)
+        self._file.seek(0)
+
+    def _manifest(self, names: list[str]) -> Manifest:
+        if MANIFEST not in names:
+            raise Malformed(f"the archive has no {MANIFEST}: it is no bundle", _AGAIN)
+        value = decode_canonical(self._whole(MANIFEST, MAX_TEXT), "the manifest")
+        try:
+            return Manifest.model_validate(value)
+        except ValidationError as error:
+            raise Malformed(f"the manifest does not read: {_first(error)}", _AGAIN) from None
+
+    def _check_members(self, names: list[str]) -> None:
+        # Many times fewer members than entries: a huge size in a small file is refused before it is counted out.
+        if self.manifest.size > len(names) * WIDTH:
+            raise Malformed("the archive has too few members for the size in its manifest", _AGAIN)
+        wanted = members(self.manifest.size, self.manifest.audience, policy=self.manifest.policy)
+        if len(set(names)) != len(names) or set(names) != wanted:
+            odd = sorted(set(names) ^ wanted)[:5] or ["a member twice"]
+            raise Malformed(f"the archive does not have the members of its format: {', '.join(odd)}", _AGAIN)
+
+    def _whole(self, name: str, most: int) -> bytes:
+        with _reading(), self._zip.open(name) as member:
+            content = member.read(most + 1)
+        if len(content) > most:
+            raise Malformed(f"{name} is larger than the {most} bytes that it may have", _AGAIN)
+        return content
+
+    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
+        with _reading():
+            member = self._zip.open(name)
+        with member:
+            while True:
+                with _reading():
+                    line = member.readline(MAX_LINE + 1)
+                if not line:
+                    return
+                if len(line) > MAX_LINE or not line.endswith(b"\n"):
+                    raise Malformed(f"{name} has a line that is too long, or does not end", _AGAIN)
+                yield _object(line, name)
+
+    def _payloads(self, tile: Tile) -> Iterator[tuple[Payload | Absent, Payload | Absent]]:
+        if self.manifest.audience == "none":
+            for _ in range(tile.width):
+                yield "withheld", "withheld"
+            return
+        name = payload_member(tile.index)
+        count = 0
+        for line in self._lines(name):
+            _exactly(line, {"position", "facts", "particulars"}, "a line of payloads")
+            if line["position"] != tile.index * WIDTH + count:
+                raise Malformed(f"{name} has no line for entry {tile.index * WIDTH + count}", _AGAIN)
+            yield _payload(line["facts"]), _payload(line["particulars"])
+            count += 1
+        if count < tile.width:
+            raise Malformed(f"{name} has {count} lines instead of {tile.width}", _AGAIN)
+
+
+def _object(line: bytes, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"{name} has a line that is not JSON: {str(error)[:100]}", _AGAIN) from None
+    if not isinstance(value, dict):
+        raise Malformed(f"{name} has a line that is not a JSON object", _AGAIN)
+    return value
+
+
+def _exactly(line: dict[str, Any], names: set[str], what: str) -> None:
+    if line.keys() != names:
+        raise Malformed(
+            f"{what} has other members than its format: {sorted(line.keys() ^ names)[:5]}", _AGAIN
+        )
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise Malformed(f"{what} is not text", _AGAIN)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Malformed(f"{what} holds half a surrogate pair", _AGAIN) from None
+    return value
+
+
+def _payload(value: object) -> Payload | Absent:
+    if value == "erased":
+        return "erased"
+    if value == "withheld":
+        return "withheld"
+    if not isinstance(value, dict):
+        raise Malformed("a payload is neither an object nor said to be erased or withheld", _AGAIN)
+    _exactly(value, {"salt", "content"}, "a payload")
+    return Payload(
+        decode_base64(_text(value["salt"], "a salt"), "a salt"), _text(value["content"], "a payload").encode()
+    )
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"[:200]

@@ -1,0 +1,1 @@
+"""Definition files: strict JSON and YAML, and errors that name line and field."""

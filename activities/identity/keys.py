@@ -1,0 +1,195 @@
+"""Who calls the API: keys with their principals, and the requests that were made under an idempotency key.
+
+A token is ``ent_<key id>_<secret>``. The secret has 256 random bits, so that its SHA-256 needs neither a salt nor
+a slow hash: there is nothing to guess. Only the hash is stored; the token is shown once, when it is made.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import asyncpg
+from pydantic import TypeAdapter, ValidationError
+
+from activities.ledger.database import translated
+from workflows.model.values import DelegateId
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any] | asyncpg.Pool[Any]
+
+Kind = Literal["delegate", "operator", "auditor"]
+"""What a key is for: acting as a delegate, or reading every accord of the installation without acting in any."""
+
+_TOKEN = re.compile(r"ent_([a-z2-7]{12})_([a-z2-7]{52})", re.ASCII)
+_DELEGATE = TypeAdapter(DelegateId)
+_ROLE = "Use a login that has the role entente_api"
+
+
+class IdentityProblem(ValueError):
+    """A key cannot be made as asked; the text says why and what to do."""
+
+
+class NotAuthenticated(Exception):
+    """A token is not one of ours, or no longer; ``reason`` may be told to whoever sent it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class KeyReused(Exception):
+    """An idempotency key was used before, for another request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who sent a request: the principal of its key. For a delegate's key that is the id which stands in accords."""
+
+    principal: str
+    kind: Kind
+    key_id: str
+    label: str
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether it may read every accord of the installation."""
+        return self.kind != "delegate"
+
+
+def _base32(content: bytes) -> str:
+    return base64.b32encode(content).decode().rstrip("=").lower()
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+async def create_key(
+    connection: Connection,
+    principal: str,
+    label: str,
+    kind: Kind = "delegate",
+    expires: datetime | None = None,
+) -> str:
+    """Make a key for ``principal`` and return its token, which cannot be had a second time.
+
+    ``label`` says what the key is for; ``expires`` is an aware time, or none for a key that holds until revoked.
+
+    Raises:
+        IdentityProblem: the principal is no delegate id, the kind is unknown, or the label is longer than 200.
+    """
+    try:
+        _DELEGATE.validate_python(principal)
+    except ValidationError:
+        raise IdentityProblem(
+            f"{principal[:80]!r} is no id of a principal: lower-case letters and digits in parts joined by . _ or -, "
+            "at most 64 in all, such as ru.protocol."
+        ) from None
+    if kind not in get_args(Kind):
+        raise IdentityProblem(f"{kind!r} is no kind of key; there are {', '.join(get_args(Kind))}.")
+    if len(label) > 200:
+        raise IdentityProblem(f"The label has {len(label)} characters; at most 200 are kept.")
+    if expires is not None and expires.tzinfo is None:
+        raise IdentityProblem("The time at which the key expires has no time zone; give one.")
+    key_id = _base32(secrets.token_bytes(8))[:12]
+    secret = _base32(secrets.token_bytes(32))
+    with translated("make keys", "Use the login that owns the database"):
+        await connection.execute(
+            "insert into api_keys (id, hash, principal, label, kind, expires) values ($1, $2, $3, $4, $5, $6)",
+            key_id,
+            _hash(secret),
+            principal,
+            label,
+            kind,
+            expires,
+        )
+    return f"ent_{key_id}_{secret}"
+
+
+async def revoke(connection: Connection, key_id: str) -> bool:
+    """Revoke a key by its id, the middle part of the token; false where there is no such key in force."""
+    with translated("revoke keys", "Use the login that owns the database"):
+        done = await connection.execute(
+            "update api_keys set revoked = now() where id = $1 and revoked is null", key_id
+        )
+    return done != "UPDATE 0"
+
+
+class Identities:
+    """Looks up keys and idempotency keys in a migrated database. ``now`` is the clock that keys expire by."""
+
+    def __init__(
+        self, pool: asyncpg.Pool[Any], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._pool = pool
+        self._now = now
+
+    async def authenticate(self, token: str) -> Identity:
+        """Who holds ``token``.
+
+        Raises:
+            NotAuthenticated: malformed, unknown, revoked or expired. Only who has the secret learns which of the
+                last two.
+            LedgerError: the database cannot be asked.
+        """
+        matched = _TOKEN.fullmatch(token)
+        if matched is None:
+            raise NotAuthenticated("The token is not of the form ent_<key id>_<secret>.")
+        key_id, secret = matched.groups()
+        with translated("look up keys", _ROLE):
+            row = await self._pool.fetchrow(
+                "select hash, principal, label, kind, expires, revoked from api_keys where id = $1", key_id
+            )
+        # An unknown id is compared as well, so that the time does not tell whether it exists.
+        stored = row["hash"] if row is not None else bytes(32)
+        if not hmac.compare_digest(_hash(secret), stored) or row is None:
+            raise NotAuthenticated("The token is unknown.")
+        if row["revoked"] is not None:
+            raise NotAuthenticated("The key is revoked.")
+        if row["expires"] is not None and row["expires"] <= self._now():
+            raise NotAuthenticated("The key has expired.")
+        return Identity(row["principal"], row["kind"], key_id, row["label"])
+
+    async def reserve(self, principal: str, scope: str, key: str, fingerprint: str) -> None:
+        """Remember that ``principal`` made the request ``fingerprint`` under ``key``; again is no error.
+
+        Raises:
+            KeyReused: the key was used for another request of this scope.
+            LedgerError: the database cannot be asked.
+        """
+        with translated("keep idempotency keys", _ROLE):
+            await self._pool.execute(
+                "insert into idempotency_keys (principal, scope, key, fingerprint) values ($1, $2, $3, $4) "
+                "on conflict do nothing",
+                principal,
+                scope,
+                key,
+                fingerprint,
+            )
+        await self.reserved(principal, scope, key, fingerprint)
+
+    async def reserved(self, principal: str, scope: str, key: str, fingerprint: str) -> bool:
+        """Whether ``principal`` made this very request under ``key`` before.
+
+        Raises:
+            KeyReused: the key was used for another request of this scope.
+            LedgerError: the database cannot be asked.
+        """
+        with translated("look up idempotency keys", _ROLE):
+            known = await self._pool.fetchval(
+                "select fingerprint from idempotency_keys where (principal, scope, key) = ($1, $2, $3)",
+                principal,
+                scope,
+                key,
+            )
+        if known is not None and known != fingerprint:
+            raise KeyReused
+        return known is not None

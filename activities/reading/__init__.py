@@ -1,0 +1,1 @@
+"""Reading accords from the ledger."""

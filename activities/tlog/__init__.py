@@ -1,0 +1,1 @@
+"""The transparency-log formats, byte for byte: RFC 9162 and C2SP, and nothing of Entente."""

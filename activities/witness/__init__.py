@@ -1,0 +1,1 @@
+"""Witnesses: cosigning checkpoints, asking for cosignatures, following a log's keys."""

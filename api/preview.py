@@ -1,0 +1,226 @@
+"""Looking ahead: what an act would do (dry run), and why a step cannot be taken yet.
+
+Both run the model's own ``decide`` and ``judge`` on the state folded from the ledger, so that what they say and
+what then happens at that time are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from api.problems import Problem, of_rejection
+from api.schemas import View
+from workflows.model.accord import GATES, Accord, stage
+from workflows.model.authority import resolve
+from workflows.model.commands import Command, EventDraft, OwnSignature, Refusal
+from workflows.model.decide import TICK, decide, judge
+from workflows.model.declare import ACTS, Check, Rejected, parse_act
+from workflows.record.keys import live
+from workflows.tracks.conditions.state import satisfied
+
+
+class StageChange(View):
+    """The stage before and after."""
+
+    before: str
+    after: str
+
+
+class Shift(View):
+    """Gates and conditions by name."""
+
+    gates: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+
+
+class DryRun(View):
+    """What an act would do at a time, without doing it.
+
+    Deadlines that have passed by then fall first, and are among the events.
+    """
+
+    dry_run: Literal[True] = True
+    accord: str
+    act: str
+    at: datetime = Field(description="the accord's time for which this holds; never before its last entry")
+    version: int = Field(description="the version of the state that it was tried on")
+    would_be: Literal["recorded", "refused"]
+    refusal: Refusal | None = None
+    on_record: int | None = Field(
+        default=None, description="the entry that has recorded this very refusal before"
+    )
+    events: tuple[EventDraft, ...] = Field(description="the events that would be recorded, in order")
+    stage: StageChange
+    opens: Shift = Field(description="gates that would open, conditions that would become satisfied")
+    reopens: Shift = Field(
+        description="gates that were open, and conditions that were satisfied, and would not be"
+    )
+
+
+class CheckView(View):
+    """One guard, met or not. The other members are given where it is not met."""
+
+    guard: str
+    met: bool
+    reason: str | None = None
+    remedy: str | None = None
+    who: tuple[str, ...] | None = Field(default=None, description="who could meet it")
+    by: datetime | None = Field(default=None, description="by when it is due")
+    subject: str | None = None
+
+
+class Why(View):
+    """Why a step can, or cannot, be taken yet: every guard."""
+
+    accord: str
+    step: str
+    kind: Literal["gate", "act"]
+    says: str
+    delegate: str | None = Field(default=None, description="for an act: whose act it would be")
+    at: datetime
+    version: int
+    open: bool
+    checks: tuple[CheckView, ...]
+
+
+def dry_run(
+    a: Accord, act: str, fields: dict[str, Any], delegate: str, at: datetime, own_key: str = ""
+) -> DryRun:
+    """What the act would do at ``at``, signed with the delegate's ``own_key`` if one is named.
+
+    A dry run takes no signature, which somebody could send on as that of an act.
+
+    Raises:
+        Problem: the act is none: malformed, or by somebody whom the accord does not know.
+    """
+    try:
+        own = OwnSignature(key=own_key, signature="") if own_key else None
+    except ValidationError:
+        raise Problem("malformed", "Entente-Key is not the id of a key: 16 hexadecimal digits.") from None
+    command = Command(
+        accord=a.id, id=f"{delegate}/dry-run", act=act, fields=fields, delegate=delegate, own=own
+    )
+    try:
+        decision = decide(a, command, at)
+    except Rejected as error:
+        raise of_rejection(a.id, error) from None
+    before, after = _standing(a), _standing(decision.after)
+    return DryRun(
+        accord=a.id,
+        act=act,
+        at=max(at, a.time),
+        version=a.version,
+        would_be="recorded" if decision.refusal is None else "refused",
+        refusal=decision.refusal,
+        on_record=decision.repeats,
+        events=decision.events,
+        stage=StageChange(before=stage(a), after=stage(decision.after)),
+        opens=_shift(after, before),
+        reopens=_shift(before, after),
+    )
+
+
+def why_gate(a: Accord, name: str, at: datetime, *, cleared: bool) -> Why:
+    """Every guard of a gate at ``at``; without reasons for who sees cleared status only."""
+    later = _later(a, at)
+    checks = tuple(later.gate(name))
+    return Why(
+        accord=a.id,
+        step=name,
+        kind="gate",
+        says=GATES[name],
+        at=max(at, a.time),
+        version=a.version,
+        open=_met(checks),
+        checks=tuple(_check(check, cleared=cleared) for check in checks),
+    )
+
+
+def why_act(a: Accord, name: str, fields: dict[str, Any], delegate: str, at: datetime) -> Why:
+    """Every guard of an act by ``delegate`` at ``at``, authority first. An unknown object ends the list.
+
+    A delegate that has a key of its own is taken to sign with it.
+
+    Raises:
+        Problem: the fields are malformed, or the accord does not know the delegate.
+    """
+    later, at = _later(a, at), max(at, a.time)
+    try:
+        wanted = parse_act(name, fields)
+        actor = resolve(later, delegate, wanted, at)
+    except Rejected as error:
+        raise of_rejection(a.id, error) from None
+    keys = live(later, delegate)
+    own = OwnSignature(key=wanted.signed_with() or keys[-1].id, signature="") if keys else None
+    checks = tuple(judge(later, wanted, actor, at, own))
+    return Why(
+        accord=a.id,
+        step=name,
+        kind="act",
+        says=wanted.sentence(actor),
+        delegate=delegate,
+        at=at,
+        version=a.version,
+        open=_met(checks),
+        checks=tuple(_check(check, cleared=False) for check in checks),
+    )
+
+
+def step_name(step: str) -> str:
+    """The gate or act that a path names, with hyphens or underscores.
+
+    Raises:
+        Problem: there is neither.
+    """
+    name = step.replace("-", "_")
+    if name not in GATES and name not in ACTS:
+        raise Problem(
+            "not_found",
+            f"There is no step {step[:60]!r}. The gates are {', '.join(GATES)}; for the acts see /docs.",
+        )
+    return name
+
+
+def _later(a: Accord, at: datetime) -> Accord:
+    """The state once every deadline has fallen that has passed at ``at``."""
+    tick = Command(accord=a.id, id=f"{TICK}/why", act=TICK, delegate=TICK)
+    # The clock lets so many fall at once, and no more.
+    while (decision := decide(a, tick, at)).events:
+        a = decision.after
+    return a
+
+
+def _standing(a: Accord) -> tuple[frozenset[str], frozenset[str]]:
+    """The open gates and the satisfied conditions."""
+    gates = frozenset(name for name in GATES if _met(a.gate(name)))
+    return gates, frozenset(code for code in a.definition.conditions if a.founded and satisfied(a, code))
+
+
+def _shift(had: tuple[frozenset[str], frozenset[str]], has: tuple[frozenset[str], frozenset[str]]) -> Shift:
+    """What is in the first and not in the second."""
+    return Shift(
+        gates=tuple(name for name in GATES if name in had[0] - has[0]),
+        conditions=tuple(sorted(had[1] - has[1])),
+    )
+
+
+def _check(check: Check, *, cleared: bool) -> CheckView:
+    if check.met or cleared:
+        return CheckView(guard=check.guard, met=check.met, subject=None if cleared else check.subject)
+    return CheckView(
+        guard=check.guard,
+        met=False,
+        reason=check.reason,
+        remedy=check.remedy,
+        who=check.who,
+        by=check.by,
+        subject=check.subject,
+    )
+
+
+def _met(checks: Iterable[Check]) -> bool:
+    return all(check.met for check in checks)

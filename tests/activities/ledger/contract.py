@@ -1,0 +1,378 @@
+"""What every ledger does, whatever it is made of. A test module for a store subclasses this."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from activities.ledger.entry import parse
+from activities.ledger.errors import Malformed, PayloadMismatch, PayloadMissing, Unrecordable
+from activities.ledger.store import Ledger, salted
+from activities.tlog.merkle import (
+    Coordinate,
+    Frontier,
+    Lookup,
+    consistency_nodes,
+    consistency_proof,
+    inclusion_nodes,
+    inclusion_proof,
+    leaf_hash,
+    verify_consistency,
+    verify_inclusion,
+)
+from tests.activities.ledger.making import ACTOR, REFUSAL, START, append, event, repeated, summary
+from workflows.model.commands import Summary
+
+
+def looked_up(table: Mapping[Coordinate, bytes]) -> Lookup:
+    return lambda level, index: table[level, index]
+
+
+class LedgerContract:
+    """Subclasses give a fixture ``ledger``: an empty one for each test."""
+
+    async def test_an_append_is_read_back(self, ledger: Ledger) -> None:
+        drafts = (event("accord_opened", facts={"title": "Ж"}), event("invitation_issued", version=2))
+        [outcome] = await ledger.record([append("a", 0, "d/1", events=drafts)])
+        assert (outcome.status, outcome.size) == ("appended", 2)
+        stored = await ledger.entries("a")
+        assert [entry.position for entry in stored] == [0, 1]
+        assert [entry.feed for entry in stored] == [1, 2]
+        for entry, draft in zip(stored, drafts, strict=True):
+            recorded = entry.recorded()
+            assert (recorded.type, recorded.version, recorded.time) == (draft.type, draft.version, START)
+            assert (recorded.facts, recorded.actor, recorded.command) == (draft.facts, ACTOR, "d/1")
+            assert entry.particulars is not None
+            assert entry.particulars.value() == draft.particulars
+            entry.particulars.verify(entry.entry().particulars)
+            assert entry.leaf == leaf_hash(entry.content)
+        assert [parse(entry.content).causation for entry in stored] == [None, 0]
+        salts = [payload.salt for e in stored for payload in (e.facts, e.particulars) if payload is not None]
+        assert len(set(salts)) == 4
+
+    async def test_the_receipt_says_what_was_recorded(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "d/1")])
+        [outcome] = await ledger.record([append("a", 1, "d/2", count=2, version=2)])
+        receipt = outcome.receipt
+        assert receipt is not None
+        head = await ledger.head("a")
+        assert head is not None
+        last = (await ledger.entries("a"))[-1]
+        assert (receipt.accord, receipt.command, receipt.act) == ("a", "d/2", "record_statement")
+        assert (receipt.status, receipt.refusal, receipt.stage) == ("recorded", None, "invitation")
+        assert (receipt.first_position, receipt.position, receipt.version, receipt.size) == (1, 2, 2, 3)
+        assert (receipt.leaf, receipt.root) == (last.leaf.hex(), head.root.hex())
+        assert receipt.events == ("statement_recorded",) * 2
+
+    async def test_a_retry_gets_the_first_receipt_whatever_it_expects(self, ledger: Ledger) -> None:
+        [first] = await ledger.record([append("a", 0, "d/1")])
+        await ledger.record([append("a", 1, "d/2")])
+        for expected in (0, 1, 2, 9):
+            [again] = await ledger.record([append("a", expected, "d/1", version=7)])
+            assert (again.status, again.receipt, again.size) == ("duplicate", first.receipt, 2)
+        assert len(await ledger.entries("a")) == 2
+        assert first.receipt is not None
+        found = await ledger.outcome("a", "d/1")
+        assert found is not None
+        assert found.receipt == first.receipt
+        assert found.is_of(append("a", 0, "d/1").fingerprint, None)
+
+    async def test_another_command_under_the_same_id_is_a_mismatch(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "d/1")])
+        [other] = await ledger.record([append("a", 1, "d/1", fingerprint="sha256:" + "f" * 64)])
+        assert (other.status, other.receipt, other.size) == ("mismatch", None, 1)
+        assert len(await ledger.entries("a")) == 1
+
+    async def test_command_ids_belong_to_an_accord(self, ledger: Ledger) -> None:
+        outcomes = await ledger.record([append("a", 0, "d/1"), append("b", 0, "d/1")])
+        assert [outcome.status for outcome in outcomes] == ["appended", "appended"]
+
+    @pytest.mark.parametrize("expected", [0, 2, 100])
+    async def test_another_position_is_a_conflict_and_changes_nothing(
+        self, ledger: Ledger, expected: int
+    ) -> None:
+        await ledger.record([append("a", 0, "d/1")])
+        before = (await ledger.entries("a"), await ledger.head("a"), await ledger.summary("a"))
+        [outcome] = await ledger.record([append("a", expected, "d/2")])
+        assert (outcome.status, outcome.receipt, outcome.size) == ("conflict", None, 1)
+        assert (await ledger.entries("a"), await ledger.head("a"), await ledger.summary("a")) == before
+        assert await ledger.outcome("a", "d/2") is None
+        assert await ledger.feed_position() == 1
+
+    async def test_a_conflict_with_an_accord_that_is_not_there_makes_none(self, ledger: Ledger) -> None:
+        outcomes = await ledger.record([append("a", 3, "d/1"), repeated("a", "d/2", 0)])
+        assert [(outcome.status, outcome.size) for outcome in outcomes] == [("conflict", 0)] * 2
+        assert await ledger.head("a") is None
+        assert await ledger.summary("a") is None
+        assert await ledger.entries("a") == []
+
+    async def test_a_batch_is_judged_as_if_one_came_after_the_other(self, ledger: Ledger) -> None:
+        other = "sha256:" + "f" * 64
+        outcomes = await ledger.record(
+            [
+                append("a", 0, "d/1", count=2),
+                append("b", 0, "d/1"),
+                append("a", 2, "d/2"),
+                append("a", 0, "d/1", count=2),
+                append("a", 2, "d/3"),
+                append("a", 3, "d/1", fingerprint=other),
+                append("a", 3, "d/3", count=3),
+                repeated("a", "d/4", 5),
+                repeated("a", "d/5", 6),
+            ]
+        )
+        assert [(outcome.status, outcome.size) for outcome in outcomes] == [
+            ("appended", 2),
+            ("appended", 1),
+            ("appended", 3),
+            ("duplicate", 3),
+            ("conflict", 3),
+            ("mismatch", 3),
+            ("appended", 6),
+            ("appended", 6),
+            ("conflict", 6),
+        ]
+        assert outcomes[3].receipt == outcomes[0].receipt
+        feed = await ledger.feed()
+        assert [(e.feed, e.accord, e.position) for e in feed] == [
+            (1, "a", 0),
+            (2, "a", 1),
+            (3, "b", 0),
+            (4, "a", 2),
+            (5, "a", 3),
+            (6, "a", 4),
+            (7, "a", 5),
+        ]
+        assert (await ledger.summary("a")) == summary("a", 6)
+
+    async def test_an_empty_batch_is_nothing(self, ledger: Ledger) -> None:
+        assert await ledger.record([]) == []
+
+    async def test_a_refusal_is_recorded_and_its_repetition_points_to_it(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "d/1")])
+        refused = append("a", 1, "d/2", events=(event("act_refused"),), refusal=REFUSAL, version=0)
+        [first] = await ledger.record([refused])
+        await ledger.record([append("a", 2, "d/3")])
+        [again] = await ledger.record([repeated("a", "d/4", 1, version=0)])
+        assert first.receipt is not None
+        assert again.receipt is not None
+        assert (again.status, again.size) == ("appended", 3)
+        assert (first.receipt.status, first.receipt.refusal) == ("refused", REFUSAL)
+        assert (again.receipt.status, again.receipt.refusal) == ("refused", REFUSAL)
+        assert (again.receipt.first_position, again.receipt.position, again.receipt.events) == (1, 1, ())
+        assert again.receipt.leaf == first.receipt.leaf
+        head = await ledger.head("a")
+        assert head is not None
+        assert (again.receipt.size, again.receipt.root) == (3, head.root.hex())
+        assert len(await ledger.entries("a")) == 3
+        assert await ledger.summary("a") == summary("a", 3)
+        [retried] = await ledger.record([repeated("a", "d/4", 1, version=0)])
+        assert (retried.status, retried.receipt) == ("duplicate", again.receipt)
+
+    async def test_proofs_are_built_from_stored_nodes(self, ledger: Ledger) -> None:
+        sizes = (1, 2, 5, 6, 7, 16, 21)
+        roots = {}
+        size = 0
+        for index, next_size in enumerate(sizes):
+            await ledger.record([append("a", size, f"d/{index}", count=next_size - size)])
+            size = next_size
+            head = await ledger.head("a")
+            assert head is not None
+            assert head.size == size
+            roots[size] = head.root
+        stored = await ledger.entries("a")
+        assert Frontier().extend(entry.leaf for entry in stored)[0].root() == roots[21]
+        for size in sizes:
+            for index in range(size):
+                table = await ledger.nodes("a", inclusion_nodes(index, size))
+                proof = inclusion_proof(index, size, looked_up(table))
+                verify_inclusion(stored[index].leaf, index, size, proof, roots[size])
+            table = await ledger.nodes("a", consistency_nodes(size, 21))
+            proof = consistency_proof(size, 21, looked_up(table))
+            verify_consistency(size, 21, roots[size], roots[21], proof)
+
+    async def test_nodes_that_do_not_exist_are_left_out(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "d/1", count=3)])
+        found = await ledger.nodes("a", [(0, 2), (0, 3), (1, 0), (1, 1), (2, 0)])
+        assert set(found) == {(0, 2), (1, 0)}
+        assert await ledger.nodes("b", [(0, 0)]) == {}
+        assert await ledger.nodes("a", []) == {}
+
+    async def test_entries_and_feed_are_read_in_pieces(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "d/1", count=5), append("b", 0, "d/1", count=2)])
+        everything = await ledger.entries("a")
+        assert await ledger.entries("a", 1, 2) == everything[1:3]
+        assert await ledger.entries("a", 4, 10) == everything[4:]
+        assert await ledger.entries("a", 5, 10) == []
+        assert await ledger.entries("c") == []
+        feed = await ledger.feed()
+        assert [entry.feed for entry in feed] == list(range(1, 8))
+        assert await ledger.feed(3, 2) == feed[3:5]
+        assert await ledger.feed(7) == []
+        assert await ledger.feed_position() == 7
+
+    async def test_commands_come_in_the_order_in_which_they_were_recorded(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "z/1", count=2), append("a", 2, "b/1")])
+        await ledger.record([repeated("a", "c/1", 1), repeated("a", "a/1", 1), append("a", 3, "a/2")])
+        await ledger.record([append("other", 0, "d/1")])
+
+        found = [command async for command in ledger.commands_in_order("a", 4)]
+        assert [command.id for command in found] == ["z/1", "b/1", "a/1", "c/1", "a/2"]
+        assert found == sorted(await ledger.commands("a"), key=lambda command: command.order)
+        assert [command.id async for command in ledger.commands_in_order("a", 2)] == ["z/1"]
+        assert [command async for command in ledger.commands_in_order("nobody", 9)] == []
+
+    async def test_commands_are_kept_with_what_was_signed(self, ledger: Ledger) -> None:
+        appends = [append("a", at, f"d/{at}") for at in range(3)]
+        outcomes = await ledger.record([*appends, append("b", 0, "d/9")])
+        stored = await ledger.commands("a")
+        assert [command.id for command in stored] == ["d/0", "d/1", "d/2"]
+        assert [command.signed for command in stored] == [each.signed for each in appends]
+        assert [command.receipt for command in stored] == [outcome.receipt for outcome in outcomes[:3]]
+        assert await ledger.commands("a", "d/0", 1) == stored[1:2]
+
+    async def test_summaries_are_filtered_and_paged_newest_first(self, ledger: Ledger) -> None:
+        members = {"a": ("m1",), "b": ("m1", "m2"), "c": ("m2",), "d": ("m1",), "e": ()}
+        stages = {"c": "signing", "d": "signing"}
+        folded = {}
+        for name, who in members.items():
+            folded[name] = summary(
+                name, 1, members=who, stage=stages.get(name, "invitation"), parties=("RU", name)
+            )
+            await ledger.record([append(name, 0, "d/1", summary=folded[name])])
+        # A later entry changes the row, and leaves its place in the list.
+        folded["a"] = summary("a", 2, members=("m1", "m3"), parties=("RU", "a"), ended=True)
+        await ledger.record([append("a", 1, "d/2", summary=folded["a"])])
+
+        async def names(**filters: Any) -> list[str]:
+            return [each.accord for each in (await ledger.summaries(**filters)).items]
+
+        assert await names() == ["e", "d", "c", "b", "a"]
+        assert await names(member="m1") == ["d", "b", "a"]
+        assert await names(member="m3") == ["a"]
+        assert await names(stage="signing") == ["d", "c"]
+        assert await names(stage="signing", member="m2") == ["c"]
+        assert await names(party="RU") == ["e", "d", "c", "b", "a"]
+        assert await names(party="b", member="m2") == ["b"]
+        assert await names(member="nobody") == []
+        seen: list[Summary] = []
+        cursor = None
+        for _ in range(10):
+            page = await ledger.summaries(member="m1", after=cursor, limit=2)
+            seen += page.items
+            cursor = page.next
+            if cursor is None:
+                break
+        assert seen == [folded["d"], folded["b"], folded["a"]]
+        assert (await ledger.summaries(limit=5)).next is None
+        assert await ledger.summary("a") == folded["a"]
+        with pytest.raises(Malformed, match="not a cursor"):
+            await ledger.summaries(after="x' or true")
+
+    async def test_erasing_particulars_breaks_neither_fold_nor_proof(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "d/1"), append("a", 1, "d/2")])
+        before = await ledger.entries("a")
+        root = (await ledger.head("a"), [entry.recorded() for entry in before])
+        assert await ledger.erase("a", 0)
+        after = await ledger.entries("a")
+        assert after == [replace(before[0], particulars=None), before[1]]
+        assert root == (await ledger.head("a"), [entry.recorded() for entry in after])
+        assert [command.signed is None for command in await ledger.commands("a")] == [True, False]
+        [again] = await ledger.record([append("a", 0, "d/1")])
+        assert again.status == "duplicate"
+        assert not await ledger.erase("a", 0)
+        assert not await ledger.erase("a", 7)
+        assert not await ledger.erase("b", 0)
+
+    async def test_what_was_erased_cannot_be_guessed_and_a_retry_is_still_a_retry(
+        self, ledger: Ledger
+    ) -> None:
+        given = append("a", 0, "d/1", outline="sha256:" + "1" * 64)
+        first, _ = await ledger.record([given, append("a", 1, "d/2")])
+        kept = (await ledger.commands("a"))[0]
+        assert kept.salt is not None
+        assert kept.fingerprint != given.fingerprint, "the plain digest is nowhere"
+        assert kept.fingerprint == salted(given.fingerprint, kept.salt)
+        assert await ledger.erase("a", 0)
+        erased = (await ledger.commands("a"))[0]
+        assert (erased.signed, erased.salt, erased.fingerprint) == (None, None, kept.fingerprint)
+        [again] = await ledger.record([given])
+        assert (again.status, again.receipt) == ("duplicate", first.receipt)
+        other = append("a", 0, "d/1", outline="sha256:" + "2" * 64)
+        assert (await ledger.record([other]))[0].status == "mismatch"
+
+    async def test_a_repeated_refusal_is_erased_with_the_entry_that_stands_for_it(
+        self, ledger: Ledger
+    ) -> None:
+        refused = append("a", 1, "d/2")
+        await ledger.record([append("a", 0, "d/1"), refused])
+        repeat = replace(
+            refused, expected=2, command_id="d/3", events=(), repeats=1, fingerprint="sha256:" + "3" * 64
+        )
+        await ledger.record([repeat])
+        assert [one.signed is None for one in await ledger.commands("a")] == [False, False, False]
+        assert await ledger.erase("a", 1)
+        assert [one.signed is None for one in await ledger.commands("a")] == [False, True, True]
+        assert not await ledger.erase("a", 1)
+
+    async def test_entries_of_some_types_are_found(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "d/1", events=(event(), event("log_key_rotated"), event()))])
+        await ledger.record([append("b", 0, "d/1", events=(event("log_key_rotated"),))])
+        found = await ledger.entries_of("a", ["log_key_rotated", "log_key_retired"])
+        assert [(one.accord, one.position) for one in found] == [("a", 1)]
+        assert await ledger.entries_of("c", ["log_key_rotated"]) == []
+
+    async def test_what_cannot_be_recorded_leaves_the_whole_batch_unrecorded(self, ledger: Ledger) -> None:
+        bad = append("b", 0, "d/1", events=(event(facts={"share": 0.5}),))
+        with pytest.raises(Unrecordable, match="float"):
+            await ledger.record([append("a", 0, "d/1"), bad])
+        assert await ledger.entries("a") == []
+        with pytest.raises(Unrecordable, match="bytes"):
+            await ledger.record([append("a", 0, "d/1", events=(event("x" * 65_535),))])
+
+    async def test_payloads_may_hold_any_text(self, ledger: Ledger) -> None:
+        facts = {"text": "\x00 \u2028 𝄞 \\u0000", "deep": [{"a": [None, True, -(2**53) + 1]}]}
+        await ledger.record([append("a", 0, "d/1", events=(event(facts=facts, particulars={}),))])
+        [entry] = await ledger.entries("a")
+        assert entry.recorded().facts == facts
+
+    async def test_an_altered_entry_is_noticed_on_reading(self, ledger: Ledger) -> None:
+        await ledger.record([append("a", 0, "d/1"), append("a", 1, "d/2")])
+        first, second = await ledger.entries("a")
+        assert first.facts is not None
+        with pytest.raises(Malformed):
+            replace(first, content=first.content.replace(b"delegate-1", b"delegate-2")).recorded()
+        with pytest.raises(Malformed):
+            replace(second, content=first.content, leaf=first.leaf).recorded()
+        with pytest.raises(PayloadMismatch):
+            replace(first, facts=second.facts).recorded()
+        with pytest.raises(PayloadMismatch):
+            replace(first, facts=replace(first.facts, content=b"{}")).recorded()
+        with pytest.raises(PayloadMissing):
+            replace(first, facts=None).recorded()
+
+    async def test_writers_at_the_same_time_give_one_order(self, ledger: Ledger) -> None:
+        async def write(writer: int) -> list[str]:
+            statuses: list[str] = []
+            for step in range(8):
+                for _ in range(200):
+                    head = await ledger.head("a")
+                    size = 0 if head is None else head.size
+                    [outcome] = await ledger.record([append("a", size, f"w{writer}/{step}")])
+                    statuses.append(outcome.status)
+                    if outcome.status == "appended":
+                        break
+            return statuses
+
+        statuses = await asyncio.gather(*(write(writer) for writer in range(4)))
+        assert all(each.count("appended") == 8 for each in statuses)
+        assert {status for each in statuses for status in each} <= {"appended", "conflict"}
+        entries = await ledger.entries("a")
+        assert [entry.position for entry in entries] == list(range(32))
+        head = await ledger.head("a")
+        assert head is not None
+        assert head.root == Frontier().extend(entry.leaf for entry in entries)[0].root()

@@ -1,0 +1,15 @@
+"""The ledger in memory keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from activities.ledger.memory import MemoryLedger
+from activities.ledger.store import Ledger
+from tests.activities.ledger.contract import LedgerContract
+
+
+class TestMemoryLedger(LedgerContract):
+    @pytest.fixture
+    def ledger(self) -> Ledger:
+        return MemoryLedger()

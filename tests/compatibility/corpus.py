@@ -1,0 +1,265 @@
+"""The corpus of recorded events: whole plays, and one example of every event type in every version.
+
+``python -m tests.compatibility.corpus`` adds what is missing, and never writes over what is there: what was recorded
+once has to be read by every later release. Before the first release, ``--anew`` writes all of it again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.simulation.definitions import changed, condition, pair, trio
+from tests.simulation.driver import Play
+from tests.simulation.small import digest, key_line, log_key_line
+from workflows.model.accord import Accord, evolve, stage, state_digest
+from workflows.model.commands import RecordedEvent
+from workflows.model.declare import EVENTS
+from workflows.model.values import INSTALLATION
+from workflows.record.keys import key_id
+from workflows.record.witnessing import policy_digest
+
+FOLDER = Path(__file__).parent / "events"
+PLAYS = FOLDER / "plays"
+
+KEYS = tuple(base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+"""Public keys that nobody holds."""
+
+
+def whole() -> Play:
+    """From the invitation to a closed accord, with most of what may come between."""
+    play = Play(trio(long_stop=None)).go("founded")
+    play.do("aa.contact", "enrol_key", delegate="aa.head", public_key=KEYS[0])
+    play.do("aa.contact", "revoke_key", delegate="aa.head", key=key_id(KEYS[0]))
+    play.refused("bb.protocol", "issue_invitation")
+    play.do("aa.protocol", "issue_invitation")
+    play.do("bb.protocol", "acknowledge_invitation")
+    play.do("bb.protocol", "accept_invitation_in_principle")
+    play.do("aa.protocol", "extend_invitation", valid_until="2030-04-01T00:00:00Z")
+    play.do("press", "record_statement", digest=digest("speech"))
+    title = {"title": "What the speech calls it"}
+    play.do("bb.protocol", "import_statement", digest=digest("speech"), source="Agency", changes=title)
+    for guest in ("bb", "cc"):
+        play.do(f"{guest}.protocol", "accept_invitation")
+    texts = [{"document": "D2", "language": "en", "digest": digest("D2 in en")}]
+    play.do("bb.treaty", "propose_texts", texts=texts)
+    schedule = play.fact("schedule_proposed", "digest")
+    for other in ("aa", "cc"):
+        play.do(f"{other}.treaty", "agree_texts", digest=schedule)
+    named = {"document": "D2", "language": "en", "digest": digest("D2 in en")}
+    play.do("cc.treaty", "comment_on_text", **named, comment=digest("comment"))
+    play.prepare()
+    play.submit("V2")
+    play.do("cc.verifier", "return_evidence", condition="V2")
+    play.do("bb.protocol", "waive_condition", condition="V1")
+    play.do("bb.protocol", "withdraw_waiver", condition="V1")
+    for code in ("V1", "V2", "V3", "S1", "X1"):
+        play.verify(code)
+    play.do("watch", "condition_changed", **_report("V1"))
+    play.do("cc.verifier", "confirm_verdict", condition="V1")
+    play.concur(["D3"])
+    play.do("aa.protocol", "confirm_visit")
+    play.do("aa.protocol", "withdraw_consent", subject="confirmation")
+    play.confirm()
+    play.do("aa.protocol", "record_advance_done")
+    play.arrive()
+    play.do("aa.protocol", "record_minutes", digest=digest("minutes"), item="Talks")
+    play.authorize().sign().release()
+    play.each("protocol", "complete_visit")
+    play.each("authority", "ratify_document", document="D1", instrument=digest("instrument"))
+    play.do("depositary", "declare_in_force", document="D1")
+    play.do("registrar", "register_document", document="D1", registration="I-1")
+    play.do("aa.treaty", "propose_corrigendum", document="D1", language="en", digest=digest("mended"))
+    for other in ("bb", "cc"):
+        play.do(f"{other}.treaty", "agree_corrigendum", document="D1", digest=digest("mended"))
+    play.verify("Z1")
+    play.do("registrar", "close_accord")
+    return play
+
+
+def falling() -> Play:
+    """Verdicts that fall in every way, disputes, dates that pass, and the end by a right to terminate."""
+    play = Play(trio()).go("verified")
+    play.do("aa.protocol", "dispute_verdict", condition="V2")
+    play.do("cc.verifier", "decide_dispute", condition="V2", uphold=True)
+    play.do("cc.protocol", "dispute_verdict", condition="S1")
+    play.pass_time(days=15)
+    play.do("bb.verifier", "revoke_verdict", condition="V1")
+    play.do("aa.protocol", "defer_condition", condition="V2", gate="signing")
+    for guest in ("bb", "cc"):
+        play.do(f"{guest}.protocol", "waive_condition", condition="V1")
+    play.signal("condition_changed", **_report("V3"))
+    play.signal("condition_changed", **_report("C9"))
+    play.until("2030-12-01T00:00:00Z")
+    play.do("aa.contact", "terminate")
+    return play
+
+
+def curing() -> Play:
+    """A verdict that is not given again in time, and an accord that its parties end together."""
+    play = Play(pair(conditions={"C1": condition("AA", "bb.verifier", valid_for="P30D", cure="P5D")}))
+    play.go("verified")
+    play.pass_time(days=40)
+    play.each("contact", "agree_termination")
+    return play
+
+
+def changing() -> Play:
+    """What all agreed is changed by all: terms, texts, dates, signatories; and a document is severed."""
+    play = Play(trio()).go("verified")
+    play.amend(changed(trio(), title="Three parties, amended"))
+    play.concur(["D1"])
+    play.do("aa.contact", "revoke_delegate", delegate="aa.second")
+    play.agree_text("D2", "en", "one comma")
+    play.concur(["D1"]).confirm()
+    play.do("cc.protocol", "hold_visit")
+    window = {"begins": "2030-05-10T08:00:00Z", "ends": "2030-05-12T18:00:00Z", "place": "City"}
+    play.do("aa.protocol", "propose_dates", window=window)
+    for other in ("bb", "cc"):
+        play.do(f"{other}.protocol", "agree_dates", digest=play.fact("dates_proposed", "digest"))
+    play.confirm().arrive()
+    play.authorize("D1")
+    play.empower("D1", "BB", valid_until="2030-05-20T00:00:00Z")
+    play.sign()
+    play.do("cc.authority", "revoke_full_powers", document="D1", seat="CC")
+    play.pass_time(days=12)
+    play.each("protocol", "sever_document", document="D1")
+    play.release()
+    return play
+
+
+def withdrawn() -> Play:
+    """The host withdraws its invitation."""
+    play = Play(pair()).go("founded")
+    play.do("aa.protocol", "issue_invitation")
+    play.do("aa.protocol", "withdraw_invitation")
+    return play
+
+
+def expired() -> Play:
+    """Nobody answers in time."""
+    play = Play(pair(invitation={"valid_until": "2030-02-01T00:00:00Z"})).go("founded")
+    play.do("aa.protocol", "issue_invitation")
+    play.pass_time(days=60)
+    return play
+
+
+def about_the_log() -> Play:
+    """What is said of the record itself: its log's key, its witnesses, what it comes to, and what was erased."""
+    play = Play(pair()).go("founded")
+    old, new = (log_key_line(play.state.id, number) for number in (1, 2))
+    play.do(INSTALLATION, "rotate_log_key", old=old, new=new)
+    play.do(INSTALLATION, "retire_log_key", key=old)
+    policy = f"witness AA {key_line('witness.aa.test/w1', 4, 1)}\nquorum AA\n"
+    play.do("aa.protocol", "propose_witness_policy", policy=policy)
+    play.do("bb.protocol", "agree_witness_policy", digest=policy_digest(policy))
+    play.do("bb.protocol", "attest_state", position=play.state.version, digest=state_digest(play.state))
+    play.do(INSTALLATION, "erase_particulars", positions=[3], ground="Law", ordered_by="Office")
+    return play
+
+
+def operated() -> Play:
+    """What whoever runs the installation does to an accord's course."""
+    play = Play(pair()).go("founded")
+    play.do(INSTALLATION, "pause_accord", reason="Maintenance")
+    play.refused("aa.protocol", "issue_invitation")
+    play.do(INSTALLATION, "resume_accord")
+    play.do(INSTALLATION, "retry_accord", reason="The database was away")
+    return play
+
+
+def declined() -> Play:
+    """A party does not adopt the definition, but amends it, and then declines."""
+    play = Play(pair())
+    play.do("bb.contact", "amend_definition", definition=pair(title="Other"))
+    play.do("aa.contact", "decline_definition")
+    return play
+
+
+def _report(condition_: str) -> dict[str, Any]:
+    return {
+        "condition": condition_,
+        "report": "R-1",
+        "source": "Sensor",
+        "observed_at": "2030-01-07T08:00:00Z",
+    }
+
+
+ALL: dict[str, Callable[[], Play]] = {
+    one.__name__: one
+    for one in (whole, falling, curing, changing, withdrawn, expired, declined, about_the_log, operated)
+}
+
+
+def ending(a: Accord) -> dict[str, Any]:
+    """How an accord stands, in words that every later release has to arrive at from the same record."""
+    return {
+        "stage": stage(a),
+        "size": a.size,
+        "version": a.version,
+        "time": a.time.isoformat(),
+        "invitation": a.invitation.status,
+        "understanding": a.understanding.status,
+        "visit": a.visit.status,
+        "conditions": {code: one.status for code, one in a.conditions.items()},
+        "released": sorted(code for code, one in a.documents.items() if one.released_at is not None),
+        "in_force": sorted(code for code, one in a.documents.items() if one.in_force_at is not None),
+        "severed": sorted(code for code, one in a.documents.items() if one.severed),
+        "terminated": a.terminated,
+        "closed": a.closed,
+    }
+
+
+def folded(log: list[dict[str, Any]]) -> Accord:
+    """The state that a recorded log leads to."""
+    a: Accord | None = None
+    for entry in log:
+        a = evolve(a, RecordedEvent.model_validate(entry))
+    assert a is not None
+    return a
+
+
+def name_of(type_: str, version: int) -> str:
+    return f"{type_}.v{version}.json"
+
+
+def _write(path: Path, text: str, anew: bool) -> None:
+    if anew or not path.exists():
+        path.write_text(text + "\n", encoding="utf-8")
+        print(path.relative_to(FOLDER))
+
+
+def _lines(ends: dict[str, Any], log: list[dict[str, Any]]) -> str:
+    """A play as JSON with one entry on each line."""
+    entries = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in log)
+    return f'{{"ends": {json.dumps(ends, ensure_ascii=False)},\n"log": [\n{entries}\n]}}'
+
+
+def main() -> None:
+    """Write what is missing; with ``--anew``, everything."""
+    anew = "--anew" in sys.argv
+    PLAYS.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*.json") if anew else ():
+        old.unlink()
+    for name, make in ALL.items():
+        play = make()
+        log = [event.model_dump(mode="json") for event in play.log]
+        _write(PLAYS / f"{name}.json", _lines(ending(play.state), log), anew)
+    for path in sorted(PLAYS.glob("*.json")):
+        for entry in json.loads(path.read_text(encoding="utf-8"))["log"]:
+            example = FOLDER / name_of(entry["type"], entry["version"])
+            if not example.exists():
+                _write(example, json.dumps(entry, indent=1, ensure_ascii=False), anew)
+    missing = sorted(
+        name for name, cls in EVENTS.items() if not (FOLDER / name_of(name, cls.version)).exists()
+    )
+    if missing:
+        sys.exit(f"no play causes {', '.join(missing)}: add one to tests/compatibility/corpus.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""What is on the record only has to read: rules that came later do not make an old accord unreadable."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from tests.simulation.definitions import pair
+from tests.simulation.driver import Play
+from workflows.model.accord import evolve, state_digest
+from workflows.model.definition import Definition
+from workflows.snapshot import pack, unpack
+
+
+def test_a_vocabulary_that_this_installation_lacks_is_folded_and_not_proposed() -> None:
+    play = Play(pair())
+    foreign = {**pair(), "vocabulary": "maritime"}
+    with pytest.raises(ValidationError):
+        Definition.model_validate(foreign)
+    opening = play.log[0]
+    facts = {**opening.facts, "event": {**opening.facts["event"], "definition": foreign}}
+    state = evolve(None, opening.model_copy(update={"facts": facts}))
+    assert state.definition.vocabulary == "maritime"
+    again = unpack(pack(state))
+    assert again is not None
+    assert state_digest(again) == state_digest(state)
+
+
+def test_a_blank_title_is_no_title() -> None:
+    with pytest.raises(ValidationError):
+        Definition.model_validate({**pair(), "title": "  "})

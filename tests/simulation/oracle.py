@@ -1,0 +1,392 @@
+"""What an onlooker knows who reads the definition and the record: the rules are checked against this, not by the model.
+
+Nothing here calls a guard, a gate or a rule of ``workflows``; it reads the definition and the plain state, and
+remembers from the log who consented to what, which verdicts fell, and which refusals are on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from workflows.model.accord import Accord
+from workflows.model.canonical import digest_of
+from workflows.model.commands import RecordedEvent
+from workflows.model.terms import ConditionTerms
+from workflows.model.values import GRADES, add_duration, subtract_duration
+
+VISIT, SIGNING, RELEASE = ("visit",), ("visit", "signing"), ("visit", "signing", "ceremony")
+"""The conditions' gates that have to be clear for a confirmation, a signature, a release."""
+
+
+def facts(event: RecordedEvent) -> dict[str, Any]:
+    found: dict[str, Any] = event.facts["event"]
+    return found
+
+
+def required(a: Accord) -> tuple[str, ...]:
+    return tuple(
+        code for code, party in a.definition.parties.items() if party.capacity == "guest" and party.required
+    )
+
+
+def host_and_guests(a: Accord) -> tuple[str, ...]:
+    return (*(code for code, one in a.definition.parties.items() if one.capacity == "host"), *required(a))
+
+
+def accepted(a: Accord) -> bool:
+    return a.invitation.status == "accepted" and all(
+        a.invitation.answers.get(code) == "accepted" for code in required(a)
+    )
+
+
+@cache
+def _digest_of_terms(terms: ConditionTerms) -> str:
+    return digest_of(terms.model_dump(mode="json", exclude_defaults=True))
+
+
+def terms_digest(a: Accord, code: str) -> str:
+    return _digest_of_terms(a.definition.conditions[code])
+
+
+def beneficiaries(a: Accord, code: str) -> tuple[str, ...]:
+    terms = a.definition.conditions[code]
+    if terms.beneficiaries is not None:
+        return terms.beneficiaries
+    return tuple(party for party in a.definition.parties if party not in terms.obligors)
+
+
+def fresh(a: Accord, code: str, at: datetime) -> bool:
+    """A fresh verdict or a waiver of the condition itself."""
+    condition = a.conditions[code]
+    if condition.status == "waived":
+        return True
+    verdict = condition.verdict
+    return (
+        condition.status == "verified"
+        and condition.dispute is None
+        and verdict is not None
+        and verdict.policy == terms_digest(a, code)
+        and (verdict.valid_until is None or verdict.valid_until > at)
+        and not (condition.questioned and condition.question_closes)
+    )
+
+
+def satisfied(a: Accord, code: str, at: datetime) -> bool:
+    return fresh(a, code, at) and all(
+        satisfied(a, other, at) for other in a.definition.conditions[code].depends_on
+    )
+
+
+def guarding(a: Accord, gates: Iterable[str]) -> list[str]:
+    """The conditions that guard one of the gates now, deferral counted."""
+    return [
+        code
+        for code, terms in a.definition.conditions.items()
+        if (a.conditions[code].deferred_to or terms.gate) in gates
+    ]
+
+
+def unsatisfied(a: Accord, gates: Iterable[str], at: datetime) -> list[str]:
+    return [code for code in guarding(a, gates) if not satisfied(a, code, at)]
+
+
+def document_digest(a: Accord, code: str) -> str | None:
+    texts = a.documents[code].texts
+    languages = a.definition.documents[code].languages
+    if any(language not in texts for language in languages):
+        return None
+    return digest_of({language: texts[language].digest for language in sorted(languages)})
+
+
+def live(a: Accord) -> list[str]:
+    return [code for code in a.definition.documents if not a.documents[code].severed]
+
+
+def executable(a: Accord, code: str) -> bool:
+    """All texts agreed, and every step done that the document asks for, for its present digest."""
+    terms, now, digest = a.definition.documents[code], a.documents[code], document_digest(a, code)
+    return (
+        all(language in now.texts and now.texts[language].agreed for language in terms.languages)
+        and (len(terms.languages) == 1 or now.certified == digest)
+        and (not terms.initialled or now.initialled == digest)
+        and (not terms.execution_version or now.execution == digest)
+    )
+
+
+def authority(a: Accord, code: str, seat: str, at: datetime) -> bool:
+    """Ex officio, or full powers in force which every other signing party found in due form."""
+    terms, state = a.definition.documents[code], a.documents[code].seats[seat]
+    asked = (terms.seats[seat].authority or terms.authority) if seat in terms.seats else terms.authority
+    if asked == "ex_officio":
+        return True
+    powers = state.powers
+    others = {one.party for one in a.documents[code].seats.values()} - {state.party}
+    return (
+        powers is not None
+        and powers.status == "issued"
+        and powers.holder == state.holder
+        and powers.valid_from <= at
+        and (powers.valid_until is None or at < powers.valid_until)
+        and others <= set(powers.found_by)
+    )
+
+
+def held(a: Accord, code: str, seat: str) -> bool:
+    signature = a.documents[code].seats[seat].signature
+    return (
+        signature is not None and signature.status == "held" and signature.digest == document_digest(a, code)
+    )
+
+
+def release_set(a: Accord) -> dict[str, Any]:
+    """What a release would cover: each document's digest, and who holds in which form."""
+    return {
+        code: [
+            document_digest(a, code),
+            [
+                (name, seat.holder, seat.signature.form if seat.signature else None)
+                for name, seat in a.documents[code].seats.items()
+            ],
+        ]
+        for code in live(a)
+    }
+
+
+def due_at(event: RecordedEvent, before: Accord) -> datetime | None:
+    """When a deadline was due, by the state before it, for the events that are deadlines."""
+    said = facts(event)
+    stop = before.definition.long_stop
+    match event.type:
+        case "verdict_lapsed" if said["cause"] == "expired":
+            verdict = before.conditions[said["condition"]].verdict
+            return verdict.valid_until if verdict else None
+        case "condition_due_soon":
+            due, ahead = (
+                before.definition.conditions[said["condition"]].due,
+                before.definition.reminders.before,
+            )
+            return None if due is None or ahead is None else subtract_duration(due, ahead)
+        case "condition_overdue":
+            return before.definition.conditions[said["condition"]].due
+        case "condition_escalated":
+            since = before.conditions[said["condition"]].overdue_since
+            later = before.definition.reminders.escalate_after
+            return None if since is None or later is None else add_duration(since, later)
+        case "cure_period_ended":
+            return before.conditions[said["condition"]].cure_by
+        case "dispute_expired":
+            dispute = before.conditions[said["condition"]].dispute
+            return dispute.decide_by if dispute else None
+        case "invitation_expired":
+            return before.invitation.valid_until
+        case "long_stop_reached":
+            return stop.at if stop else None
+        case "full_powers_expired" if event.actor.delegate == "clock":
+            powers = before.documents[said["document"]].seats[said["seat"]].powers
+            return powers.valid_until if powers else None
+    return None
+
+
+def valid_until(a: Accord, code: str, at: datetime, evidence: Iterable[datetime | None]) -> datetime | None:
+    """Until when a verdict given at ``at`` holds: by the condition's terms, and by where its evidence ends."""
+    terms = a.definition.conditions[code]
+    ends = [one for one in evidence if one is not None]
+    if terms.valid_until:
+        ends.append(terms.valid_until)
+    if terms.valid_for:
+        ends.append(add_duration(at, terms.valid_for))
+    return min(ends, default=None)
+
+
+def adequate(grade: str, lowest: str) -> bool:
+    return GRADES.index(grade) >= GRADES.index(lowest)
+
+
+def _window_digest(window: Mapping[str, Any]) -> str:
+    return digest_of(dict(window))
+
+
+ENDED = {"completed": "completion", "curtailed": "curtailment", "cancelled": "cancellation"}
+
+
+def binding(event: RecordedEvent, before: Accord) -> tuple[str, str | None, tuple[str, ...]] | None:
+    """For an event that binds all: the subject of the consents that it needs, their digest, and whose they are."""
+    said, every = facts(event), tuple(before.definition.parties)
+    match event.type:
+        case "definition_adopted":
+            return "definition", said["digest"], every
+        case "definition_amended":
+            added = before.amendment.parties if before.amendment else {}
+            return "definition", said["digest"], tuple(dict.fromkeys((*every, *added)))
+        case "text_agreed":
+            return f"text/{said['document']}/{said['language']}", said["digest"], every
+        case "concordance_certified":
+            return f"concordance/{said['document']}", said["digest"], every
+        case "document_initialled":
+            return f"initials/{said['document']}", said["digest"], every
+        case "execution_version_approved":
+            return f"execution/{said['document']}", said["digest"], every
+        case "understanding_effective":
+            return "understanding", said["digest"], every
+        case "dates_agreed":
+            return "dates", _window_digest(said["window"]), every
+        case "visit_confirmed":
+            return "confirmation", said["digest"], every
+        case "visit_arrived":
+            return "arrival", None, host_and_guests(before)
+        case "visit_ended":
+            return ENDED[said["outcome"]], None, every
+        case "document_severed":
+            return f"severance/{said['document']}", before.understanding.digest, every
+        case "signatures_released":
+            return "release", said["digest"], every
+        case "document_corrected":
+            named = digest_of({key: said[key] for key in ("digest", "document", "language")})
+            signed = {seat.party: None for seat in before.documents[said["document"]].seats.values()}
+            return f"corrigendum/{said['document']}", named, tuple(signed)
+        case "witness_policy_changed":
+            return "witness policy", said["digest"], every
+        case "accord_terminated" if said["cause"].startswith("all parties"):
+            return "termination", None, every
+    return None
+
+
+NOTHING_CHANGES = (
+    "act_refused",
+    "intervention_recorded",
+    "minutes_recorded",
+    "signal_refused",
+    "state_attested",
+    "statement_recorded",
+    "text_commented",
+)
+"""Events that are only put on record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A piece of evidence: its grade, who submitted it, and where it ends."""
+
+    grade: str
+    by: str
+    expires: datetime | None
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the log said so far that matters to the rules."""
+
+    consents: dict[str, dict[str, str]] = field(default_factory=dict)
+    evidence: dict[str, dict[str, Submitted]] = field(default_factory=dict)
+    findings: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)
+    waivers: dict[str, set[str]] = field(default_factory=dict)
+    fallen: set[str] = field(default_factory=set)
+    released: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused: dict[int, tuple[str, str]] = field(default_factory=dict)
+    changed_at: int = 0
+
+    def learn(self, event: RecordedEvent, before: Accord | None, after: Accord) -> None:
+        said = facts(event)
+        used = binding(event, before) if before is not None else None
+        match event.type:
+            case "consent_given":
+                self.consents.setdefault(said["subject"], {})[said["party"]] = said["digest"]
+                if said["subject"] == "release":
+                    self.released[said["party"]] = release_set(after)
+            case "consent_withdrawn":
+                self.consents.get(said["subject"], {}).pop(said["party"], None)
+            case "waiver_withdrawn":
+                self.waivers.get(said["condition"], set()).discard(said["party"])
+            case "corrigendum_proposed":
+                self._forget(f"corrigendum/{said['document']}")
+            case "definition_proposed":
+                self._forget("definition")
+            case "text_proposed":
+                self._forget(f"text/{said['document']}/{said['language']}")
+            case "text_agreed":
+                self._forget_steps(said["document"])
+            case "understanding_proposed" | "understanding_stale":
+                self._forget("understanding")
+            case "visit_ended":
+                self._forget(*ENDED.values())
+            case "dates_proposed":
+                self._forget("dates")
+            case "witness_policy_proposed":
+                self._forget("witness policy")
+            case "dates_agreed" | "visit_on_hold":
+                self._forget("confirmation", "arrival")
+            case "evidence_submitted":
+                mine = self.evidence.setdefault(said["condition"], {})
+                ends = said.get("expires")
+                expires = datetime.fromisoformat(ends) if ends else None
+                mine[said["digest"]] = Submitted(said["grade"], event.actor.delegate, expires)
+            case "condition_found_met":
+                found = self.findings.setdefault(said["condition"], {})
+                found[said["verifier"]] = frozenset(said["evidence"])
+            case "condition_verified":
+                self.fallen.discard(said["condition"])
+                self.findings.pop(said["condition"], None)
+            case "verdict_revoked" | "verdict_lapsed":
+                self._fell(said["condition"])
+            case "dispute_decided" if said["upheld"]:
+                self._fell(said["condition"])
+            case "evidence_returned":
+                self.evidence.pop(said["condition"], None)
+                self.findings.pop(said["condition"], None)
+            case "condition_waived":
+                self.waivers.setdefault(said["condition"], set()).add(said["party"])
+                if after.conditions[said["condition"]].status == "waived":
+                    self.fallen.discard(said["condition"])
+            case "definition_amended" if before is not None:
+                self._amended(before, after)
+            case "act_refused":
+                self.refused[event.position] = (event.actor.delegate, said["act"])
+        if used is not None:
+            self._forget(used[0])
+        if event.type not in NOTHING_CHANGES:
+            self.changed_at = event.position
+
+    def _forget(self, *subjects: str) -> None:
+        for subject in subjects:
+            self.consents.pop(subject, None)
+
+    def _forget_steps(self, document: str) -> None:
+        self._forget(f"concordance/{document}", f"initials/{document}", f"execution/{document}")
+
+    def _fell(self, condition: str) -> None:
+        self.fallen.add(condition)
+        self.evidence.pop(condition, None)
+        self.findings.pop(condition, None)
+
+    def _amended(self, before: Accord, after: Accord) -> None:
+        old, new = before.definition, after.definition
+        for code in before.conditions:
+            if code not in new.conditions or new.conditions[code] != old.conditions.get(code):
+                for kept in (self.evidence, self.findings, self.waivers):
+                    kept.pop(code, None)
+                self.fallen.discard(code)
+        for code in before.documents:
+            if code not in new.documents or new.documents[code] != old.documents.get(code):
+                self._forget_steps(code)
+                texts = [one for one in self.consents if one.startswith(f"text/{code}/")]
+                self._forget(f"severance/{code}", *texts)
+        if after.visit.round != before.visit.round:
+            self._forget("dates", "confirmation", "arrival")
+
+    def suspended(self, a: Accord) -> list[str]:
+        """The conditions that fell and do not hold again, or are closed by a question."""
+        return [
+            code
+            for code in guarding(a, RELEASE)
+            if a.conditions[code].status != "waived"
+            and (
+                code in self.fallen or (a.conditions[code].questioned and a.conditions[code].question_closes)
+            )
+        ]
+
+    def understood(self, a: Accord) -> bool:
+        return a.understanding.status == "effective" and not self.suspended(a)

@@ -1,0 +1,42 @@
+"""The run's own servers are what the embedded stack starts; so is what it promises of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import asyncpg
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+
+from worker.stack.temporal import NAMESPACE, SEARCH_ATTRIBUTES
+
+
+async def test_postgres_is_18_in_utf8_and_sorts_by_code_point(postgres_url: str) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    try:
+        assert str(await connection.fetchval("SHOW server_version")).startswith("18.")
+        assert await connection.fetchval("SHOW server_encoding") == "UTF8"
+        assert await connection.fetchval("SHOW timezone") == "UTC"
+        assert await connection.fetchval("SELECT 'a' > 'Z'")
+    finally:
+        await connection.close()
+
+
+async def test_postgres_wants_the_password(postgres_url: str) -> None:
+    try:
+        connection = await asyncpg.connect(postgres_url, password="guess")
+    except asyncpg.InvalidPasswordError:
+        return
+    await connection.close()
+    raise AssertionError("Postgres let a wrong password in")
+
+
+async def test_temporal_keeps_histories_and_knows_the_search_attributes(temporal_address: str) -> None:
+    client = await Client.connect(temporal_address, namespace=NAMESPACE)
+    found = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=NAMESPACE))
+    assert found.config.workflow_execution_retention_ttl.ToTimedelta() >= timedelta(days=30)
+    attributes = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=NAMESPACE)
+    )
+    assert set(SEARCH_ATTRIBUTES) <= set(attributes.custom_attributes)

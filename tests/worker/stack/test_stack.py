@@ -1,0 +1,145 @@
+"""The stack as a whole: every process works, is started again after a crash, and gets what it needs and no more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from temporalio.envconfig import ClientConfigProfile
+
+from activities.runtime.settings import Settings, read_settings
+from activities.runtime.temporal import connect
+from tests.worker.stack.running import left_of, state_directory
+from worker.stack.errors import AlreadyRunning, StackError
+from worker.stack.service import polls
+from worker.stack.stack import Ports, Stack
+
+ANY = Ports(0, 0, 0)
+
+
+def _settings(state: Path, **changes: object) -> Settings:
+    given = {"state_dir": state, "api_port": 0, "temporal": ClientConfigProfile(), "database_url": None}
+    return read_settings(**{**given, **changes})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stack() -> AsyncIterator[Stack]:
+    with state_directory() as state:
+        events: list[str] = []
+        async with Stack(_settings(state), ports=ANY, durable=False, on_event=events.append) as stack:
+            yield stack
+        assert left_of(state) == set()
+        assert all(pid is None for pid in stack.processes.values())
+        assert any("worker ended" in event for event in events)
+
+
+async def _until_new(stack: Stack, name: str, old: int | None) -> int:
+    for _ in range(200):
+        pid = stack.processes[name]
+        if pid not in (None, old):
+            return pid
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{name} was not started again")
+
+
+async def _status(stack: Stack, path: str) -> int:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        try:
+            return (await client.get(stack.api_url + path)).status_code
+        except httpx.TransportError:
+            return 0
+
+
+async def test_everything_works_and_says_where(stack: Stack) -> None:
+    assert set(stack.processes) == {"postgres", "temporal", "worker", "api"}
+    assert all(stack.processes.values())
+    assert stack.applied_migrations
+    for path in ("/livez", "/readyz", "/docs"):
+        assert await _status(stack, path) == 200
+    assert stack.temporal_ui_url is not None
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(stack.temporal_ui_url)).status_code == 200
+
+
+async def test_a_killed_worker_is_started_again_and_works(stack: Stack) -> None:
+    old = stack.processes["worker"]
+    stack.kill("worker")
+    await _until_new(stack, "worker", old)
+    child = stack.services["worker"].child
+    assert child is not None
+    probe = polls(lambda: connect(stack.settings, target=stack.temporal_address), stack.settings.task_queue)
+    for _ in range(100):
+        if await probe(child):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the new worker does not poll")
+
+
+async def test_a_killed_api_answers_again_at_the_same_address(stack: Stack) -> None:
+    old = stack.processes["api"]
+    stack.kill("api")
+    await _until_new(stack, "api", old)
+    for _ in range(100):
+        if await _status(stack, "/readyz") == 200:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the new API is not ready")
+
+
+async def test_what_is_held_stays_down_until_it_is_resumed(stack: Stack) -> None:
+    await stack.hold("api")
+    await asyncio.sleep(1.5)
+    assert stack.processes["api"] is None
+    assert await _status(stack, "/livez") == 0
+    await stack.resume("api")
+    assert await _status(stack, "/readyz") == 200
+
+
+@pytest.mark.parametrize("name", ["worker", "api"])
+async def test_asked_to_stop_they_end_without_an_error(stack: Stack, name: str) -> None:
+    child = stack.services[name].child
+    assert child is not None
+    await stack.restart(name)
+    assert child.exit_code == 0
+
+
+async def test_only_the_api_is_told_where_the_signing_key_is(stack: Stack) -> None:
+    def has(name: str, variable: str) -> bool:
+        environment = Path(f"/proc/{stack.processes[name]}/environ").read_bytes()
+        return any(entry.startswith(variable.encode() + b"=") for entry in environment.split(b"\0"))
+
+    assert has("api", "ENTENTE_COMMAND_KEY_FILE")
+    assert not has("worker", "ENTENTE_COMMAND_KEY_FILE")
+    assert has("worker", "ENTENTE_COMMAND_PUBLIC_KEYS")
+    for server in ("postgres", "temporal"):
+        assert not has(server, "DATABASE_URL")
+
+
+async def test_a_second_stack_here_is_refused_and_leaves_the_first_alone(stack: Stack) -> None:
+    with pytest.raises(AlreadyRunning):
+        await Stack(_settings(stack.state), ports=ANY).start()
+    assert await _status(stack, "/readyz") == 200
+
+
+async def test_a_process_that_cannot_start_stops_what_had_been_started() -> None:
+    with state_directory() as state:
+        broken = _settings(state, command_public_keys=("no key",))
+        with pytest.raises(StackError, match=r"(?s)worker ended while it was starting.*no key"):
+            await Stack(broken, ports=ANY, durable=False).start()
+        assert left_of(state) == set()
+        assert not (state / "up.json").exists()
+
+
+async def test_a_stack_that_is_cancelled_while_it_starts_leaves_nothing() -> None:
+    with state_directory() as state:
+        for delay in (0.05, 0.4, 1.0):
+            starting = asyncio.create_task(Stack(_settings(state), ports=ANY, durable=False).start())
+            await asyncio.sleep(delay)
+            starting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await starting
+            assert left_of(state) == set()

@@ -1,0 +1,164 @@
+"""An accord's engine in the test's own process: a worker on its own task queue, and hands to act with."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.identity.signing import CommandSigner
+from activities.ledger.postgres import PostgresLedger
+from activities.runtime.settings import Settings, read_settings
+from worker.main import accord_worker
+from workflows.messages import AccordInput
+from workflows.model.accord import Accord, evolve
+from workflows.model.commands import Command, Receipt
+
+ROLES = [
+    "protocol",
+    "treaty_section",
+    "drafter",
+    "obligor",
+    "verifier",
+    "competent_authority",
+    "signatory",
+]
+
+
+class Engine:
+    """Sends signed commands to accords, as the API does."""
+
+    def __init__(
+        self, client: Client, settings: Settings, signer: CommandSigner, ledger: PostgresLedger
+    ) -> None:
+        self.client = client
+        self.settings = settings
+        self.signer = signer
+        self.ledger = ledger
+
+    def command(
+        self, accord: str, delegate: str, act: str, key: str | None = None, /, **fields: Any
+    ) -> Command:
+        command = Command(
+            accord=accord,
+            id=f"{delegate}/{key or uuid.uuid4().hex}",
+            act=act,
+            fields=fields,
+            delegate=delegate,
+        )
+        return self.signer.sign(command)
+
+    async def open(
+        self,
+        definition: dict[str, Any],
+        by: str = "aa.contact",
+        key: str | None = None,
+        continue_after: int | None = None,
+    ) -> str:
+        accord = f"test-{uuid.uuid4().hex[:10]}"
+        command = self.command(accord, by, "open_accord", key, definition=definition)
+        await self.client.execute_update_with_start_workflow(
+            "open_accord",
+            command,
+            id=command.update_id(),
+            result_type=Receipt,
+            start_workflow_operation=self.start_operation(accord, continue_after),
+        )
+        return accord
+
+    def start_operation(
+        self, accord: str, continue_after: int | None = None
+    ) -> WithStartWorkflowOperation[Any, Any]:
+        return WithStartWorkflowOperation(
+            "Accord",
+            AccordInput(accord=accord, continue_after=continue_after),
+            id=accord,
+            task_queue=self.settings.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+
+    def handle(self, accord: str) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(accord)
+
+    async def send(self, command: Command) -> Receipt:
+        receipt: Receipt = await self.handle(command.accord).execute_update(
+            command.act, command, id=command.update_id(), result_type=Receipt
+        )
+        return receipt
+
+    async def persist(self, command: Command) -> Receipt:
+        """Send as the API does: again, with the same id, while the history is being continued."""
+        for _ in range(400):
+            try:
+                return await self.send(command)
+            except WorkflowUpdateFailedError as error:
+                if not (isinstance(error.cause, ApplicationError) and error.cause.type == "Continuing"):
+                    raise
+            except RPCError as error:
+                if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.UNAVAILABLE):
+                    raise
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{command.id} was never taken up")
+
+    async def act(
+        self, accord: str, delegate: str, act: str, key: str | None = None, /, **fields: Any
+    ) -> Receipt:
+        return await self.send(self.command(accord, delegate, act, key, **fields))
+
+    async def failure(
+        self, accord: str, delegate: str, act: str, key: str | None = None, /, **fields: Any
+    ) -> ApplicationError:
+        return await failure_of(self.send(self.command(accord, delegate, act, key, **fields)))
+
+    async def found(self, accord: str, definition_digest: str) -> None:
+        """Both parties of the small definitions adopt it and give their contacts all the roles they need."""
+        contacts = [f"{party}.contact" for party in ("aa", "bb")]
+        for contact in contacts:
+            await self.persist(self.command(accord, contact, "adopt_definition", digest=definition_digest))
+        for contact in contacts:
+            fields = {"delegate": contact, "office": "Office", "roles": ROLES}
+            await self.persist(self.command(accord, contact, "appoint_delegate", **fields))
+
+    async def state(self, accord: str) -> Accord:
+        """The fold of the ledger's entries."""
+        state: Accord | None = None
+        for entry in await self.ledger.entries(accord, 0, 100_000):
+            state = evolve(state, entry.recorded())
+        assert state is not None
+        return state
+
+
+async def failure_of(call: Any) -> ApplicationError:
+    """The application error with which an update fails."""
+    with pytest.raises(WorkflowUpdateFailedError) as failed:
+        await call
+    cause = failed.value.cause
+    assert isinstance(cause, ApplicationError)
+    return cause
+
+
+@asynccontextmanager
+async def running_engine(database_url: str, client: Client, **changes: Any) -> AsyncIterator[Engine]:
+    """An engine with a worker that runs until the end of the block."""
+    signer = CommandSigner(Ed25519PrivateKey.generate())
+    settings = read_settings(
+        database_url=database_url,
+        task_queue=f"test-{uuid.uuid4().hex[:8]}",
+        command_public_keys=(signer.public_key,),
+        **changes,
+    )
+    async with (
+        PostgresLedger.connect(database_url) as ledger,
+        accord_worker(settings, client) as worker,
+        worker,
+    ):
+        yield Engine(client, settings, signer, ledger)

@@ -1,0 +1,50 @@
+"""What people see at a glance cannot be rewritten by what somebody wrote into a title."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.simulation.small import small
+from workflows.model.commands import Command
+from workflows.model.decide import decide
+from workflows.model.summary import current_details, plain
+
+
+def details(title: str) -> str:
+    command = Command(
+        accord="a",
+        id="aa.contact/1",
+        act="open_accord",
+        fields={"definition": small(title=title)},
+        delegate="aa.contact",
+    )
+    return current_details(decide(None, command, datetime(2026, 1, 1, tzinfo=UTC)).after)
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Visit\n\n# Signed", r"### Visit \# Signed"),
+        ("[here](https://evil.example)", "### \\[here\\](https:\u2060//evil.example)"),
+        ("<b onclick=x>", r"### \<b onclick=x\>"),
+        ("see www.evil.example", "### see www\u2060.evil.example"),
+        ("a | b &#124; c", r"### a \| b \&\#124; c"),
+        ("\u202edengis\u202c", "### dengis"),
+        ("визит в Сеул, 서울 방문", "### визит в Сеул, 서울 방문"),
+        ("می\u200cخواهم", "### می\u200cخواهم"),
+    ],
+)
+def test_a_title_stays_a_title(title: str, shown: str) -> None:
+    assert details(title).splitlines()[0] == shown
+
+
+def test_a_long_cell_does_not_end_in_half_an_escape() -> None:
+    line = details("x" * 159 + "||||").splitlines()[0]
+    assert line == "### " + "x" * 159 + r"\|"
+
+
+def test_a_line_is_bounded_in_bytes() -> None:
+    assert plain("준비" * 300, 380) == "준비" * 63
+    assert plain("a\x00b\x1b[31m\tc\u2028d\x85e", 380) == "a b [31m c d e"

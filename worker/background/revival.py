@@ -1,0 +1,83 @@
+"""Beside the worker: accords whose deadline has passed while no workflow ran are taken up again, from the ledger.
+
+A workflow is gone where somebody terminated it, or Temporal lost its store. The next act starts another; but a
+deadline has to fall although nobody acts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError
+
+from activities.ledger.errors import LedgerError
+from activities.ledger.postgres import PostgresLedger
+from activities.runtime.settings import Settings
+from workflows.messages import AccordInput
+from workflows.workflow import AccordWorkflow
+
+ROUND = timedelta(minutes=1)
+"""How often the ledger is looked through."""
+
+LATE = timedelta(seconds=30)
+"""A deadline is late when it is not on the record so long after it was due."""
+
+AT_ONCE = 200
+"""The most accords that one round takes up."""
+
+log = structlog.get_logger(__name__)
+
+
+async def take_up(client: Client, ledger: PostgresLedger, task_queue: str, late: timedelta = LATE) -> int:
+    """See to it that a workflow runs for every accord with a late deadline; how many there were.
+
+    Raises:
+        LedgerError, RPCError: the ledger or Temporal does not answer.
+    """
+    overdue = await ledger.overdue(datetime.now(UTC) - late, AT_ONCE)
+    for accord in overdue:
+        # Nothing comes of it where one runs.
+        await client.start_workflow(
+            AccordWorkflow.run,
+            AccordInput(accord=accord),
+            id=accord,
+            task_queue=task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        )
+    return len(overdue)
+
+
+@asynccontextmanager
+async def reviving(settings: Settings, client: Client) -> AsyncIterator[None]:
+    """Take up accords with late deadlines, at once and then every ``ROUND``, while the block runs."""
+
+    async def rounds(ledger: PostgresLedger) -> None:
+        while True:
+            try:
+                found = await take_up(client, ledger, settings.task_queue)
+                if found:
+                    log.warning("deadlines are late; their accords are taken up", accords=found)
+            except (LedgerError, RPCError) as error:
+                log.warning("could not look for late deadlines", reason=str(error))
+            except (
+                Exception
+            ):  # Whatever it was, the next round may do better; without rounds nobody would notice.
+                log.exception("looking for late deadlines failed")
+            await asyncio.sleep(ROUND.total_seconds())
+
+    async with PostgresLedger.connect(settings.database_dsn(), min_size=0, max_size=1) as ledger:
+        task = asyncio.create_task(rounds(ledger), name="revival")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

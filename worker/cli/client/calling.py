@@ -1,0 +1,188 @@
+"""Requests to the API: sent again under the same idempotency key while it says "try again", within a bound."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from activities.runtime.errors import RuntimeProblem, Unreachable
+from worker.cli.client.where import Where
+from workflows.model.canonical import canonical
+
+PATIENCE = 30.0
+"""Seconds for which "not now" and broken connections are tried again."""
+
+ANSWER = 30.0
+"""Seconds to wait for one answer."""
+
+_PAUSE = 0.2
+_LONGEST_PAUSE = 2.0
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+Query = Sequence[tuple[str, str]]
+
+
+class ApiProblem(RuntimeProblem):
+    """The API answered with a problem that is no refusal. ``code`` is the problem's."""
+
+    def __init__(
+        self, what: str, remedy: str, details: str = "", *, code: str = "", exit_code: int = 1
+    ) -> None:
+        super().__init__(what, remedy, details)
+        self.code = code
+        self.exit_code = exit_code
+
+
+class RefusedAct(Exception):
+    """A guard refused the act. ``problem`` is the API's answer: guard, remedy, unmet, position."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(problem.get("detail", ""))
+        self.problem = problem
+
+
+class Calls:
+    """An API, and the key to speak to it with."""
+
+    def __init__(self, place: Where, patience: float = PATIENCE) -> None:
+        self.server = place.server
+        self._patience = patience
+        self._client = httpx.Client(
+            base_url=place.server,
+            timeout=ANSWER,
+            headers={"Authorization": f"Bearer {place.key}", "User-Agent": "entente"},
+            # A proxy from the environment is for what is elsewhere.
+            trust_env=urlsplit(place.server).hostname not in _LOOPBACK,
+        )
+
+    def __enter__(self) -> Calls:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str, query: Query | None = None) -> dict[str, Any]:
+        """Read something.
+
+        Raises:
+            ApiProblem: the API says why not.
+            Unreachable: it does not answer.
+        """
+        return self._json(self._send("GET", path, query=query or []))
+
+    def post(
+        self,
+        path: str,
+        fields: Mapping[str, Any],
+        key: str | None,
+        query: Query | None = None,
+        if_match: str = "",
+        signed: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Ask for something; ``key`` is its idempotency key, none for what records nothing.
+
+        ``signed`` are the headers of the delegate's own signature, where there is one.
+
+        Raises:
+            RefusedAct: a guard refused it.
+            ApiProblem: the API says why it cannot be taken.
+            Unreachable: it does not answer; the same key makes it safe to ask again.
+        """
+        headers = {"Content-Type": "application/json", **(signed or {})}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        if if_match:
+            headers["If-Match"] = f'"{if_match}"'
+        return self._json(self._send("POST", path, query or [], headers, canonical(dict(fields)), key))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        key: str | None = None,
+    ) -> httpx.Response:
+        params = httpx.QueryParams(list(query)) if query else None
+        deadline, pause = time.monotonic() + self._patience, _PAUSE
+        while True:
+            why: Exception | str
+            wait = pause
+            try:
+                answer = self._client.request(method, path, params=params, headers=headers, content=content)
+                if answer.status_code not in (429, 503):
+                    return answer
+                why = _detail(answer)
+                wait = max(pause, _seconds(answer.headers.get("retry-after")))
+            except httpx.ConnectError as error:
+                # Nobody is there to become ready.
+                raise self._unreachable(error, key) from error
+            except httpx.TransportError as error:
+                why = error
+            if time.monotonic() + wait > deadline:
+                raise self._unreachable(why, key)
+            time.sleep(wait)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _unreachable(self, why: Exception | str, key: str | None) -> Unreachable:
+        said = str(why) or type(why).__name__
+        again = f" Send it again with --idempotency-key {key}: it is done once." if key else ""
+        return Unreachable(
+            f"{self.server} does not answer: {said.rstrip('.')}.",
+            f"See that it runs (`entente up`), and that --server is right.{again}",
+        )
+
+    def _json(self, answer: httpx.Response) -> dict[str, Any]:
+        try:
+            said = answer.json()
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            raise ApiProblem(
+                f"{answer.request.url.path} was answered {answer.status_code} with something that is no JSON object.",
+                "See that --server names an Entente's API.",
+            )
+        if answer.is_success:
+            return said
+        if answer.status_code == 409 and said.get("code") == "refused":
+            raise RefusedAct(said)
+        raise _problem(answer.status_code, said)
+
+
+def _problem(status: int, said: Mapping[str, Any]) -> ApiProblem:
+    code = str(said.get("code", ""))
+    remedy = {
+        401: "Look at the key: ENTENTE_KEY or --key-file.",
+        404: "`entente ls` shows the accords that you can see.",
+        412: "`entente show` shows how it stands now.",
+    }.get(status, "")
+    details = "\n".join(
+        f"  {_at_line(one.get('line'))}{one['field']}: {one['problem']}" for one in said.get("errors") or ()
+    )
+    usage = status in (400, 401, 415, 422)
+    detail = said.get("detail") or said.get("title") or f"answered {status}"
+    return ApiProblem(str(detail), remedy, details, code=code, exit_code=2 if usage else 1)
+
+
+def _at_line(line: int | None) -> str:
+    return f"line {line}: " if line else ""
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(json.loads(answer.content).get("detail") or answer.status_code)
+    except (ValueError, AttributeError):
+        return str(answer.status_code)
+
+
+def _seconds(text: str | None) -> float:
+    return min(float(text), 10.0) if text and text.isdigit() else 0.0

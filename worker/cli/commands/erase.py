@@ -1,0 +1,66 @@
+"""``entente erase``: put an erasure on an accord's record, then delete what it names; or finish what was cut short."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from worker.cli.client.options import Accord, Key, Place, placed
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command(
+        "erase",
+        epilog="Example: entente erase visit-2027 --position 7 --ground 'Article 17' --ordered-by 'Data office'",
+    )(placed(_erase))
+
+
+def _erase(
+    place: Place,
+    accord: Accord,
+    position: Annotated[
+        list[int] | None, typer.Option(help="An entry whose names and free text are erased; may be repeated.")
+    ] = None,
+    ground: Annotated[
+        str, typer.Option(help="The legal ground. It stays on the record: name no person.")
+    ] = "",
+    ordered_by: Annotated[
+        str, typer.Option(help="The office or court that ordered it. It stays on the record: name no person.")
+    ] = "",
+    finish: Annotated[
+        bool,
+        typer.Option("--finish", help="Record nothing; delete what is on record as erased and still there."),
+    ] = False,
+    key: Key = None,
+) -> None:
+    """Erase names and free text of entries. All parties see that it was done, on what ground, and by whose order.
+
+    Recorded over the API with an operator's key; deleted with DATABASE_URL, whose login needs the roles entente_reader
+    and entente_eraser. Whatever is on record as erased and is still there is deleted as well: run it again, or with
+    --finish, after it was cut short.
+    """
+    from activities.ledger.erasing import finish_erasing
+    from activities.ledger.postgres import PostgresLedger
+    from worker.cli.client import show
+    from worker.cli.client.operating import send
+    from worker.stack.running import settings_here
+
+    if finish == bool(position):
+        raise typer.BadParameter("give either --position, with --ground and --ordered-by, or --finish")
+    if position:
+        fields = {"positions": position, "ground": ground, "ordered_by": ordered_by}
+        send(place, accord, "erase_particulars", fields, key)
+
+    async def delete() -> list[int]:
+        async with PostgresLedger.connect(settings_here(place.state_dir).database_dsn()) as ledger:
+            return await finish_erasing(ledger, ledger, accord)
+
+    deleted = asyncio.run(delete())
+    if place.as_json:
+        show.print_json({"accord": accord, "deleted": deleted})
+    else:
+        listed = ", ".join(map(str, deleted)) or "none: nothing was left to delete"
+        print(f"Deleted the particulars of the entries {listed}.")

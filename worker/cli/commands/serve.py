@@ -1,0 +1,87 @@
+"""``entente worker``, ``entente api``, ``entente migrate``: the parts of a deployment, each a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommands."""
+    app.command("worker", epilog="Example: DATABASE_URL=postgresql://… entente worker")(_worker)
+    app.command("api", epilog="Example: ENTENTE_API_PORT=9000 entente api")(_api)
+    app.command("migrate", epilog="Example: DATABASE_URL=postgresql://… entente migrate --json")(_migrate)
+
+
+async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work``; SIGTERM and SIGINT cancel it, which is its order to finish what it holds and end."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+
+
+def _leave() -> None:
+    """End the process flushed and at once: Temporal's core can crash when it is taken down slowly."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _worker() -> None:
+    """Run a worker: it carries the accords on and records what happens. Ends on SIGTERM, in order."""
+    from activities.runtime.logs import configure_logs
+    from activities.runtime.settings import read_settings
+    from worker.main import run_worker
+
+    settings = read_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    asyncio.run(_until_signalled(run_worker(settings)))
+    _leave()
+
+
+def _api() -> None:
+    """Run the HTTP API. Ends on SIGTERM, when open requests are done."""
+    from activities.runtime.logs import configure_logs
+    from activities.runtime.settings import read_settings
+    from activities.runtime.temporal import forward_core_logs
+    from api.main import run_api
+
+    settings = read_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    forward_core_logs()
+    # The server raises the signal that ended it once more when it is done, to whatever handled it before.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    asyncio.run(run_api(settings))
+    _leave()
+
+
+def _migrate(as_json: Json = False) -> None:
+    """Bring the ledger's schema in DATABASE_URL up to date. Safe to run again, and by several at once."""
+    from activities.runtime.settings import read_settings
+    from worker.stack.schema import migrate_database
+
+    applied = asyncio.run(migrate_database(read_settings().database_dsn()))
+    if as_json:
+        print(json.dumps({"applied": applied}))
+    elif applied:
+        print("\n".join(f"applied {name}" for name in applied))
+    else:
+        print("The schema is up to date.")

@@ -1,0 +1,60 @@
+"""Finding the stack that runs on a state directory, from another process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from activities.identity.signing import CommandSigner
+from activities.runtime.errors import SettingsProblem
+from activities.runtime.settings import Settings, read_settings
+from worker.stack.postgres import DATABASE, SUPERUSER
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where a running stack can be reached. Its database's address has credentials in it."""
+
+    api_url: str
+    temporal_ui_url: str | None
+    database_url: str | None
+
+
+def running_stack(state_dir: Path) -> Running | None:
+    """The stack that runs on ``state_dir``, or none. Needs the rights of whoever started it."""
+    state = state_dir.resolve()
+    try:
+        addresses = json.loads((state / "up.json").read_text())["addresses"]
+        postgres = addresses.get("postgres")
+        password = (state / "postgres.password").read_text().strip() if postgres else ""
+    except (OSError, ValueError, KeyError):
+        return None
+    url = f"postgresql://{SUPERUSER}:{quote(password)}@{postgres}/{DATABASE}" if postgres else None
+    return Running(addresses.get("api", ""), addresses.get("temporal_ui"), url)
+
+
+def settings_here(state_dir: Path | None = None) -> Settings:
+    """The environment's settings; where they name no database, those of the stack that runs on the state directory.
+
+    Raises:
+        SettingsProblem: neither is there.
+    """
+    settings = read_settings() if state_dir is None else read_settings(state_dir=state_dir)
+    if settings.database_url is not None:
+        return settings
+    state = settings.state_dir
+    running = running_stack(state)
+    if running is None or running.database_url is None:
+        raise SettingsProblem(
+            f"No database is set, and no stack runs on {state}.",
+            "Set DATABASE_URL, or start `entente up` and name its directory with --state-dir.",
+        )
+    signer = CommandSigner.load(state / "command-key.pem")
+    return read_settings(
+        state_dir=state,
+        database_url=running.database_url,
+        log_key_file=settings.log_key_file or state / "log.key",
+        command_public_keys=(*settings.command_public_keys, signer.public_key),
+    )

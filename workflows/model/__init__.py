@@ -1,0 +1,1 @@
+"""The pure model: state, declarations, and the one judge."""

@@ -1,0 +1,144 @@
+"""Who may act: delegates, their dated appointments, and how a role is found for an act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from workflows.model.commands import Actor
+from workflows.model.declare import Act, Check, Rejected
+from workflows.model.values import INSTALLATION, show_date
+
+if TYPE_CHECKING:
+    from workflows.model.accord import Accord
+
+OPERATOR = "operator"
+"""The role of whoever runs the installation: for acts about the log, none about the matter of the accord."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A delegate's standing: for which party, in which roles, from when until when; revoked or not."""
+
+    delegate: str
+    party: str | None
+    office: str
+    roles: tuple[str, ...]
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    revoked: bool = False
+
+    def holds(self, at: datetime) -> bool:
+        """Whether the appointment is in force at ``at``."""
+        return (
+            not self.revoked
+            and (self.valid_from is None or self.valid_from <= at)
+            and (self.valid_until is None or at < self.valid_until)
+        )
+
+
+_INSTALLED = Appointment(INSTALLATION, None, "Operator of the installation", (OPERATOR,))
+
+
+def known(a: Accord, delegate: str) -> Appointment | None:
+    """The appointment of ``delegate``, in force or not; contacts are known from the definition.
+
+    Whoever runs the installation is known in every accord: a log whose key was stolen needs another, and the law may
+    demand that a name is erased, whether or not the parties thought of naming an operator.
+    """
+    return _INSTALLED if delegate == INSTALLATION else a.delegates.get(delegate)
+
+
+def members(a: Accord) -> tuple[str, ...]:
+    """Every delegate who may see the accord, sorted."""
+    return tuple(sorted(code for code, one in a.delegates.items() if not one.revoked))
+
+
+def holders(a: Accord, roles: tuple[str, ...], parties: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """Delegates who hold one of ``roles``, of ``parties`` (any, if none are given), in the order of appointment."""
+    return tuple(
+        code
+        for code, one in a.delegates.items()
+        if (parties is None or one.party in parties)
+        and not one.revoked
+        and any(role in one.roles for role in roles)
+    )
+
+
+def resolve(a: Accord, delegate: str, wanted: Act, at: datetime) -> Actor:
+    """The actor behind a command: the delegate, in the role in which the act is done, or in their first one.
+
+    Raises:
+        Rejected: ``unknown_delegate``; nobody whom the accord does not know leaves a trace in it.
+    """
+    appointment = known(a, delegate)
+    if appointment is None:
+        raise Rejected(
+            "unknown_delegate",
+            f"{delegate} is no delegate of accord {a.id}. Ask your party's contact to appoint you, "
+            "or use another credential.",
+        )
+    role = next((role for role in wanted.who.roles if role in appointment.roles), appointment.roles[0])
+    return Actor(delegate=delegate, party=appointment.party, role=role)
+
+
+def authority_checks(a: Accord, wanted: Act, by: Actor, at: datetime) -> Iterator[Check]:
+    """The guards that every act has: an appointment in force, the right side, one of the roles."""
+    appointment = known(a, by.delegate)
+    if appointment is None:
+        return
+    who = wanted.who
+    side = appointment.party
+    candidate = side is not None and side not in a.definition.parties
+    contact = (a.definition.parties[side].contact,) if side is not None and not candidate else ()
+    yield Check(
+        "appointment_in_force",
+        appointment.holds(at),
+        f"the appointment of {by.delegate} is "
+        + ("revoked" if appointment.revoked else f"not in force on {show_date(at)}"),
+        "ask your party's contact for a new appointment",
+        contact,
+    )
+    yield Check(
+        "party_of_accord",
+        not candidate or wanted.by_candidates,
+        f"{side} is no party yet: the amendment that adds it is not adopted by all",
+        "adopt the amendment, and let every party adopt it",
+    )
+    right_side = (
+        who.side == "anyone"
+        or (who.side == "any" and side is not None)
+        or (who.side == "host" and side == a.definition.host)
+        or (who.side == "guest" and side in a.definition.guests)
+        or (who.side == "officer" and side is None)
+    )
+    # What any delegate may do is no operator's: it is nobody's delegate, and creates no fact of the matter.
+    right_role = (
+        any(role in appointment.roles for role in who.roles)
+        if who.roles
+        else set(appointment.roles) != {OPERATOR}
+    )
+    could = holders(a, who.roles, _side_parties(a, who.side)) if who.roles else ()
+    if by.delegate == INSTALLATION and could:
+        # The parties have named an operator: then the installation's own word no longer suffices.
+        right_role = False
+    yield Check(
+        "authority",
+        right_side and right_role,
+        f"{by.delegate} ({', '.join(appointment.roles)}{' of ' + side if side else ''}) may not "
+        f"{wanted.name.replace('_', ' ')}; it takes {who.describe()}",
+        f"let {' or '.join(could) if could else who.describe()} do it",
+        could,
+    )
+
+
+def _side_parties(a: Accord, side: str) -> tuple[str, ...] | None:
+    if side == "host":
+        return (a.definition.host,)
+    if side == "guest":
+        return a.definition.guests
+    if side == "any":
+        return tuple(a.definition.parties)
+    return None

@@ -1,0 +1,244 @@
+"""What travels between API, workflow, activities and ledger: commands, events, receipts.
+
+Everything here is a frozen value that JSON can carry. Times are aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from workflows.model.canonical import digest_of
+
+
+class Message(BaseModel):
+    """A frozen value; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+YEARS = (1900, 2999)
+"""The years that a time may lie in: far from where calendars and timers overflow."""
+
+
+def _utc(value: datetime) -> datetime:
+    # By its year in UTC, as it is kept: what passes here has to pass again when it is read back.
+    try:
+        value = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"the year {value.year} is not between {YEARS[0]} and {YEARS[1]}") from None
+    if not YEARS[0] < value.year < YEARS[1]:
+        raise ValueError(f"the year {value.year} is not between {YEARS[0]} and {YEARS[1]}")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""An aware time, kept in UTC."""
+
+Digest = Annotated[
+    str, Field(pattern=r"^sha256:[0-9a-f]{64}$", description="sha256: and 64 hexadecimal digits")
+]
+
+
+class Actor(Message):
+    """Who stands behind an entry, as it is written into the ledger: "X for Y"."""
+
+    delegate: str = Field(description="pseudonymous id of the delegate, or 'clock', or 'unattributed'")
+    party: str | None = Field(
+        default=None, description="the delegate's party; none for the clock, monitors, a registrar"
+    )
+    role: str = Field(description="the role in which the delegate acted")
+    behalf: str | None = Field(
+        default=None, description="the party on whose behalf, where it is not the delegate's own"
+    )
+
+
+class OwnSignature(Message):
+    """A delegate's signature on an act, with an Ed25519 key of its own, over ``workflows.record.keys.own_part``.
+
+    ``particulars`` stands there for the act's free text; the salt, which is in it, is kept with that text.
+    """
+
+    key: str = Field(pattern="^[0-9a-f]{16}$", description="the id of the key")
+    signature: str = Field(
+        pattern="^([A-Za-z0-9+/]{86}==)?$",
+        description="base64 of the signature; empty only in a dry run, which is judged as if it were there",
+    )
+    particulars: Digest | None = None
+    salt: str = Field(
+        default="",
+        pattern="^([A-Za-z0-9+/]{22}==)?$",
+        description="base64 of 16 bytes, where there is free text",
+    )
+
+    def facts(self) -> dict[str, Any]:
+        """What of it stands among an entry's facts, beside the act's name and fields."""
+        found = {"key": self.key, "signature": self.signature}
+        return found if self.particulars is None else {**found, "particulars": self.particulars}
+
+
+class Command(Message):
+    """An act that a delegate asks for, signed by the API that authenticated the delegate.
+
+    ``id`` is ``<delegate>/<idempotency key>``.
+    """
+
+    accord: str
+    id: str
+    act: str
+    fields: dict[str, Any] = Field(default_factory=dict)
+    delegate: str
+    required_version: int | None = Field(
+        default=None,
+        ge=0,
+        description="the version that the accord has to have where the act is recorded; any, where none is given",
+    )
+    key_id: str = ""
+    signature: str = Field(default="", description="base64 Ed25519 over the canonical bytes of `signed_part`")
+    own: OwnSignature | None = Field(default=None, description="the delegate's own signature, if it signed")
+
+    def signed_part(self) -> dict[str, Any]:
+        """What the signature covers: everything but the signature itself."""
+        part: dict[str, Any] = {
+            "accord": self.accord,
+            "act": self.act,
+            "delegate": self.delegate,
+            "fields": self.fields,
+            "id": self.id,
+            "key_id": self.key_id,
+        }
+        if self.required_version is not None:
+            part["required_version"] = self.required_version
+        return part if self.own is None else {**part, "own": self.own.model_dump(mode="json")}
+
+    def fingerprint(self) -> str:
+        """The digest that tells a retry from another command under the same id.
+
+        Neither the API's key nor the delegate's own signature are in it: signed anew, an act is the same act.
+        """
+        part = self.signed_part()
+        part.pop("own", None)
+        del part["key_id"]
+        return digest_of(part)
+
+    def update_id(self) -> str:
+        """The Temporal update id: the command's, and a mark of its content.
+
+        Temporal answers the first result to the same id, whatever the content; so another content has another id
+        there, reaches the ledger, and is told that the command id is taken.
+        """
+        return f"{self.id}#{self.fingerprint().removeprefix('sha256:')[:16]}"
+
+
+class EventDraft(Message):
+    """An event as the model emits it, before the ledger gives it a position."""
+
+    type: str
+    version: int = 1
+    time: Instant
+    facts: dict[str, Any]
+    particulars: dict[str, Any] = Field(default_factory=dict)
+    actor: Actor
+
+
+class RecordedEvent(Message):
+    """An event that the ledger has confirmed; what ``evolve`` folds. Particulars never reach the fold."""
+
+    position: int
+    type: str
+    version: int
+    time: Instant
+    facts: dict[str, Any]
+    actor: Actor
+    command: str
+
+
+class Unmet(Message):
+    """A guard that does not hold: why, who could meet it, and by when."""
+
+    guard: str
+    reason: str
+    who: tuple[str, ...] = ()
+    by: Instant | None = None
+    subject: str | None = None
+
+
+class Refusal(Message):
+    """Why an act was refused: the first guard that failed, everything unmet, and what to do next."""
+
+    guard: str
+    reason: str
+    remedy: str
+    unmet: tuple[Unmet, ...]
+
+
+class Receipt(Message):
+    """What the ledger answers for a command; the same for every retry.
+
+    ``position`` is that of the last entry that the command caused (for a repeated refusal, of the entry that
+    recorded it first), ``size`` and ``root`` are the accord's Merkle tree after it.
+    """
+
+    accord: str
+    command: str
+    act: str
+    status: Literal["recorded", "refused"]
+    time: Instant
+    first_position: int
+    position: int
+    leaf: str = Field(description="lower-case hexadecimal leaf hash of the entry at `position` (RFC 6962)")
+    size: int
+    root: str = Field(description="lower-case hexadecimal Merkle root at `size`")
+    version: int = Field(description="position of the last entry that changed the state; the ETag")
+    stage: str
+    events: tuple[str, ...] = Field(description="the types of the events that the command caused, in order")
+    refusal: Refusal | None = None
+
+
+class Summary(Message):
+    """The read model's row for one accord: what a list shows, folded by the model."""
+
+    accord: str
+    title: str
+    vocabulary: str
+    stage: str
+    parties: tuple[str, ...]
+    members: tuple[str, ...] = Field(description="delegate ids that may see the accord")
+    version: int
+    position: int = Field(description="number of entries folded")
+    opened: Instant | None = None
+    updated: Instant | None = None
+    next_deadline: Instant | None = None
+    blocked_by: int = 0
+    illustrative: bool = False
+    simulated: bool = False
+    ended: bool = False
+
+
+class RecordRequest(Message):
+    """Ask the ledger to record what the workflow decided.
+
+    ``expected`` is the number of entries that the workflow has folded, which is the position of the first of
+    ``events``. ``command`` is absent only where the clock or an unattributed signal stands behind the events.
+    """
+
+    accord: str
+    expected: int
+    command: Command
+    at: Instant
+    events: tuple[EventDraft, ...]
+
+
+class RecordAnswer(Message):
+    """What the workflow has to fold, and the receipt once the command has its outcome.
+
+    ``entries`` are all recorded events from ``expected`` on (bounded; ``more`` says that others follow). A conflict
+    has no receipt: fold, then decide again.
+    """
+
+    status: Literal["recorded", "duplicate", "conflict"]
+    entries: tuple[RecordedEvent, ...]
+    more: bool = False
+    receipt: Receipt | None = None

@@ -1,0 +1,129 @@
+"""The one consent mechanism: a proposal has a digest, a consent names that digest.
+
+What all have consented to takes effect (the tracks' rules say how). Any change makes a new digest, and consents
+fall away by themselves, since they name the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workflows.model.commands import Actor
+from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.values import Digest, PartyId, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from workflows.model.accord import Accord
+
+CONSENTING = ("contact", "protocol", "treaty_section")
+"""Roles that may give a party's consent where an act does not say otherwise."""
+
+
+def given(a: Accord, subject: str, digest: str) -> tuple[str, ...]:
+    """The parties whose consent to ``subject`` names ``digest``, in the definition's order, then those to be added."""
+    consents = a.consents.get(subject, {})
+    parties = dict.fromkeys((*a.definition.parties, *consents))
+    return tuple(party for party in parties if consents.get(party) == digest)
+
+
+def missing(a: Accord, subject: str, digest: str, parties: Iterable[str] | None = None) -> tuple[str, ...]:
+    """The parties (all, if none are named) whose consent to ``digest`` is still missing."""
+    have = given(a, subject, digest)
+    return tuple(
+        party for party in (a.definition.parties if parties is None else parties) if party not in have
+    )
+
+
+def complete(a: Accord, subject: str, digest: str, parties: Iterable[str] | None = None) -> bool:
+    """Whether every one of the parties has consented to ``digest``."""
+    return not missing(a, subject, digest, parties)
+
+
+def give(a: Accord, subject: str, party: str, digest: str) -> Accord:
+    """The state in which ``party`` consents to ``digest``; an earlier consent of its own is replaced."""
+    return replace(a, consents={**a.consents, subject: {**a.consents.get(subject, {}), party: digest}})
+
+
+def clear(a: Accord, *subjects: str) -> Accord:
+    """The state without any consent to ``subjects``."""
+    return replace(a, consents={key: value for key, value in a.consents.items() if key not in subjects})
+
+
+def not_yet_given(a: Accord, subject: str, digest: str, by: Actor, in_effect: bool = False) -> Check:
+    """Guard: the party has not consented to this digest already, and what it consents to is not in effect."""
+    return Check(
+        "not_yet_given",
+        not in_effect and by.party not in given(a, subject, digest),
+        f"{'every party' if in_effect else by.party} has consented to this already",
+        "nothing is left for your side to do here",
+        subject=subject,
+    )
+
+
+def same_digest(subject: str, named: str, current: str | None) -> Check:
+    """Guard: the digest that the act names is the one that stands."""
+    return Check(
+        "digest_is_current",
+        named == current,
+        f"the digest named is not the current one of {subject}, which is {current or 'not there yet'}",
+        "read the current version, and consent to its digest if you agree",
+        subject=subject,
+    )
+
+
+@event
+class ConsentGiven(Event):
+    """A party consented to a digest."""
+
+    subject: Text
+    party: PartyId
+    digest: Digest
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Keep the consent."""
+        return give(a, self.subject, self.party, self.digest)
+
+
+@event
+class ConsentWithdrawn(Event):
+    """A party withdrew a consent that had not taken effect."""
+
+    subject: Text
+    party: PartyId
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Forget the consent."""
+        rest = {
+            party: digest for party, digest in a.consents.get(self.subject, {}).items() if party != self.party
+        }
+        return replace(a, consents={**a.consents, self.subject: rest})
+
+
+@act
+class WithdrawConsent(Act):
+    """Withdraw a consent that your party gave and that has not taken effect yet."""
+
+    subject: Text
+    who = Who(CONSENTING, "any")
+    says = "{by} withdraws the consent to {subject}"
+    before_founding = True
+    by_candidates = True
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """There is such a consent, and it has not taken effect: then it would have been used up."""
+        yield Check(
+            "consent_pending",
+            by.party in a.consents.get(self.subject, {}),
+            f"{by.party} has no pending consent to {self.subject}; what took effect cannot be taken back",
+            "see the accord's pending consents for the subjects that are open",
+            subject=self.subject,
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The withdrawal."""
+        yield ConsentWithdrawn(subject=self.subject, party=party_of(by))

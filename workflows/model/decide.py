@@ -1,0 +1,408 @@
+"""The one decider: ``decide(state, command, at)`` says what would follow, and changes nothing.
+
+The workflow, the ledger's own gate, the dry run, "why" and the offline verifier all run this same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from workflows.model.accord import (
+    Accord,
+    ActRefused,
+    Refused,
+    SignalRefused,
+    deadlines,
+    evolve,
+    fold,
+    follows,
+    refusal_key,
+)
+from workflows.model.authority import authority_checks, resolve
+from workflows.model.canonical import NotCanonical, canonical, depth, digest_of
+from workflows.model.commands import Actor, Command, EventDraft, OwnSignature, Refusal
+from workflows.model.declare import ACTS, Act, Check, Event, Rejected, Stamp, malformed, parse_act
+from workflows.model.definition import Definition
+from workflows.record.keys import own_signature
+from workflows.record.operation import not_paused
+from workflows.tracks.founding import AccordOpened, founded
+
+CLOCK = Actor(delegate="clock", role="clock")
+UNATTRIBUTED = "unattributed"
+OPEN = "open_accord"
+TICK = "clock"
+"""The act name of the command with which the workflow lets due deadlines fall."""
+UNREADABLE = "unreadable_signal"
+"""The act name of the command with which the workflow puts on record a signal that it cannot read."""
+SYSTEM = (TICK, UNREADABLE)
+"""Acts that no delegate asks for, and that need no signature."""
+
+LARGEST_COMMAND = 512 * 1024
+"""Bytes of canonical JSON that a command may have."""
+
+DEEPEST = 64
+"""Levels to which a command's fields may be nested."""
+
+MOST_DEADLINES = 50
+"""Deadlines that one command of the clock lets fall; the next one goes on. A thousand at once would take seconds,
+for which a worker can do nothing else, and after two of which Temporal holds the workflow for stuck."""
+
+CHAIN = 10_000
+"""More events than this from one command mean a rule that feeds itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from a command: events to record, and the refusal if it was refused.
+
+    ``repeats`` is the position of the entry that recorded the same refusal before; then nothing is recorded anew.
+    """
+
+    events: tuple[EventDraft, ...]
+    actor: Actor
+    after: Accord
+    refusal: Refusal | None = None
+    repeats: int | None = None
+
+
+@dataclass(slots=True)
+class _Working:
+    """The state as it would become, and the events so far."""
+
+    state: Accord
+    at: datetime
+    drafts: list[EventDraft] = field(default_factory=list)
+
+    def emit(
+        self,
+        happened: Event,
+        actor: Actor,
+        at: datetime,
+        act: dict[str, Any] | None = None,
+        particulars: dict[str, Any] | None = None,
+    ) -> None:
+        # Folded as it will be read from the record, which has to be possible.
+        said = happened.facts()
+        happened = type(happened).model_validate(said)
+        facts: dict[str, Any] = {"event": said}
+        if act is not None:
+            facts["act"] = act
+        self.drafts.append(
+            EventDraft(
+                type=happened.type,
+                version=happened.version,
+                time=at,
+                facts=facts,
+                particulars=particulars or {},
+                actor=actor,
+            )
+        )
+        if len(self.drafts) > CHAIN:
+            raise Rejected(
+                "too_many_events", f"more than {CHAIN} events would follow; split the act into smaller ones"
+            )
+        self.state = fold(self.state, happened, Stamp(at, actor, self.state.size))
+
+    def settle(self, actor: Actor, at: datetime) -> None:
+        """Let everything happen that follows by itself."""
+        while (happened := follows(self.state, at)) is not None:
+            self.emit(happened, actor, at)
+
+    def pass_deadlines(self, most: int | None = None) -> None:
+        """Let every deadline fall that has passed, each dated when it was due; ``most`` of them at the most."""
+        passed = 0
+        while most is None or passed < most:
+            due = [one for one in deadlines(self.state) if one.at <= self.at]
+            if not due:
+                return
+            passed += 1
+            at = max(due[0].at, self.state.time)
+            self.emit(due[0].event.at_its_time(self.state), CLOCK, at)
+            self.settle(CLOCK, at)
+
+
+def open_accord(accord: str, fields: dict[str, Any], delegate: str, at: datetime) -> Decision:
+    """What follows from starting an accord with a definition.
+
+    Raises:
+        Rejected: ``malformed`` definition; ``not_a_contact`` when the delegate is nobody in it. Nothing is recorded.
+    """
+    unknown = sorted(set(fields) - {"definition"})
+    if unknown or "definition" not in fields:
+        raise Rejected("malformed", "open_accord takes one field, definition: the accord's definition")
+    try:
+        definition = Definition.model_validate(fields["definition"])
+    except ValidationError as error:
+        raise malformed("The definition is malformed", error) from None
+    if too_large := definition.too_large():
+        raise Rejected("too_large", f"{too_large[0].upper()}{too_large[1:]}. Open several accords.")
+    party = next((code for code, one in definition.parties.items() if one.contact == delegate), None)
+    if party is None:
+        raise Rejected(
+            "not_a_contact",
+            f"{delegate} is no party's contact in this definition; a contact of one of its parties opens the accord.",
+        )
+    offset = 0
+    if definition.clock.begins is not None and definition.clock.begins < at:
+        offset = round((definition.clock.begins - at) / timedelta(microseconds=1))
+        at = definition.clock.begins
+    actor = Actor(delegate=delegate, party=party, role="contact")
+    digest = definition.digest()
+    happened = AccordOpened(
+        accord=accord, definition=definition.as_facts(), digest=digest, clock_offset=offset
+    )
+    state = fold(None, happened, Stamp(at, actor, 0))
+    facts = {"event": happened.facts(), "act": {"name": OPEN, "fields": {"definition": digest}}}
+    draft = EventDraft(type=happened.type, version=happened.version, time=at, facts=facts, actor=actor)
+    return Decision((draft,), actor, state)
+
+
+def check_size(command: Command) -> None:
+    """Refuse a command that is too large, or holds what canonical JSON cannot carry.
+
+    Raises:
+        Rejected: ``too_large`` or ``malformed``.
+    """
+    if depth(command.fields) > DEEPEST:
+        raise Rejected(
+            "malformed", f"{command.act} is malformed: its fields are nested more than {DEEPEST} levels deep."
+        )
+    try:
+        size = len(canonical(command.fields))
+    except NotCanonical as error:
+        raise Rejected(
+            "malformed", f"{command.act} is malformed: {error}. Mend the field named and send it again."
+        ) from None
+    if size > LARGEST_COMMAND:
+        raise Rejected(
+            "too_large",
+            f"{command.act} has {size:,} bytes; at most {LARGEST_COMMAND:,} are taken. Send content as digests.",
+        )
+
+
+def parse(a: Accord | None, command: Command) -> Act | None:
+    """The act of a command, checked as far as possible without judging it; none for opening and the clock.
+
+    Raises:
+        Rejected: when it is no act at all; nothing is recorded then.
+    """
+    check_size(command)
+    if a is not None and command.accord != a.id:
+        raise Rejected("other_accord", f"the command is for accord {command.accord}, not for {a.id}")
+    if command.act in (OPEN, *SYSTEM):
+        return None
+    if command.act in ACTS and ACTS[command.act].signal and command.delegate == UNATTRIBUTED:
+        return parse_act(command.act, command.fields)
+    wanted = parse_act(command.act, command.fields)
+    if a is not None:
+        resolve(a, command.delegate, wanted, a.time)
+    return wanted
+
+
+def decide(a: Accord | None, command: Command, at: datetime) -> Decision:
+    """What follows from ``command`` at accord time ``at``: deadlines that have passed first, then the act.
+
+    Raises:
+        Rejected: for what is no act at all: malformed, unknown, from a stranger, for another accord.
+    """
+    try:
+        return _decide(a, command, at)
+    except (ValidationError, OverflowError, RecursionError) as error:
+        # No rule should come to this. If one does, a single command must not stop the accord, nor leave on its record
+        # what nobody can read again.
+        raise Rejected(
+            "malformed",
+            f"{command.act} leads to what cannot be recorded ({type(error).__name__}). Look for a time, a duration "
+            "or a size in it that is out of all proportion.",
+        ) from error
+
+
+def _decide(a: Accord | None, command: Command, at: datetime) -> Decision:
+    if command.act == OPEN:
+        if a is not None:
+            raise Rejected("already_open", f"accord {a.id} is open already")
+        check_size(command)
+        return open_accord(command.accord, command.fields, command.delegate, at)
+    if a is None:
+        raise Rejected("not_open", f"there is no accord {command.accord}; start one first")
+    wanted = parse(a, command)
+    work = _Working(a, max(at, a.time))
+    work.pass_deadlines(MOST_DEADLINES if command.act == TICK else None)
+    if command.act == UNREADABLE:
+        return _refused_signal(
+            work, **{key: str(command.fields.get(key, "")) for key in ("name", "reason", "payload")}
+        )
+    if wanted is None:
+        return Decision(tuple(work.drafts), CLOCK, work.state)
+    if command.delegate == UNATTRIBUTED:
+        return _unattributed(work, wanted)
+    actor = resolve(work.state, command.delegate, wanted, work.at)
+    own = command.own
+    checks = judge(work.state, wanted, actor, work.at, own, command.required_version)
+    unmet = [check for check in checks if not check.met]
+    if unmet:
+        return _refuse(work, wanted, actor, unmet, command)
+    said, particulars = _said(wanted, command)
+    for index, happened in enumerate(wanted.events(work.state, actor, work.at)):
+        if index == 0:
+            work.emit(happened, actor, work.at, said, particulars)
+        else:
+            work.emit(happened, actor, work.at)
+    work.settle(actor, work.at)
+    return Decision(tuple(work.drafts), actor, work.state)
+
+
+def many_due(a: Accord, at: datetime) -> bool:
+    """Whether more deadlines have passed by ``at`` than the clock lets fall at once; it is to go first then."""
+    return sum(1 for one in deadlines(a) if one.at <= at) > MOST_DEADLINES
+
+
+def _said(wanted: Act, command: Command) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the first entry says of the act, among its facts and as particulars."""
+    own = command.own
+    said = {"name": wanted.name, "fields": wanted.facts(), **(own.facts() if own is not None else {})}
+    if command.required_version is not None:
+        said["required_version"] = command.required_version
+    particulars: dict[str, Any] = {"act": wanted.particulars()} if wanted.particulars() else {}
+    if particulars and own is not None and own.salt:
+        particulars["salt"] = own.salt
+    return said, particulars
+
+
+def judge(
+    a: Accord,
+    wanted: Act,
+    actor: Actor,
+    at: datetime,
+    own: OwnSignature | None = None,
+    required_version: int | None = None,
+) -> Iterable[Check]:
+    """Every guard of an act at ``at``, authority first. One that finds its object unknown ends the list."""
+    # The gates know only the state; a state without a deadline up to ``at`` is the state at that time.
+    a = replace(a, time=max(a.time, at))
+    for check in _guards(a, wanted, actor, at, own, required_version):
+        yield check
+        if not check.met and (check.guard in _FINAL or check.guard.endswith("_known")):
+            return
+
+
+VERSION_CURRENT = "version_current"
+"""The guard that a required version (``If-Match``) has not passed."""
+
+_FINAL = ("accord_open", "founded", "appointment_in_force", "party_of_accord", "authority", VERSION_CURRENT)
+
+
+def _guards(
+    a: Accord,
+    wanted: Act,
+    actor: Actor,
+    at: datetime,
+    own: OwnSignature | None,
+    required_version: int | None,
+) -> Iterable[Check]:
+    over = (a.closed and not wanted.after_closing) or (a.terminated is not None and not wanted.after_end)
+    yield Check(
+        "accord_open",
+        not over,
+        f"the accord is {'closed' if a.closed else f'terminated: {a.terminated}'}",
+        "its texts and verdicts stay readable; start another accord that names this one as predecessor",
+    )
+    if not wanted.while_paused:
+        yield not_paused(a)
+    yield from authority_checks(a, wanted, actor, at)
+    yield own_signature(a, wanted, actor, own)
+    if required_version is not None:
+        yield Check(
+            VERSION_CURRENT,
+            a.version == required_version,
+            f"the accord is at version v{a.version}, and the act requires v{required_version}",
+            "read the accord again, and send the act anew if it is still what you want",
+        )
+    if not wanted.before_founding:
+        yield founded(a)
+    yield from wanted.guards(a, actor, at)
+
+
+def _refuse(work: _Working, wanted: Act, actor: Actor, unmet: list[Check], command: Command) -> Decision:
+    first, own = unmet[0], command.own
+    refusal = Refusal(
+        guard=first.guard,
+        reason=first.reason,
+        remedy=first.remedy,
+        unmet=tuple(check.as_unmet() for check in unmet[:200]),
+    )
+    # Signed with a key or not is not the same: what nobody signed must not stand for what a delegate did.
+    target = wanted.target()[:500] + (f" signed with {own.key}" if own is not None else "")
+    now = work.state
+    earlier: Refused | None = now.refusals.get(refusal_key(actor.delegate, wanted.name, target))
+    if earlier is not None and earlier.version == now.version and not work.drafts:
+        return Decision((), actor, now, refusal, earlier.position)
+    said, particulars = _said(wanted, command)
+    work.emit(ActRefused(act=wanted.name, target=target, refusal=refusal), actor, work.at, said, particulars)
+    return Decision(tuple(work.drafts), actor, work.state, refusal)
+
+
+def _unattributed(work: _Working, wanted: Act) -> Decision:
+    """A signal that nobody signed: it can raise an alarm, nothing else, and is on the record either way."""
+    actor = Actor(delegate=UNATTRIBUTED, role="monitor")
+    unmet = [
+        check
+        for check in (_open_and_founded(work.state), *_until_unknown(wanted, work, actor))
+        if not check.met
+    ]
+    if unmet:
+        return _refused_signal(work, wanted.name, unmet[0].reason, digest_of(wanted.facts()))
+    said = {"name": wanted.name, "fields": wanted.facts()}
+    for index, happened in enumerate(wanted.events(work.state, actor, work.at)):
+        work.emit(happened, actor, work.at, said if index == 0 else None)
+    work.settle(actor, work.at)
+    return Decision(tuple(work.drafts), actor, work.state)
+
+
+def _open_and_founded(a: Accord) -> Check:
+    return Check("accord_open", a.founded and not a.ended, "the accord is not founded, or has ended")
+
+
+def _until_unknown(wanted: Act, work: _Working, actor: Actor) -> Iterable[Check]:
+    if not work.state.founded:
+        return
+    for check in wanted.guards(work.state, actor, work.at):
+        yield check
+        if not check.met:
+            return
+
+
+def _refused_signal(work: _Working, name: str, reason: str, payload: str) -> Decision:
+    """The decision that a signal is refused, on the record, once for each content and state."""
+    actor = Actor(delegate=UNATTRIBUTED, role="monitor")
+    earlier = work.state.refusals.get(refusal_key(UNATTRIBUTED, name, payload))
+    if earlier is not None and earlier.version == work.state.version and not work.drafts:
+        return Decision((), actor, work.state, _no_signal(reason), earlier.position)
+    refused = SignalRefused(signal=name[:300] or "?", reason=reason[:300] or "?", payload=payload[:100])
+    work.emit(refused, actor, work.at)
+    return Decision(tuple(work.drafts), actor, work.state, _no_signal(reason))
+
+
+def _no_signal(reason: str) -> Refusal:
+    return Refusal(guard="signal_taken_up", reason=reason, remedy="mend it, and send it again", unmet=())
+
+
+__all__ = [
+    "CLOCK",
+    "OPEN",
+    "SYSTEM",
+    "TICK",
+    "UNATTRIBUTED",
+    "UNREADABLE",
+    "Decision",
+    "decide",
+    "evolve",
+    "judge",
+    "many_due",
+    "parse",
+]

@@ -1,0 +1,1 @@
+"""Acts about the record itself: keys, witness policy, erasure, attestation, operation, statements."""

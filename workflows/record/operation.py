@@ -1,0 +1,150 @@
+"""Operation: what whoever runs the installation does to an accord's course, on a record that everybody sees.
+
+The operator can pause, retry and repair, and creates no fact of the matter by it. While an accord is paused no act is
+taken up but the operator's own; monitors' reports still raise their alarms, and deadlines fall as they would while no
+server runs, dated when they were due. Retrying and repairing are done outside the model, to the engine that carries
+the accord; what is here is that they were done, when, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from workflows.model.authority import OPERATOR
+from workflows.model.commands import Actor
+from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.values import Text, show_time
+
+if TYPE_CHECKING:
+    from workflows.model.accord import Accord
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Who paused the accord, since when, and why."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
+def not_paused(a: Accord) -> Check:
+    """Guard: the accord is not paused."""
+    pause = a.paused
+    if pause is None:
+        return Check("not_paused", True)
+    return Check(
+        "not_paused",
+        False,
+        f"{pause.by} paused the accord on {show_time(pause.at)}: {pause.reason}",
+        "wait until it is resumed; deadlines go on meanwhile",
+        (pause.by,),
+    )
+
+
+@event
+class AccordPaused(Event):
+    """Whoever runs the installation paused the accord: no act is taken up until it is resumed."""
+
+    reason: Text
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Paused."""
+        return replace(a, paused=Pause(stamp.actor.delegate, stamp.at, self.reason))
+
+
+@event
+class AccordResumed(Event):
+    """The accord goes on where it was paused."""
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Not paused."""
+        return replace(a, paused=None)
+
+
+@event
+class InterventionRecorded(Event):
+    """Whoever runs the installation retried or repaired what carries the accord. It changes no state of the matter."""
+
+    changes_state = False
+    kind: Literal["retry", "repair"]
+    reason: Text
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Nothing: the record is all there is to it."""
+        return a
+
+
+Reason = Annotated[Text, Field(description="why; it stays on the record, so name no person")]
+
+
+class _Operating(Act):
+    who = Who((OPERATOR,), "officer", sees="all")
+    before_founding = True
+    after_end = True
+    while_paused = True
+
+
+@act
+class PauseAccord(_Operating):
+    """Pause an accord, as who runs the installation: no act is taken up until it is resumed. Deadlines go on."""
+
+    reason: Reason
+    says = "{by} pauses the accord: {reason}"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """Not paused already."""
+        yield not_paused(a)
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The pause."""
+        yield AccordPaused(reason=self.reason)
+
+
+@act
+class ResumeAccord(_Operating):
+    """Resume an accord that is paused."""
+
+    says = "{by} resumes the accord"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """It is paused."""
+        yield Check(
+            "paused",
+            a.paused is not None,
+            "the accord is not paused",
+            "nothing is left to do",
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The end of the pause."""
+        yield AccordResumed()
+
+
+@act
+class RetryAccord(_Operating):
+    """Have what the accord waits for tried again at once, as who runs the installation, and put that on record."""
+
+    reason: Reason
+    says = "{by} has the accord's pending work tried again: {reason}"
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """That it was tried again."""
+        yield InterventionRecorded(kind="retry", reason=self.reason)
+
+
+@act
+class RepairAccord(_Operating):
+    """Start the accord's workflow anew from the ledger, as who runs the installation, and put that on record."""
+
+    reason: Reason
+    says = "{by} starts the accord's workflow anew from the ledger: {reason}"
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """That it was started anew."""
+        yield InterventionRecorded(kind="repair", reason=self.reason)

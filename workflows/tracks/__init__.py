@@ -1,0 +1,1 @@
+"""The tracks: each with its acts, its events, and their rules."""

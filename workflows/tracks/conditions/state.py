@@ -1,0 +1,351 @@
+"""Where a condition stands, whether it is satisfied, and who could bring it forward: what every act on one asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from workflows.model.authority import holders
+from workflows.model.canonical import digest_of
+from workflows.model.commands import Actor
+from workflows.model.declare import Act, Check, Who
+from workflows.model.terms import ConditionTerms
+from workflows.model.values import GRADES, Reference
+
+if TYPE_CHECKING:
+    from workflows.model.accord import Accord
+
+
+MOST_REPORTS = 100
+"""Ids of monitors' reports that a condition remembers."""
+
+
+FALLEN = ("lapsed", "revoked")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A digest, its grade and source, and who submitted it when."""
+
+    digest: str
+    grade: str
+    source: str
+    by: str
+    party: str
+    at: datetime
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verifiers' finding: the evidence by digest, the policy's version, and until when it holds."""
+
+    evidence: tuple[str, ...]
+    policy: str
+    verifiers: tuple[str, ...]
+    at: datetime
+    position: int
+    valid_until: datetime | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """Who disputes the verdict, by when it is to be decided, and who decided."""
+
+    by: str
+    party: str
+    opened_at: datetime
+    decide_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Where a condition stands. Its terms are the definition's."""
+
+    status: str = "agreed"
+    terms: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    findings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    waived_by: tuple[str, ...] = ()
+    deferred_to: str | None = None
+    questioned: bool = False
+    question_closes: bool = False
+    dispute: Dispute | None = None
+    since: datetime | None = None
+    reminded: bool = False
+    overdue_since: datetime | None = None
+    escalated: bool = False
+    cure_by: datetime | None = None
+    fallen: bool = False
+    reason: str | None = None
+    reports: tuple[str, ...] = ()
+
+    @property
+    def overdue(self) -> bool:
+        """Whether its due date was flagged as passed."""
+        return self.overdue_since is not None
+
+
+def timed(a: Accord) -> Iterator[tuple[str, ConditionTerms, Condition]]:
+    """The conditions whose time runs, with their terms: not the removed; after release only the subsequent."""
+    for code, terms in a.definition.conditions.items():
+        condition = a.conditions.get(code)
+        if condition is None or condition.status == "removed":
+            continue
+        if a.released_at is None or gate_of(a, code) == "subsequent":
+            yield code, terms, condition
+
+
+def terms_digest(terms: ConditionTerms) -> str:
+    """The digest of a condition's terms; the policy's version, which a verdict names."""
+    return digest_of(terms.model_dump(mode="json", exclude_defaults=True))
+
+
+def adopt_terms(a: Accord, at: datetime) -> Accord:
+    """The state with the definition's conditions: new ones agreed, changed ones agreed anew, dropped ones removed."""
+    conditions: dict[str, Condition] = {}
+    for code, terms in a.definition.conditions.items():
+        digest = terms_digest(terms)
+        old = a.conditions.get(code)
+        if old is None or old.terms != digest or old.status == "removed":
+            conditions[code] = Condition(terms=digest, since=at)
+        elif old.status == "waived" and not _waived_by_all(a, code, old):
+            # A party that was added is a beneficiary too, and has waived nothing yet.
+            conditions[code] = replace(old, status="evidence_submitted" if old.evidence else "agreed")
+        else:
+            conditions[code] = old
+    for code, old in a.conditions.items():
+        if code not in conditions:
+            conditions[code] = replace(old, status="removed")
+    return replace(a, conditions=conditions)
+
+
+def gate_of(a: Accord, code: str) -> str:
+    """The gate that a condition guards now: the definition's, or the one that it was deferred to."""
+    return a.conditions[code].deferred_to or a.definition.conditions[code].gate
+
+
+def on_gates(a: Accord, *gates: str) -> tuple[str, ...]:
+    """The conditions that guard one of these gates, in the definition's order."""
+    return tuple(code for code in a.definition.conditions if gate_of(a, code) in gates)
+
+
+def beneficiaries(a: Accord, code: str) -> tuple[str, ...]:
+    """Who may waive: as the definition says, by default every party that is not obliged."""
+    terms = a.definition.conditions[code]
+    if terms.beneficiaries is not None:
+        return terms.beneficiaries
+    return tuple(party for party in a.definition.parties if party not in terms.obligors)
+
+
+def _waived_by_all(a: Accord, code: str, condition: Condition) -> bool:
+    return all(party in condition.waived_by for party in beneficiaries(a, code))
+
+
+def own_state_holds(a: Accord, code: str) -> bool:
+    """Whether the condition itself holds by verdict or waiver, its dependencies apart."""
+    condition = a.conditions[code]
+    if condition.status == "waived":
+        return True
+    return condition.status == "verified" and not (condition.questioned and condition.question_closes)
+
+
+def _rests_on(a: Accord, code: str) -> Iterator[str]:
+    """A condition and all that it depends on, each once, however long or branched the chains are."""
+    seen: dict[str, None] = {}
+    waiting = [code]
+    while waiting:
+        one = waiting.pop()
+        if one not in seen:
+            seen[one] = None
+            yield one
+            waiting.extend(reversed(a.definition.conditions[one].depends_on))
+
+
+def satisfied(a: Accord, code: str) -> bool:
+    """Whether a condition is satisfied: it holds, and all that it depends on is satisfied."""
+    if code not in a.definition.conditions or code not in a.conditions:
+        return False
+    if not a.definition.conditions[code].depends_on:
+        return own_state_holds(a, code)
+    return all(own_state_holds(a, one) for one in _rests_on(a, code))
+
+
+def owed_by(a: Accord, code: str) -> tuple[str, ...]:
+    """The delegates who could bring the condition forward now; where it holds itself, what it depends on."""
+    if not own_state_holds(a, code):
+        return _owed_itself(a, code)
+    waiting = [one for one in _rests_on(a, code) if not own_state_holds(a, one)]
+    return tuple(dict.fromkeys(who for one in waiting for who in _owed_itself(a, one)))
+
+
+def _owed_itself(a: Accord, code: str) -> tuple[str, ...]:
+    condition, terms = a.conditions[code], a.definition.conditions[code]
+    if condition.status == "disputed":
+        return deciders(a, code)
+    submitted = condition.status in ("evidence_submitted", "verified") and adequate(a, code)
+    if submitted:
+        return tuple(one for one in terms.policy.verifiers if one not in condition.findings)
+    return holders(a, ("obligor",), terms.obligors) or tuple(
+        a.definition.parties[p].contact for p in terms.obligors
+    )
+
+
+def check_satisfied(a: Accord, code: str) -> Check:
+    """Guard: the condition is satisfied; if not, why, who owes it, and when it is due."""
+    terms, condition = a.definition.conditions[code], a.conditions[code]
+    met = satisfied(a, code)
+    return Check(
+        "condition_satisfied",
+        met,
+        f"{code} ({terms.title}) is {_status_words(a, code)}",
+        f"bring {code} to a verdict" + (", or waive it" if terms.waivable else ""),
+        tuple(condition.findings) if met else owed_by(a, code),
+        terms.due,
+        code,
+    )
+
+
+def _status_words(a: Accord, code: str) -> str:
+    condition, terms = a.conditions[code], a.definition.conditions[code]
+    words = condition.status.replace("_", " ")
+    if condition.reason and condition.status in (*FALLEN, "returned"):
+        words += f" ({condition.reason})"
+    if condition.status in ("evidence_submitted", "lapsed", "revoked", "returned") and condition.findings:
+        words += f", {len(condition.findings)} of {terms.policy.need} verifiers found it met"
+    if condition.questioned:
+        words += ", questioned by a monitor's report"
+    if condition.status in ("agreed", "evidence_submitted") and not adequate(a, code):
+        words += f", waiting for evidence of grade {terms.policy.grade}"
+    waiting = [other for other in terms.depends_on if not satisfied(a, other)]
+    if waiting:
+        words += f", and depends on {', '.join(waiting)}"
+    if condition.overdue and not satisfied(a, code):
+        words += ", overdue and escalated" if condition.escalated else ", overdue"
+    return words
+
+
+def adequate(a: Accord, code: str) -> bool:
+    """Whether there is evidence of at least the grade that the policy asks for."""
+    return bool(adequate_digests(a, code))
+
+
+def adequate_digests(a: Accord, code: str) -> tuple[str, ...]:
+    """The evidence, by digest, whose grade suffices under the policy."""
+    lowest = GRADES.index(a.definition.conditions[code].policy.grade)
+    return tuple(one.digest for one in a.conditions[code].evidence if GRADES.index(one.grade) >= lowest)
+
+
+def deciders(a: Accord, code: str) -> tuple[str, ...]:
+    """Who decides a dispute: verifiers who did not give the verdict, else all but the disputant's party."""
+    condition, terms = a.conditions[code], a.definition.conditions[code]
+    gave = condition.verdict.verifiers if condition.verdict else ()
+    disputing = condition.dispute.party if condition.dispute else None
+    obliged = () if terms.policy.joint else terms.obligors
+    side = {one: a.delegates[one].party if one in a.delegates else None for one in terms.policy.verifiers}
+    others = tuple(one for one in side if one not in gave and side[one] not in obliged)
+    if others:
+        return others
+    return tuple(one for one in side if one in a.delegates and side[one] not in (disputing, *obliged))
+
+
+def cure_ground(code: str) -> str:
+    """The ground for termination that stands while a condition is not cured in time."""
+    return f"cure period of {code} ended"
+
+
+def holding(a: Accord, code: str, **changes: Any) -> Accord:
+    """The state in which a condition holds: what its fall or its lateness had begun is over."""
+    ended = cure_ground(code)
+    a = replace(a, termination_grounds=tuple(one for one in a.termination_grounds if one != ended))
+    return with_condition(
+        a,
+        code,
+        cure_by=None,
+        fallen=False,
+        reason=None,
+        reminded=False,
+        overdue_since=None,
+        escalated=False,
+        **changes,
+    )
+
+
+def with_condition(a: Accord, code: str, **changes: Any) -> Accord:
+    """The state with a condition changed; as it is, where there is none of that code."""
+    condition = a.conditions.get(code)
+    if condition is None:
+        return a
+    return replace(a, conditions={**a.conditions, code: replace(condition, **changes)})
+
+
+def not_released(a: Accord) -> Check:
+    """Guard: nothing is released that rests on the condition."""
+    return Check(
+        "not_released",
+        a.released_at is None,
+        "the documents are released; what was released is never undone",
+        "agree on a later instrument",
+    )
+
+
+VERIFIER = Who(("verifier",), "anyone", agree="n of m", sees="parties")
+
+
+class AboutCondition(Act):
+    """An act about one condition of the accord."""
+
+    condition: Reference
+
+    def known(self, a: Accord) -> Check:
+        """Guard: the accord has such a condition."""
+        now = a.conditions.get(self.condition)
+        return Check(
+            "condition_known",
+            now is not None and now.status != "removed" and self.condition in a.definition.conditions,
+            f"there is no condition {self.condition}",
+            f"the conditions are {', '.join(a.definition.conditions) or 'none'}",
+            subject=self.condition,
+        )
+
+    def status_is(self, a: Accord, *allowed: str) -> Check:
+        """Guard: the condition stands where the act makes sense."""
+        status = a.conditions[self.condition].status
+        return Check(
+            "condition_status",
+            status in allowed,
+            f"{self.condition} is {status.replace('_', ' ')}",
+            f"it is for conditions that are {' or '.join(allowed).replace('_', ' ')}",
+            owed_by(a, self.condition),
+            a.definition.conditions[self.condition].due,
+            self.condition,
+        )
+
+    def named_verifier(self, a: Accord, by: Actor) -> Check:
+        """Guard: the delegate is a verifier whom the condition's policy names."""
+        policy = a.definition.conditions[self.condition].policy
+        return Check(
+            "named_verifier",
+            by.delegate in policy.verifiers,
+            f"{by.delegate} is no verifier of {self.condition}",
+            f"its verifiers are {', '.join(policy.verifiers)}",
+            policy.verifiers,
+            subject=self.condition,
+        )
+
+    def not_the_obligor(self, a: Accord, by: Actor) -> Check:
+        """Guard: no party finds its own condition met, unless all agreed on a joint policy."""
+        terms = a.definition.conditions[self.condition]
+        return Check(
+            "not_the_obligor",
+            terms.policy.joint or by.party not in terms.obligors,
+            f"{by.party} owes {self.condition}: nobody verifies its own condition",
+            f"let one of {', '.join(terms.policy.verifiers)} do it",
+            terms.policy.verifiers,
+            terms.due,
+            self.condition,
+        )

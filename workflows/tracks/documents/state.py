@@ -1,0 +1,298 @@
+"""Where a document stands: its texts, its digest, its seats, and the step that it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from workflows.model.authority import holders
+from workflows.model.canonical import digest_of
+from workflows.model.consent import clear, missing
+from workflows.model.declare import Act, Check, Who
+from workflows.model.terms import DocumentTerms
+from workflows.model.values import Reference
+
+if TYPE_CHECKING:
+    from workflows.model.accord import Accord
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageText:
+    """One language's text: its version's number and digest, and whether all agreed to it.
+
+    ``amendment`` is a later version that was proposed beside an agreed text; it takes the text's place when every
+    party has agreed to it, and nothing falls before that.
+    """
+
+    digest: str
+    number: int
+    agreed: bool = False
+    proposed_by: str = ""
+    amendment: str | None = None
+    amended_by: str = ""
+
+    @property
+    def pending(self) -> str | None:
+        """The digest that waits for the parties' consent, or none."""
+        return self.amendment if self.agreed else self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class FullPowers:
+    """A party's instrument that lets a person sign a document; found in due form by the other parties."""
+
+    holder: str
+    party: str
+    digest: str
+    position: int
+    valid_from: datetime
+    valid_until: datetime | None = None
+    found_by: tuple[str, ...] = ()
+    status: str = "issued"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature on a seat: by whom, in what form, of which digests, and whether it is held, released or void."""
+
+    holder: str
+    form: str
+    digest: str
+    authority: str
+    conditions: str
+    understanding: str
+    at: datetime
+    status: str = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatState:
+    """Who holds a seat now, on what full powers, and the signature on it."""
+
+    party: str
+    holder: str
+    powers: FullPowers | None = None
+    signature: Signature | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Where a document stands. Its terms are the definition's."""
+
+    terms: str = ""
+    texts: Mapping[str, LanguageText] = field(default_factory=dict)
+    certified: str | None = None
+    initialled: str | None = None
+    execution: str | None = None
+    authorized_by: tuple[str, ...] = ()
+    seats: Mapping[str, SeatState] = field(default_factory=dict)
+    severed: bool = False
+    released_at: datetime | None = None
+    ratified_by: tuple[str, ...] = ()
+    in_force_at: datetime | None = None
+    registration: str | None = None
+    removed: bool = False
+
+
+def _terms_digest(terms: DocumentTerms) -> str:
+    return digest_of(terms.model_dump(mode="json", exclude_defaults=True))
+
+
+def adopt_terms(a: Accord) -> Accord:
+    """The state with the definition's documents; a document whose terms changed begins anew."""
+    documents: dict[str, Document] = {}
+    for code, terms in a.definition.documents.items():
+        digest = _terms_digest(terms)
+        old = a.documents.get(code)
+        if old is not None and old.terms == digest and not old.removed:
+            documents[code] = old
+        else:
+            seats = {name: SeatState(seat.party, seat.holder) for name, seat in terms.seats.items()}
+            documents[code] = Document(terms=digest, seats=seats)
+            texts = [subject for subject in a.consents if subject.startswith(f"text/{code}/")]
+            a = clear(a, *texts, *steps_after_agreement(code), f"severance/{code}")
+    for code, old in a.documents.items():
+        if code not in documents:
+            documents[code] = replace(old, removed=True)
+    return replace(a, documents=documents)
+
+
+def live(a: Accord) -> tuple[str, ...]:
+    """The documents that are still part of the accord: neither removed nor severed."""
+    return tuple(code for code in a.definition.documents if not a.documents[code].severed)
+
+
+def open_documents(a: Accord) -> Iterator[str]:
+    """The documents on which something can still follow: neither severed nor released."""
+    for code in a.definition.documents:
+        document = a.documents.get(code)
+        if document is not None and not document.severed and document.released_at is None:
+            yield code
+
+
+def manifest(a: Accord, code: str) -> dict[str, str] | None:
+    """{language: text digest} of a document, or none while a text is missing."""
+    document, terms = a.documents[code], a.definition.documents[code]
+    if any(language not in document.texts for language in terms.languages):
+        return None
+    return {language: document.texts[language].digest for language in sorted(terms.languages)}
+
+
+def document_digest(a: Accord, code: str) -> str | None:
+    """The document's digest: that of its sorted manifest."""
+    content = manifest(a, code)
+    return None if content is None else _manifest_digest(tuple(content.items()))
+
+
+@lru_cache(maxsize=16384)
+def _manifest_digest(content: tuple[tuple[str, str], ...]) -> str:
+    """Kept, since every rule asks for it after every event, and texts change seldom."""
+    return digest_of(dict(content))
+
+
+def text_subject(document: str, language: str) -> str:
+    """The subject under which consents to a text are kept."""
+    return f"text/{document}/{language}"
+
+
+def steps_after_agreement(document: str) -> tuple[str, ...]:
+    """The subjects under which consents to the steps after agreement are kept."""
+    return (f"concordance/{document}", f"initials/{document}", f"execution/{document}")
+
+
+def texts_agreed(a: Accord, code: str) -> bool:
+    """Whether every language text of a document is agreed by every party."""
+    document, terms = a.documents[code], a.definition.documents[code]
+    return all(language in document.texts and document.texts[language].agreed for language in terms.languages)
+
+
+def concordant(a: Accord, code: str) -> bool:
+    """Whether the language texts are certified to say the same; one language needs no certificate."""
+    digest = document_digest(a, code)
+    return texts_agreed(a, code) and (
+        len(a.definition.documents[code].languages) == 1 or a.documents[code].certified == digest
+    )
+
+
+def authenticated(a: Accord, code: str) -> bool:
+    """Whether the document is initialled, where it asks for that."""
+    return concordant(a, code) and (
+        not a.definition.documents[code].initialled
+        or a.documents[code].initialled == document_digest(a, code)
+    )
+
+
+def executable(a: Accord, code: str) -> bool:
+    """Whether the execution version stands, where the document asks for one."""
+    return authenticated(a, code) and (
+        not a.definition.documents[code].execution_version
+        or a.documents[code].execution == document_digest(a, code)
+    )
+
+
+def document_status(a: Accord, code: str) -> str:
+    """Where the document stands on its track, in the words of the module's second line."""
+    document = a.documents[code]
+    if document.severed:
+        return "severed"
+    if document.in_force_at is not None:
+        return "in_force"
+    if document.released_at is not None:
+        return "signed"
+    if executable(a, code):
+        return "execution_version"
+    if authenticated(a, code):
+        return "authenticated"
+    if concordant(a, code):
+        return "concordance_certified"
+    if texts_agreed(a, code):
+        return "agreed_text"
+    return "negotiating" if document.texts else "outline"
+
+
+def check_ready(a: Accord, code: str) -> Check:
+    """Guard: the document is ready to be signed; if not, its next step and who owes it."""
+    document, terms = a.documents[code], a.definition.documents[code]
+    digest = document_digest(a, code) or ""
+    treaty = ("treaty_section", "drafter")
+    if not texts_agreed(a, code):
+        waiting: list[str] = []
+        who: list[str] = []
+        for language in terms.languages:
+            text = document.texts.get(language)
+            if text is None:
+                waiting.append(f"no text in {language}")
+                who.extend(holders(a, treaty, tuple(a.definition.parties)))
+            elif not text.agreed:
+                lacking = missing(a, text_subject(code, language), text.digest)
+                waiting.append(f"the text in {language} is not agreed by {', '.join(lacking)}")
+                who.extend(holders(a, ("treaty_section",), lacking))
+        reason = "; ".join(waiting)
+    elif not concordant(a, code):
+        lacking = missing(a, f"concordance/{code}", digest)
+        reason = f"the concordance of {', '.join(terms.languages)} is not certified by {', '.join(lacking)}"
+        who = list(holders(a, ("treaty_section",), lacking))
+    elif not authenticated(a, code):
+        lacking = missing(a, f"initials/{code}", digest)
+        reason, who = (
+            f"it is not initialled by {', '.join(lacking)}",
+            list(holders(a, ("treaty_section",), lacking)),
+        )
+    else:
+        lacking = missing(a, f"execution/{code}", digest)
+        reason = f"the execution version is not approved by {', '.join(lacking)}"
+        who = list(holders(a, ("treaty_section",), lacking))
+    met = executable(a, code)
+    return Check(
+        "document_ready",
+        met,
+        "" if met else f"{code} ({terms.title}): {reason}",
+        "take the document's next step",
+        () if met else tuple(dict.fromkeys(who)),
+        subject=code,
+    )
+
+
+def with_document(a: Accord, code: str, **changes: Any) -> Accord:
+    """The state with a document changed."""
+    return replace(a, documents={**a.documents, code: replace(a.documents[code], **changes)})
+
+
+def set_seat(a: Accord, code: str, seat: str, **changes: Any) -> Accord:
+    """The state with a seat of a document changed."""
+    seats = a.documents[code].seats
+    return with_document(a, code, seats={**seats, seat: replace(seats[seat], **changes)})
+
+
+class AboutDocument(Act):
+    """An act about one document of the accord."""
+
+    document: Reference
+
+    def known(self, a: Accord) -> Check:
+        """Guard: the accord has such a document."""
+        document = a.documents.get(self.document)
+        return Check(
+            "document_known",
+            document is not None and not document.removed and self.document in a.definition.documents,
+            f"there is no document {self.document}",
+            f"the documents are {', '.join(a.definition.documents) or 'none'}",
+            subject=self.document,
+        )
+
+    def open(self, a: Accord) -> Check:
+        """Guard: the document is neither released nor severed."""
+        document = a.documents[self.document]
+        return Check(
+            "document_open",
+            document.released_at is None and not document.severed,
+            f"{self.document} is {'severed' if document.severed else 'released: what was released is never undone'}",
+            "agree on a later instrument",
+            subject=self.document,
+        )
+
+
+TREATY = Who(("treaty_section",), "any", agree="every party", sees="parties")

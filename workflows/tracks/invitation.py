@@ -1,0 +1,320 @@
+"""The invitation: drafted → issued → accepted | accepted_in_principle | declined | expired | withdrawn.
+
+Only the host issues, extends and withdraws; only a guest acknowledges and answers. With several guests, accepted
+means accepted by each whose acceptance is required.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from workflows.model.authority import holders
+from workflows.model.commands import Actor
+from workflows.model.deadlines import Deadline
+from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.values import Instant, Note, PartyId, show_date
+
+if TYPE_CHECKING:
+    from workflows.model.accord import Accord
+
+Answer = Literal["accepted", "accepted_in_principle", "declined"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Where the invitation stands, and what each guest answered."""
+
+    status: str = "drafted"
+    issued_at: datetime | None = None
+    valid_until: datetime | None = None
+    received: Mapping[str, datetime] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
+def required(a: Accord) -> tuple[str, ...]:
+    """The guests whose acceptance is required."""
+    return tuple(code for code in a.definition.guests if a.definition.parties[code].required)
+
+
+def accepted(a: Accord) -> Check:
+    """Guard: every required guest has accepted, without reserve."""
+    waiting = tuple(code for code in required(a) if a.invitation.answers.get(code) != "accepted")
+    if a.invitation.status == "drafted":
+        reason, who = "the invitation has not been issued", holders(a, ("protocol",), (a.definition.host,))
+    elif waiting:
+        said = ", ".join(
+            f"{code} {a.invitation.answers.get(code, 'has not answered').replace('_', ' ')}"
+            for code in waiting
+        )
+        reason, who = f"the invitation is not accepted by all: {said}", holders(a, ("protocol",), waiting)
+    else:
+        reason, who = f"the invitation is {a.invitation.status}", ()
+    return Check(
+        "invitation_accepted",
+        a.invitation.status == "accepted" and not waiting,
+        reason,
+        "the guest's protocol answers the invitation",
+        who,
+        a.invitation.valid_until,
+    )
+
+
+def _pending(a: Accord, verb: str, guest: str | None = None) -> Check:
+    """Guard: it waits for answers; for a guest that may come later than the others, also once these have accepted."""
+    late = a.invitation.status == "accepted" and guest is not None
+    return Check(
+        "invitation_pending",
+        late or a.invitation.status in ("issued", "accepted_in_principle"),
+        f"the invitation is {a.invitation.status.replace('_', ' ')}, so it cannot be {verb}",
+        "it can only be done between issue and acceptance",
+        holders(a, ("protocol",), (a.definition.host,)) if a.invitation.status == "drafted" else (),
+    )
+
+
+def deadlines(a: Accord) -> Iterator[Deadline]:
+    """A dated invitation expires unless it was accepted by then."""
+    if a.invitation.status in ("issued", "accepted_in_principle") and a.invitation.valid_until is not None:
+        yield Deadline(a.invitation.valid_until, "response", "invitation", InvitationExpired())
+
+
+@event
+class InvitationIssued(Event):
+    """The host issued the invitation."""
+
+    valid_until: Instant | None = None
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """It is open for answers."""
+        return replace(
+            a,
+            invitation=replace(
+                a.invitation, status="issued", issued_at=stamp.at, valid_until=self.valid_until
+            ),
+        )
+
+
+@event
+class InvitationReceived(Event):
+    """A guest acknowledged receipt; its answer is pending."""
+
+    party: PartyId
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Keep when."""
+        received = {**a.invitation.received, self.party: stamp.at}
+        return replace(a, invitation=replace(a.invitation, received=received))
+
+
+@event
+class InvitationAnswered(Event):
+    """A guest answered."""
+
+    party: PartyId
+    answer: Answer
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Keep the answer; the invitation is accepted when each required guest has accepted."""
+        answers = {**a.invitation.answers, self.party: self.answer}
+        wanted = [answers.get(code) for code in required(a)]
+        status = a.invitation.status
+        if all(answer == "accepted" for answer in wanted):
+            status = "accepted"
+        elif any(answer == "declined" for answer in wanted):
+            status = "declined"
+        elif status != "accepted" and all(
+            answer in ("accepted", "accepted_in_principle") for answer in wanted
+        ):
+            status = "accepted_in_principle"
+        return replace(a, invitation=replace(a.invitation, answers=answers, status=status))
+
+
+@event
+class InvitationExtended(Event):
+    """The host extended its own invitation."""
+
+    valid_until: Instant | None = None
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """A later end, or none."""
+        return replace(a, invitation=replace(a.invitation, valid_until=self.valid_until))
+
+
+@event
+class InvitationWithdrawn(Event):
+    """The host withdrew the invitation. The accord terminates with it; what was verified stays readable."""
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """No longer open."""
+        return replace(a, invitation=replace(a.invitation, status="withdrawn"))
+
+
+@event
+class InvitationExpired(Event):
+    """The invitation's validity ended before it was accepted."""
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """No longer open."""
+        return replace(a, invitation=replace(a.invitation, status="expired"))
+
+
+@act
+class IssueInvitation(Act):
+    """Issue the invitation, in the terms of the definition, to every guest."""
+
+    note: Note = ""
+    who = Who(("protocol",), "host")
+    says = "{by} issues the invitation"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """Only a drafted one; not one that would be expired at once."""
+        yield Check(
+            "invitation_drafted",
+            a.invitation.status == "drafted",
+            f"the invitation is {a.invitation.status} already",
+            "extend or withdraw it instead",
+        )
+        until = a.definition.invitation.valid_until
+        yield Check(
+            "validity_ahead",
+            until is None or until > at,
+            f"it would be valid until {show_date(until)}, which is past",
+            "amend the definition's invitation.valid_until",
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The issue."""
+        yield InvitationIssued(valid_until=a.definition.invitation.valid_until)
+
+
+@act
+class AcknowledgeInvitation(Act):
+    """Acknowledge receipt of the invitation; the answer stays open."""
+
+    note: Note = ""
+    who = Who(("protocol",), "guest")
+    says = "{by} acknowledges receipt of the invitation"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """There is one to acknowledge, and it was not acknowledged before."""
+        yield _pending(a, "acknowledged", by.party)
+        yield Check(
+            "not_acknowledged",
+            by.party not in a.invitation.received,
+            "receipt is acknowledged already",
+            "answer it",
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The receipt."""
+        yield InvitationReceived(party=party_of(by))
+
+
+class _Answering(Act):
+    answer: ClassVar[Answer]
+    note: Note = ""
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """It is open, and the guest has not given this answer yet."""
+        yield _pending(a, "answered", by.party)
+        earlier = a.invitation.answers.get(by.party or "")
+        yield Check(
+            "answer_open",
+            earlier in (None, "accepted_in_principle") and earlier != self.answer,
+            f"{by.party} has answered already: {(earlier or '').replace('_', ' ')}",
+            "a final answer stands; terminate where a right to it exists",
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The answer."""
+        yield InvitationAnswered(party=party_of(by), answer=self.answer)
+
+
+@act
+class AcceptInvitation(_Answering):
+    """Accept the invitation for your party."""
+
+    who = Who(("protocol",), "guest")
+    says = "{by} accepts the invitation"
+
+    answer = "accepted"
+
+
+@act
+class AcceptInvitationInPrinciple(_Answering):
+    """Accept the invitation in principle; full acceptance is to follow."""
+
+    who = Who(("protocol",), "guest")
+    says = "{by} accepts the invitation in principle"
+
+    answer = "accepted_in_principle"
+
+
+@act
+class DeclineInvitation(_Answering):
+    """Decline the invitation for your party. If its acceptance is required, the accord terminates."""
+
+    who = Who(("protocol",), "guest")
+    says = "{by} declines the invitation"
+
+    answer = "declined"
+
+
+@act
+class ExtendInvitation(Act):
+    """Extend the validity of the invitation, to a later date or without an end."""
+
+    valid_until: Instant | None
+    note: Note = ""
+    who = Who(("protocol",), "host")
+    says = "{by} extends the invitation until {valid_until}"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """It is open, and the new end is later."""
+        yield _pending(a, "extended")
+        now = a.invitation.valid_until
+        later = self.valid_until is None or (now is not None and self.valid_until > now)
+        yield Check(
+            "later_end",
+            later and not (now is None and self.valid_until is None),
+            f"it is valid until {show_date(now)}; {show_date(self.valid_until)} is no extension",
+            "give a later date",
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The extension."""
+        yield InvitationExtended(valid_until=self.valid_until)
+
+
+@act
+class WithdrawInvitation(Act):
+    """Withdraw the invitation, as long as the definition lets you; the accord terminates."""
+
+    note: Note = ""
+    who = Who(("protocol",), "host")
+    says = "{by} withdraws the invitation"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """Issued, and not beyond the point up to which the definition allows withdrawal."""
+        until = a.definition.invitation.withdrawable_until
+        yield Check(
+            "invitation_issued",
+            a.invitation.status in ("issued", "accepted", "accepted_in_principle"),
+            f"the invitation is {a.invitation.status}",
+            "only an issued invitation can be withdrawn",
+        )
+        over = a.released_at is not None or (
+            a.invitation.status == "accepted" if until == "acceptance" else a.visit.arrived_at is not None
+        )
+        yield Check(
+            "still_withdrawable",
+            not over,
+            f"the definition lets it be withdrawn until {until}, which has passed",
+            "terminate where a right to it exists, or agree on curtailing the visit",
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The withdrawal."""
+        yield InvitationWithdrawn()

@@ -1,0 +1,283 @@
+"""The formal understanding: proposed → concurred by each → effective → stale.
+
+It pins, by digest, the conditions' terms (not their verdicts), the agreed texts, the visit window and the
+signatories, and says which documents are severable. *Suspended* is derived, while a condition has fallen, and lifts
+by itself; *stale* needs new concurrence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from workflows.model.authority import holders
+from workflows.model.canonical import digest_of
+from workflows.model.commands import Actor
+from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given, same_digest
+from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.values import Digest, Note, Reference, Text
+from workflows.tracks.conditions.state import on_gates, own_state_holds
+from workflows.tracks.documents.state import concordant, document_digest, live
+
+if TYPE_CHECKING:
+    from workflows.model.accord import Accord
+
+SUBJECT = "understanding"
+CONCURRING = ("protocol", "competent_authority")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Another understanding, proposed beside an effective one: nothing falls until all have concurred in it."""
+
+    digest: str
+    pins: Mapping[str, Any]
+    severable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """What was pinned, its digest, and where it stands: none, proposed, effective or stale."""
+
+    status: str = "none"
+    digest: str | None = None
+    pins: Mapping[str, Any] = field(default_factory=dict)
+    severable: tuple[str, ...] = ()
+    effective_at: datetime | None = None
+    cause: str | None = None
+    offer: Offer | None = None
+
+    @property
+    def pending(self) -> str | None:
+        """The digest that waits for concurrence, or none."""
+        if self.offer is not None:
+            return self.offer.digest
+        return self.digest if self.status == "proposed" else None
+
+
+def content(a: Accord, severable: tuple[str, ...]) -> dict[str, Any]:
+    """What an understanding made now would pin."""
+    window = a.visit.window
+    return {
+        "conditions": {
+            code: condition.terms for code, condition in a.conditions.items() if condition.status != "removed"
+        },
+        "parties": sorted(a.definition.parties),
+        "severable": sorted(severable),
+        "signatories": {
+            code: {seat: state.holder for seat, state in a.documents[code].seats.items()} for code in live(a)
+        },
+        "texts": {code: document_digest(a, code) or "" for code in live(a)},
+        "window": window.model_dump(mode="json") if window else None,
+    }
+
+
+def drift(a: Accord) -> str | None:
+    """What no longer is as the understanding pinned it, or none. New dates that all agreed on are no drift."""
+    pins = a.understanding.pins
+    now = content(a, a.understanding.severable)
+    for code in now["texts"]:
+        if now["texts"][code] != pins["texts"].get(code):
+            return f"the text of {code} changed"
+        if now["signatories"][code] != pins["signatories"].get(code):
+            return f"the signatories of {code} changed"
+    for code in sorted(pins["texts"]):
+        if code not in a.definition.documents:
+            return f"{code} is no longer one of the documents"
+    if now["parties"] != pins["parties"]:
+        return "the parties changed"
+    return "the conditions' terms changed" if now["conditions"] != pins["conditions"] else None
+
+
+def suspended_by(a: Accord) -> tuple[str, ...]:
+    """The conditions that suspend the understanding: fallen and not restored, or closed by a question."""
+    return tuple(
+        code
+        for code in on_gates(a, "visit", "signing", "ceremony")
+        if not own_state_holds(a, code)
+        and (
+            a.conditions[code].fallen
+            or (a.conditions[code].questioned and a.conditions[code].question_closes)
+        )
+    )
+
+
+def effective(a: Accord) -> Check:
+    """Guard: the understanding is effective, and not suspended."""
+    now = a.understanding
+    fallen = suspended_by(a)
+    if now.status == "none":
+        reason = "no understanding has been proposed"
+        who = holders(a, CONCURRING)
+    elif now.status == "proposed":
+        waiting = missing(a, SUBJECT, now.digest or "")
+        reason, who = (
+            f"the understanding is not yet concurred in by {', '.join(waiting)}",
+            holders(a, CONCURRING, waiting),
+        )
+    elif now.status == "stale":
+        reason, who = (
+            f"the understanding is stale: {now.cause}; it needs new concurrence",
+            holders(a, CONCURRING),
+        )
+    else:
+        reason, who = f"the understanding is suspended by {', '.join(fallen)}", ()
+    return Check(
+        "understanding_effective",
+        now.status == "effective" and not fallen,
+        reason,
+        "every party concurs in the current understanding"
+        if not fallen
+        else "bring the fallen conditions to a verdict",
+        who,
+    )
+
+
+@event
+class UnderstandingProposed(Event):
+    """An understanding was put forward, with what it pins."""
+
+    digest: Digest
+    pins: dict[str, Any]
+    severable: tuple[Reference, ...] = ()
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """It waits for concurrence; beside an effective one, which stays so until then."""
+        now = a.understanding
+        if now.status == "effective":
+            proposed = replace(now, offer=Offer(self.digest, self.pins, self.severable))
+        else:
+            proposed = Understanding("proposed", self.digest, self.pins, self.severable)
+        return clear(replace(a, understanding=proposed), SUBJECT)
+
+
+@event
+class UnderstandingEffective(Event):
+    """Every party concurred: the understanding is effective."""
+
+    digest: Digest
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Effective, in place of an earlier one."""
+        now = a.understanding
+        if now.offer is not None:
+            offer = now.offer
+            now = Understanding("effective", offer.digest, offer.pins, offer.severable)
+        return clear(
+            replace(a, understanding=replace(now, status="effective", effective_at=stamp.at, cause=None)),
+            SUBJECT,
+        )
+
+
+@event
+class UnderstandingStale(Event):
+    """What the understanding pinned has changed; it needs new concurrence."""
+
+    cause: Text
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Stale."""
+        return clear(
+            replace(a, understanding=replace(a.understanding, status="stale", cause=self.cause, offer=None)),
+            SUBJECT,
+        )
+
+
+def follows(a: Accord, at: datetime) -> Iterator[Event]:
+    """It takes effect when all concurred; it goes stale when what it pins changes."""
+    now = a.understanding
+    if now.status in ("proposed", "effective") and a.released_at is None:
+        cause = drift(a)
+        if cause is not None:
+            yield UnderstandingStale(cause=cause)
+            return
+    if now.pending is not None and complete(a, SUBJECT, now.pending):
+        yield UnderstandingEffective(digest=now.pending)
+
+
+@act
+class ProposeUnderstanding(Act):
+    """Propose the formal understanding: it pins terms, texts, window and signatories as they stand now.
+
+    Name the documents that may be severed if a seat stays empty. Your party concurs by proposing.
+    """
+
+    severable: tuple[Reference, ...] = ()
+    note: Note = ""
+    who = Who(CONCURRING, "any", agree="every party")
+    says = "{by} proposes the understanding"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """Texts agreed and concordant, a window, known documents, and another content than what is in effect."""
+        waiting = [code for code in live(a) if not concordant(a, code)]
+        yield Check(
+            "texts_concordant",
+            not waiting,
+            f"not agreed and concordant in all languages: {', '.join(waiting)}",
+            "agree on the texts and certify their concordance first",
+            holders(a, ("treaty_section",)),
+        )
+        unknown = [code for code in self.severable if code not in live(a)]
+        yield Check(
+            "documents_known",
+            not unknown,
+            f"no such document: {', '.join(unknown)}",
+            f"name some of {', '.join(live(a))}",
+        )
+        yield Check("window_set", a.visit.window is not None, "no dates are agreed", "propose dates first")
+        now, digest = a.understanding, digest_of(content(a, self.severable))
+        standing = (now.pending, now.digest if now.status == "effective" else None)
+        yield Check(
+            "understanding_differs",
+            digest not in standing,
+            f"this understanding is {'proposed' if digest == now.pending else now.status} already",
+            "concur in it",
+        )
+        yield _before_release(a)
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The proposal, and the proposer's own concurrence."""
+        pins = content(a, self.severable)
+        digest = digest_of(pins)
+        yield UnderstandingProposed(digest=digest, pins=pins, severable=self.severable)
+        yield ConsentGiven(subject=SUBJECT, party=party_of(by), digest=digest)
+
+
+@act
+class ConcurInUnderstanding(Act):
+    """Concur, for your party, in the understanding that was proposed, by its digest."""
+
+    digest: Digest
+    note: Note = ""
+    who = Who(CONCURRING, "any", agree="every party")
+    says = "{by} concurs in the understanding"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """One is proposed, of this digest, and the party has not concurred."""
+        now = a.understanding
+        yield Check(
+            "understanding_proposed",
+            now.pending is not None,
+            "no understanding is waiting for concurrence"
+            if now.status != "stale"
+            else f"the understanding is stale: {now.cause}",
+            "propose one as things stand now",
+            holders(a, CONCURRING),
+        )
+        yield same_digest(SUBJECT, self.digest, now.pending)
+        yield not_yet_given(a, SUBJECT, self.digest, by)
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The party's concurrence."""
+        yield ConsentGiven(subject=SUBJECT, party=party_of(by), digest=self.digest)
+
+
+def _before_release(a: Accord) -> Check:
+    return Check(
+        "not_released",
+        a.released_at is None,
+        "the documents are released already",
+        "agree on a later instrument",
+    )
