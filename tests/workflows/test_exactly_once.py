@@ -17,6 +17,7 @@ from activities.identity.signing import CommandVerifier
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Append, Outcome
 from activities.ledger.writer import BatchWriter
+from activities.reading.states import States
 from activities.recording import Recorder
 from activities.runtime.temporal import connect
 from tests.simulation.small import bare, digest
@@ -139,7 +140,9 @@ async def test_an_activity_that_crashed_after_its_commit(
             temporal_client,
             task_queue=queue,
             workflows=[AccordWorkflow],
-            activities=Recorder(ledger, writer, CommandVerifier([engine.signer.public_key])).activities,
+            activities=Recorder(
+                ledger, writer, States(ledger), CommandVerifier([engine.signer.public_key])
+            ).activities,
         ),
     ):
         await engine.handle(accord).terminate("move to the queue of the crashing worker")

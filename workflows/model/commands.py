@@ -215,30 +215,3 @@ class Summary(Message):
     illustrative: bool = False
     simulated: bool = False
     ended: bool = False
-
-
-class RecordRequest(Message):
-    """Ask the ledger to record what the workflow decided.
-
-    ``expected`` is the number of entries that the workflow has folded, which is the position of the first of
-    ``events``. ``command`` is absent only where the clock or an unattributed signal stands behind the events.
-    """
-
-    accord: str
-    expected: int
-    command: Command
-    at: Instant
-    events: tuple[EventDraft, ...]
-
-
-class RecordAnswer(Message):
-    """What the workflow has to fold, and the receipt once the command has its outcome.
-
-    ``entries`` are all recorded events from ``expected`` on (bounded; ``more`` says that others follow). A conflict
-    has no receipt: fold, then decide again.
-    """
-
-    status: Literal["recorded", "duplicate", "conflict"]
-    entries: tuple[RecordedEvent, ...]
-    more: bool = False
-    receipt: Receipt | None = None
