@@ -23,11 +23,13 @@ from activities.ledger.store import Append, Ledger, Outcome
 from activities.ledger.writer import BatchWriter
 from activities.runtime.errors import UnsignedCommand
 from workflows.messages import EntriesAnswer, EntriesRequest, FindAnswer, FindRequest, LoadRequest
-from workflows.model.accord import Accord, evolve
 from workflows.model.canonical import canonical
 from workflows.model.commands import Command, EventDraft, RecordAnswer, RecordedEvent, RecordRequest
 from workflows.model.decide import TICK, UNATTRIBUTED, UNREADABLE, Decision, decide
-from workflows.model.declare import ACTS, Rejected, outline
+from workflows.model.declare import Rejected, outline
+from workflows.model.declared import ACTS
+from workflows.model.fold import evolve
+from workflows.model.state import Accord
 from workflows.model.summary import summarize
 from workflows.snapshot import Snapshot, pack
 from workflows.tracks.predecessor import CarryOverVerdict, carried_over_holds

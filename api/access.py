@@ -12,9 +12,9 @@ from typing import Any
 
 from activities.identity.keys import Identity
 from api.problems import Problem, not_found
-from workflows.model.accord import Accord
 from workflows.model.commands import Actor
-from workflows.model.declare import ACTS
+from workflows.model.declared import ACTS
+from workflows.model.state import Accord
 from workflows.tracks.conditions.state import beneficiaries
 
 

@@ -32,9 +32,10 @@ from api.schemas import (
     WindowView,
 )
 from workflows.model import consent
-from workflows.model.accord import GATES, Accord, blocking, deadlines, stage
 from workflows.model.canonical import digest_of
 from workflows.model.declare import Check
+from workflows.model.rules import GATES, blocking, deadlines, gate, stage
+from workflows.model.state import Accord, SeatState
 from workflows.model.terms import DocumentTerms
 from workflows.tracks import subsequent, understanding, visit
 from workflows.tracks.conditions import state as conditions
@@ -139,7 +140,7 @@ def accord_view(a: Accord, present: Present) -> AccordView:
 
 def gate_views(a: Accord) -> dict[str, GateView]:
     """Every gate, open or not."""
-    return {name: gate_view(name, a.gate(name)) for name in GATES}
+    return {name: gate_view(name, gate(a, name)) for name in GATES}
 
 
 def gate_view(name: str, checks: Iterable[Check]) -> GateView:
@@ -277,7 +278,7 @@ def _document(a: Accord, code: str) -> DocumentView:
     )
 
 
-def _seat(state: documents.SeatState, terms: DocumentTerms, name: str) -> SeatView:
+def _seat(state: SeatState, terms: DocumentTerms, name: str) -> SeatView:
     powers, signature = state.powers, state.signature
     return SeatView(
         party=state.party,

@@ -7,9 +7,9 @@ import zlib
 
 from pydantic import Field
 
-from workflows.model.accord import STATE, Accord
 from workflows.model.commands import Message
 from workflows.model.definition import FOLDING
+from workflows.model.state import STATE, Accord
 
 LARGEST = 256 * 1024 * 1024
 """Bytes of JSON that a snapshot may hold once it is unpacked."""

@@ -24,11 +24,13 @@ from workflows.messages import (
     LoadRequest,
     StateDigest,
 )
-from workflows.model.accord import Accord, evolve, next_deadline, server_time, state_digest
 from workflows.model.commands import Command, Message, Receipt, RecordAnswer, RecordRequest
 from workflows.model.deadlines import Deadline
 from workflows.model.decide import OPEN, TICK, UNREADABLE, Decision, decide, many_due, parse
 from workflows.model.declare import ACTS, Rejected, sentence
+from workflows.model.fold import evolve
+from workflows.model.rules import next_deadline, server_time
+from workflows.model.state import Accord, state_digest
 from workflows.model.summary import current_details, plain, summarize
 from workflows.model.values import show_time
 from workflows.signals import read_signal, unattributed, unreadable

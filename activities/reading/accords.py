@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from activities.ledger.store import Ledger, StoredEntry
-from workflows.model.accord import Accord, evolve
+from workflows.model.fold import evolve
+from workflows.model.state import Accord
 
 PAGE = 200
 """Entries read and folded before other requests get their turn."""

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
-from workflows.model.accord import Accord, evolve, stage, state_digest
 from workflows.model.canonical import canonical
 from workflows.model.commands import EventDraft, Receipt
 from workflows.model.decide import decide
 from workflows.model.declare import Rejected
+from workflows.model.fold import evolve
+from workflows.model.rules import stage
+from workflows.model.state import Accord, state_digest
 from workflows.model.upcasting import read_event
 
 

@@ -13,8 +13,8 @@ from api.bodies import read_yaml
 from tests.api.conftest import Api, problem
 from tests.api.filling import Filler
 from tests.simulation.small import bare, digest, small
-from workflows.model.accord import GATES
 from workflows.model.definition import Definition
+from workflows.model.rules import GATES
 from workflows.tracks.documents.state import document_digest
 
 

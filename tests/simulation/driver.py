@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.simulation.small import digest
-from workflows.model.accord import Accord, evolve, next_deadline, stage
 from workflows.model.commands import Command, RecordedEvent, Refusal
 from workflows.model.decide import OPEN, TICK, UNATTRIBUTED, Decision, decide
-from workflows.model.declare import ACTS, Rejected
+from workflows.model.declare import Rejected
+from workflows.model.declared import ACTS
+from workflows.model.fold import evolve
+from workflows.model.rules import gate, next_deadline, stage
+from workflows.model.state import Accord
 from workflows.tracks.conditions.state import satisfied
 from workflows.tracks.documents.state import document_digest, live
 from workflows.tracks.signing.release import release_digest
@@ -159,11 +162,11 @@ class Play:
         return [name for name, seat in self.state.documents[code].seats.items() if seat.signature]
 
     def open_gate(self, name: str) -> bool:
-        return all(check.met for check in self.state.gate(name))
+        return all(check.met for check in gate(self.state, name))
 
     def unmet(self, name: str) -> list[tuple[str, str | None]]:
         """What is unmet at a gate: guard and subject."""
-        return [(check.guard, check.subject) for check in self.state.gate(name) if not check.met]
+        return [(check.guard, check.subject) for check in gate(self.state, name) if not check.met]
 
     # Whole steps, for what comes before the matter of a test
 

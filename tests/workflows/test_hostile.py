@@ -21,7 +21,6 @@ from activities.tlog.merkle import Frontier
 from tests.simulation.small import bare, digest, small
 from tests.workflows.harness import Engine
 from workflows.messages import AccordInput, EntriesAnswer, EntriesRequest
-from workflows.model.accord import state_digest
 from workflows.model.commands import (
     Actor,
     Command,
@@ -33,6 +32,7 @@ from workflows.model.commands import (
 )
 from workflows.model.decide import TICK, UNATTRIBUTED, decide
 from workflows.model.definition import Definition
+from workflows.model.state import state_digest
 from workflows.workflow import AccordWorkflow
 
 

@@ -6,19 +6,14 @@ fall away by themselves, since they name the old one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.values import Digest, PartyId, Text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from workflows.model.accord import Accord
 
 CONSENTING = ("contact", "protocol", "treaty_section")
 """Roles that may give a party's consent where an act does not say otherwise."""

@@ -12,24 +12,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from workflows.model.accord import (
-    Accord,
-    ActRefused,
-    Refused,
-    SignalRefused,
-    deadlines,
-    evolve,
-    fold,
-    follows,
-    refusal_key,
-)
 from workflows.model.authority import authority_checks, resolve
 from workflows.model.canonical import NotCanonical, canonical, depth, digest_of
 from workflows.model.commands import Actor, Command, EventDraft, OwnSignature, Refusal
-from workflows.model.declare import ACTS, Act, Check, Event, Rejected, Stamp, malformed, parse_act
+from workflows.model.declare import Act, Check, Event, Gate, Rejected, Stamp, malformed, parse_act
+from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
+from workflows.model.fold import fold
+from workflows.model.rules import deadlines, follows, gate
+from workflows.model.state import Accord, Refused
 from workflows.record.keys import own_signature
 from workflows.record.operation import not_paused
+from workflows.record.refusals import ActRefused, SignalRefused, refusal_key
 from workflows.tracks.founding import AccordOpened, founded
 
 CLOCK = Actor(delegate="clock", role="clock")
@@ -325,7 +319,16 @@ def _guards(
         )
     if not wanted.before_founding:
         yield founded(a)
-    yield from wanted.guards(a, actor, at)
+    yield from _own_guards(a, wanted, actor, at)
+
+
+def _own_guards(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]:
+    """The guards beyond authority; a gate among them stands for its own guards."""
+    for guard in wanted.guards(a, actor, at):
+        if isinstance(guard, Gate):
+            yield from gate(a, guard.name)
+        else:
+            yield guard
 
 
 def _refuse(work: _Working, wanted: Act, actor: Actor, unmet: list[Check], command: Command) -> Decision:
@@ -371,7 +374,7 @@ def _open_and_founded(a: Accord) -> Check:
 def _until_unknown(wanted: Act, work: _Working, actor: Actor) -> Iterable[Check]:
     if not work.state.founded:
         return
-    for check in wanted.guards(work.state, actor, work.at):
+    for check in _own_guards(work.state, wanted, actor, work.at):
         yield check
         if not check.met:
             return
@@ -401,7 +404,6 @@ __all__ = [
     "UNREADABLE",
     "Decision",
     "decide",
-    "evolve",
     "judge",
     "many_due",
     "parse",

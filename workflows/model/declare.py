@@ -11,16 +11,14 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor, Command, Unmet
+from workflows.model.state import Accord
 from workflows.model.values import Particular
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 class Rejected(Exception):
@@ -51,6 +49,13 @@ class Check:
     def as_unmet(self) -> Unmet:
         """The check as a refusal lists it."""
         return Unmet(guard=self.guard, reason=self.reason, who=self.who, by=self.by, subject=self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Among an act's guards: here the guards of a gate are judged. What they are is said where the tracks meet."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +146,8 @@ class Act(BaseModel):
         """The id of the delegate's own key that has to sign it, where only one will do."""
         return None
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterable[Check]:
-        """The guards beyond authority, in order; the first unmet one names the refusal."""
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterable[Check | Gate]:
+        """The guards beyond authority, in order, gates among them; the first unmet one names the refusal."""
         return ()
 
     @abstractmethod

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -17,11 +17,9 @@ from workflows.model.canonical import canonical
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, malformed
 from workflows.model.definition import LARGEST_DEFINITION, Definition
+from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, Text
 from workflows.tracks.founding import SUBJECT, AmendDefinition, DefinitionProposed
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 @event

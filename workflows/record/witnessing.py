@@ -8,9 +8,9 @@ checkpoint is judged by the policy of the last change among the entries that it 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -19,10 +19,8 @@ from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, clear, complete, not_yet_given, same_digest
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.notekeys import WITNESS, read_key
+from workflows.model.state import Accord, WitnessPolicy
 from workflows.model.values import Digest, Note
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 SUBJECT = "witness policy"
 
@@ -32,15 +30,6 @@ MAX_POLICY = 8000
 
 MAX_LINES = 1000
 """Lines of a policy, empty ones included."""
-
-
-@dataclass(frozen=True, slots=True)
-class WitnessPolicy:
-    """The policy in force by the record (none at first), since which position; and the one that is proposed."""
-
-    text: str = ""
-    since: int | None = None
-    proposed: str = ""
 
 
 class _Reading:

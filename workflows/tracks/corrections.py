@@ -6,31 +6,19 @@ A released signature is never undone; what is found wrong in a text is corrected
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, clear, complete, not_yet_given, same_digest
 from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord, Corrections
 from workflows.model.values import Digest, Language, Note, Reference
 from workflows.tracks.documents.state import AboutDocument
 from workflows.tracks.subsequent import signing_parties
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
-
-@dataclass(frozen=True, slots=True)
-class Corrections:
-    """A document's corrected texts by language, and the correction that waits for consent."""
-
-    texts: Mapping[str, str] = field(default_factory=dict)
-    language: str | None = None
-    digest: str | None = None
 
 
 def subject(document: str) -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from workflows.model.authority import Appointment
 from workflows.model.commands import Actor
 from workflows.model.consent import (
     CONSENTING,
@@ -26,15 +25,13 @@ from workflows.model.consent import (
 )
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.definition import FOLDING, Definition
+from workflows.model.state import Accord, Appointment
 from workflows.model.terms import OFFICER_ROLES
 from workflows.model.values import DelegateId, Digest, Instant, Note, PartyId, Role, Text
 from workflows.tracks.conditions.state import adopt_terms as adopt_conditions
 from workflows.tracks.documents.state import adopt_terms as adopt_documents
 from workflows.tracks.visit import DatesAgreed
 from workflows.tracks.visit import adopt_terms as adopt_visit
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 SUBJECT = "definition"
 LONG_STOP = "long-stop date passed"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
@@ -17,13 +16,11 @@ from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, complete, missing, not_yet_given
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.values import Digest, Instant, Note, PartyId, Reference, Text, show_date
 from workflows.tracks.conditions.state import check_satisfied, on_gates
 from workflows.tracks.documents.state import AboutDocument, live, with_document
 from workflows.tracks.founding import LONG_STOP
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 def signing_parties(a: Accord, document: str) -> tuple[str, ...]:

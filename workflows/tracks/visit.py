@@ -8,39 +8,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Act, Check, Event, Gate, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, Text, Window, show_date
 from workflows.tracks.invitation import required
 
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
 PLANNED = ("tentative", "confirmed", "advance_done", "on_hold")
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """Where the visit stands, its window, proposed new dates, and which round of confirmations this is.
-
-    ``dates_agreed`` is the position at which new dates were last agreed.
-    """
-
-    status: str = "proposed"
-    window: Window | None = None
-    proposed: Window | None = None
-    round: int = 0
-    arrived_at: datetime | None = None
-    cause: str | None = None
-    minutes: int = 0
-    dates_agreed: int | None = None
 
 
 def adopt_terms(a: Accord) -> Accord:
@@ -197,8 +178,11 @@ ENDINGS: dict[str, tuple[str, Literal["completed", "curtailed", "cancelled"]]] =
 }
 
 
-def follows(a: Accord, at: datetime) -> Iterator[Event]:
-    """Dates, confirmation, arrival and endings take effect when all who have to have consented; a closed gate holds."""
+def follows(a: Accord, at: datetime, unmet: Iterator[Check]) -> Iterator[Event]:
+    """Dates, confirmation, arrival and endings take effect when all who have to have consented; a closed gate holds.
+
+    ``unmet`` are the unmet guards of the visit's gate; they are asked for only where they matter.
+    """
     visit = a.visit
     if visit.proposed is not None:
         digest = digest_of(visit.proposed.model_dump(mode="json"))
@@ -209,15 +193,15 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
             return
     now = confirmation_digest(a)
     if visit.status in ("confirmed", "advance_done"):
-        closed = [check for check in a.gate("visit") if not check.met]
-        if closed:
-            yield VisitOnHold(cause=closed[0].reason[:300])
+        closed = next(unmet, None)
+        if closed is not None:
+            yield VisitOnHold(cause=closed.reason[:300])
             return
         if complete(a, "arrival", now, arriving(a)):
             yield VisitArrived()
             return
     to_confirm = visit.status in ("tentative", "on_hold") and complete(a, "confirmation", now)
-    if to_confirm and all(check.met for check in a.gate("visit")):
+    if to_confirm and next(unmet, None) is None:
         yield VisitConfirmed(digest=now)
         return
     for subject, outcome in ENDINGS.values():
@@ -303,7 +287,7 @@ class ConfirmVisit(Act):
     who = PROTOCOL
     says = "{by} confirms the visit"
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """To be confirmed; the gate of the visit; not confirmed by this party."""
         status = a.visit.status
         yield Check(
@@ -312,7 +296,7 @@ class ConfirmVisit(Act):
             f"the visit is {status.replace('_', ' ')}",
             "agree on dates first" if a.visit.window is None else "nothing is left to confirm",
         )
-        yield from a.gate("visit")
+        yield Gate("visit")
         yield not_yet_given(a, "confirmation", confirmation_digest(a), by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
@@ -374,10 +358,10 @@ class RecordArrival(Act):
     who = Who(("protocol",), "any", agree="host and guest", sees="all")
     says = "{by} records the arrival"
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """Confirmed, its gate open, the window begun, by one of those who arrive or receive."""
         yield confirmed(a)
-        yield from a.gate("visit")
+        yield Gate("visit")
         yield _before_arrival(a)
         window = a.visit.window
         yield Check(
@@ -407,7 +391,7 @@ class _Ending(Act):
     def when(self, a: Accord) -> Check:
         """Guard: the visit is where it can end so."""
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """Where it can end so, and not said by this party."""
         yield self.when(a)
         yield not_yet_given(a, ENDINGS[self.name][0], confirmation_digest(a), by)

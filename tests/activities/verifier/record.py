@@ -28,10 +28,11 @@ from activities.tlog.policy import parse as parse_policy
 from activities.verifier.findings import Report
 from activities.verifier.verify import Trust, verify_bundle
 from tests.simulation.small import digest, small
-from workflows.model.accord import Accord, evolve
 from workflows.model.commands import Command, RecordAnswer, RecordRequest
 from workflows.model.decide import decide
 from workflows.model.definition import Definition
+from workflows.model.fold import evolve
+from workflows.model.state import Accord
 
 BEGIN = datetime(2030, 1, 1, 9, tzinfo=UTC)
 ORIGIN = "entente.test/accords/visit"

@@ -12,8 +12,8 @@ from tests.compatibility.corpus import PLAYS, folded
 from tests.simulation.definitions import pair
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
-from workflows.model import accord
-from workflows.model.accord import Accord, state_digest
+from workflows.model import state
+from workflows.model.state import Accord, state_digest
 
 PINNED = {
     "declined": "sha256:ad26df88c9fc25d9c0f76f234106ac30dfe370bbfa80cf6b620d8f94480a76f8",
@@ -68,7 +68,7 @@ def test_a_release_that_knows_more_comes_to_the_same_digest(monkeypatch: pytest.
         also: tuple[str, ...] = ()
         noted: dict[str, int] = field(default_factory=dict)
 
-    monkeypatch.setattr(accord, "STATE", TypeAdapter(Later))
+    monkeypatch.setattr(state, "STATE", TypeAdapter(Later))
     later = Later(**{each.name: getattr(play.state, each.name) for each in fields(play.state)})
     assert state_digest(later) == before
     assert (

@@ -19,7 +19,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from workflows.model.accord import LADDER
+from workflows.model.rules import LADDER
 from workflows.model.values import show_date, show_time
 from workflows.model.vocabulary import word
 

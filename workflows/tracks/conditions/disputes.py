@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.commands import Actor
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord, Dispute
 from workflows.model.values import Instant, Note, PartyId, Reference, Text, add_duration
 from workflows.tracks.conditions.state import (
     MOST_REPORTS,
     VERIFIER,
     AboutCondition,
-    Dispute,
     deciders,
     holding,
     not_released,
@@ -22,9 +21,6 @@ from workflows.tracks.conditions.state import (
     with_condition,
 )
 from workflows.tracks.conditions.verdicts import VerdictRevoked
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 def deadlines(a: Accord) -> Iterator[Deadline]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from workflows.model.authority import holders
 from workflows.model.commands import Actor
 from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord, Evidence
 from workflows.model.values import Digest, Grade, Instant, Note, PartyId, Reference, Text
-from workflows.tracks.conditions.state import VERIFIER, AboutCondition, Evidence, with_condition
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
+from workflows.tracks.conditions.state import VERIFIER, AboutCondition, with_condition
 
 
 @event

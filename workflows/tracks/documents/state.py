@@ -2,99 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.consent import clear, missing
 from workflows.model.declare import Act, Check, Who
+from workflows.model.state import Accord, Document, SeatState
 from workflows.model.terms import DocumentTerms
 from workflows.model.values import Reference
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
-
-@dataclass(frozen=True, slots=True)
-class LanguageText:
-    """One language's text: its version's number and digest, and whether all agreed to it.
-
-    ``amendment`` is a later version that was proposed beside an agreed text; it takes the text's place when every
-    party has agreed to it, and nothing falls before that.
-    """
-
-    digest: str
-    number: int
-    agreed: bool = False
-    proposed_by: str = ""
-    amendment: str | None = None
-    amended_by: str = ""
-
-    @property
-    def pending(self) -> str | None:
-        """The digest that waits for the parties' consent, or none."""
-        return self.amendment if self.agreed else self.digest
-
-
-@dataclass(frozen=True, slots=True)
-class FullPowers:
-    """A party's instrument that lets a person sign a document; found in due form by the other parties."""
-
-    holder: str
-    party: str
-    digest: str
-    position: int
-    valid_from: datetime
-    valid_until: datetime | None = None
-    found_by: tuple[str, ...] = ()
-    status: str = "issued"
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """A signature on a seat: by whom, in what form, of which digests, and whether it is held, released or void."""
-
-    holder: str
-    form: str
-    digest: str
-    authority: str
-    conditions: str
-    understanding: str
-    at: datetime
-    status: str = "held"
-
-
-@dataclass(frozen=True, slots=True)
-class SeatState:
-    """Who holds a seat now, on what full powers, and the signature on it."""
-
-    party: str
-    holder: str
-    powers: FullPowers | None = None
-    signature: Signature | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """Where a document stands. Its terms are the definition's."""
-
-    terms: str = ""
-    texts: Mapping[str, LanguageText] = field(default_factory=dict)
-    certified: str | None = None
-    initialled: str | None = None
-    execution: str | None = None
-    authorized_by: tuple[str, ...] = ()
-    seats: Mapping[str, SeatState] = field(default_factory=dict)
-    severed: bool = False
-    released_at: datetime | None = None
-    ratified_by: tuple[str, ...] = ()
-    in_force_at: datetime | None = None
-    registration: str | None = None
-    removed: bool = False
 
 
 def _terms_digest(terms: DocumentTerms) -> str:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given, same_digest
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Act, Check, Event, Gate, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, Reference
 from workflows.tracks.documents.state import AboutDocument, document_digest, live, with_document
 from workflows.tracks.signing.signatures import held
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 def release_digest(a: Accord) -> str:
@@ -149,9 +146,9 @@ class ConsentToRelease(Act):
     who = Who(RELEASING, "any", agree="every party", sees="all")
     says = "{by} consents to the release"
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """Every gate open and every seat held, the set's digest, not given yet."""
-        yield from a.gate("held")
+        yield Gate("held")
         yield same_digest("release", self.digest, release_digest(a))
         yield not_yet_given(a, "release", self.digest, by)
 
@@ -168,9 +165,9 @@ class ReleaseSignatures(Act):
     who = Who(("registrar",), "officer", agree="every party's consent", sees="all")
     says = "{by} releases the signatures"
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """Every gate, every seat, every party's consent to this set."""
-        yield from a.gate("release")
+        yield Gate("release")
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The release."""
