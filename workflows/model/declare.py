@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -89,6 +90,17 @@ class Event(BaseModel):
         return self.model_dump(mode="json")
 
 
+class Audience(StrEnum):
+    """For whom the particulars of an act are: names, notes and other free text. The value says it in words."""
+
+    ALL = "all"
+    """Every delegate of the accord, officers among them."""
+    PARTIES = "all parties"
+    """Every party's delegates."""
+    CONCERNED = "beneficiary, verifiers"
+    """The delegates of the condition's beneficiaries, and its verifiers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Who:
     """Who may do an act: one of these roles, held by a delegate of the host, of a guest, of any party, or of none.
@@ -99,7 +111,7 @@ class Who:
     roles: tuple[str, ...]
     side: Literal["host", "guest", "any", "officer", "anyone"] = "any"
     agree: str = "–"
-    sees: str = "all parties"
+    sees: Audience = Audience.PARTIES
 
     def describe(self) -> str:
         """The rule as a phrase: "host's protocol"."""

@@ -14,7 +14,7 @@ from datetime import datetime
 from pydantic import Field
 
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord, state_digest
 from workflows.model.values import Digest
 
@@ -38,7 +38,7 @@ class AttestState(Act):
 
     position: int = Field(ge=0, description="the version: position of the last entry that changed the state")
     digest: Digest
-    who = Who((), "anyone", sees="all")
+    who = Who((), "anyone", sees=Audience.ALL)
     says = "{by} attests the state at entry {position}"
     before_founding = True
     after_end = True

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord
 from workflows.model.values import Text
 
@@ -59,7 +59,7 @@ class EraseParticulars(Act):
     positions: Positions
     ground: Ground
     ordered_by: Order
-    who = Who((OPERATOR,), "officer", sees="all")
+    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
     says = "{by} erases the particulars of {positions}, as {ordered_by} ordered"
     before_founding = True
     after_end = True

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from workflows.model.canonical import canonical, digest_bytes
 from workflows.model.commands import Actor, OwnSignature
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord, DelegateKey
 from workflows.model.terms import OFFICER_ROLES
 from workflows.model.values import DelegateId, PublicKey
@@ -263,7 +263,7 @@ class EnrolKey(Act):
 
     delegate: DelegateId
     public_key: PublicKey
-    who = Who(("contact", *OFFICER_ROLES), "anyone", sees="all")
+    who = Who(("contact", *OFFICER_ROLES), "anyone", sees=Audience.ALL)
     says = "{by} enrols a key of {delegate}"
     while_paused = True
     before_founding = True
@@ -293,7 +293,7 @@ class RotateKey(Act):
 
     key: KeyId
     public_key: PublicKey
-    who = Who((), "anyone", sees="all")
+    who = Who((), "anyone", sees=Audience.ALL)
     says = "{by} puts another key in the place of {key}"
     while_paused = True
     before_founding = True
@@ -318,7 +318,7 @@ class RevokeKey(Act):
 
     delegate: DelegateId
     key: KeyId
-    who = Who((), "anyone", sees="all")
+    who = Who((), "anyone", sees=Audience.ALL)
     says = "{by} revokes the key {key} of {delegate}"
     while_paused = True
     before_founding = True

@@ -17,7 +17,7 @@ from datetime import datetime
 
 from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.notekeys import LOG, LogKeyLine, read_key
 from workflows.model.state import Accord, LogKey
 
@@ -76,7 +76,7 @@ class RotateLogKey(Act):
 
     old: LogKeyLine
     new: LogKeyLine
-    who = Who((OPERATOR,), "officer", sees="all")
+    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
     says = "{by} names another key of the log"
     before_founding = True
     after_end = True
@@ -128,7 +128,7 @@ class RetireLogKey(Act):
     """Retire a key of the accord's log, once another signs: what it signs from here on counts for nobody."""
 
     key: LogKeyLine
-    who = Who((OPERATOR,), "officer", sees="all")
+    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
     says = "{by} retires a key of the log"
     before_founding = True
     after_end = True

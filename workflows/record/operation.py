@@ -17,7 +17,7 @@ from pydantic import Field
 
 from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord, Pause
 from workflows.model.values import Text, show_time
 
@@ -73,7 +73,7 @@ Reason = Annotated[Text, Field(description="why; it stays on the record, so name
 
 
 class _Operating(Act):
-    who = Who((OPERATOR,), "officer", sees="all")
+    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
     before_founding = True
     after_end = True
     while_paused = True

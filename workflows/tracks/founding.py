@@ -6,7 +6,7 @@ and withdraw a consent. Later amendments need every party again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
@@ -22,8 +22,9 @@ from workflows.model.consent import (
     missing,
     not_yet_given,
     same_digest,
+    subject,
 )
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.definition import FOLDING, Definition
 from workflows.model.state import Accord, Appointment
 from workflows.model.terms import OFFICER_ROLES
@@ -34,6 +35,7 @@ from workflows.tracks.visit import DatesAgreed
 from workflows.tracks.visit import adopt_terms as adopt_visit
 
 SUBJECT = "definition"
+"""The subject under which consents to the definition, or to its amendment, are kept."""
 LONG_STOP = "long-stop date passed"
 """The ground for termination that the long-stop date gives, until the parties agree on another date."""
 
@@ -196,7 +198,7 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
             yield DefinitionAdopted(digest=a.definition_digest)
     elif a.amendment is not None:
         digest = a.amendment.digest()
-        if complete(a, SUBJECT, digest, dict.fromkeys((*a.definition.parties, *a.amendment.parties))):
+        if complete(a, SUBJECT, digest, _adopting(a)):
             yield DefinitionAmended(digest=digest)
 
 
@@ -227,12 +229,20 @@ def _pending_digest(a: Accord) -> str | None:
     return a.amendment.digest() if a.amendment else None
 
 
+def _adopting(a: Accord) -> Iterable[str]:
+    """The parties that have to adopt what is pending: those that an amendment adds among them."""
+    return dict.fromkeys((*a.definition.parties, *(a.amendment.parties if a.amendment else ())))
+
+
+subject(SUBJECT, "the definition, or its amendment", _pending_digest, parties=_adopting)
+
+
 @act
 class AdoptDefinition(Act):
     """Adopt the definition, or an amendment of it, by its digest, for your party."""
 
     digest: Digest
-    who = Who(("contact",), "any", agree="every party", sees="all")
+    who = Who(("contact",), "any", agree="every party", sees=Audience.ALL)
     says = "{by} adopts the definition"
     while_paused = True
     before_founding = True
@@ -262,7 +272,7 @@ class AmendDefinition(Act):
 
     definition: Definition
     note: Note = ""
-    who = Who(("contact", "protocol"), "any", agree="every party", sees="all")
+    who = Who(("contact", "protocol"), "any", agree="every party", sees=Audience.ALL)
     says = "{by} proposes an amended definition"
     while_paused = True
     before_founding = True
@@ -343,7 +353,7 @@ class AppointDelegate(Act):
     valid_from: Instant | None = None
     valid_until: Instant | None = None
     person: Note = ""
-    who = Who(("contact",), "any", sees="all parties")
+    who = Who(("contact",), "any", sees=Audience.PARTIES)
     says = "{by} appoints {delegate} ({office})"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -405,7 +415,7 @@ class RevokeDelegate(Act):
 
     delegate: DelegateId
     note: Note = ""
-    who = Who(("contact",), "any", sees="all parties")
+    who = Who(("contact",), "any", sees=Audience.PARTIES)
     says = "{by} revokes the appointment of {delegate}"
     while_paused = True
 

@@ -15,7 +15,15 @@ from typing import Any
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
-from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given, same_digest
+from workflows.model.consent import (
+    ConsentGiven,
+    clear,
+    complete,
+    missing,
+    not_yet_given,
+    same_digest,
+    subject,
+)
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Offer, Understanding
 from workflows.model.values import Digest, Note, Reference, Text
@@ -71,6 +79,9 @@ def suspended_by(a: Accord) -> tuple[str, ...]:
             or (a.conditions[code].questioned and a.conditions[code].question_closes)
         )
     )
+
+
+subject(SUBJECT, "the understanding", lambda a: a.understanding.pending)
 
 
 def effective(a: Accord) -> Check:

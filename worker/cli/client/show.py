@@ -248,7 +248,7 @@ def _show_rest(out: Console, said: Said) -> None:
         waits = ", ".join(one["missing"])
         grid.add_row(
             Text("Consent", style="bold"),
-            f"{one['subject']} {short(one['digest'])} waits for {waits or 'nobody'}",
+            f"{one['says']} {short(one['digest'])} waits for {waits or 'nobody'}",
         )
     for one in said["deadlines"][:3]:
         grid.add_row(Text("Deadline", style="bold"), one["says"])

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from workflows.model.commands import Actor
 from workflows.model.deadlines import Deadline
-from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Dispute
 from workflows.model.values import Instant, Note, PartyId, Reference, Text, add_duration
 from workflows.tracks.conditions.state import (
@@ -135,7 +135,7 @@ class DisputeVerdict(AboutCondition):
     """Dispute the verdict on a condition; its other verifiers decide within the time that its terms give."""
 
     note: Note = ""
-    who = Who(("contact", "protocol", "treaty_section"), "any", sees="all")
+    who = Who(("contact", "protocol", "treaty_section"), "any", sees=Audience.ALL)
     says = "{by} disputes the verdict on {condition}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -186,7 +186,7 @@ class ConditionChanged(AboutCondition):
     source: Text
     observed_at: Instant
     saw: Note = ""
-    who = Who(("monitor", "verifier", "protocol"), "anyone", sees="all")
+    who = Who(("monitor", "verifier", "protocol"), "anyone", sees=Audience.ALL)
     says = "{by} reports a change of {condition} ({report})"
     signal = True
     while_paused = True

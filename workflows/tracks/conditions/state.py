@@ -10,7 +10,7 @@ from typing import Any
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Who
+from workflows.model.declare import Act, Audience, Check, Who
 from workflows.model.state import Accord, Condition
 from workflows.model.terms import ConditionTerms
 from workflows.model.values import GRADES, Reference
@@ -225,7 +225,7 @@ def not_released(a: Accord) -> Check:
     )
 
 
-VERIFIER = Who(("verifier",), "anyone", agree="n of m", sees="parties")
+VERIFIER = Who(("verifier",), "anyone", agree="n of m", sees=Audience.PARTIES)
 
 
 class AboutCondition(Act):

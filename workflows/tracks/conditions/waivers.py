@@ -10,7 +10,7 @@ from pydantic import Field
 
 from workflows.model.authority import holders
 from workflows.model.commands import Actor
-from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
 from workflows.model.values import Note, PartyId, Reference, Text
 from workflows.tracks.conditions.state import (
@@ -65,7 +65,7 @@ class ConditionDeferred(Event):
         return with_condition(a, self.condition, deferred_to=self.gate)
 
 
-BENEFICIARY = Who(("contact", "protocol", "competent_authority"), "any", sees="all")
+BENEFICIARY = Who(("contact", "protocol", "competent_authority"), "any", sees=Audience.ALL)
 
 
 class _ForBeneficiary(AboutCondition):

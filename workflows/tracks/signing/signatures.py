@@ -9,7 +9,7 @@ from typing import Literal
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.consent import same_digest
-from workflows.model.declare import Check, Event, Gate, Stamp, Who, act, event
+from workflows.model.declare import Audience, Check, Event, Gate, Stamp, Who, act, event
 from workflows.model.state import Accord, Document, SeatState, Signature
 from workflows.model.values import DelegateId, Digest, Note, Reference, Text
 from workflows.tracks.conditions.state import satisfied
@@ -146,7 +146,7 @@ class SignDocument(AboutDocument):
     digest: Digest
     form: Form = "definitive"
     note: Note = ""
-    who = Who(("signatory",), "any", agree="a valid authority", sees="all")
+    who = Who(("signatory",), "any", agree="a valid authority", sees=Audience.ALL)
     says = "{by} signs {document}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
@@ -224,7 +224,7 @@ class WithdrawSignature(AboutDocument):
     """Withdraw your held signature; after release nobody can."""
 
     note: Note = ""
-    who = Who(("signatory",), "any", sees="all")
+    who = Who(("signatory",), "any", sees=Audience.ALL)
     says = "{by} withdraws the signature on {document}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
