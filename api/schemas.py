@@ -263,6 +263,7 @@ class StatusView(View):
     illustrative: bool
     clock: ClockView
     stage: str
+    rules: int = Field(description="the version of the rules by which the accord is judged")
     founded: bool
     terminated: bool
     closed: bool

@@ -55,6 +55,7 @@ def status_view(a: Accord, present: Present, *, cleared: bool = True) -> StatusV
         illustrative=a.definition.illustrative,
         clock=ClockView(mode=a.definition.clock.mode, time=present.time, live=present.live),
         stage=stage(a),
+        rules=a.rules,
         founded=a.founded,
         terminated=a.terminated is not None,
         closed=a.closed,

@@ -198,6 +198,7 @@ class _Verification:
             self.report.stage = stage(state)
             self.report.state, self.report.version = state_digest(state), state.version
         if state is not None:
+            self.report.rules = state.rules
             self.report.illustrative = state.definition.illustrative
             self.report.simulated = state.definition.clock.mode == "simulated"
         if self.report.erased:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from workflows.model.commands import RecordedEvent
 from workflows.model.declare import Event, Stamp
-from workflows.model.definition import FOLDING, Definition
+from workflows.model.definition import Definition
 from workflows.model.state import Accord
 from workflows.model.upcasting import read_event
 from workflows.tracks.founding import AccordOpened, contacts
@@ -14,7 +14,7 @@ from workflows.tracks.founding import AccordOpened, contacts
 
 def begin(recorded: AccordOpened, stamp: Stamp) -> Accord:
     """The state after the opening entry."""
-    definition = Definition.model_validate(recorded.definition, context=FOLDING)
+    definition = Definition.on_record(recorded.definition)
     return contacts(
         Accord(
             id=recorded.accord,

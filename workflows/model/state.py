@@ -343,6 +343,11 @@ class Accord:
     erased: tuple[int, ...] = ()
 
     @property
+    def rules(self) -> int:
+        """The version of the rules by which the accord is judged: that of the definition in force."""
+        return self.definition.rules
+
+    @property
     def ended(self) -> bool:
         """Whether the track acts are over: terminated or closed."""
         return self.terminated is not None or self.closed

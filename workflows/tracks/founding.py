@@ -25,7 +25,7 @@ from workflows.model.consent import (
     subject,
 )
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
-from workflows.model.definition import FOLDING, Definition
+from workflows.model.definition import Definition
 from workflows.model.state import Accord, Appointment
 from workflows.model.terms import OFFICER_ROLES
 from workflows.model.values import DelegateId, Digest, Instant, Note, PartyId, Role, Text
@@ -75,7 +75,7 @@ class DefinitionProposed(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Before founding it replaces the proposal; afterwards it stands beside what is in force."""
-        proposed = Definition.model_validate(self.definition, context=FOLDING)
+        proposed = Definition.on_record(self.definition)
         a = clear(a, SUBJECT)
         if a.founded:
             return candidates(replace(a, amendment=proposed))
@@ -282,13 +282,19 @@ class AmendDefinition(Act):
         return self.definition.digest()
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Another content; a clock, host and illustrative mark that stay; no change to what is signed already."""
+        """Another content, by rules not older; clock, host and illustrative mark stay; nothing signed changes."""
         d, now = self.definition, a.definition
         yield Check(
             "definition_differs",
             d.digest() != a.definition_digest,
             "it equals the current definition",
             "change it",
+        )
+        yield Check(
+            "rules_not_older",
+            not a.founded or d.rules >= now.rules,
+            f"the accord is judged by rules {now.rules}, and the amendment names the older rules {d.rules}",
+            f"name rules {now.rules}, or newer ones; what was judged by them cannot be judged by older ones",
         )
         too_large = d.too_large()
         yield Check(
