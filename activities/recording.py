@@ -34,11 +34,11 @@ from workflows.messages import (
     Standing,
     StandingRequest,
 )
-from workflows.model.accord import Accord
 from workflows.model.canonical import canonical
-from workflows.model.commands import Command, Receipt
-from workflows.model.decide import TICK, UNATTRIBUTED, Decision, decide, many_due
+from workflows.model.commands import TICK, UNATTRIBUTED, Command, Receipt
+from workflows.model.decide import Decision, decide, many_due
 from workflows.model.declare import Rejected, outline
+from workflows.model.state import Accord
 from workflows.model.summary import summarize
 from workflows.tracks.predecessor import CarryOverVerdict, carried_over_holds
 

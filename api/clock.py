@@ -19,7 +19,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from activities.runtime.errors import Unreachable
 from api.problems import Problem
 from workflows.messages import AccordInput
-from workflows.model.accord import Accord
+from workflows.model.state import Accord
 from workflows.workflow import AccordWorkflow
 
 GLANCE = 2.0

@@ -38,13 +38,14 @@ from api.clock import Clocks
 from api.interventions import INTERVENTIONS
 from api.problems import Problem, not_found, of_refusal, of_rejected, of_rejection, unavailable
 from workflows.messages import AccordInput
-from workflows.model.accord import Accord
 from workflows.model.authority import known
 from workflows.model.canonical import digest_of
-from workflows.model.commands import Command, Receipt
-from workflows.model.decide import OPEN, Decision, decide, parse
-from workflows.model.declare import ACTS, Rejected, outline, parse_act
+from workflows.model.commands import OPEN, Command, Receipt
+from workflows.model.decide import Decision, decide, parse
+from workflows.model.declare import Rejected, outline, parse_act
+from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
+from workflows.model.state import Accord
 from workflows.workflow import AccordWorkflow
 
 FIRST_PAUSE = 0.05

@@ -1,18 +1,19 @@
-"""Every act and event, declared: whoever imports this has whole registries. What the workflow may know of the model."""
+"""What the workflow may know of the model: the names of acts, and whether a command is one in any state.
+
+Neither can change which commands a running history has given to Temporal: names only grow, and what is malformed is
+refused before it leaves a trace.
+"""
 
 from __future__ import annotations
 
-from workflows.model import accord  # noqa: F401 - the tracks, which declare the acts
-from workflows.model.commands import Command
-from workflows.model.decide import OPEN as OPENING_ACT
-from workflows.model.decide import TICK as CLOCK_ACT
-from workflows.model.decide import check_size
-from workflows.model.declare import ACTS, Rejected, parse_act
+from workflows.model.commands import OPEN, TICK, Command
+from workflows.model.declare import Rejected, check_size, parse_act
+from workflows.model.declared import ACTS
 
 
 def update_acts() -> tuple[str, ...]:
     """The names of the acts that come as updates: the opening, and every one that is no signal."""
-    return (OPENING_ACT, *(name for name, act in ACTS.items() if not act.signal))
+    return (OPEN, *(name for name, act in ACTS.items() if not act.signal))
 
 
 def well_formed(command: Command) -> None:
@@ -22,8 +23,8 @@ def well_formed(command: Command) -> None:
         Rejected: ``too_large``, ``malformed`` or ``unknown_act``.
     """
     check_size(command)
-    if command.act != OPENING_ACT:
+    if command.act != OPEN:
         parse_act(command.act, command.fields)
 
 
-__all__ = ["CLOCK_ACT", "OPENING_ACT", "Rejected", "update_acts", "well_formed"]
+__all__ = ["TICK", "Rejected", "update_acts", "well_formed"]

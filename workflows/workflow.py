@@ -33,7 +33,7 @@ from workflows.messages import (
     Status,
 )
 from workflows.model.commands import Command, Message, Receipt
-from workflows.registry import CLOCK_ACT, Rejected, update_acts, well_formed
+from workflows.registry import TICK, Rejected, update_acts, well_formed
 
 STAGE = SearchAttributeKey.for_keyword("EntenteStage")
 PARTIES = SearchAttributeKey.for_keyword_list("EntenteParties")
@@ -235,9 +235,9 @@ class AccordWorkflow:
                 return
             clock = Command(
                 accord=self._accord,
-                id=f"{CLOCK_ACT}/{self._standing.size}",
-                act=CLOCK_ACT,
-                delegate=CLOCK_ACT,
+                id=f"{TICK}/{self._standing.size}",
+                act=TICK,
+                delegate=TICK,
             )
             try:
                 await self._record(RecordRequest(command=clock, at=max(workflow.now(), due.at)), due.summary)

@@ -18,10 +18,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from workflows.model.accord import Accord
 from workflows.model.canonical import canonical
 from workflows.model.commands import Command, OwnSignature
 from workflows.model.declare import Act, parse_act
+from workflows.model.state import Accord
 from workflows.record.keys import find, key_id, own_part, particulars_digest
 
 SALT_BYTES = 16

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from activities.ledger.store import Ledger, StoredEntry
 from activities.reading.states import States
-from workflows.model.accord import Accord, evolve
+from workflows.model.fold import evolve
+from workflows.model.state import Accord
 
 PAGE = 200
 """Entries read and folded before other requests get their turn."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.model.accord import Accord, stage
-from workflows.model.commands import Command, EventDraft
-from workflows.model.decide import OPEN, UNREADABLE, Decision
+from workflows.model.commands import OPEN, UNREADABLE, Command, EventDraft
+from workflows.model.decide import Decision
 from workflows.model.declare import ACTS, sentence
+from workflows.model.rules import stage
+from workflows.model.state import Accord
 from workflows.model.summary import plain
 
 LONGEST = 380

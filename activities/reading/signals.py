@@ -13,8 +13,7 @@ from pydantic import ValidationError
 
 from workflows.messages import Overflow, RawSignal
 from workflows.model.canonical import NotCanonical, digest_of
-from workflows.model.commands import Command
-from workflows.model.decide import UNATTRIBUTED, UNREADABLE
+from workflows.model.commands import UNATTRIBUTED, UNREADABLE, Command
 from workflows.model.declare import ACTS
 
 _READABLE = ("json/plain", "")

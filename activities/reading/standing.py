@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from workflows.messages import NextDeadline, Shown, Standing
-from workflows.model.accord import Accord, blocking, next_deadline, server_time, stage
 from workflows.model.commands import Summary
+from workflows.model.rules import blocking, next_deadline, server_time, stage
+from workflows.model.state import Accord
 from workflows.model.summary import current_details, plain
 from workflows.model.values import show_time
 

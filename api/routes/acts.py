@@ -33,7 +33,8 @@ from api.preview import dry_run as foresee
 from api.problems import Problem
 from api.schemas import View
 from workflows.model.commands import Receipt
-from workflows.model.declare import ACTS, Act
+from workflows.model.declare import Act
+from workflows.model.declared import ACTS
 
 router = APIRouter(route_class=BoundedRoute)
 

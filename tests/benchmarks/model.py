@@ -22,10 +22,12 @@ from activities.reading.standing import standing_of
 from tests.simulation.definitions import OFFICERS, WINDOW, condition, document, party
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
-from workflows.model.accord import Accord, deadlines, evolve, follows, state_digest
 from workflows.model.commands import RecordedEvent
 from workflows.model.decide import decide
-from workflows.model.declare import EVENTS
+from workflows.model.declared import EVENTS
+from workflows.model.fold import evolve
+from workflows.model.rules import deadlines, follows
+from workflows.model.state import Accord, state_digest
 from workflows.model.summary import current_details, summarize
 
 

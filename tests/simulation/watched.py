@@ -11,10 +11,12 @@ from tests.simulation.driver import Play
 from tests.simulation.move import Move, look_up
 from tests.simulation.oracle import Memory, due_at
 from tests.simulation.rules import RULES, Moment
-from workflows.model.accord import STATE, Accord, deadlines, evolve, follows, state_digest
 from workflows.model.commands import Command, RecordedEvent
 from workflows.model.decide import Decision, decide
 from workflows.model.declare import Rejected
+from workflows.model.fold import evolve
+from workflows.model.rules import deadlines, follows
+from workflows.model.state import STATE, Accord, state_digest
 
 
 class Watched(Play):

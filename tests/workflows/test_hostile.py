@@ -20,10 +20,9 @@ from activities.tlog.merkle import Frontier
 from tests.simulation.small import bare, digest, small
 from tests.workflows.harness import Engine
 from workflows.messages import AccordInput, RecordAnswer, RecordRequest, Standing
-from workflows.model.accord import stage
-from workflows.model.commands import Command, Message, Receipt
-from workflows.model.decide import TICK, UNATTRIBUTED
+from workflows.model.commands import TICK, UNATTRIBUTED, Command, Message, Receipt
 from workflows.model.definition import Definition
+from workflows.model.rules import stage
 from workflows.workflow import AccordWorkflow
 
 

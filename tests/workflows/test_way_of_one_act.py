@@ -9,9 +9,9 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from tests.simulation.small import digest, small
 from tests.workflows.harness import Engine, failure_of
-from workflows.model.accord import stage
 from workflows.model.commands import Receipt
 from workflows.model.definition import Definition
+from workflows.model.rules import stage
 from workflows.model.summary import summarize
 from workflows.workflow import AccordWorkflow
 

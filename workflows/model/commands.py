@@ -42,6 +42,16 @@ Digest = Annotated[
 ]
 
 
+UNATTRIBUTED = "unattributed"
+OPEN = "open_accord"
+TICK = "clock"
+"""The act name of the command with which the workflow lets due deadlines fall."""
+UNREADABLE = "unreadable_signal"
+"""The act name of the command with which the workflow puts on record a signal that it cannot read."""
+SYSTEM = (TICK, UNREADABLE)
+"""Acts that no delegate asks for, and that need no signature."""
+
+
 class Actor(Message):
     """Who stands behind an entry, as it is written into the ledger: "X for Y"."""
 

@@ -32,10 +32,10 @@ from activities.verifier.verify import Trust, verify_bundle
 from tests.activities.ledger.memory import MemoryLedger
 from tests.simulation.small import digest, small
 from workflows.messages import RawSignal, RecordAnswer, RecordRequest, SignalsRequest
-from workflows.model.accord import Accord
 from workflows.model.canonical import digest_bytes
 from workflows.model.commands import Command
 from workflows.model.definition import Definition
+from workflows.model.state import Accord
 
 BEGIN = datetime(2030, 1, 1, 9, tzinfo=UTC)
 ORIGIN = "entente.test/accords/visit"

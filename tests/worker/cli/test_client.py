@@ -12,7 +12,7 @@ from tests.simulation.small import digest, small
 from tests.worker.cli.conftest import Served, entente, write
 from worker.cli.client.show import readable
 from workflows.model.canonical import digest_bytes
-from workflows.model.declare import ACTS
+from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
 
 

@@ -24,7 +24,7 @@ from worker.cli.client.options import (
     placed,
 )
 from worker.cli.client.signing import Signer, SignWith, key_header, own_headers
-from workflows.model.declare import ACTS
+from workflows.model.declared import ACTS
 
 REFUSED = 5
 """The exit code where a guard refuses, or would refuse."""

@@ -214,7 +214,7 @@ def _print_report(report: Report, code: int) -> None:
     stage = _printable(report.stage or "not determined")
     console.print(Text(f"final are {report.final_size or 0:,} entries; stage {stage}"))
     if report.state is not None:
-        console.print(Text(f"state at version {report.version}: {report.state}"))
+        console.print(Text(f"state at version {report.version}, by rules {report.rules}: {report.state}"))
     styles = {
         "holds": ("✓ holds   ", "green"),
         "fails": ("✗ FAILS   ", "bold red"),

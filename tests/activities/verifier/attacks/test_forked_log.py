@@ -38,7 +38,7 @@ async def forked(record: Record, *, more: int = 1) -> Record:
     other.ledger = deepcopy(record.ledger)
     rewrite(other, lambda entries: entries[:8])
     other.state = None
-    from workflows.model.accord import evolve
+    from workflows.model.fold import evolve
 
     for entry in await other.ledger.entries(record.accord):
         other.state = evolve(other.state, entry.recorded())
