@@ -16,12 +16,11 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.errors import Unrecordable, UnsignedCommand
 from activities.identity.own_signatures import WrongSignature, verify_own
 from activities.identity.signing import CommandVerifier
-from activities.ledger.errors import Unrecordable
 from activities.ledger.store import Append, Ledger, Outcome
 from activities.ledger.writer import BatchWriter
-from activities.runtime.errors import UnsignedCommand
 from workflows.messages import EntriesAnswer, EntriesRequest, FindAnswer, FindRequest, LoadRequest
 from workflows.model.accord import Accord, evolve
 from workflows.model.canonical import canonical
@@ -293,7 +292,7 @@ def _check_own_signature(state: Accord | None, command: Command) -> None:
     try:
         verify_own(state, command)
     except WrongSignature as error:
-        raise _fail("NotSigned", f"command {command.id}: {error}") from None
+        raise _fail("NotSigned", f"command {command.id}: {error.what}") from None
     except Rejected as error:
         details = {"code": error.code, "message": error.message, "errors": list(error.errors)}
         raise _fail("Rejected", error.message, details) from None

@@ -19,8 +19,8 @@ from typing import Any, Final
 from activities.bundle import format as layout
 from activities.bundle.format import Audience, payload_member
 from activities.checkpoints.checkpoints import Checkpoints
+from activities.errors import LedgerError
 from activities.ledger.entry import Payload
-from activities.ledger.errors import LedgerError
 from activities.ledger.store import Ledger, StoredCommand, StoredEntry
 from activities.tlog.merkle import Frontier, Node
 from activities.tlog.note import encode_base64

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from activities.errors import SettingsProblem
 from activities.runtime.durable import sync_directory
-from activities.runtime.errors import SettingsProblem
 from activities.tlog.note import Ed25519Signer, Ed25519Verifier
 
 _MARK: Final = "entente-log-secret-1"

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from workflows.errors import EntenteError
 from workflows.model.accord import Accord
 from workflows.model.canonical import canonical
 from workflows.model.commands import Command, OwnSignature
@@ -28,8 +29,11 @@ SALT_BYTES = 16
 """Bytes of the salt on an act's free text."""
 
 
-class WrongSignature(ValueError):
+class WrongSignature(EntenteError):
     """A delegate's own signature does not fit the act, or no such key was ever enrolled for the delegate."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, "Sign the act anew, with a key that is enrolled for the delegate")
 
 
 def public_key_of(key: Ed25519PrivateKey) -> str:

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from activities.runtime.errors import SettingsProblem, UnsignedCommand
+from activities.errors import SettingsProblem, UnsignedCommand
 from workflows.model.canonical import NotCanonical, canonical
 from workflows.model.commands import Command
 

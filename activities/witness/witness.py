@@ -23,9 +23,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from activities.ledger.errors import Malformed, ProofInvalid, SignatureInvalid
+from activities.errors import Malformed, ProofInvalid, SettingsProblem, SignatureInvalid
 from activities.runtime.durable import DurableFile, DurableFiles
-from activities.runtime.errors import SettingsProblem
 from activities.tlog.checkpoint import Checkpoint, open_checkpoint, parse_decimal, parse_text
 from activities.tlog.cosignature import CosignatureSigner, CosignatureVerifier
 from activities.tlog.merkle import verify_consistency

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.ledger.memory import MemoryLedger
 from activities.ledger.store import StoredEntry
 from activities.reading.accords import BeforeOpening, BeyondRecord, Reader

@@ -12,8 +12,8 @@ from pathlib import Path
 import asyncpg
 import httpx
 
+from activities.errors import SettingsProblem
 from activities.identity.keys import create_key
-from activities.runtime.errors import SettingsProblem
 from activities.runtime.settings import Settings
 from worker.stack.running import running_stack
 from worker.stack.stack import Ports, Stack

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from workflows.errors import EntenteError
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor, Command, Unmet
 from workflows.model.values import Particular
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
     from workflows.model.accord import Accord
 
 
-class Rejected(Exception):
+class Rejected(EntenteError):
     """A command that is no act at all: malformed, unknown, from a stranger, for another accord. It leaves no trace.
 
     ``code`` is stable; ``message`` says what is wrong and what to do; ``errors`` name the fields.
     """
 
     def __init__(self, code: str, message: str, errors: tuple[dict[str, str], ...] = ()) -> None:
-        super().__init__(message)
+        super().__init__(message, "")
         self.code = code
         self.message = message
         self.errors = errors

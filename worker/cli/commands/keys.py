@@ -71,7 +71,7 @@ def _log_key(file: File, as_json: Json = False) -> None:
 
 
 def _create(file: Path, create: Callable[[], object]) -> None:
-    from activities.runtime.errors import SettingsProblem
+    from activities.errors import SettingsProblem
 
     try:
         create()
