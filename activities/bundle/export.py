@@ -134,7 +134,7 @@ class _Writing:
 
     async def run(self) -> None:
         export = self._export
-        self._write(layout.FORMAT_TEXT, files("activities.verifier").joinpath("FORMAT.md").read_bytes())
+        self._write(layout.FORMAT_TEXT, files("activities.bundle").joinpath("FORMAT.md").read_bytes())
         if export.policy is not None:
             self._write(layout.POLICY, export.policy)
         for index in range(-(-export.size // WIDTH)):
