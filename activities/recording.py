@@ -15,16 +15,15 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.errors import Unrecordable, UnsignedCommand
 from activities.identity.own_signatures import WrongSignature, verify_own
 from activities.identity.signing import CommandVerifier
-from activities.ledger.errors import Unrecordable
 from activities.ledger.store import Append, Ledger
 from activities.ledger.writer import BatchWriter
 from activities.reading.minutes import minute_of
 from activities.reading.signals import overflowed, read_signal, unattributed, unreadable
 from activities.reading.standing import standing_of
 from activities.reading.states import Folded, States
-from activities.runtime.errors import UnsignedCommand
 from workflows.messages import (
     FailureKind,
     RawSignal,

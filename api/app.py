@@ -20,8 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.ledger.errors import LedgerError, MissingPrivilege, SchemaMismatch, Unavailable
-from activities.runtime.errors import RuntimeProblem
+from activities.errors import EntenteError, MissingPrivilege, RuntimeProblem, SchemaMismatch, Unavailable
 from activities.runtime.settings import Settings
 from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
@@ -96,11 +95,9 @@ def _handle_errors(app: FastAPI) -> None:
         return _problem(error).response(request.scope.get("request_id"))
 
     for kind in (
-        Problem,
+        EntenteError,
         RequestValidationError,
         HTTPException,
-        LedgerError,
-        RuntimeProblem,
         RPCError,
         TimeoutError,
         OverflowError,

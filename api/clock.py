@@ -16,7 +16,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from activities.runtime.errors import Unreachable
+from activities.errors import Unreachable
 from api.problems import Problem
 from workflows.messages import AccordInput
 from workflows.model.state import Accord

@@ -361,7 +361,7 @@ def _with_own(state: Accord, command: Command, signed: GivenSignature) -> Comman
     except ValidationError:
         said = "Entente-Key, Entente-Signature or Entente-Salt is not written as it has to be"
     except WrongSignature as error:
-        said = str(error)
+        said = error.what
     else:
         return command
     raise Problem(

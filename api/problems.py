@@ -11,6 +11,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from workflows.errors import EntenteError
 from workflows.model.commands import Receipt, Refusal, Unmet
 from workflows.model.declare import Rejected
 
@@ -82,13 +83,13 @@ class ProblemDetails(BaseModel):
     version: int | None = Field(default=None, description="the accord's version, as its ETag has it")
 
 
-class Problem(Exception):
+class Problem(EntenteError):
     """An answer that is a problem. ``code`` is one of ``TABLE``; ``members`` are further ones of ProblemDetails."""
 
     def __init__(
         self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
     ) -> None:
-        super().__init__(code, detail)
+        super().__init__(detail, str(members.get("remedy") or ""))
         self.code = code
         self.detail = detail
         self.headers = dict(headers or {})
@@ -97,7 +98,7 @@ class Problem(Exception):
         if self.status == 503:
             self.headers.setdefault("Retry-After", str(RETRY_AFTER))
 
-    def details(self, request_id: str | None = None) -> ProblemDetails:
+    def body(self, request_id: str | None = None) -> ProblemDetails:
         """The body that says it."""
         return ProblemDetails(
             type=f"urn:entente:problem:{self.code}",
@@ -111,7 +112,7 @@ class Problem(Exception):
 
     def response(self, request_id: str | None = None) -> JSONResponse:
         """The whole HTTP response."""
-        content = self.details(request_id).model_dump(mode="json", exclude_none=True)
+        content = self.body(request_id).model_dump(mode="json", exclude_none=True)
         headers = {"Cache-Control": "no-store", **self.headers}
         return JSONResponse(content, status_code=self.status, headers=headers, media_type=MEDIA_TYPE)
 

@@ -12,13 +12,13 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.errors import SettingsProblem
 from activities.identity.signing import CommandVerifier
 from activities.ledger.migrate import pending
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.writer import BatchWriter
 from activities.reading.states import States
 from activities.recording import Recorder
-from activities.runtime.errors import SettingsProblem
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from worker.background.finality import collecting_cosignatures

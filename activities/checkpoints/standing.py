@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.tlog.note import Ed25519Verifier
 from activities.tlog.policy import Policy, parse
 from workflows.model.state import LogKey

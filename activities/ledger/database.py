@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from activities.ledger.errors import MissingPrivilege, SchemaMismatch, Unavailable
+from activities.errors import MissingPrivilege, SchemaMismatch, Unavailable
 
 _AWAY = (
     OSError,

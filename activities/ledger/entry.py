@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from activities.ledger.errors import Malformed, PayloadMismatch, Unrecordable
+from activities.errors import Malformed, PayloadMismatch, Unrecordable
 from activities.tlog.merkle import leaf_hash
 from workflows.model.canonical import NotCanonical, canonical
 from workflows.model.commands import Actor, EventDraft

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from activities.errors import Unavailable
 from activities.ledger.database import translated, with_role
 from activities.ledger.entry import Payload, SealedEntry
-from activities.ledger.errors import Unavailable
 from activities.ledger.settle import CommandKey, Settlement, repeated_places, seal_events, settle
 from activities.ledger.store import (
     FEED_CHANNEL,

@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from activities.errors import Malformed, PayloadMissing, Unrecordable
 from activities.ledger.entry import Entry, Payload, parse
-from activities.ledger.errors import Malformed, PayloadMissing, Unrecordable
 from activities.tlog.merkle import Coordinate, Frontier, leaf_hash
 from workflows.model.canonical import MAX_SAFE_INTEGER
 from workflows.model.commands import EventDraft, Instant, Receipt, RecordedEvent, Refusal, Summary

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from types import TracebackType
 
-from activities.ledger.errors import LedgerError, Unavailable, WriterClosed
+from activities.errors import LedgerError, Unavailable, WriterClosed
 from activities.ledger.store import Append, Ledger, Outcome
 
 _Waiting = tuple[Append, asyncio.Future[Outcome]]

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.ledger.store import Known, Ledger, Standing, StoredEntry
 from activities.tlog.merkle import Frontier
 from workflows.model.canonical import canonical

@@ -23,7 +23,7 @@ from temporalio.runtime import (
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.runtime.errors import SettingsProblem, Unreachable
+from activities.errors import SettingsProblem, Unreachable
 from activities.runtime.settings import DEFAULT_TEMPORAL_ADDRESS, Settings
 from workflows.messages import FailureKind
 

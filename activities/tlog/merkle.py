@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from activities.ledger.errors import Malformed, ProofInvalid
+from activities.errors import Malformed, ProofInvalid
 
 HASH_SIZE = 32
 """Bytes in a hash (SHA-256)."""

@@ -13,8 +13,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from activities.bundle.format import BundledCommand
+from activities.errors import Malformed
 from activities.ledger.entry import decode_canonical
-from activities.ledger.errors import Malformed
 from activities.tlog.note import verifies_ed25519
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group

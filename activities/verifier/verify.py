@@ -12,8 +12,8 @@ from pathlib import Path
 
 from activities.bundle.format import Bundle, BundledEntry
 from activities.checkpoints.standing import TYPES
+from activities.errors import LedgerError
 from activities.ledger.entry import Payload, parse
-from activities.ledger.errors import LedgerError
 from activities.tlog import policy as policies
 from activities.tlog.checkpoint import Checkpoint, parse_text
 from activities.tlog.merkle import Frontier, Node, consistency_proof, leaf_hash, root_at

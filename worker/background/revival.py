@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
-from activities.ledger.errors import LedgerError
+from activities.errors import LedgerError
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings
 from workflows.messages import AccordInput

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from workflows.errors import EntenteError
 from workflows.model.canonical import NotCanonical, canonical, depth, digest_of
 from workflows.model.commands import Actor, Command, Unmet
 from workflows.model.state import Accord
@@ -28,14 +29,14 @@ DEEPEST = 64
 """Levels to which a command's fields may be nested."""
 
 
-class Rejected(Exception):
+class Rejected(EntenteError):
     """A command that is no act at all: malformed, unknown, from a stranger, for another accord. It leaves no trace.
 
     ``code`` is stable; ``message`` says what is wrong and what to do; ``errors`` name the fields.
     """
 
     def __init__(self, code: str, message: str, errors: tuple[dict[str, str], ...] = ()) -> None:
-        super().__init__(message)
+        super().__init__(message, "")
         self.code = code
         self.message = message
         self.errors = errors

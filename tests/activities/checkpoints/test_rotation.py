@@ -9,9 +9,8 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from activities.errors import Malformed, SettingsProblem, SignatureInvalid
 from activities.identity.signing import CommandSigner
-from activities.ledger.errors import Malformed, SignatureInvalid
-from activities.runtime.errors import SettingsProblem
 from activities.tlog.cosignature import CosignatureSigner
 from activities.tlog.merkle import Frontier
 from activities.tlog.note import Ed25519Signer, Ed25519Verifier, signature_of

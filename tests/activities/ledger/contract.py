@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from activities.errors import Malformed, PayloadMismatch, PayloadMissing, Unrecordable
 from activities.ledger.entry import parse
-from activities.ledger.errors import Malformed, PayloadMismatch, PayloadMissing, Unrecordable
 from activities.ledger.store import Ledger, Standing, salted
 from activities.tlog.merkle import (
     Coordinate,

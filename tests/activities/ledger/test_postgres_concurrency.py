@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from activities.ledger.errors import Unavailable
+from activities.errors import Unavailable
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import FEED_CHANNEL, Ledger, Outcome, StoredEntry
 from activities.ledger.writer import BatchWriter

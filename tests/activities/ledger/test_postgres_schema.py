@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from activities.ledger.errors import MissingPrivilege, SchemaMismatch
+from activities.errors import MissingPrivilege, SchemaMismatch
 from activities.ledger.migrate import load, migrate, parse, pending
 from activities.ledger.postgres import PostgresLedger
 from tests.activities.ledger.making import append

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from activities.ledger.errors import Unavailable, Unrecordable, WriterClosed
+from activities.errors import Unavailable, Unrecordable, WriterClosed
 from activities.ledger.store import Append, Outcome
 from activities.ledger.writer import BatchWriter
 from tests.activities.ledger.making import append, event

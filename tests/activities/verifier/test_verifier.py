@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from activities.bundle import format as layout
 from activities.bundle.format import Bundle
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.tlog.tiles import TileReader, parse_path
 from activities.verifier.evidence import parse as parse_evidence
 from activities.verifier.findings import MOST_PROBLEMS, Finding, Report

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from activities.runtime.errors import RuntimeProblem
+from activities.errors import RuntimeProblem
 from worker.cli.client import show
 from worker.cli.client.acting import ActCommand, act_named, hyphens, listed, new_key
 from worker.cli.client.calling import Calls, RefusedAct

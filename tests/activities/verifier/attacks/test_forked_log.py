@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from activities.ledger.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
+from activities.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
 from activities.tlog import proofs
 from activities.tlog.checkpoint import open_checkpoint
 from activities.tlog.merkle import inclusion_proof
