@@ -25,6 +25,7 @@ from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from api.clock import Clocks
 from api.commands import Commands
+from api.queue import ActQueue
 
 CONNECTIONS = 10
 """Database connections that one API process opens at the most."""
@@ -78,6 +79,7 @@ class Backend:
     identities: Identities
     commands: Commands
     clocks: Clocks
+    queue: ActQueue
 
 
 @asynccontextmanager
@@ -98,9 +100,10 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         reader = Reader(ledger)
         identities = Identities(pool)
         clocks = Clocks(temporal.client, settings.task_queue)
-        commands = Commands(settings, signer, ledger, reader, identities, clocks, temporal.client)
+        queue = ActQueue()
+        commands = Commands(settings, signer, ledger, reader, identities, clocks, temporal.client, queue)
         log.info("api started", signs_with=signer.key_id, signing_public_key=signer.public_key)
-        yield Backend(settings, pool, temporal, ledger, reader, identities, commands, clocks)
+        yield Backend(settings, pool, temporal, ledger, reader, identities, commands, clocks, queue)
     finally:
         await temporal.aclose()
         try:
