@@ -27,6 +27,7 @@ from activities.ledger.store import (
     Head,
     Known,
     Outcome,
+    Standing,
     StoredCommand,
     StoredEntry,
     SummaryPage,
@@ -129,6 +130,20 @@ _ENTRIES = f"{_SELECT_ENTRIES} where e.accord = $1 and e.position >= $2 order by
 _ENTRIES_OF = f"{_SELECT_ENTRIES} where e.accord = $1 and e.type = any($2) order by e.position"
 _FEED = f"{_SELECT_ENTRIES} where e.feed > $1 order by e.feed limit $2"
 
+# One statement, so that all of it is of one moment; the first row is the head's and the command's.
+_STANDING = """
+select -1::bigint as position, h.size, h.frontier, null::bigint as feed, null::bytea as bytes, null::bytea as leaf,
+    null::bytea as facts_salt, null::bytea as facts,
+    c.fingerprint, c.salt, c.outline, c.receipt::text as receipt
+from (values ($1::text, $4::text)) as asked (accord, id)
+left join heads h on h.accord = asked.accord
+left join commands c on (c.accord, c.id) = (asked.accord, asked.id)
+union all
+(select e.position, null, null, e.feed, e.bytes, e.leaf, f.salt, f.bytes, null, null, null, null
+from entries e left join payloads f on (f.accord, f.position, f.kind) = (e.accord, e.position, 'facts')
+where e.accord = $1 and e.position >= $2 order by e.position limit $3)
+"""
+
 _NODES = """
 select n.level, n.index, n.hash
 from unnest($2::smallint[], $3::bigint[]) as wanted (level, index)
@@ -218,6 +233,32 @@ class PostgresLedger:
             command_id,
         )
         return None if row is None else _known(row)
+
+    async def standing(
+        self, accord: str, start: int = 0, limit: int = 1000, command_id: str | None = None
+    ) -> Standing:
+        """See :meth:`activities.ledger.store.Ledger.standing`."""
+        rows = await self._rows(_STANDING, accord, start, limit, command_id)
+        [first] = [row for row in rows if row["position"] < 0]
+        beyond = sorted((row for row in rows if row["position"] >= 0), key=lambda row: row["position"])
+        return Standing(
+            None
+            if first["size"] is None
+            else Head(accord, Frontier.decoded(first["size"], first["frontier"])),
+            tuple(
+                StoredEntry(
+                    accord=accord,
+                    position=row["position"],
+                    feed=row["feed"],
+                    content=row["bytes"],
+                    leaf=row["leaf"],
+                    facts=_payload(row["facts_salt"], row["facts"]),
+                    particulars=None,
+                )
+                for row in beyond
+            ),
+            None if first["fingerprint"] is None else _known(first),
+        )
 
     async def commands(self, accord: str, after: str = "", limit: int = 1000) -> list[StoredCommand]:
         """See :meth:`activities.ledger.store.Ledger.commands`."""

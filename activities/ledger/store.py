@@ -233,6 +233,18 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an accord stands, read at one moment: its tree, entries from a position on, a command's outcome.
+
+    ``head`` is ``None`` where there is no such accord. The entries come without particulars, which no fold reads.
+    """
+
+    head: Head | None
+    entries: tuple[StoredEntry, ...]
+    known: Known | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredCommand:
     """The outcome of a command, and the canonical signed command with the fingerprint's salt unless erased."""
 
@@ -276,6 +288,12 @@ class Ledger(Protocol):
 
     async def outcome(self, accord: str, command_id: str) -> Known | None:
         """What is known of a command that has its outcome, its receipt above all; else ``None``."""
+        ...
+
+    async def standing(
+        self, accord: str, start: int = 0, limit: int = 1000, command_id: str | None = None
+    ) -> Standing:
+        """The accord's tree, its entries from ``start`` on, and the outcome of a command, in one round trip."""
         ...
 
     async def commands(self, accord: str, after: str = "", limit: int = 1000) -> list[StoredCommand]:

@@ -1,25 +1,19 @@
 """Reading accords: their state now, and as it was, folded from the ledger by the model's own ``evolve``.
 
-Nothing here needs a live workflow. A folded state is kept in memory and brought up to date by the entries beyond
-it; the last entry that it rests on is compared each time, so that a restored backup does not leave a state behind
-that the ledger no longer supports.
+Nothing here needs a live workflow. States as they are now come from the cache (:mod:`activities.reading.states`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from activities.ledger.store import Ledger, StoredEntry
+from activities.reading.states import States
 from workflows.model.accord import Accord, evolve
 
 PAGE = 200
 """Entries read and folded before other requests get their turn."""
-
-CACHED = 500
-"""Accords whose folded state is kept in memory."""
 
 
 class BeyondRecord(ValueError):
@@ -38,24 +32,12 @@ class BeforeOpening(ValueError):
         self.opened = opened
 
 
-@dataclass(slots=True)
-class _Held:
-    """A folded state with the leaf hash of its last entry. The lock lets one reader at a time advance it."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    state: Accord | None = None
-    leaf: bytes = b""
-
-
 class Reader:
-    """Folds accords from ``ledger``; keeps the states of the ``cached`` ones that were read last."""
+    """The states of the accords of ``ledger``, now and as they were; ``states`` is the cache to share."""
 
-    def __init__(self, ledger: Ledger, *, cached: int = CACHED) -> None:
-        if cached < 1:
-            raise ValueError("cached is at least 1")
+    def __init__(self, ledger: Ledger, states: States | None = None) -> None:
         self._ledger = ledger
-        self._cached = cached
-        self._held: OrderedDict[str, _Held] = OrderedDict()
+        self.states = States(ledger) if states is None else states
 
     async def state(self, accord: str) -> Accord | None:
         """The state after all entries, or none where there is no such accord.
@@ -63,36 +45,8 @@ class Reader:
         Raises:
             LedgerError: the ledger cannot be read, or an entry was altered.
         """
-        held = self._held.get(accord) or _Held()
-        async with held.lock:
-            await self._advance(accord, held)
-            state = held.state
-        if state is None:
-            # What does not exist must not push out what does.
-            self._held.pop(accord, None)
-            return None
-        self._held[accord] = held
-        self._held.move_to_end(accord)
-        while len(self._held) > self._cached:
-            self._held.popitem(last=False)
-        return state
-
-    async def _advance(self, accord: str, held: _Held) -> None:
-        while True:
-            start = 0 if held.state is None else held.state.size - 1
-            page = await self._ledger.entries(accord, start, PAGE)
-            if held.state is not None:
-                if not page or page[0].leaf != held.leaf:
-                    held.state, held.leaf = None, b""
-                    continue
-                page = page[1:]
-            if not page:
-                return
-            # Folded aside, and put in place whole: an altered entry must not leave half a page behind.
-            held.state, held.leaf = _folded(held.state, page), page[-1].leaf
-            if len(page) < PAGE - 1:
-                return
-            await asyncio.sleep(0)
+        folded = await self.states.get(accord)
+        return None if folded is None else folded.state
 
     async def state_as_of(self, accord: str, moment: int | datetime) -> Accord | None:
         """The state after the entry at a position, or after every entry up to and including a time.

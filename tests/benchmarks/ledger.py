@@ -37,7 +37,6 @@ from rich.table import Table
 from activities.checkpoints.checkpoints import Checkpoints
 from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.checkpoints.rollback import Guard
-from activities.ledger.memory import MemoryLedger
 from activities.ledger.migrate import migrate
 from activities.ledger.postgres import PostgresLedger, write_settlement
 from activities.ledger.settle import Settlement, seal_events, settle
@@ -46,6 +45,7 @@ from activities.ledger.writer import BatchWriter
 from activities.tlog.merkle import Frontier, leaf_hash, node_hash, verify_inclusion
 from activities.verifier.verify import verify_bundle
 from tests.activities.ledger.making import append
+from tests.activities.ledger.memory import MemoryLedger
 from tests.activities.verifier.record import Record, negotiated
 from tests.conftest import with_database
 from worker.stack.postgres import Postgres

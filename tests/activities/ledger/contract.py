@@ -11,7 +11,7 @@ import pytest
 
 from activities.ledger.entry import parse
 from activities.ledger.errors import Malformed, PayloadMismatch, PayloadMissing, Unrecordable
-from activities.ledger.store import Ledger, salted
+from activities.ledger.store import Ledger, Standing, salted
 from activities.tlog.merkle import (
     Coordinate,
     Frontier,
@@ -214,6 +214,20 @@ class LedgerContract:
         assert await ledger.feed(3, 2) == feed[3:5]
         assert await ledger.feed(7) == []
         assert await ledger.feed_position() == 7
+
+    async def test_where_an_accord_stands_is_read_at_once(self, ledger: Ledger) -> None:
+        outcome, _ = await ledger.record([append("a", 0, "d/1", count=5), append("b", 0, "d/1")])
+        everything = [replace(entry, particulars=None) for entry in await ledger.entries("a")]
+        for start, limit in ((0, 1000), (2, 2), (5, 1000)):
+            standing = await ledger.standing("a", start, limit, "d/1")
+            assert standing.head == await ledger.head("a")
+            assert list(standing.entries) == everything[start:][:limit]
+            assert standing.known == await ledger.outcome("a", "d/1")
+            assert standing.known is not None
+            assert standing.known.receipt == outcome.receipt
+        assert (await ledger.standing("a", 0, 1, "d/2")).known is None
+        assert (await ledger.standing("a")).known is None
+        assert await ledger.standing("c", 0, 1000, "d/1") == Standing(None, (), None)
 
     async def test_commands_come_in_the_order_in_which_they_were_recorded(self, ledger: Ledger) -> None:
         await ledger.record([append("a", 0, "z/1", count=2), append("a", 2, "b/1")])

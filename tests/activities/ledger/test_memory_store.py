@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from activities.ledger.memory import MemoryLedger
 from activities.ledger.store import Ledger
 from tests.activities.ledger.contract import LedgerContract
+from tests.activities.ledger.memory import MemoryLedger
 
 
 class TestMemoryLedger(LedgerContract):

@@ -15,10 +15,10 @@ import pytest
 import pytest_asyncio
 
 from activities.ledger.errors import MissingPrivilege, SchemaMismatch
-from activities.ledger.memory import MemoryLedger
 from activities.ledger.migrate import load, migrate, parse, pending
 from activities.ledger.postgres import PostgresLedger
 from tests.activities.ledger.making import append
+from tests.activities.ledger.memory import MemoryLedger
 
 SQL = "-- migrate:up\ncreate table t{n} (x int);\n-- migrate:down\ndrop table t{n};\n"
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from activities.ledger.errors import Unavailable, Unrecordable, WriterClosed
-from activities.ledger.memory import MemoryLedger
 from activities.ledger.store import Append, Outcome
 from activities.ledger.writer import BatchWriter
 from tests.activities.ledger.making import append, event
+from tests.activities.ledger.memory import MemoryLedger
 
 
 class SlowLedger(MemoryLedger):

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.bundle.export import Export, write_bundle
 from activities.identity.signing import CommandSigner, CommandVerifier
-from activities.ledger.memory import MemoryLedger
 from activities.ledger.writer import BatchWriter
 from activities.recording import Recorder
 from activities.tlog.checkpoint import Checkpoint, sign_checkpoint
@@ -27,6 +26,7 @@ from activities.tlog.policy import Policy
 from activities.tlog.policy import parse as parse_policy
 from activities.verifier.findings import Report
 from activities.verifier.verify import Trust, verify_bundle
+from tests.activities.ledger.memory import MemoryLedger
 from tests.simulation.small import digest, small
 from workflows.model.accord import Accord, evolve
 from workflows.model.commands import Command, RecordAnswer, RecordRequest

@@ -11,6 +11,7 @@ from activities.ledger.store import (
     Head,
     Known,
     Outcome,
+    Standing,
     StoredCommand,
     StoredEntry,
     SummaryPage,
@@ -80,6 +81,14 @@ class MemoryLedger:
         """See :meth:`activities.ledger.store.Ledger.outcome`."""
         command = self._commands.get((accord, command_id))
         return None if command is None else command.known()
+
+    async def standing(
+        self, accord: str, start: int = 0, limit: int = 1000, command_id: str | None = None
+    ) -> Standing:
+        """See :meth:`activities.ledger.store.Ledger.standing`."""
+        entries = [replace(entry, particulars=None) for entry in await self.entries(accord, start, limit)]
+        known = None if command_id is None else await self.outcome(accord, command_id)
+        return Standing(await self.head(accord), tuple(entries), known)
 
     async def commands(self, accord: str, after: str = "", limit: int = 1000) -> list[StoredCommand]:
         """See :meth:`activities.ledger.store.Ledger.commands`."""
