@@ -23,8 +23,7 @@ from temporalio.client import Client
 from activities.identity.keys import Identities, KeyReused
 from activities.identity.own_signatures import GivenSignature, WrongSignature, verify_own
 from activities.identity.signing import CommandSigner
-from activities.ledger.store import Known, Ledger
-from activities.reading.accords import Reader
+from activities.reading.states import States
 from activities.runtime.settings import Settings
 from api.clock import Clocks
 from api.interventions import INTERVENTIONS
@@ -106,8 +105,7 @@ class Commands:
         self,
         settings: Settings,
         signer: CommandSigner,
-        ledger: Ledger,
-        reader: Reader,
+        states: States,
         identities: Identities,
         clocks: Clocks,
         client: Callable[[], Awaitable[Client]],
@@ -115,8 +113,7 @@ class Commands:
     ) -> None:
         self._task_queue = settings.task_queue
         self._signer = signer
-        self._ledger = ledger
-        self._reader = reader
+        self._states = states
         self._identities = identities
         self._clocks = clocks
         self._client = client
@@ -183,11 +180,13 @@ class Commands:
     async def _look(self, command: Command) -> tuple[Accord | None, Settled | None]:
         """The accord's state, if there is such an accord; and what came of the command, if the ledger has it.
 
+        One round trip to the database.
+
         Raises:
             Problem: ``idempotency_key_reused``; the ledger has another command under this id.
         """
-        outcome: Known | None = await self._ledger.outcome(command.accord, command.id)
-        state = await self._reader.state(command.accord)
+        folded, outcome = await self._states.look_up(command.accord, command.id)
+        state = None if folded is None else folded.state
         if outcome is None or state is None:
             return state, None
         if not outcome.is_of(command.fingerprint(), outline(command)):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Callable
 
 import httpx
-import uvicorn
 from temporalio.client import Client
 
 from activities.runtime.settings import Settings
-from api.app import create_app
-from tests.api.conftest import Api, problem, serving
+from tests.api.conftest import Api, on_a_socket, problem, serving
 from tests.api.test_acting import founded
 from tests.simulation.small import bare, digest
 from worker.main import accord_worker
@@ -116,12 +113,7 @@ async def test_who_hangs_up_frees_the_place(
     async with accord_worker(settings, temporal_client) as worker, worker, serving(settings) as api:
         accord = await founded(api, bare())
         token = await api.token("aa.contact")
-    app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
-    serving_ = asyncio.create_task(server.serve())
-    await until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    async with on_a_socket(settings.model_copy(update={"api_port": 0})) as (app, port):
         queue = app.state.backend.queue
         # No worker: whoever waits does so for a minute.
         callers = [asyncio.create_task(_call(port, token, accord, f"h{number}")) for number in range(30)]
@@ -130,10 +122,6 @@ async def test_who_hangs_up_frees_the_place(
             caller.cancel()
         await asyncio.gather(*callers, return_exceptions=True)
         await until(lambda: (queue.waiting(accord), queue.under_way(accord)) == (0, 0))
-    finally:
-        server.should_exit = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(serving_, 20)
 
 
 async def _call(port: int, token: str, accord: str, words: str) -> None:
