@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import re
 import time
-import traceback
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from temporalio.service import RPCError, RPCStatusCode
 
-from activities.errors import EntenteError, MissingPrivilege, RuntimeProblem, SchemaMismatch, Unavailable
 from activities.runtime.settings import Settings
 from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
-from api.problems import FieldError, Problem, of_status, unavailable
+from api.problems import FAILURES, of_exception
 from api.routes import accords, acts, clock, health, ledger, record
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-_PASSING = (
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.ABORTED,
-    RPCStatusCode.INTERNAL,
-    RPCStatusCode.UNKNOWN,
-)
-
-_CONNECTING = ("08", "28", "3D", "53", "55", "57")
-"""Classes of SQLSTATE that say that a database does not let us in, or not just now (PostgreSQL, appendix A)."""
 
 log = structlog.get_logger(__name__)
 
@@ -92,81 +74,10 @@ def _docs(request: Request) -> HTMLResponse:
 
 def _handle_errors(app: FastAPI) -> None:
     async def say(request: Request, error: Exception) -> Response:
-        return _problem(error).response(request.scope.get("request_id"))
+        return of_exception(error).response(request.scope.get("request_id"))
 
-    for kind in (
-        EntenteError,
-        RequestValidationError,
-        HTTPException,
-        RPCError,
-        TimeoutError,
-        OverflowError,
-        asyncpg.PostgresError,
-    ):
+    for kind in FAILURES:
         app.add_exception_handler(kind, say)
-
-
-def _problem(error: Exception) -> Problem:
-    """What an exception means to whoever sent the request."""
-    match error:
-        case Problem():
-            return error
-        case RequestValidationError():
-            found = tuple(
-                FieldError(field=str(item["loc"][-1]), problem=str(item["msg"])) for item in error.errors()
-            )
-            listing = "; ".join(f"{one.field}: {one.problem}" for one in found[:5])
-            return Problem("malformed", f"The request is malformed: {listing}.", errors=found)
-        case HTTPException():
-            return of_status(error.status_code, _plain(error), error.headers)
-        case Unavailable() | SchemaMismatch() | MissingPrivilege():
-            log.warning("the database is not available", reason=str(error))
-            return unavailable(
-                "The ledger cannot be reached at the moment. Send the same request again; with the same "
-                "Idempotency-Key it is done once."
-            )
-        case asyncpg.PostgresError() if str(error.sqlstate)[:2] in _CONNECTING:
-            log.warning("the database does not let us in", reason=str(error))
-            return unavailable(
-                "The ledger cannot be reached at the moment. Send the same request again; with the same "
-                "Idempotency-Key it is done once."
-            )
-        case RuntimeProblem():
-            log.warning("temporal is not available", reason=str(error))
-            return unavailable(
-                "The accords' engine cannot be reached at the moment. Send the same request again; with the same "
-                "Idempotency-Key it is done once."
-            )
-        case TimeoutError():
-            log.warning("no answer in time")
-            return unavailable(
-                "There was no outcome in time; there may be one yet. Send the same request again: with the same "
-                "Idempotency-Key it is done once, and you get what became of it."
-            )
-        case RPCError() if error.status in _PASSING:
-            log.warning("temporal does not answer", status=error.status.name, reason=error.message)
-            return unavailable(
-                "The accords' engine does not answer at the moment. Send the same request again; with the same "
-                "Idempotency-Key it is done once."
-            )
-        case OverflowError():
-            return Problem(
-                "malformed", "A time in the body lies outside what a calendar holds, from year 1 to 9999."
-            )
-        case _:
-            # Formatted here, since a renderer that shows local variables would show credentials.
-            log.error("a request failed", trace="".join(traceback.format_exception(error)))
-            return Problem(
-                "internal", "The request failed on our side. Tell whoever runs this, with the request id."
-            )
-
-
-def _plain(error: HTTPException) -> str:
-    said = {
-        404: "There is nothing at this address. The operations are listed at /docs.",
-        405: "This address does not take that method. The operations are listed at /docs.",
-    }
-    return said.get(error.status_code, str(error.detail))
 
 
 class Requests:
@@ -206,7 +117,7 @@ class Requests:
             except Exception as error:
                 if status:
                     raise
-                problem: Any = _problem(error).response(request_id)
+                problem: Any = of_exception(error).response(request_id)
                 await problem(scope, receive, answered)
             finally:
                 log.info(

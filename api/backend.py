@@ -21,10 +21,12 @@ from activities.identity.signing import CommandSigner
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
 from activities.reading.accords import Reader
+from activities.reading.states import States
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from api.clock import Clocks
 from api.commands import Commands
+from api.queue import ActQueue
 
 CONNECTIONS = 10
 """Database connections that one API process opens at the most."""
@@ -78,6 +80,14 @@ class Backend:
     identities: Identities
     commands: Commands
     clocks: Clocks
+    queue: ActQueue
+
+
+async def _leave_as_it_is(_connection: object) -> None:
+    """Spare the round trip that resets a connection's session: no request changes anything about a session.
+
+    A transaction that was left open is rolled back all the same.
+    """
 
 
 @asynccontextmanager
@@ -90,17 +100,24 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     signer = CommandSigner.load(settings.command_key_file)
     dsn = settings.database_dsn()
     pool = await asyncpg.create_pool(
-        dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
+        dsn,
+        min_size=0,
+        max_size=CONNECTIONS,
+        timeout=PATIENCE,
+        command_timeout=PATIENCE,
+        reset=_leave_as_it_is,
     )
     temporal = TemporalLink(settings)
     try:
         ledger = PostgresLedger(pool)
-        reader = Reader(ledger)
+        states = States(ledger)
+        reader = Reader(ledger, states)
         identities = Identities(pool)
         clocks = Clocks(temporal.client, settings.task_queue)
-        commands = Commands(settings, signer, ledger, reader, identities, clocks, temporal.client)
+        queue = ActQueue()
+        commands = Commands(settings, signer, states, identities, clocks, temporal.client, queue)
         log.info("api started", signs_with=signer.key_id, signing_public_key=signer.public_key)
-        yield Backend(settings, pool, temporal, ledger, reader, identities, commands, clocks)
+        yield Backend(settings, pool, temporal, ledger, reader, identities, commands, clocks, queue)
     finally:
         await temporal.aclose()
         try:

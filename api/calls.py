@@ -8,7 +8,7 @@ import binascii
 import re
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 import structlog
@@ -27,6 +27,8 @@ from workflows.model.declare import Act
 from workflows.model.state import Accord
 from workflows.model.values import INSTALLATION
 
+T = TypeVar("T")
+
 YAML = "application/yaml"
 
 YEARS = (1900, 2999)
@@ -40,6 +42,7 @@ _BEARER = HTTPBearer(
 _ACCORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
+_VERSION = re.compile(r"v(0|[1-9][0-9]{0,14})", re.ASCII)
 _PLUS = re.compile(r"(T[0-9:.]+) (\d\d:?\d\d)$")
 _TIME = TypeAdapter(AwareDatetime)
 
@@ -56,6 +59,33 @@ class BoundedRoute(APIRoute):
                 return await handle(request)
 
         return bounded
+
+
+async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` returns; it is given up as soon as the caller has gone away. To be used once the body is read.
+
+    Raises:
+        Problem: ``hung_up``, which nobody reads but our logs.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_hung_up(request))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Problem(
+                "hung_up", "The caller went away before there was an outcome; there may be one yet."
+            )
+        return working.result()
+    finally:
+        # Both are over when this returns, whichever way: what waited in a queue has left it.
+        working.cancel()
+        gone.cancel()
+        await asyncio.gather(working, gone, return_exceptions=True)
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def backend(request: Request) -> Backend:
@@ -117,7 +147,8 @@ IfMatch = Annotated[
     str | None,
     Header(
         alias="If-Match",
-        description='The version that you have seen, such as "v17"; 412 when the accord has moved on since.',
+        description='The version that the act is meant for, such as "v17". It is part of the act, and judged where '
+        "the act is recorded: where the accord has moved on, it is refused (412), and the refusal is on the record.",
     ),
 ]
 OwnKey = Annotated[
@@ -204,8 +235,17 @@ async def seen(parts: Backend, identity: Identity, accord: str) -> tuple[Accord,
     state = await parts.reader.state(accord)
     if state is None:
         raise not_found(accord)
+    return state, access_to(identity, state)
+
+
+def access_to(identity: Identity, state: Accord) -> Access:
+    """What the caller sees of an accord now.
+
+    Raises:
+        Problem: ``not_found`` for whom it does not exist.
+    """
     now = datetime.now(UTC) if state.definition.clock.mode == "real" else state.time
-    return state, known_in(identity, state, max(now, state.time))
+    return known_in(identity, state, max(now, state.time))
 
 
 def moment(text: str, name: str) -> datetime:
@@ -234,20 +274,26 @@ def matches(header: str, tag: str) -> bool:
     return header.strip() == "*" or tag.strip('"') in _TAG.findall(header)
 
 
-def required_version(header: str | None) -> Callable[[Accord], None]:
-    """A check that the accord still is at the version that ``If-Match`` names; none where there is no header."""
+def required_version(header: str | None) -> int | None:
+    """The version that ``If-Match`` requires; none where there is no header, or any will do (``*``).
 
-    def check(state: Accord) -> None:
-        if header is not None and not matches(header, etag(state.version)):
-            raise Problem(
-                "precondition_failed",
-                f"The accord is at version v{state.version}, not at {header[:80]}. Read it again, then decide.",
-                accord=state.id,
-                version=state.version,
-                headers={"ETag": etag(state.version)},
-            )
-
-    return check
+    Raises:
+        Problem: ``precondition_failed`` where no tag is one of ours; ``malformed`` where there are several, since an
+            act is recorded with the version that it was meant for.
+    """
+    if header is None or header.strip() == "*":
+        return None
+    versions = {int(found[1]) for tag in _TAG.findall(header) if (found := _VERSION.fullmatch(tag))}
+    if not versions:
+        raise Problem(
+            "precondition_failed",
+            f"{header[:80]} names no version of an accord, which looks like {etag(17)}. Nothing was recorded. "
+            "Read the accord again, and send its ETag.",
+        )
+    if len(versions) > 1:
+        said = "an act is meant for one version; name one"
+        raise Problem("malformed", f"If-Match: {said}.", errors=(FieldError(field="If-Match", problem=said),))
+    return versions.pop()
 
 
 def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.errors import Unreachable
+from activities.runtime.accords import run_accord
 from api.problems import Problem
-from workflows.messages import AccordInput
 from workflows.model.state import Accord
-from workflows.workflow import AccordWorkflow
 
 GLANCE = 2.0
 """Seconds that a reader waits for Temporal to say how late it is, before the record has to do."""
@@ -92,7 +90,7 @@ class Clocks:
         skipper, handle = _skipper(client), client.get_workflow_handle(a.id)
         shown = await self._shown(client, a.id)
         if shown is None:
-            await self._start(skipper, a.id)
+            await run_accord(skipper.client, a.id, self._task_queue)
             shown = await self._shown(client, a.id) or self._now()
         left = to - _offset(a) - shown
         if left <= timedelta(0):
@@ -159,15 +157,6 @@ class Clocks:
         if not extended.HasField("time_skipping_info"):
             return self._now()
         return extended.time_skipping_info.current_time.ToDatetime(tzinfo=UTC)
-
-    async def _start(self, skipper: TimeSkipper, accord: str) -> None:
-        await skipper.client.start_workflow(
-            AccordWorkflow.run,
-            AccordInput(accord=accord),
-            id=accord,
-            task_queue=self._task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        )
 
 
 def _skipper(client: Client) -> TimeSkipper:

@@ -1,4 +1,4 @@
-"""Sending commands: sign, look in the ledger first, then ask the accord's workflow, and say what came of it.
+"""Sending commands: look in the ledger first, sign, wait for a turn, ask the accord's workflow, read what came of it.
 
 Whatever is asked twice under one idempotency key gets one outcome. The ledger knows it for good; Temporal's own
 memory of update ids ends with each run.
@@ -13,40 +13,31 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from temporalio.client import (
-    Client,
-    RPCTimeoutOrCancelledError,
-    WithStartWorkflowOperation,
-    WorkflowUpdateFailedError,
-)
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
 from activities.identity.keys import Identities, KeyReused
 from activities.identity.own_signatures import GivenSignature, WrongSignature, verify_own
 from activities.identity.signing import CommandSigner
-from activities.ledger.store import Ledger
-from activities.reading.accords import Reader
+from activities.reading.states import States
 from activities.runtime.settings import Settings
 from api.clock import Clocks
 from api.interventions import INTERVENTIONS
-from api.problems import Problem, not_found, of_refusal, of_rejected, of_rejection, unavailable
-from workflows.messages import AccordInput
+from api.problems import Problem, not_found, of_refusal, of_rejection, reused, unavailable
+from api.queue import ActQueue
+from api.updates import NothingDecided, NoWorkflow, Updates
 from workflows.model.authority import known
 from workflows.model.canonical import digest_of
-from workflows.model.commands import OPEN, Command, Receipt
+from workflows.model.commands import OPEN, Command, Receipt, Refusal
 from workflows.model.decide import Decision, decide, parse
 from workflows.model.declare import Rejected, outline, parse_act
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
 from workflows.model.state import Accord
-from workflows.workflow import AccordWorkflow
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.5
@@ -57,14 +48,6 @@ NOT_SIGNED = GivenSignature()
 
 OPENING = "accords"
 """The scope in which idempotency keys of openings are kept."""
-
-_AGAIN = (
-    RPCStatusCode.ABORTED,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.UNAVAILABLE,
-    # The workflow's last task failed, as on a worker whose code cannot go on with its history.
-    RPCStatusCode.FAILED_PRECONDITION,
-)
 
 log = structlog.get_logger(__name__)
 
@@ -104,12 +87,16 @@ def judge_opening(definition: Definition, delegate: str, key: str, now: datetime
         raise of_rejection(command.accord, error) from None
 
 
-class _Again(Exception):
-    """Nothing was decided; the same command is to be sent again."""
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of an act, and the accord's state after it.
 
+    The outcome is a receipt, of an act done or refused; or a bare refusal, where the accord is closed and no workflow
+    is left to record it.
+    """
 
-class _Gone(Exception):
-    """No workflow runs for the accord."""
+    state: Accord
+    outcome: Receipt | Refusal
 
 
 class Commands:
@@ -119,26 +106,27 @@ class Commands:
         self,
         settings: Settings,
         signer: CommandSigner,
-        ledger: Ledger,
-        reader: Reader,
+        states: States,
         identities: Identities,
         clocks: Clocks,
         client: Callable[[], Awaitable[Client]],
+        queue: ActQueue,
     ) -> None:
         self._task_queue = settings.task_queue
         self._signer = signer
-        self._ledger = ledger
-        self._reader = reader
+        self._states = states
         self._identities = identities
         self._clocks = clocks
         self._client = client
+        self._queue = queue
+        self._updates = Updates(client, settings.task_queue)
 
     async def open(self, definition: Definition, delegate: str, key: str, now: datetime) -> Receipt:
         """Open an accord; returns once its opening entry is recorded.
 
         Raises:
             Problem: the delegate is no contact in the definition, or the key was used for another one.
-            RPCError, Unreachable, LedgerError: something does not answer; the same request can be sent again.
+            RPCError, Unreachable, LedgerError, Busy: it cannot be done now; the same request can be sent again.
         """
         judge_opening(definition, delegate, key, now)
         command = opening(definition, delegate, key)
@@ -146,112 +134,65 @@ class Commands:
             await self._identities.reserve(delegate, OPENING, key, digest_of(command.fields))
         except KeyReused:
             raise reused(key) from None
-        known = await self._known(command)
-        return known or await self._deliver(command, start=True)
+        _, settled = await self._look(command)
+        settled = settled or await self._deliver(command, start=True)
+        return _receipt(settled)
 
-    async def act(
-        self,
-        accord: str,
-        act: str,
-        fields: dict[str, Any],
-        delegate: str,
-        key: str,
-        check: Callable[[Accord], None] = lambda _: None,
-        signed: GivenSignature = NOT_SIGNED,
-    ) -> Receipt:
-        """Do an act; returns its receipt once it is recorded. ``check`` may refuse the state before it is sent.
+    async def act(self, command: Command, signed: GivenSignature = NOT_SIGNED) -> Settled:
+        """Do an act; returns what came of it, once it is recorded as done or as refused.
 
         Raises:
-            Problem: refused, rejected, no such accord for this delegate, or the key was used for another command.
-            RPCError, Unreachable, LedgerError: something does not answer; the same request can be sent again.
+            Problem: no act at all, no such accord for this delegate, or the key was used for another command.
+            RPCError, Unreachable, LedgerError, Busy: it cannot be done now; the same request can be sent again.
         """
-        command = Command(accord=accord, id=f"{delegate}/{key}", act=act, fields=fields, delegate=delegate)
-        known = await self._known(command)
-        if known is not None:
-            return known
-        state = await self._judged(command)
-        check(state)
+        seen, settled = await self._look(command)
+        if settled is not None:
+            return settled
+        state = _judged(seen, command)
         command = _with_own(state, command, signed)
         if state.closed:
-            if ACTS[act].after_closing:
+            if ACTS[command.act].after_closing:
                 return await self._deliver(command, start=True)
-            raise await self._over(state, command)
-        intervention = INTERVENTIONS.get(act)
+            return Settled(state, await self._over(state, command))
+        intervention = INTERVENTIONS.get(command.act)
         if intervention is not None and await self._allowed(state, command):
             time = (await self._clocks.present(state)).time
-            await intervention(await self._client(), accord, self._task_queue)
+            await intervention(await self._client(), command.accord, self._task_queue)
             await self._clocks.restore(state, time)
-        try:
-            return await self._deliver(command, start=False)
-        except _Gone:
-            pass
-        state = await self._judged(command)
-        if state.closed:
-            raise await self._over(state, command)
-        log.warning("no workflow runs for an open accord; starting one from the ledger", accord=accord)
-        return await self._deliver(command, start=True)
+        return await self._deliver(command)
 
-    async def signal(
-        self,
-        accord: str,
-        act: str,
-        fields: dict[str, Any],
-        delegate: str,
-        key: str,
-        own: GivenSignature = NOT_SIGNED,
-    ) -> Receipt | None:
+    async def signal(self, command: Command, own: GivenSignature = NOT_SIGNED) -> Receipt | None:
         """Pass a signal on, for which nobody waits; the receipt only where it is recorded already.
 
         Raises:
             Problem: malformed, no such accord for this delegate, or the key was used for another command.
             RPCError, Unreachable, LedgerError: something does not answer; the same request can be sent again.
         """
-        command = Command(accord=accord, id=f"{delegate}/{key}", act=act, fields=fields, delegate=delegate)
-        found = await self._ledger.outcome(accord, command.id)
-        if found is not None:
-            if not found.is_of(command.fingerprint(), outline(command)):
-                raise reused(key)
-            return found.receipt
-        state = await self._judged(command)
+        seen, settled = await self._look(command)
+        if settled is not None:
+            return _receipt(settled)
+        state = _judged(seen, command)
         command = _with_own(state, command, own)
         if state.closed:
-            raise await self._over(state, command)
-        signed, client = self._signer.sign(command), await self._client()
-        try:
-            await client.get_workflow_handle(accord).signal(act, signed)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            await client.start_workflow(
-                AccordWorkflow.run,
-                AccordInput(accord=accord),
-                id=accord,
-                task_queue=self._task_queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                start_signal=act,
-                start_signal_args=[signed],
-            )
+            raise of_refusal(await self._over(state, command), act=command.act, accord=state.id)
+        await self._updates.signal(self._signer.sign(command))
         return None
 
-    async def _known(self, command: Command) -> Receipt | None:
-        """The outcome that the ledger has for the command; a refusal is raised as it was."""
-        found = await self._ledger.outcome(command.accord, command.id)
-        if found is None:
-            return None
-        if not found.is_of(command.fingerprint(), outline(command)):
-            raise reused(command.id.partition("/")[2])
-        return _answered(found.receipt)
+    async def _look(self, command: Command) -> tuple[Accord | None, Settled | None]:
+        """The accord's state, if there is such an accord; and what came of the command, if the ledger has it.
 
-    async def _judged(self, command: Command) -> Accord:
-        """The accord's state, if the delegate is known in it and the command is an act at all."""
-        state = await self._reader.state(command.accord)
-        if state is None or known(state, command.delegate) is None:
-            raise not_found(command.accord)
-        try:
-            parse(state, command)
-        except Rejected as error:
-            raise of_rejection(command.accord, error) from None
-        return state
+        One round trip to the database.
+
+        Raises:
+            Problem: ``idempotency_key_reused``; the ledger has another command under this id.
+        """
+        folded, outcome = await self._states.look_up(command.accord, command.id)
+        state = None if folded is None else folded.state
+        if outcome is None or state is None:
+            return state, None
+        if not outcome.is_of(command.fingerprint(), outline(command)):
+            raise reused(command.id.partition("/")[2])
+        return state, Settled(state, outcome.receipt)
 
     async def _allowed(self, state: Accord, command: Command) -> bool:
         """Whether the act would be recorded as done, by the state that is known here."""
@@ -262,88 +203,84 @@ class Commands:
             return False
         return decision.refusal is None
 
-    async def _over(self, state: Accord, command: Command) -> Problem:
+    async def _over(self, state: Accord, command: Command) -> Refusal:
         """The refusal of an act on an accord that is closed: no workflow is left to record it."""
         present = await self._clocks.present(state)
         refusal = decide(state, command, present.time).refusal
         if refusal is None:
             raise AssertionError(f"{command.act} is not refused on the closed accord {state.id}")
-        return of_refusal(refusal, act=command.act, accord=state.id)
+        return refusal
 
-    async def _deliver(self, command: Command, *, start: bool) -> Receipt:
-        """Send until it is decided; the caller's deadline bounds it. The outcome is the one that the ledger has.
+    async def _deliver(self, command: Command, *, start: bool = False) -> Settled:
+        """Send until it is decided, when it is the delegate's turn; the outcome is the one that the ledger has.
 
         Temporal keeps what came of an update id, also what was given by hand or failed for a reason that is gone by
-        now; so what the ledger does not know is sent once more, under another.
+        now; so what the ledger does not know is sent once more, under another. The caller's deadline bounds it all.
         """
-        signed = self._signer.sign(command)
-        update, pause = signed.update_id(), FIRST_PAUSE
-        fresh = True
-        while True:
-            try:
-                await self._send(signed, update, start=start)
-            except _Again:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
-                continue
-            except Problem as problem:
-                if not fresh or problem.code == "idempotency_key_reused":
-                    raise
-            else:
-                known = await self._known(command)
-                if known is not None:
-                    return known
-                log.error("a receipt is not the ledger's", accord=command.accord, command=command.id)
-                if not fresh:
-                    raise unavailable(
-                        "The accords' engine says that this is done, and the ledger does not have it. Tell whoever "
-                        "runs this, with the request id: somebody may give results in Temporal by hand."
-                    )
-            fresh = False
-            update = f"{signed.update_id()}~{uuid.uuid4().hex[:12]}"
-
-    async def _send(self, signed: Command, update: str, *, start: bool) -> Receipt:
-        client = await self._client()
-        try:
-            if start:
-                operation = WithStartWorkflowOperation(
-                    AccordWorkflow.run,
-                    AccordInput(accord=signed.accord),
-                    id=signed.accord,
-                    task_queue=self._task_queue,
-                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                )
-                # The SDK reports a failed start in a future as well, and complains if nobody looks at that.
-                begun = asyncio.ensure_future(operation.workflow_handle())
-                begun.add_done_callback(lambda task: task.cancelled() or task.exception())
+        async with self._queue.turn(command.accord, command.delegate):
+            signed = self._signer.sign(command)
+            update, pause, fresh = signed.update_id(), FIRST_PAUSE, True
+            while True:
                 try:
-                    opened: Receipt = await client.execute_update_with_start_workflow(
-                        signed.act,
-                        signed,
-                        start_workflow_operation=operation,
-                        id=update,
-                        result_type=Receipt,
+                    await self._updates.execute(signed, update, start=start)
+                except NothingDecided:
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE)
+                    continue
+                except NoWorkflow:
+                    state, settled = await self._look(command)
+                    if settled is not None:
+                        return settled
+                    state = _judged(state, command)
+                    if state.closed:
+                        return Settled(state, await self._over(state, command))
+                    log.warning(
+                        "no workflow runs for an open accord; starting one from the ledger",
+                        accord=command.accord,
                     )
-                    return opened
-                finally:
-                    begun.cancel()
-            handle = client.get_workflow_handle(signed.accord)
-            receipt: Receipt = await handle.execute_update(signed.act, signed, id=update, result_type=Receipt)
-            return receipt
-        except WorkflowUpdateFailedError as error:
-            return _failed(signed, error.cause)
-        except RPCTimeoutOrCancelledError:
-            # The SDK turns the cancellation by our deadline into this.
-            raise TimeoutError from None
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                # Where it was to be started, somebody ended at once what was begun.
-                raise (_Again if start else _Gone) from None
-            if error.status in _AGAIN:
-                log.info("temporal asks to try again", accord=signed.accord, status=error.status.name)
-                raise _Again from None
-            raise
+                    start = True
+                    continue
+                except Problem as problem:
+                    if not fresh or problem.code == "idempotency_key_reused":
+                        raise
+                else:
+                    _, settled = await self._look(command)
+                    if settled is not None:
+                        return settled
+                    log.error(
+                        "the ledger does not have what is said to be done",
+                        accord=command.accord,
+                        command=command.id,
+                    )
+                    if not fresh:
+                        raise unavailable(
+                            "The accords' engine says that this is done, and the ledger does not have it. Tell "
+                            "whoever runs this, with the request id: somebody may give results in Temporal by hand."
+                        )
+                fresh = False
+                update = f"{signed.update_id()}~{uuid.uuid4().hex[:12]}"
+
+
+def _receipt(settled: Settled) -> Receipt:
+    """The receipt of what the ledger has recorded."""
+    if isinstance(settled.outcome, Refusal):
+        raise TypeError(f"{settled.state.id} is closed, and the command has no receipt")
+    return settled.outcome
+
+
+def _judged(state: Accord | None, command: Command) -> Accord:
+    """The state, if the delegate is known in it and the command is an act at all.
+
+    Raises:
+        Problem: ``not_found``, or what is wrong with the command.
+    """
+    if state is None or known(state, command.delegate) is None:
+        raise not_found(command.accord)
+    try:
+        parse(state, command)
+    except Rejected as error:
+        raise of_rejection(command.accord, error) from None
+    return state
 
 
 def _with_own(state: Accord, command: Command, signed: GivenSignature) -> Command:
@@ -369,61 +306,3 @@ def _with_own(state: Accord, command: Command, signed: GivenSignature) -> Comman
         f"The act is not taken, and leaves no trace: {said}. Sign the act as deploy/docs/signed-acts.md says, with the "
         "id under which it is sent; the state of the accord lists the keys.",
     )
-
-
-def _answered(receipt: Receipt) -> Receipt:
-    if receipt.refusal is not None:
-        raise of_refusal(receipt.refusal, act=receipt.act, accord=receipt.accord, receipt=receipt)
-    return receipt
-
-
-def reused(key: str) -> Problem:
-    """The problem that an idempotency key was used for another request."""
-    return Problem(
-        "idempotency_key_reused",
-        f"The Idempotency-Key {key!r} was used for another request. Send a new request under a new key; "
-        "to learn what became of the first, send exactly that again.",
-    )
-
-
-def _failed(command: Command, cause: BaseException) -> Receipt:
-    """What an update's failure means: a refusal is an outcome, and so has a receipt; all else is raised."""
-    if not isinstance(cause, ApplicationError):
-        # Such as: the run ended while the update was under way.
-        log.warning("an update did not complete", accord=command.accord, act=command.act, cause=repr(cause))
-        raise _Again from cause
-    details = cause.details[0] if cause.details else None
-    match cause.type:
-        case "Refused":
-            return Receipt.model_validate(details)
-        case "Rejected" if isinstance(details, dict):
-            raise of_rejected(command.accord, details["code"], details["message"], details.get("errors", ()))
-        case "Continuing":
-            raise _Again
-        case "AcceptedUpdateCompletedWorkflow":
-            raise _Again
-        case "CommandIdReused":
-            raise reused(command.id.partition("/")[2])
-        case "NotOpen":
-            raise not_found(command.accord)
-        case "NotRecordable":
-            raise Problem("malformed", cause.message)
-        case "NotSigned":
-            log.error("the worker does not trust this API's signature", reason=cause.message)
-            raise unavailable(
-                "The worker does not trust the key by which this API signs. Whoever runs it has to add the API's "
-                "public key to ENTENTE_COMMAND_PUBLIC_KEYS of the workers."
-            )
-        case _:
-            log.error(
-                "an update failed",
-                accord=command.accord,
-                act=command.act,
-                type=cause.type,
-                reason=cause.message,
-            )
-            raise Problem(
-                "internal",
-                "The act could not be carried out. Tell whoever runs this; the same request, sent again, tells "
-                "what became of it.",
-            )

@@ -11,11 +11,9 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import ResetActivityRequest, UnpauseActivityRequest
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from workflows.messages import AccordInput
-from workflows.workflow import AccordWorkflow
+from activities.runtime.accords import run_accord
 
 Intervention = Callable[[Client, str, str], Awaitable[None]]
 """Takes the client, the accord's id, and the task queue."""
@@ -72,14 +70,7 @@ async def repair(client: Client, accord: str, task_queue: str) -> None:
     Raises:
         RPCError: the server does not answer.
     """
-    await client.start_workflow(
-        AccordWorkflow.run,
-        AccordInput(accord=accord),
-        id=accord,
-        task_queue=task_queue,
-        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-    )
+    await run_accord(client, accord, task_queue, anew=True)
 
 
 INTERVENTIONS: Mapping[str, Intervention] = {"retry_accord": retry, "repair_accord": repair}

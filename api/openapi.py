@@ -37,7 +37,7 @@ and by when. `?dry_run=true` on any act says what would follow; `GET …/why/{st
 is sent: after a 503 or a broken connection, send it again.
 
 **Versions.** `ETag: "v17"` is the position of the last entry that changed the accord. With `If-Match` an act is only
-done if you have seen that version.
+done while the accord is at that version; otherwise it is refused with 412, and the refusal is on the record.
 
 **Problems** are `application/problem+json` (RFC 9457) with a stable `type`.
 """

@@ -24,6 +24,9 @@ from workflows.model.state import Accord
 from workflows.record.keys import live
 from workflows.tracks.conditions.state import satisfied
 
+DRY_RUN = "dry-run"
+"""What stands for the idempotency key in the id of a command that is only tried."""
+
 
 class StageChange(View):
     """The stage before and after."""
@@ -89,11 +92,10 @@ class Why(View):
     checks: tuple[CheckView, ...]
 
 
-def dry_run(
-    a: Accord, act: str, fields: dict[str, Any], delegate: str, at: datetime, own_key: str = ""
-) -> DryRun:
-    """What the act would do at ``at``, signed with the delegate's ``own_key`` if one is named.
+def dry_run(a: Accord, command: Command, at: datetime, own_key: str = "") -> DryRun:
+    """What the command would do at ``at``, signed with the delegate's ``own_key`` if one is named.
 
+    Where it requires another version than the present one, it would be refused by the guard ``version_current``.
     A dry run takes no signature, which somebody could send on as that of an act.
 
     Raises:
@@ -103,9 +105,7 @@ def dry_run(
         own = OwnSignature(key=own_key, signature="") if own_key else None
     except ValidationError:
         raise Problem("malformed", "Entente-Key is not the id of a key: 16 hexadecimal digits.") from None
-    command = Command(
-        accord=a.id, id=f"{delegate}/dry-run", act=act, fields=fields, delegate=delegate, own=own
-    )
+    command = command.model_copy(update={"own": own})
     try:
         decision = decide(a, command, at)
     except Rejected as error:
@@ -113,7 +113,7 @@ def dry_run(
     before, after = _standing(a), _standing(decision.after)
     return DryRun(
         accord=a.id,
-        act=act,
+        act=command.act,
         at=max(at, a.time),
         version=a.version,
         would_be="recorded" if decision.refusal is None else "refused",

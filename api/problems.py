@@ -5,14 +5,23 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
+import asyncpg
+import structlog
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from temporalio.service import RPCError, RPCStatusCode
 
+from activities.errors import MissingPrivilege, RuntimeProblem, SchemaMismatch, Unavailable
+from api.queue import Busy
 from workflows.errors import EntenteError
 from workflows.model.commands import Receipt, Refusal, Unmet
+from workflows.model.decide import VERSION_CURRENT
 from workflows.model.declare import Rejected
 
 MEDIA_TYPE = "application/problem+json"
@@ -39,16 +48,18 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "own_signature_wrong": (422, "The delegate's own signature does not fit"),
     "idempotency_key_reused": (422, "The Idempotency-Key was used for something else"),
     "beyond_record": (422, "The record does not reach there"),
+    "hung_up": (499, "The caller hung up"),
     "internal": (500, "A fault on our side"),
     "clock_unavailable": (501, "The clock cannot be moved here"),
     "unavailable": (503, "Not available at the moment"),
+    "busy": (503, "Too many acts wait"),
 }
 """Every code with its HTTP status and title."""
 
 _STATUS_CODES = {status: code for code, (status, _) in reversed(list(TABLE.items()))}
 
-RETRY_AFTER = 1
-"""Seconds that a client is asked to wait after 503."""
+RETRY_AFTER: Mapping[str, int] = {"unavailable": 1, "busy": 5}
+"""Seconds that a client is asked to wait after each problem with 503."""
 
 
 class FieldError(BaseModel):
@@ -95,8 +106,8 @@ class Problem(EntenteError):
         self.headers = dict(headers or {})
         self.members = members
         self.status, self.title = TABLE[code]
-        if self.status == 503:
-            self.headers.setdefault("Retry-After", str(RETRY_AFTER))
+        if code in RETRY_AFTER:
+            self.headers.setdefault("Retry-After", str(RETRY_AFTER[code]))
 
     def body(self, request_id: str | None = None) -> ProblemDetails:
         """The body that says it."""
@@ -160,18 +171,132 @@ def of_rejection(accord: str, error: Rejected) -> Problem:
     return of_rejected(accord, error.code, error.message, error.errors)
 
 
-def of_refusal(refusal: Refusal, *, act: str, accord: str, receipt: Receipt | None = None) -> Problem:
-    """The problem for an act that a guard refused; with the receipt, where the refusal is on the record."""
+_OF_STANDING = ("authority", "appointment_in_force")
+"""Guards whose reason says nothing of the accord but the caller's own standing in it."""
+
+
+def of_refusal(outcome: Receipt | Refusal, *, act: str, accord: str, withheld: bool = False) -> Problem:
+    """The problem for an act that a guard refused; a receipt where the refusal is on the record.
+
+    Where the guard is that of ``If-Match``, the problem is HTTP's own for that. ``withheld`` leaves out names and
+    reasons, for whom the accord is not theirs to read.
+    """
+    receipt = outcome if isinstance(outcome, Receipt) else None
+    refusal = outcome.refusal if isinstance(outcome, Receipt) else outcome
+    if refusal is None:
+        raise ValueError(f"{act} was not refused")
+    said = f"{act.replace('_', ' ')} is refused: {refusal.reason}."
+    members: dict[str, Any] = {"act": act, "accord": accord, "guard": refusal.guard}
+    if receipt is not None:
+        members |= {"command": receipt.command, "position": receipt.position}
+    if withheld:
+        if refusal.guard not in _OF_STANDING:
+            said = f"refused by the guard {refusal.guard}."
+    else:
+        said += f" What to do: {refusal.remedy}."
+        members |= {"remedy": refusal.remedy, "unmet": refusal.unmet}
+        if receipt is not None:
+            members["version"] = receipt.version
     return Problem(
-        "refused",
-        f"{act.replace('_', ' ')} is refused: {refusal.reason}. What to do: {refusal.remedy}.",
-        act=act,
-        accord=accord,
-        guard=refusal.guard,
-        remedy=refusal.remedy,
-        unmet=refusal.unmet,
-        command=receipt.command if receipt else None,
-        position=receipt.position if receipt else None,
-        version=receipt.version if receipt else None,
+        "precondition_failed" if refusal.guard == VERSION_CURRENT else "refused",
+        said,
         headers={"ETag": f'"v{receipt.version}"'} if receipt else None,
+        **members,
     )
+
+
+def reused(key: str) -> Problem:
+    """The problem that an idempotency key was used for another request."""
+    return Problem(
+        "idempotency_key_reused",
+        f"The Idempotency-Key {key!r} was used for another request. Send a new request under a new key; "
+        "to learn what became of the first, send exactly that again.",
+    )
+
+
+# Exceptions
+
+FAILURES: tuple[type[Exception], ...] = (
+    Problem,
+    Busy,
+    RequestValidationError,
+    HTTPException,
+    EntenteError,
+    RPCError,
+    TimeoutError,
+    OverflowError,
+    asyncpg.PostgresError,
+)
+"""Exceptions that are answers; every other one is a fault of ours, and `of_exception` says so."""
+
+_SEND_AGAIN = "Send the same request again; with the same Idempotency-Key it is done once."
+_LEDGER_AWAY = f"The ledger cannot be reached at the moment. {_SEND_AGAIN}"
+_ENGINE_AWAY = f"The accords' engine does not answer at the moment. {_SEND_AGAIN}"
+_NO_OUTCOME = (
+    "There was no outcome in time; there may be one yet. Send the same request again: with the same "
+    "Idempotency-Key it is done once, and you get what became of it."
+)
+
+_CONNECTING = ("08", "28", "3D", "53", "55", "57")
+"""Classes of SQLSTATE that say that a database does not let us in, or not just now (PostgreSQL, appendix A)."""
+
+_PASSING = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.INTERNAL,
+    RPCStatusCode.UNKNOWN,
+)
+
+_PLAIN: Mapping[int, str] = {
+    404: "There is nothing at this address. The operations are listed at /docs.",
+    405: "This address does not take that method. The operations are listed at /docs.",
+}
+
+log = structlog.get_logger(__name__)
+
+
+def of_exception(error: Exception) -> Problem:
+    """What an exception means to whoever sent the request."""
+    match error:
+        case Problem():
+            return error
+        case Busy():
+            return Problem("busy", f"The act was not taken: {error}. {_SEND_AGAIN}")
+        case RequestValidationError():
+            found = tuple(
+                FieldError(field=str(item["loc"][-1]), problem=str(item["msg"])) for item in error.errors()
+            )
+            listing = "; ".join(f"{each.field}: {each.problem}" for each in found[:5])
+            return Problem("malformed", f"The request is malformed: {listing}.", errors=found)
+        case HTTPException():
+            return of_status(
+                error.status_code, _PLAIN.get(error.status_code, str(error.detail)), error.headers
+            )
+        case Unavailable() | SchemaMismatch() | MissingPrivilege():
+            log.warning("the database is not available", reason=str(error))
+            return unavailable(_LEDGER_AWAY)
+        case asyncpg.PostgresError() if str(error.sqlstate)[:2] in _CONNECTING:
+            log.warning("the database does not let us in", reason=str(error))
+            return unavailable(_LEDGER_AWAY)
+        case RuntimeProblem():
+            log.warning("temporal is not available", reason=str(error))
+            return unavailable(_ENGINE_AWAY)
+        case TimeoutError():
+            log.warning("no answer in time")
+            return unavailable(_NO_OUTCOME)
+        case RPCError() if error.status in _PASSING:
+            log.warning("temporal does not answer", status=error.status.name, reason=error.message)
+            return unavailable(_ENGINE_AWAY)
+        case OverflowError():
+            return Problem(
+                "malformed", "A time in the body lies outside what a calendar holds, from year 1 to 9999."
+            )
+        case _:
+            # Formatted here, since a renderer that shows local variables would show credentials.
+            log.error("a request failed", trace="".join(traceback.format_exception(error)))
+            return Problem(
+                "internal", "The request failed on our side. Tell whoever runs this, with the request id."
+            )

@@ -11,6 +11,8 @@ import hashlib
 import hmac
 import re
 import secrets
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
 
 Kind = Literal["delegate", "operator", "auditor"]
 """What a key is for: acting as a delegate, or reading every accord of the installation without acting in any."""
+
+HELD = 5.0
+"""Seconds for which an API process trusts what it has read of a key; a revoked one is refused after that at last."""
+
+MOST_HELD = 10_000
+"""Keys that one API process holds in memory."""
 
 _TOKEN = re.compile(r"ent_([a-z2-7]{12})_([a-z2-7]{52})", re.ASCII)
 _DELEGATE = TypeAdapter(DelegateId)
@@ -132,14 +140,44 @@ async def revoke(connection: Connection, key_id: str) -> bool:
     return done != "UPDATE 0"
 
 
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A key as the database has it, and when (by the monotonic clock) that was read."""
+
+    hash: bytes
+    identity: Identity
+    expires: datetime | None
+    revoked: bool
+    read: float
+
+
 class Identities:
-    """Looks up keys and idempotency keys in a migrated database. ``now`` is the clock that keys expire by."""
+    """Looks up keys and idempotency keys in a migrated database.
+
+    A key in force is held in memory for ``held`` seconds, so that a delegate at work costs no look-up for each request.
+    That is the bound within which the revoking of a key takes effect in every API process. Whether a key has expired
+    is asked each time, and what is unknown, revoked or expired is never held: a key that was just made works at once.
+
+    Args:
+        pool: of the database.
+        now: the clock that keys expire by.
+        held: seconds for which a key that was read is trusted.
+        passed: the clock that ``held`` goes by, in seconds.
+    """
 
     def __init__(
-        self, pool: asyncpg.Pool[Any], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        pool: asyncpg.Pool[Any],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        held: float = HELD,
+        passed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pool = pool
         self._now = now
+        self._held_for = held
+        self._passed = passed
+        self._held: OrderedDict[str, _Key] = OrderedDict()
 
     async def authenticate(self, token: str) -> Identity:
         """Who holds ``token``.
@@ -153,19 +191,35 @@ class Identities:
         if matched is None:
             raise NotAuthenticated("The token is not of the form ent_<key id>_<secret>.")
         key_id, secret = matched.groups()
+        key = self._held.get(key_id)
+        if key is None or self._passed() - key.read >= self._held_for:
+            key = await self._read(key_id)
+        # An unknown id is compared as well, so that the time does not tell whether it exists.
+        stored = key.hash if key is not None else bytes(32)
+        if not hmac.compare_digest(_hash(secret), stored) or key is None:
+            raise NotAuthenticated("The token is unknown.")
+        if key.revoked:
+            raise NotAuthenticated("The key is revoked.")
+        if key.expires is not None and key.expires <= self._now():
+            raise NotAuthenticated("The key has expired.")
+        self._held[key_id] = key
+        self._held.move_to_end(key_id)
+        while len(self._held) > MOST_HELD:
+            self._held.popitem(last=False)
+        return key.identity
+
+    async def _read(self, key_id: str) -> _Key | None:
+        """The key as the database has it now; what was held of it is forgotten."""
+        self._held.pop(key_id, None)
+        read = self._passed()
         with translated("look up keys", _ROLE):
             row = await self._pool.fetchrow(
                 "select hash, principal, label, kind, expires, revoked from api_keys where id = $1", key_id
             )
-        # An unknown id is compared as well, so that the time does not tell whether it exists.
-        stored = row["hash"] if row is not None else bytes(32)
-        if not hmac.compare_digest(_hash(secret), stored) or row is None:
-            raise NotAuthenticated("The token is unknown.")
-        if row["revoked"] is not None:
-            raise NotAuthenticated("The key is revoked.")
-        if row["expires"] is not None and row["expires"] <= self._now():
-            raise NotAuthenticated("The key has expired.")
-        return Identity(row["principal"], row["kind"], key_id, row["label"])
+        if row is None:
+            return None
+        identity = Identity(row["principal"], row["kind"], key_id, row["label"])
+        return _Key(row["hash"], identity, row["expires"], row["revoked"] is not None, read)
 
     async def reserve(self, principal: str, scope: str, key: str, fingerprint: str) -> None:
         """Remember that ``principal`` made the request ``fingerprint`` under ``key``; again is no error.

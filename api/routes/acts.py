@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from activities.identity.keys import Identity
+from activities.identity.own_signatures import GivenSignature
 from api.access import seen_whole
 from api.bodies import json_body
 from api.calls import (
@@ -19,6 +21,7 @@ from api.calls import (
     IfMatch,
     Parts,
     Signed,
+    access_to,
     acting,
     answer,
     etag,
@@ -27,18 +30,22 @@ from api.calls import (
     problems,
     required_version,
     seen,
+    unless_hung_up,
 )
 from api.examples import example_of
-from api.preview import dry_run as foresee
-from api.problems import Problem
+from api.preview import DRY_RUN, dry_run
+from api.problems import Problem, of_refusal
 from api.schemas import View
-from workflows.model.commands import Receipt
+from workflows.model.commands import Command, Receipt
 from workflows.model.declare import Act
 from workflows.model.declared import ACTS
+from workflows.model.state import Accord
 
 router = APIRouter(route_class=BoundedRoute)
 
-DryRunFlag = Annotated[bool, Query(description="only say what would follow; nothing is recorded")]
+DryRunFlag = Annotated[
+    bool, Query(alias="dry_run", description="only say what would follow; nothing is recorded")
+]
 At = Annotated[
     str | None,
     Query(
@@ -46,9 +53,6 @@ At = Annotated[
         description="for a dry run: the accord's time to try it at, by RFC 3339; now where none is given",
     ),
 ]
-
-_HARMLESS = ("authority", "appointment_in_force")
-"""Guards whose reason says nothing of the accord but the caller's own standing in it."""
 
 
 class SignalTaken(View):
@@ -100,35 +104,47 @@ _COMMON = (
 
 
 async def _foreseen(
-    parts: Parts, identity: Caller, accord: str, act: str, fields: dict[str, Any], at: str | None, key: str
+    parts: Parts, identity: Caller, command: Command, at: str | None, signed: GivenSignature
 ) -> Response:
-    delegate = acting(identity, ACTS[act])
-    state, access = await seen(parts, identity, accord)
+    state, access = await seen(parts, identity, command.accord)
     seen_whole(access)
     time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
     # In a thread: where thousands of deadlines fall before it, it takes seconds, for which others must not wait.
-    found = await asyncio.to_thread(foresee, state, act, fields, delegate, time, key)
+    found = await asyncio.to_thread(dry_run, state, command, time, signed.key)
     return answer(found, headers={"ETag": etag(state.version)})
 
 
-async def _withheld(parts: Parts, identity: Caller, accord: str, problem: Problem) -> Problem:
-    """The refusal as the caller may see it: without names and reasons, for whom the accord is not theirs to read."""
-    if problem.code != "refused":
-        return problem
+def _sees_reasons(identity: Identity, state: Accord) -> bool:
+    """Whether a refusal's reasons and names are for the caller."""
     try:
-        _, access = await seen(parts, identity, accord)
-        if not access.cleared:
-            return problem
+        return not access_to(identity, state).cleared
     except Problem:
-        pass
-    guard = problem.members["guard"]
-    said = (
-        problem.detail.partition(" What to do: ")[0]
-        if guard in _HARMLESS
-        else f"refused by the guard {guard}."
+        return False
+
+
+async def _command(
+    request: Request,
+    act: type[Act],
+    accord: str,
+    identity: Identity,
+    given_key: str | None,
+    if_match: str | None = None,
+    *,
+    dry: bool,
+) -> Command:
+    """The command that a request asks for."""
+    delegate = acting(identity, act)
+    key = DRY_RUN if dry else idempotency_key(given_key, identity)
+    version = required_version(if_match)
+    body = await json_body(request)
+    return Command(
+        accord=accord,
+        id=f"{delegate}/{key}",
+        act=act.name,
+        fields=body.value,
+        delegate=delegate,
+        required_version=version,
     )
-    kept = {name: problem.members.get(name) for name in ("act", "accord", "guard", "command", "position")}
-    return Problem("refused", said, headers=problem.headers, **kept)
 
 
 def _act_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
@@ -140,21 +156,19 @@ def _act_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         signed: Signed,
         given_key: IdempotencyKey = None,
         if_match: IfMatch = None,
-        dry_run: DryRunFlag = False,
+        dry: DryRunFlag = False,
         at: At = None,
     ) -> Response:
-        delegate = acting(identity, act)
-        key = None if dry_run else idempotency_key(given_key, identity)
-        body = await json_body(request)
-        if key is None:
-            return await _foreseen(parts, identity, accord, act.name, body.value, at, signed.key)
-        try:
-            receipt = await parts.commands.act(
-                accord, act.name, body.value, delegate, key, required_version(if_match), signed
-            )
-        except Problem as problem:
-            raise await _withheld(parts, identity, accord, problem) from None
-        return answer(receipt, headers={"ETag": etag(receipt.version)})
+        command = await _command(request, act, accord, identity, given_key, if_match, dry=dry)
+        if dry:
+            return await _foreseen(parts, identity, command, at, signed)
+        settled = await unless_hung_up(request, parts.commands.act(command, signed))
+        outcome = settled.outcome
+        if isinstance(outcome, Receipt) and outcome.refusal is None:
+            return answer(outcome, headers={"ETag": etag(outcome.version)})
+        raise of_refusal(
+            outcome, act=act.name, accord=accord, withheld=not _sees_reasons(identity, settled.state)
+        )
 
     endpoint.__name__ = endpoint.__qualname__ = act.name
     return endpoint
@@ -168,17 +182,14 @@ def _signal_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         identity: Caller,
         signed: Signed,
         given_key: IdempotencyKey = None,
-        dry_run: DryRunFlag = False,
+        dry: DryRunFlag = False,
         at: At = None,
     ) -> Response:
-        delegate = acting(identity, act)
-        key = None if dry_run else idempotency_key(given_key, identity)
-        body = await json_body(request)
-        if key is None:
-            return await _foreseen(parts, identity, accord, act.name, body.value, at, signed.key)
-        receipt = await parts.commands.signal(accord, act.name, body.value, delegate, key, signed)
-        taken = SignalTaken(accord=accord, act=act.name, command=f"{delegate}/{key}", receipt=receipt)
-        return answer(taken, 202)
+        command = await _command(request, act, accord, identity, given_key, dry=dry)
+        if dry:
+            return await _foreseen(parts, identity, command, at, signed)
+        receipt = await parts.commands.signal(command, signed)
+        return answer(SignalTaken(accord=accord, act=act.name, command=command.id, receipt=receipt), 202)
 
     endpoint.__name__ = endpoint.__qualname__ = act.name
     return endpoint

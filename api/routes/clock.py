@@ -23,8 +23,7 @@ from api.calls import (
     problems,
     seen,
 )
-from api.commands import reused
-from api.problems import FieldError, Problem
+from api.problems import FieldError, Problem, reused
 from api.schemas import View
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Instant, Message

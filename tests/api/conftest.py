@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+import uvicorn
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfigProfile
 
@@ -20,6 +22,7 @@ from activities.identity.signing import CommandSigner
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings, read_settings
 from api.app import create_app
+from api.main import server_config
 from tests.api.filling import Filler
 from worker.main import accord_worker
 
@@ -116,6 +119,20 @@ async def serving(settings: Settings) -> AsyncIterator[Api]:
         api = Api(app, settings)
         async with api.http:
             yield api
+
+
+@asynccontextmanager
+async def on_a_socket(settings: Settings) -> AsyncIterator[tuple[Any, int]]:
+    """The API as it is served in production, in this process: the application, and the port."""
+    server = uvicorn.Server(server_config(settings))
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait for
+        await asyncio.sleep(0.01)
+    try:
+        yield server.config.app, server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await running
 
 
 @pytest.fixture

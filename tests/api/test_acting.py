@@ -154,20 +154,6 @@ async def test_a_refusal_says_what_is_missing_and_is_on_the_record(api: Api) -> 
     assert answer.headers["etag"] == (await api.get(f"/accords/{accord}")).headers["etag"]
 
 
-async def test_if_match_is_checked_before_the_act(api: Api) -> None:
-    accord = await founded(api, bare())
-    tag = (await api.get(f"/accords/{accord}")).headers["etag"]
-    path = f"/accords/{accord}/record-statement"
-    stale = await api.post(path, json={"digest": digest("a")}, headers={"If-Match": '"v0"'})
-    said = problem(stale, 412, "precondition_failed")
-    assert f'"v{said["version"]}"' == stale.headers["etag"] == tag
-    done = await api.post(path, json={"digest": digest("a")}, headers={"If-Match": tag}, key="k1")
-    assert done.status_code == 200
-    # A retry has its outcome, although the version moved by it.
-    again = await api.post(path, json={"digest": digest("a")}, headers={"If-Match": tag}, key="k1")
-    assert again.json() == done.json()
-
-
 async def test_an_observers_refusal_tells_no_names(api: Api) -> None:
     definition = small()
     definition["officers"]["press"] = {"office": "Press pool", "roles": ["observer"]}

@@ -87,6 +87,47 @@ async def test_a_revoked_key_is_refused_at_once_and_stays_on_file(pool: asyncpg.
     assert await pool.fetchval("select count(*) from api_keys") == 1
 
 
+async def test_a_key_at_work_is_looked_up_once_and_its_revoking_counts_within_the_bound(
+    pool: asyncpg.Pool[Any],
+) -> None:
+    token = await create_key(pool, "a", "", expires=NOW)
+    key_id = token.split("_")[1]
+    seconds, today = [0.0], [NOW - timedelta(days=1)]
+    identities = Identities(pool, now=lambda: today[0], held=5.0, passed=lambda: seconds[0])
+    asked: list[str] = []
+    async with pool.acquire() as first, pool.acquire() as second:
+        for connection in (first, second):
+            connection.add_query_logger(lambda sent: "api_keys" in sent.query and asked.append(sent.query))
+
+    assert (await identities.authenticate(token)).principal == "a"
+    assert await revoke(pool, key_id)
+    asked.clear()
+    seconds[0] = 4.9
+    assert (await identities.authenticate(token)).principal == "a"
+    assert asked == []
+    # The secret is compared each time, and so is the day on which the key expires.
+    assert await reason(identities, f"ent_{key_id}_{'a' * 52}") == "The token is unknown."
+    today[0] = NOW
+    assert await reason(identities, token) == "The key has expired."
+    today[0] = NOW - timedelta(days=1)
+    assert asked == []
+    # Being used does not make it last: the bound counts from when the key was read.
+    seconds[0] = 5.0
+    assert await reason(identities, token) == "The key is revoked."
+    seconds[0] = 5.1
+    assert await reason(identities, token) == "The key is revoked."
+    assert len(asked) == 2, "what is revoked is never held"
+
+
+async def test_a_key_that_is_made_after_it_was_tried_works_at_once(pool: asyncpg.Pool[Any]) -> None:
+    identities = Identities(pool)
+    token = await create_key(pool, "a", "")
+    await pool.execute("update api_keys set revoked = now()")
+    assert await reason(identities, token) == "The key is revoked."
+    await pool.execute("update api_keys set revoked = null")
+    assert (await identities.authenticate(token)).principal == "a"
+
+
 async def test_a_key_expires(pool: asyncpg.Pool[Any]) -> None:
     token = await create_key(pool, "a", "", expires=NOW)
     before = Identities(pool, now=lambda: NOW - timedelta(seconds=1))

@@ -45,6 +45,7 @@ from activities.ledger.writer import BatchWriter
 from activities.tlog.merkle import Frontier, leaf_hash, node_hash, verify_inclusion
 from activities.verifier.verify import verify_bundle
 from tests.activities.ledger.making import append
+from tests.activities.ledger.memory import MemoryLedger
 from tests.activities.verifier.record import Record, negotiated
 from tests.conftest import with_database
 from worker.stack.postgres import Postgres

@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.identity.signing import CommandSigner
 from activities.ledger.postgres import PostgresLedger
+from activities.runtime.accords import start_operation
 from activities.runtime.settings import Settings, read_settings
 from worker.main import accord_worker
-from workflows.messages import AccordInput
 from workflows.model.commands import Command, Receipt
 from workflows.model.fold import evolve
 from workflows.model.state import Accord
@@ -79,13 +78,7 @@ class Engine:
     def start_operation(
         self, accord: str, continue_after: int | None = None
     ) -> WithStartWorkflowOperation[Any, Any]:
-        return WithStartWorkflowOperation(
-            "Accord",
-            AccordInput(accord=accord, continue_after=continue_after),
-            id=accord,
-            task_queue=self.settings.task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        )
+        return start_operation(accord, self.settings.task_queue, continue_after=continue_after)
 
     def handle(self, accord: str) -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(accord)

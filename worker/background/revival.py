@@ -14,14 +14,12 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
 from activities.errors import LedgerError
 from activities.ledger.postgres import PostgresLedger
+from activities.runtime.accords import run_accord
 from activities.runtime.settings import Settings
-from workflows.messages import AccordInput
-from workflows.workflow import AccordWorkflow
 
 ROUND = timedelta(minutes=1)
 """How often the ledger is looked through."""
@@ -44,14 +42,7 @@ async def take_up(client: Client, ledger: PostgresLedger, task_queue: str, late:
     overdue = await ledger.overdue(datetime.now(UTC) - late, AT_ONCE)
     for accord in overdue:
         # Nothing comes of it where one runs.
-        await client.start_workflow(
-            AccordWorkflow.run,
-            AccordInput(accord=accord),
-            id=accord,
-            task_queue=task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        )
+        await run_accord(client, accord, task_queue)
     return len(overdue)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from activities.ledger.store import Ledger
 from tests.activities.ledger.contract import LedgerContract
+from tests.activities.ledger.memory import MemoryLedger
 
 
 class TestMemoryLedger(LedgerContract):

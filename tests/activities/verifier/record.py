@@ -29,6 +29,7 @@ from activities.tlog.policy import Policy
 from activities.tlog.policy import parse as parse_policy
 from activities.verifier.findings import Report
 from activities.verifier.verify import Trust, verify_bundle
+from tests.activities.ledger.memory import MemoryLedger
 from tests.simulation.small import digest, small
 from workflows.messages import RawSignal, RecordAnswer, RecordRequest, SignalsRequest
 from workflows.model.canonical import digest_bytes

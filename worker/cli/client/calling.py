@@ -40,7 +40,10 @@ class ApiProblem(RuntimeProblem):
 
 
 class RefusedAct(EntenteError):
-    """A guard refused the act. ``problem`` is the API's answer: guard, remedy, unmet, position."""
+    """A guard refused the act, that of the required version (``--if-match``) included.
+
+    ``problem`` is the API's answer: guard, remedy, unmet, position.
+    """
 
     def __init__(self, problem: dict[str, Any]) -> None:
         super().__init__(str(problem.get("detail", "")), str(problem.get("remedy") or ""))
@@ -153,7 +156,7 @@ class Calls:
             )
         if answer.is_success:
             return said
-        if answer.status_code == 409 and said.get("code") == "refused":
+        if answer.status_code in (409, 412) and "guard" in said:
             raise RefusedAct(said)
         raise _problem(answer.status_code, said)
 

@@ -47,18 +47,20 @@ def _leave() -> None:
 def _worker() -> None:
     """Run a worker: it carries the accords on and records what happens. Ends on SIGTERM, in order."""
     from activities.runtime.logs import configure_logs
+    from activities.runtime.loop import run
     from activities.runtime.settings import read_settings
     from worker.main import run_worker
 
     settings = read_settings()
     configure_logs(settings.log_format, settings.log_level)
-    asyncio.run(_until_signalled(run_worker(settings)))
+    run(_until_signalled(run_worker(settings)))
     _leave()
 
 
 def _api() -> None:
     """Run the HTTP API. Ends on SIGTERM, when open requests are done."""
     from activities.runtime.logs import configure_logs
+    from activities.runtime.loop import run
     from activities.runtime.settings import read_settings
     from activities.runtime.temporal import forward_core_logs
     from api.main import run_api
@@ -69,7 +71,7 @@ def _api() -> None:
     # The server raises the signal that ended it once more when it is done, to whatever handled it before.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
-    asyncio.run(run_api(settings))
+    run(run_api(settings))
     _leave()
 
 
