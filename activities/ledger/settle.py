@@ -33,11 +33,17 @@ class Settlement:
 def seal_events(append: Append) -> tuple[SealedEntry, ...]:
     """The entries of an append, at the positions that it expects.
 
-    This is the costly part, and needs nothing of the store, so it is done before anything is locked.
+    This is the costly part, and needs nothing of the store, so it is done once, before the append's batch is taken.
 
     Raises:
         Unrecordable: where an event cannot be an entry.
     """
+    if append.sealed is None:
+        object.__setattr__(append, "sealed", _seal_events(append))
+    return append.sealed or ()
+
+
+def _seal_events(append: Append) -> tuple[SealedEntry, ...]:
     return tuple(
         seal(
             draft,
@@ -84,7 +90,7 @@ def settle(
                 done.outcomes.append(Outcome("conflict", None, frontier.size))
                 continue
             receipt = _receipt(append, append.repeats, append.repeats, leaf, frontier)
-        elif append.expected != frontier.size:
+        elif append.expected != frontier.size or append.frontier not in (None, frontier):
             done.outcomes.append(Outcome("conflict", None, frontier.size))
             continue
         else:
@@ -101,7 +107,7 @@ def settle(
         )
         outcomes[key] = command.known()
         done.commands[key] = command
-        done.outcomes.append(Outcome("appended", receipt, frontier.size))
+        done.outcomes.append(Outcome("appended", receipt, frontier.size, frontier))
     return done
 
 

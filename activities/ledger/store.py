@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from activities.ledger.entry import Entry, Payload, parse
+from activities.ledger.entry import Entry, Payload, SealedEntry, parse
 from activities.ledger.errors import Malformed, PayloadMissing, Unrecordable
 from activities.tlog.merkle import Coordinate, Frontier, leaf_hash
 from workflows.model.canonical import MAX_SAFE_INTEGER
@@ -67,6 +67,10 @@ class Append:
     With no events it is a repeated refusal: only the command's outcome is kept, and it points to the entry
     ``repeats``, which recorded the refusal first; ``expected`` is then not used, and the read model stays.
 
+    ``frontier`` is the Merkle tree of the entries that the state was folded from; ``expected`` is its size. With it
+    (and without it to open an accord) an append that nobody races takes one round trip; and it is a conflict where
+    the accord has another root, whatever its size.
+
     ``fingerprint`` tells a retry from another command under the same id, ``outline`` does so once the free text is
     erased. ``signed`` is the canonical signed command, kept beside the outcome. ``version`` is the position of the last
     entry that changed the state.
@@ -85,6 +89,9 @@ class Append:
     refusal: Refusal | None = None
     repeats: int | None = None
     outline: str | None = None
+    frontier: Frontier | None = None
+    sealed: tuple[SealedEntry, ...] | None = field(default=None, init=False, compare=False, repr=False)
+    """The entries, once :func:`activities.ledger.settle.seal_events` has made them."""
 
     def __post_init__(self) -> None:
         if bool(self.events) == (self.repeats is not None):
@@ -103,6 +110,11 @@ class Append:
                 f"{self.expected + len(self.events)}",
                 "Fold the summary over the state and all events of the append",
             )
+        if self.events and self.frontier is not None and self.frontier.size != self.expected:
+            raise Unrecordable(
+                f"the tree has {self.frontier.size} entries, and the append expects {self.expected}",
+                "Give the tree of the entries that the state was folded from",
+            )
         if self.repeats is not None and not 0 <= self.repeats <= MAX_SAFE_INTEGER:
             raise Unrecordable(f"{self.repeats} is not a position", "Give that of the first such refusal")
         for identifier in (self.accord, self.summary.stage, *self.summary.members, *self.summary.parties):
@@ -120,12 +132,16 @@ class Outcome:
 
     ``appended``: recorded now. ``duplicate``: the same command was recorded before; the receipt is the one
     given then. ``mismatch``: the id is taken by a command with another fingerprint. ``conflict``: the accord
-    does not have the expected number of entries. The last two have no receipt and changed nothing.
+    does not have the expected entries. ``locked``: another session holds the accord's lock; try again (the batching
+    writer does so by itself). The last three have no receipt and changed nothing.
+
+    ``frontier`` is the Merkle tree afterwards, where something was appended: the next append may rest on it.
     """
 
-    status: Literal["appended", "duplicate", "conflict", "mismatch"]
+    status: Literal["appended", "duplicate", "conflict", "mismatch", "locked"]
     receipt: Receipt | None
     size: int
+    frontier: Frontier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,9 +293,10 @@ class Ledger(Protocol):
     """The append-only record of every accord. All limits are numbers of rows."""
 
     async def record(self, appends: Sequence[Append]) -> list[Outcome]:
-        """Record what can be recorded, all of it in one transaction, as if one append came after the other.
+        """Record what can be recorded, as if one append came after the other; in one transaction, unless it is raced.
 
-        A command that was recorded before gives its first receipt, whatever position is expected now.
+        What is of one accord is always recorded in one transaction. A command that was recorded before gives its first
+        receipt, whatever position is expected now.
 
         Raises:
             Unrecordable: where an append can never be stored; then nothing of the batch is.
