@@ -163,7 +163,7 @@ def arguments(done: Settlement, before: dict[str, Frontier]) -> list[list[Any]]:
     for accord in dict.fromkeys(accord for accord, _ in done.commands):
         old = before.get(accord) or Frontier()
         new = done.frontiers.get(accord) or old
-        summary = done.summaries.get(accord)
+        last = done.summaries.get(accord)
         heads.append(
             (
                 accord,
@@ -172,7 +172,7 @@ def arguments(done: Settlement, before: dict[str, Frontier]) -> list[list[Any]]:
                 new.size,
                 new.root(),
                 new.encoded(),
-                None if summary is None else summary.model_dump_json(),
+                None if last is None else last.summary_json,
             )
         )
     commands = [

@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from pydantic_core import PydanticSerializationError
+
 from activities.ledger.entry import Entry, Payload, SealedEntry, parse
 from activities.ledger.errors import Malformed, PayloadMissing, Unrecordable
 from activities.tlog.merkle import Coordinate, Frontier, leaf_hash
@@ -29,7 +31,8 @@ MAX_COMMAND_ID_BYTES = 1024
 
 
 def _check_length(identifier: str, most: int) -> None:
-    if len(identifier.encode(errors="replace")) > most:
+    # A character has four bytes at the most.
+    if 4 * len(identifier) > most and len(identifier.encode(errors="replace")) > most:
         raise Unrecordable(f"the identifier {identifier[:40]!r}… has more than {most} bytes", "Shorten it")
 
 
@@ -52,11 +55,25 @@ def _check_texts(value: object) -> None:
 
 
 def _has_surrogate(text: str) -> bool:
+    if text.isascii():
+        return False
     try:
         text.encode()
     except UnicodeEncodeError:
         return True
     return False
+
+
+def _checked_json(value: Summary | Refusal) -> str:
+    """The JSON of ``value``, of which every text can be held by Postgres."""
+    try:
+        content = value.model_dump_json()
+    except PydanticSerializationError:
+        content = None
+    if content is None or "\\u0000" in content:
+        # Perhaps only a text that speaks of U+0000; looking at each text takes several times as long.
+        _check_texts(value.model_dump())
+    return value.model_dump_json() if content is None else content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +109,8 @@ class Append:
     frontier: Frontier | None = None
     sealed: tuple[SealedEntry, ...] | None = field(default=None, init=False, compare=False, repr=False)
     """The entries, once :func:`activities.ledger.settle.seal_events` has made them."""
+    summary_json: str = field(default="", init=False, compare=False, repr=False)
+    """The summary as it is stored."""
 
     def __post_init__(self) -> None:
         if bool(self.events) == (self.repeats is not None):
@@ -120,10 +139,13 @@ class Append:
         for identifier in (self.accord, self.summary.stage, *self.summary.members, *self.summary.parties):
             _check_length(identifier, MAX_IDENTIFIER_BYTES)
         _check_length(self.command_id, MAX_COMMAND_ID_BYTES)
-        _check_texts((self.accord, self.command_id, self.fingerprint, self.act))
-        _check_texts([event.type for event in self.events])
-        _check_texts(self.summary.model_dump())
-        _check_texts(None if self.refusal is None else self.refusal.model_dump())
+        for text in (self.accord, self.command_id, self.fingerprint, self.act):
+            _check_texts(text)
+        for event in self.events:
+            _check_texts(event.type)
+        object.__setattr__(self, "summary_json", _checked_json(self.summary))
+        if self.refusal is not None:
+            _checked_json(self.refusal)
 
 
 @dataclass(frozen=True, slots=True)

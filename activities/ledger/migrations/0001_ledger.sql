@@ -120,6 +120,7 @@ declare
     opened text[] := '{}';
     passed text[];
     known text[];
+    whole boolean; -- Whether all passed, as is usual: asking of each row is what would take most of the time.
     added bigint;
     last bigint;
 begin
@@ -154,13 +155,19 @@ begin
         return passed;
     end if;
 
+    whole := cardinality(passed) = cardinality(accords);
+
     insert into commands (accord, id, fingerprint, salt, outline, receipt, signed)
     select n.accord, n.id, n.fingerprint, n.salt, n.outline, n.receipt::jsonb, n.signed
     from unnest(command_accords, ids, fingerprints, salts, outlines, receipts, signed_commands)
         as n (accord, id, fingerprint, salt, outline, receipt, signed)
-    where n.accord = any (passed);
+    where whole or n.accord = any (passed);
 
-    select count(*) into added from unnest(entry_accords) as n (accord) where n.accord = any (passed);
+    if whole then
+        added := cardinality(entry_accords);
+    else
+        select count(*) into added from unnest(entry_accords) as n (accord) where n.accord = any (passed);
+    end if;
     if added = 0 then
         return passed;
     end if;
@@ -168,7 +175,7 @@ begin
     update heads h set size = n.new_size, root = n.new_root, frontier = n.new_frontier
     from unnest(accords, sizes, new_sizes, new_roots, new_frontiers)
         as n (accord, size, new_size, new_root, new_frontier)
-    where h.accord = n.accord and n.size > 0 and n.new_size > n.size and n.accord = any (passed);
+    where h.accord = n.accord and n.size > 0 and n.new_size > n.size and (whole or n.accord = any (passed));
 
     insert into payloads (accord, position, kind, salt, bytes)
     select n.accord, n.position, k.kind, k.salt, k.bytes
@@ -176,18 +183,18 @@ begin
         as n (accord, position, facts_salt, facts, particulars_salt, particulars),
         lateral (values ('facts', n.facts_salt, n.facts), ('particulars', n.particulars_salt, n.particulars))
             as k (kind, salt, bytes)
-    where n.accord = any (passed);
+    where whole or n.accord = any (passed);
 
     insert into merkle_nodes (accord, level, index, hash)
     select n.accord, n.level, n.index, n.hash
     from unnest(node_accords, levels, indexes, hashes) as n (accord, level, index, hash)
-    where n.accord = any (passed);
+    where whole or n.accord = any (passed);
 
     insert into accords (accord, stage, parties, members, position, next_deadline, ended, summary)
     select s.accord, s.stage, s.parties, s.members, s.position, s.next_deadline, s.ended, n.summary
     from (
         select t.summary::jsonb from unnest(accords, summaries) as t (accord, summary)
-        where t.summary is not null and t.accord = any (passed)
+        where t.summary is not null and (whole or t.accord = any (passed))
     ) as n,
     jsonb_to_record(n.summary) as s (
         accord text, stage text, parties text[], members text[], position bigint,
@@ -205,7 +212,7 @@ begin
         n.type, n.time, n.command, n.bytes, n.leaf
     from unnest(entry_accords, positions, types, times, causes, contents, leaves) with ordinality
         as n (accord, position, type, time, command, bytes, leaf, ordinal)
-    where n.accord = any (passed);
+    where whole or n.accord = any (passed);
 
     perform pg_notify('entente_feed', last::text);
     return passed;
