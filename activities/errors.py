@@ -49,6 +49,10 @@ class Unavailable(LedgerError):
     """The store cannot be reached, or went away. What was being recorded may be recorded; try it again."""
 
 
+class Locked(Unavailable):
+    """Another session held a lock for too long, so nothing was recorded."""
+
+
 class WriterClosed(LedgerError):
     """The writer no longer takes appends, because it was closed."""
 

@@ -384,7 +384,7 @@ class LedgerContract:
 
         statuses = await asyncio.gather(*(write(writer) for writer in range(4)))
         assert all(each.count("appended") == 8 for each in statuses)
-        assert {status for each in statuses for status in each} <= {"appended", "conflict"}
+        assert {status for each in statuses for status in each} <= {"appended", "conflict", "locked"}
         entries = await ledger.entries("a")
         assert [entry.position for entry in entries] == list(range(32))
         head = await ledger.head("a")
