@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -171,10 +172,10 @@ class AccordWorkflow:
         while self._standing.stage == rung and not self._over():
             if self._doubted:
                 await self._stand()
-            elif self._signals or self._overflow:
-                await self._record_signals()
             elif self._continuation_due():
                 await self._continue(start)
+            elif self._signals or self._overflow:
+                await self._record_signals()
             else:
                 await self._next_deadline()
 
@@ -191,7 +192,7 @@ class AccordWorkflow:
             except ApplicationError as error:
                 # Somebody ended the activity by hand; an accord must not end by that.
                 workflow.logger.warning("the record did not say where the accord stands: %s", error.message)
-                await workflow.sleep(TRY_AGAIN, summary="then the record is asked again")
+                await self._pause("then the record is asked again")
         self._stands = True
 
     async def _opened(self) -> bool:
@@ -233,17 +234,15 @@ class AccordWorkflow:
         async with self._turn:
             if self._standing.deadline != due:
                 return
-            clock = Command(
-                accord=self._accord,
-                id=f"{TICK}/{self._standing.size}",
-                act=TICK,
-                delegate=TICK,
-            )
+            identity = f"{TICK}/{self._standing.size}"
+            clock = Command(accord=self._accord, id=identity, act=TICK, delegate=TICK)
             try:
                 await self._record(RecordRequest(command=clock, at=max(workflow.now(), due.at)), due.summary)
             except ApplicationError as error:
                 workflow.logger.warning("the deadline %s was not recorded: %s", due.summary, error.message)
-                await workflow.sleep(TRY_AGAIN, summary="then the deadline is tried again")
+        if self._standing.deadline == due:
+            # Ended by hand, or the record does not see it as due: not at once again, and not for ever.
+            await self._pause("then the deadline is tried again")
 
     async def _record_signals(self) -> None:
         """Put signals on the record, some at a time; nobody waits for the answer."""
@@ -258,15 +257,25 @@ class AccordWorkflow:
             except ApplicationError as error:
                 # Ended by hand: they stay in the queue.
                 workflow.logger.warning("signals were not recorded: %s", error.message)
-                await workflow.sleep(TRY_AGAIN, summary="then the signals are tried again")
-                return
-            for signal in signals:
-                self._signals.popleft()
-                self._bytes -= len(signal.data)
-            if overflow is not None:
-                self._overflow = None if self._overflow == overflow else _beyond(self._overflow, overflow)
-            self._show(answer.standing)
-            await self._minute(answer.minute)
+                answer = None
+            if answer is not None:
+                for signal in signals:
+                    self._signals.popleft()
+                    self._bytes -= len(signal.data)
+                if overflow is not None:
+                    self._overflow = _beyond(self._overflow, overflow)
+                self._show(answer.standing)
+                await self._minute(answer.minute)
+        if answer is None:
+            await self._pause("then the signals are tried again")
+
+    async def _pause(self, then: str) -> None:
+        """Wait a little, while acts go on, before what did not come about is tried again."""
+        size = self._standing.size
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._standing.size != size, timeout=TRY_AGAIN, timeout_summary=then
+            )
 
     async def _continue(self, start: AccordInput) -> None:
         """Continue as new, once every act that was taken up has its answer; signals that wait go along."""
