@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import hashlib
 import tempfile
 import time
@@ -105,6 +106,9 @@ async def database(postgres: Postgres, *, migrated: bool = True) -> AsyncIterato
 
 async def timed(writers: int, seconds: float, write: Write) -> Timing:
     """Let so many write at the same time, for so long; the first second is not counted."""
+    # What was made beforehand is not to be searched for garbage while others are measured.
+    gc.collect()
+    gc.freeze()
     began = time.perf_counter()
     warm, end = began + min(1.0, seconds / 2), began + seconds
     each: list[float] = []
@@ -118,6 +122,7 @@ async def timed(writers: int, seconds: float, write: Write) -> Timing:
                 each.append(time.perf_counter() - start)
 
     await asyncio.gather(*(one(writer) for writer in range(writers)))
+    gc.unfreeze()
     return Timing(time.perf_counter() - warm, each)
 
 

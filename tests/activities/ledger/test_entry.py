@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from activities.ledger.entry import (
     Entry,
     Payload,
     decode_canonical,
+    fresh_salt,
     parse,
     parse_time,
     seal,
@@ -79,6 +81,26 @@ def test_an_entry_is_the_documented_bytes() -> None:
     assert sealed.leaf == leaf_hash(sealed.content)
     assert parse(sealed.content) == sealed.entry
     assert sealed.facts.value() == draft.facts
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_process_and_its_child_draw_different_salts() -> None:
+    fresh_salt(16)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, fresh_salt(64))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 64) != fresh_salt(64)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_salts_are_never_the_same_however_many_are_drawn() -> None:
+    drawn = [fresh_salt(size) for size in (16, 16, 5000, 16) * 300]
+    assert [len(each) for each in drawn] == [16, 16, 5000, 16] * 300
+    assert len(set(drawn)) == len(drawn)
 
 
 def test_equal_payloads_have_different_digests() -> None:
