@@ -16,6 +16,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -244,10 +245,15 @@ def check_public(name: str, public: bytes) -> None:
 def verifies_ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
     """Whether ``signature`` is that of ``public`` over ``message`` (RFC 8032); never raises."""
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+        _public_key(public).verify(signature, message)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+@lru_cache(maxsize=256)
+def _public_key(public: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(public)
 
 
 def sign(text: str, signers: Sequence[Signer]) -> Note:

@@ -117,7 +117,10 @@ class Fold:
             draft.version == told.entry.version
             for draft, told in zip(decision.events, group.told, strict=True)
         )
-        return decision.after if exactly else None
+        if not exactly:
+            return None
+        group.follows = command
+        return decision.after
 
 
 def _newer_rules(told: Told) -> int | None:
@@ -134,14 +137,14 @@ def _difference(draft: EventDraft, told: Told) -> str | None:
         return f"it followed from an act of {draft.actor.delegate}, recorded is {told.entry.actor.delegate}"
     facts = told.facts or {}
     if draft.version == told.entry.version:
-        same = canonical(facts) == canonical(draft.facts)
+        same = told.facts_content == canonical(draft.facts)
     else:
         # An entry of an older version is read as the present one, and everything else has to be equal.
         upcast = read_event(told.recorded()).facts()
         same = canonical({**facts, "event": upcast}) == canonical(draft.facts)
     if not same:
         return f"the facts that follow are {_short(draft.facts)}, recorded are {_short(facts)}"
-    if told.particulars is not None and canonical(told.particulars) != canonical(draft.particulars):
+    if told.particulars is not None and told.particulars_content != canonical(draft.particulars):
         return "the particulars are not those of the act"
     return None
 

@@ -27,6 +27,10 @@ class Told:
     facts: dict[str, Any] | None
     particulars: dict[str, Any] | None
     erased: bool = False
+    facts_content: bytes = b""
+    """The canonical bytes of ``facts``, as they were hashed."""
+    particulars_content: bytes = b""
+    """The same of ``particulars``."""
 
     def recorded(self) -> RecordedEvent:
         """What ``evolve`` folds."""
@@ -69,6 +73,8 @@ class Group:
     """The entries that one command caused, in order."""
 
     told: list[Told] = field(default_factory=list)
+    follows: Command | None = None
+    """The command from which exactly these entries follow by the rules; none until that is judged, or if none does."""
 
     @property
     def first(self) -> int:
@@ -120,10 +126,15 @@ class Group:
             at = told.entry.time - timedelta(microseconds=event["clock_offset"])
             return self._command(OPEN, {"definition": event["definition"]}, delegate), at
         said = (told.particulars or {}).get("act", {})
-        command = self._command(act["name"], {**act["fields"], **said}, delegate)
-        asked = {"own": told.own, "required_version": act.get("required_version")}
-        return command.model_copy(update=asked), told.entry.time
+        command = self._command(
+            act["name"],
+            {**act["fields"], **said},
+            delegate,
+            own=told.own,
+            required_version=act.get("required_version"),
+        )
+        return command, told.entry.time
 
-    def _command(self, act: str, fields: dict[str, Any], delegate: str) -> Command:
+    def _command(self, act: str, fields: dict[str, Any], delegate: str, **asked: Any) -> Command:
         accord = self.told[0].entry.accord
-        return Command(accord=accord, id=self.command, act=act, fields=fields, delegate=delegate)
+        return Command(accord=accord, id=self.command, act=act, fields=fields, delegate=delegate, **asked)

@@ -20,7 +20,8 @@ class OwnSignatures:
     def check(self, group: Group, before: Accord | None) -> None:
         """Check one group; ``before`` is the state before it, none where it is not known or nothing is open."""
         told = group.act_entry
-        if told is None:
+        if told is None or (group.follows is not None and group.follows.own is None):
+            # Where the entries follow from an act without one, the rules have judged that it needs none.
             return
         try:
             problem = self._problem(told, before)

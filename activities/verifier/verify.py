@@ -7,6 +7,7 @@ the state from the events. Signatures prove something only under keys that the v
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from activities.verifier.findings import Report
 from activities.verifier.fold import Fold
 from activities.verifier.groups import Group, Told
 from activities.verifier.own import OwnSignatures
+from activities.verifier.signatures import SignatureQueue, Waiting
 from activities.verifier.witnessed import Witnessed
 
 Progress = Callable[[int, int], None]
@@ -46,8 +48,13 @@ class Trust:
     held: tuple[Note, ...] = field(default=())
 
 
-def verify_bundle(path: Path, trust: Trust | None = None, progress: Progress | None = None) -> Report:
-    """Verify the bundle ``path``.
+def verify_bundle(
+    path: Path,
+    trust: Trust | None = None,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> Report:
+    """Verify the bundle ``path``; signatures on acts by ``executor``, if there is one: a pool of processes.
 
     Raises:
         Malformed: where it is no bundle.
@@ -55,7 +62,7 @@ def verify_bundle(path: Path, trust: Trust | None = None, progress: Progress | N
     """
     trust = trust or Trust()
     with Bundle(path) as bundle:
-        return _Verification(bundle, trust, progress or _silent).run()
+        return _Verification(bundle, trust, progress or _silent, executor).run()
 
 
 def _silent(_done: int, _size: int) -> None:
@@ -63,7 +70,7 @@ def _silent(_done: int, _size: int) -> None:
 
 
 class _Verification:
-    def __init__(self, bundle: Bundle, trust: Trust, progress: Progress) -> None:
+    def __init__(self, bundle: Bundle, trust: Trust, progress: Progress, executor: Executor | None) -> None:
         manifest = bundle.manifest
         self._bundle = bundle
         self._trust = trust
@@ -84,6 +91,7 @@ class _Verification:
             self.report["completeness"], None if manifest.audience == "none" else bundle.commands()
         )
         self._fold = Fold(self.report["fold"])
+        self._signatures = SignatureQueue(executor, self._acts.signed, self._judge_act)
         self._tree = _Tree(self.report, bundle.hashes)
         self._group = Group()
 
@@ -103,6 +111,7 @@ class _Verification:
             self._tree.append(entry.leaf)
             self._witnessed.reach(entry.position + 1, self._tree.root)
         self._close()
+        self._signatures.finish()
         self._progress(self.report.size, self.report.size)
         self._tree.finish()
         last = self._witnessed.finish()
@@ -134,11 +143,20 @@ class _Verification:
             record.fail(
                 f"entry {entry.position}: it says that it is {said.position} of {said.accord[:80]!r}: it was moved"
             )
-        facts = self._payload(entry.position, "facts", entry.facts, said.facts)
-        particulars = self._payload(entry.position, "particulars", entry.particulars, said.particulars)
-        if entry.particulars == "erased":
+        told = Told(
+            said,
+            entry.leaf,
+            self._payload(entry.position, "facts", entry.facts, said.facts),
+            self._payload(entry.position, "particulars", entry.particulars, said.particulars),
+        )
+        if told.facts is not None and isinstance(entry.facts, Payload):
+            told.facts_content = entry.facts.content
+        if isinstance(entry.particulars, Payload):
+            told.particulars_content = entry.particulars.content
+        elif entry.particulars == "erased":
             self.report.erased += 1
-        return Told(said, entry.leaf, facts, particulars, erased=entry.particulars == "erased")
+            told.erased = True
+        return told
 
     def _payload(
         self, position: int, kind: str, payload: Payload | str, digest: str
@@ -184,10 +202,13 @@ class _Verification:
         command = self._complete.take(group, self._tree.root().hex())
         before = None if self._fold.stopped else self._fold.state
         self._fold.take(group)
-        self._acts.check(group, command)
-        self._own.check(group, before)
+        self._signatures.put(Waiting(group, command, before))
         if command is not None:
             self._fold.check_receipt(command.receipt)
+
+    def _judge_act(self, waiting: Waiting, verified: bool | None) -> None:
+        self._acts.check(waiting.group, waiting.command, verified)
+        self._own.check(waiting.group, waiting.before)
 
     def _describe(self) -> None:
         state = self._fold.state

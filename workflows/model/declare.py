@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -176,11 +177,7 @@ class Act(BaseModel):
     @classmethod
     def particular_names(cls) -> tuple[str, ...]:
         """The fields that are particulars."""
-        return tuple(
-            name
-            for name, info in cls.model_fields.items()
-            if any(isinstance(mark, Particular) or mark is Particular for mark in info.metadata)
-        )
+        return _particular_names(cls)
 
     def facts(self) -> dict[str, Any]:
         """The fields that are facts, as JSON values, defaults left out."""
@@ -188,7 +185,10 @@ class Act(BaseModel):
 
     def particulars(self) -> dict[str, Any]:
         """The fields that are particulars, as JSON values, empty ones left out."""
-        dumped = self.model_dump(mode="json", include=set(self.particular_names()))
+        names = self.particular_names()
+        if not names:
+            return {}
+        dumped = self.model_dump(mode="json", include=set(names))
         return {key: value for key, value in dumped.items() if value}
 
     def sentence(self, by: Actor) -> str:
@@ -199,6 +199,15 @@ class Act(BaseModel):
     def text(cls) -> str:
         """The sentence that says what the act does: the API's and the command line's text."""
         return " ".join((cls.__doc__ or "").split())
+
+
+@cache
+def _particular_names(cls: type[Act]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, info in cls.model_fields.items()
+        if any(isinstance(mark, Particular) or mark is Particular for mark in info.metadata)
+    )
 
 
 def party_of(by: Actor) -> str:

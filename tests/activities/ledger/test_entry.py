@@ -6,15 +6,17 @@ import contextlib
 import hashlib
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import activities.ledger.entry as entry_module
 from activities.errors import Malformed, PayloadMismatch, Unrecordable
 from activities.ledger.entry import (
     MAX_ENTRY_BYTES,
@@ -315,3 +317,33 @@ def test_canonical_json_vector(name: str) -> None:
 def test_canonical_json_equals_rfc8785(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)
     assert decode_canonical(canonical(value), "this") == value
+
+
+_PIECES = (
+    *("", "0", "1", "9", "-", "24", "60", "null"),
+    *('"', "\\", "\\u0041", "\x7f", "\n", " ", "é"),
+)
+
+
+@given(
+    entries,
+    st.integers(0, 400),
+    st.sampled_from(_PIECES),
+    st.booleans(),
+)
+@settings(max_examples=500)
+def test_the_quick_way_reads_an_entry_as_the_thorough_one_does(
+    entry: Entry, at: int, piece: str, instead: bool
+) -> None:
+    text = entry.encoded().decode()
+    for content in (text, text[:at] + piece + text[at + instead :]):
+        quick = entry_module._parse_plain(content.encode())
+        try:
+            thorough = entry_module._parse_any(content.encode())
+        except Malformed:
+            assert quick is None
+        else:
+            assert quick in (None, thorough)
+    plain = replace(entry, **dict.fromkeys(("accord", "type", "command"), "plain"), actor=ACTOR)
+    if plain.position < 10**15 > plain.version:
+        assert entry_module._parse_plain(plain.encoded()) == plain

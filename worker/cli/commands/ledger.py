@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from activities.checkpoints.checkpoints import Checkpoints
     from activities.ledger.postgres import PostgresLedger
     from activities.runtime.settings import Settings
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StateDir = Annotated[Path | None, typer.Option(help="The running stack's directory; .entente by default.")]
 Progress = Callable[[int, int], None]
+
+_WORTH_PROCESSES: Final = 2_000_000
+"""Bytes of a bundle from which on other processes save more than they cost to start: some five thousand entries."""
+
+_MOST_PROCESSES: Final = 3
+"""Processes that verify signatures; reading and folding, which one does, keeps no more of them busy."""
 
 _VERIFY_HELP = (
     "Exit codes: 0 nothing is wrong, 10 no bundle, 11 record, 12 consistency, 13 signatures, 14 quorum, 15 acts, "
@@ -132,8 +141,8 @@ def _verify(
             is_archive = opened.read(1) != b"{"
         if not is_archive:
             raise typer.Exit(_judge(file, trust, as_json=as_json))
-        with _progress_bar("verify") as progress:
-            report = verify_bundle(file, trust, progress)
+        with _progress_bar("verify") as progress, _processes(file) as executor:
+            report = verify_bundle(file, trust, progress, executor)
     except OSError as error:
         _say_error(
             f"{error.filename} cannot be read: {error.strerror}", "Name a file that there is", as_json=as_json
@@ -152,6 +161,23 @@ def _verify(
         if evidence is not None and report.evidence is not None:
             print(f"The evidence is in {evidence}; anybody can judge it with: entente verify {evidence}")
     raise typer.Exit(code)
+
+
+@contextmanager
+def _processes(file: Path) -> Iterator[Executor | None]:
+    """Processes that verify signatures, where there are processors, and the bundle is long enough to be worth it."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    spare = (
+        len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) - 1
+    )
+    if spare < 1 or file.stat().st_size < _WORTH_PROCESSES:
+        yield None
+        return
+    # Not forked: this process may have threads, which show the progress.
+    with ProcessPoolExecutor(min(spare, _MOST_PROCESSES), mp_context=get_context("spawn")) as executor:
+        yield executor
 
 
 def _trust(policy: Path | None, command_keys: list[str], held: list[Path]) -> Trust:

@@ -1,0 +1,131 @@
+"""A bundle's verification beside the bare hashes and signatures of the same bundle, all in one process and one run.
+
+    python -m tests.benchmarks.verifying [--entries 20000] [--rounds 3]
+
+What is bare: the leaf hashes, both salted digests of each entry, the Merkle tree, and the Ed25519 signature on each
+command, over bytes that lie in memory already. No file is read, nothing is parsed and no rule applied. What is whole:
+``verify_bundle`` on the file. Rounds take turns, and the best of each counts: others use the machine as well. The
+time is the processor's, but for what runs on several processors, where it is the clock's; so the bare work is shown by
+both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from rich.console import Console
+from rich.table import Table
+
+from activities.bundle.format import Bundle
+from activities.ledger.entry import Payload
+from activities.tlog.merkle import Frontier
+from activities.verifier.signatures import verify_all
+from activities.verifier.verify import Trust, verify_bundle
+from tests.benchmarks.million import export
+from workflows.model.canonical import canonical
+
+
+def material(path: Path) -> tuple[list[bytes], list[bytes], list[tuple[bytes, bytes]]]:
+    """The entries, the salted payloads, and the signed messages with their signatures."""
+    entries: list[bytes] = []
+    payloads: list[bytes] = []
+    signed: list[tuple[bytes, bytes]] = []
+    with Bundle(path) as bundle:
+        for entry in bundle.entries():
+            assert entry.content is not None
+            entries.append(entry.content)
+            for payload in (entry.facts, entry.particulars):
+                assert isinstance(payload, Payload)
+                payloads.append(payload.salt + payload.content)
+        for command in bundle.commands():
+            assert isinstance(command.signed, bytes)
+            part = json.loads(command.signed)
+            signature = base64.b64decode(part.pop("signature"))
+            signed.append((signature, canonical(part)))
+    return entries, payloads, signed
+
+
+def bare(
+    entries: list[bytes], payloads: list[bytes], signed: list[tuple[bytes, bytes]], key: Ed25519PublicKey
+) -> bytes:
+    """Hash and verify all of it; the root."""
+    frontier = Frontier()
+    for content in entries:
+        frontier, _ = frontier.append(hashlib.sha256(b"\0" + content).digest())
+    for payload in payloads:
+        hashlib.sha256(payload).digest()
+    for signature, message in signed:
+        key.verify(signature, message)
+    return frontier.root()
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds of the processor and of the clock."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def main() -> None:
+    """Run it and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--entries", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="entente-verifying-") as folder:
+        path = Path(folder) / "record.bundle"
+        trusted = export(path, given.entries)
+        from activities.tlog.policy import parse
+
+        trust = Trust(parse(trusted["policy"]), tuple(trusted["command_keys"]))
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(trusted["command_keys"][0]))
+        parts = material(path)
+
+        def whole(executor: Executor | None) -> None:
+            report = verify_bundle(path, trust, executor=executor)
+            assert report.exit_code(strict=True) == 0, report.as_json()
+
+        cores = os.cpu_count() or 1
+        kinds: dict[str, Callable[[], Any]] = {
+            "bare hashes and signatures": lambda: bare(*parts, key),
+            "verified, in one process": lambda: whole(None),
+            f"verified, signatures on {cores} processors": lambda: whole(pool),
+        }
+        best: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
+        # One process reads and folds, the others verify. They start before the clock: once, however long a record is.
+        with ProcessPoolExecutor(max(1, cores - 1), mp_context=get_context("spawn")) as pool:
+            list(pool.map(verify_all, [[]] * 2 * cores))
+            for _ in range(given.rounds):
+                for name, work in kinds.items():
+                    best[name].append(timed(work))
+    table = Table(
+        f"{given.entries:,} entries", "processor, s", "times bare", "clock, s", "times bare", "entries/s"
+    )
+    (bare_cpu, bare_wall), *_ = ([min(each) for each in zip(*best[name], strict=True)] for name in kinds)
+    for name, found in best.items():
+        cpu, wall = (min(each) for each in zip(*found, strict=True))
+        table.add_row(
+            name,
+            f"{cpu:.2f}",
+            f"{cpu / bare_cpu:.2f}",
+            f"{wall:.2f}",
+            f"{wall / bare_wall:.2f}",
+            f"{given.entries / wall:,.0f}",
+        )
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()
