@@ -1,45 +1,45 @@
-"""The activities of an accord's workflow: record what was decided, and read what is recorded.
+"""The activities of an accord's workflow: judge and record commands and signals, and tell where an accord stands.
 
-``record`` is the gate of the ledger. It believes neither the workflow nor whoever reached Temporal: it verifies the
-command's signature, decides again on the state that the ledger itself has, and records only if the same events
-follow. So nobody can put an entry there that did not follow from a signed act, or a deadline, by the rules.
+The recorder is the one judge. It believes neither the workflow nor whoever reached Temporal: it verifies a command's
+signature, decides on the state that the ledger itself has, and appends what follows only if the ledger still has that
+state then. So nobody can put an entry there that did not follow from a signed act, or a deadline, by the rules.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.errors import Unrecordable, UnsignedCommand
 from activities.identity.own_signatures import WrongSignature, verify_own
 from activities.identity.signing import CommandVerifier
-from activities.ledger.errors import Unrecordable
-from activities.ledger.store import Append, Ledger, Outcome
+from activities.ledger.store import Append, Ledger
 from activities.ledger.writer import BatchWriter
-from activities.runtime.errors import UnsignedCommand
-from workflows.messages import EntriesAnswer, EntriesRequest, FindAnswer, FindRequest, LoadRequest
-from workflows.model.accord import Accord, evolve
+from activities.reading.minutes import minute_of
+from activities.reading.signals import overflowed, read_signal, unattributed, unreadable
+from activities.reading.standing import standing_of
+from activities.reading.states import Folded, States
+from workflows.messages import (
+    FailureKind,
+    RawSignal,
+    RecordAnswer,
+    RecordRequest,
+    SignalsRequest,
+    Standing,
+    StandingRequest,
+)
 from workflows.model.canonical import canonical
-from workflows.model.commands import Command, EventDraft, RecordAnswer, RecordedEvent, RecordRequest
-from workflows.model.decide import TICK, UNATTRIBUTED, UNREADABLE, Decision, decide
-from workflows.model.declare import ACTS, Rejected, outline
+from workflows.model.commands import TICK, UNATTRIBUTED, Command, Receipt
+from workflows.model.decide import Decision, decide, many_due
+from workflows.model.declare import Rejected, outline
+from workflows.model.state import Accord
 from workflows.model.summary import summarize
-from workflows.snapshot import Snapshot, pack
 from workflows.tracks.predecessor import CarryOverVerdict, carried_over_holds
-
-PAGE = 500
-"""Entries in one answer; the rest is read in pages."""
-
-LARGEST_PAGE = 1024 * 1024
-"""Bytes of entries in one answer, or one entry; Temporal takes no payload of more than 2 MiB."""
-
-CACHED = 1000
-"""Accords whose folded state is kept in memory."""
 
 AHEAD = timedelta(minutes=5)
 """How far a signed act's time may lie ahead of this machine's clock, unless the accord's clock is simulated.
@@ -50,280 +50,321 @@ What nobody signed may not at all: anybody who reaches Temporal could let deadli
 log = structlog.get_logger(__name__)
 
 
-def _fail(kind: str, message: str, *details: Any) -> ApplicationError:
-    return ApplicationError(message, *details, type=kind, non_retryable=True)
+def _failure(kind: FailureKind, message: str, *details: Any) -> ApplicationError:
+    return ApplicationError(
+        message, *details, type=kind, non_retryable=True, category=ApplicationErrorCategory.BENIGN
+    )
 
 
-class _Held(NamedTuple):
-    """A folded state, and the leaf hash of the last entry that it rests on."""
+def _rejection(error: Rejected) -> ApplicationError:
+    details = {"code": error.code, "message": error.message, "errors": list(error.errors)}
+    return _failure(FailureKind.REJECTED, error.message, details)
 
-    state: Accord
-    leaf: bytes
+
+def _reused(command: Command) -> ApplicationError:
+    return _failure(
+        FailureKind.COMMAND_ID_REUSED, f"command id {command.id} was used for another command", command.id
+    )
 
 
 class Recorder:
-    """The activities that record and read accords. One for each worker; ``ledger`` is what it reads and writes."""
+    """The activities that record accords and tell of them. One for each worker; ``ledger`` is what it writes to."""
 
     def __init__(
         self,
         ledger: Ledger,
         writer: BatchWriter,
+        states: States,
         verifier: CommandVerifier,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._ledger = ledger
         self._writer = writer
+        self._states = states
         self._verifier = verifier
         self._now = now
-        self._states: OrderedDict[str, _Held] = OrderedDict()
 
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
         """What a worker registers."""
-        return (self.record, self.load_accord, self.read_entries, self.find_receipt)
+        return (self.record, self.record_signals, self.read_standing, self.minute)
 
     @activity.defn(name="record")
     async def record(self, request: RecordRequest) -> RecordAnswer:
-        """Verify, decide again, and record; answers with what the workflow has to fold.
+        """Verify a command, judge it, and record what follows; its first outcome, if the ledger knows the command.
 
         Raises:
-            ApplicationError: not to be retried: ``NotSigned``, ``CommandIdReused``, ``Rejected``, ``NotDerived``
-                (the events do not follow from the command), ``NotRecordable``. All else is retried.
+            ApplicationError: one of :data:`workflows.messages.FINAL`, never to be tried again. All else is tried again.
         """
-        command = request.command
-        self._authenticate(request)
-        state = await self._state(request.accord, request.expected)
-        if (0 if state is None else state.size) != request.expected:
-            return await self._behind(request)
-        _check_own_signature(state, command)
-        decision = self._decide_again(state, request)
-        await self._check_predecessor(state, command, decision)
-        outcome = await self._append(request, decision)
-        if outcome.status == "mismatch":
-            raise _fail(
-                "CommandIdReused", f"command id {command.id} was used for another command", command.id
-            )
-        if outcome.status == "conflict":
-            return await self._behind(request)
-        if outcome.status == "duplicate":
-            return await self._beyond(request, "duplicate", outcome)
-        receipt = outcome.receipt
-        if decision.events and receipt is not None:
-            self._keep(_Held(decision.after, bytes.fromhex(receipt.leaf)))
-        entries = tuple(
-            _recorded(draft, request.expected + i, command) for i, draft in enumerate(decision.events)
-        )
-        page = _page(entries)
-        return RecordAnswer(status="recorded", entries=page, more=len(page) < len(entries), receipt=receipt)
+        self._authenticate(request.command)
+        return await self._recorded(request.command, request.at)
 
-    @activity.defn(name="load_accord")
-    async def load_accord(self, request: LoadRequest) -> Snapshot:
-        """The accord's state, folded from the ledger; an empty snapshot when there is none."""
-        return pack(await self._state(request.accord, None))
+    @activity.defn(name="record_signals")
+    async def record_signals(self, request: SignalsRequest) -> RecordAnswer:
+        """Record signals in their order, in one transaction where nothing comes between; each once."""
+        commands: dict[str, tuple[Command, RawSignal]] = {}
+        for signal in request.signals:
+            command = self._attributed(request.accord, signal)
+            commands.setdefault(command.id, (command, signal))
+        before = await self._states.get(request.accord)
+        if before is None:
+            log.warning("signals came before the accord was opened; dropped", accord=request.accord)
+            return RecordAnswer(standing=Standing())
+        await self._record_together(request.accord, list(commands.values()))
+        if request.overflow is not None:
+            await self._recorded(overflowed(request.accord, request.overflow), request.overflow.last)
+        after = await self._states.get(request.accord)
+        state = after.state if after is not None else before.state
+        count = len(request.signals) + (request.overflow.count if request.overflow else 0)
+        entries = state.size - before.state.size
+        at = request.signals[-1].at if request.signals else state.time
+        line = f"{at:%Y-%m-%d} · {count} signal{'' if count == 1 else 's'} → {entries} new on the record"
+        return RecordAnswer(standing=standing_of(state), minute=line)
 
-    @activity.defn(name="read_entries")
-    async def read_entries(self, request: EntriesRequest) -> EntriesAnswer:
-        """Recorded events from a position on, a page at a time."""
-        entries = await self._ledger.entries(request.accord, request.start, PAGE + 1)
-        page = _page(tuple(e.recorded() for e in entries[:PAGE]))
-        return EntriesAnswer(entries=page, more=len(page) < len(entries))
+    @activity.defn(name="read_standing")
+    async def read_standing(self, request: StandingRequest) -> Standing:
+        """Where the accord stands by the record."""
+        found = await self._states.get(request.accord)
+        return standing_of(found.state if found is not None else None)
 
-    @activity.defn(name="find_receipt")
-    async def find_receipt(self, request: FindRequest) -> FindAnswer:
-        """The receipt of the very command that was recorded under an id, or none."""
-        found = await self._ledger.outcome(request.accord, request.command)
-        # Once its free text is erased it cannot be told to be the very one from this alone.
-        if found is None or found.salt is None or not found.is_of(request.fingerprint, None):
-            return FindAnswer()
-        return FindAnswer(receipt=found.receipt)
+    @activity.defn(name="minute")
+    async def minute(self) -> None:
+        """Nothing: its summary is a line of the minutes, which stands in the history by this."""
 
-    def _authenticate(self, request: RecordRequest) -> None:
-        """A delegate's command is signed by an API; only the clock and unattributed alarms go without.
+    # Who stands behind a command
 
-        Those have ids of their own, so that nobody who reaches Temporal can use up a delegate's or a later one's.
+    def _authenticate(self, command: Command) -> None:
+        """A delegate's command is signed by an API; only the clock goes without, under ids of its own.
+
+        Raises:
+            ApplicationError: ``NotSigned``.
         """
-        command = request.command
-        if command.accord != request.accord:
-            raise _fail("NotSigned", f"the command is for accord {command.accord}, not for {request.accord}")
         if not command.id.startswith(command.delegate + "/"):
-            raise _fail(
-                "NotSigned", f"command id {command.id} does not begin with its delegate {command.delegate}"
+            raise _failure(
+                FailureKind.NOT_SIGNED,
+                f"command id {command.id} does not begin with its delegate {command.delegate}",
             )
-        if _unsigned(command):
-            if command.act == TICK and command.id != f"{TICK}/{request.expected}":
-                raise _fail("NotSigned", f"the clock's command at {request.expected} is not {command.id}")
+        if command.act == TICK and command.delegate == TICK:
             return
         try:
             self._verifier.verify(command)
         except UnsignedCommand as error:
-            raise _fail("NotSigned", str(error)) from None
+            raise _failure(FailureKind.NOT_SIGNED, f"unverified: {error}") from None
 
-    def _decide_again(self, state: Accord | None, request: RecordRequest) -> Decision:
-        simulated = state is not None and state.definition.clock.mode == "simulated"
-        leeway = timedelta(0) if _unsigned(request.command) else AHEAD
-        if not simulated and request.at > self._now() + leeway:
-            # Retried, so that it passes by itself once this machine's clock has caught up.
-            raise ApplicationError(
-                f"{request.at.isoformat()} lies ahead of this machine's clock", type="AheadOfClock"
-            )
+    def _attributed(self, accord: str, signal: RawSignal) -> Command:
+        """The command of a signal: its monitor's, if a trusted key signed it for this accord; else nobody's."""
+        command = read_signal(accord, signal)
+        if command.delegate == UNATTRIBUTED:
+            return command
+        if command.accord != accord or command.act != signal.name:
+            return unreadable(accord, signal, "the signed command is for another accord or another signal")
         try:
-            decision = decide(state, request.command, request.at)
+            self._authenticate(command)
+        except ApplicationError:
+            return unattributed(accord, signal, command.fields)
+        return command
+
+    # The way of one command
+
+    async def _recorded(self, command: Command, at: datetime) -> RecordAnswer:
+        """Judge on the state at hand and append; where the ledger has another state by now, judge again on that."""
+        held = self._states.cached(command.accord) or await self._states.get(command.accord)
+        while True:
+            answer = await self._try(held, command, at)
+            if answer is not None:
+                return answer
+            held = await self._states.get(command.accord)
+
+    async def _try(self, held: Folded | None, command: Command, at: datetime) -> RecordAnswer | None:
+        """The answer, or none where the ledger does not have the state ``held`` any more."""
+        state = held.state if held is not None else None
+        now = at if state is None else at + timedelta(microseconds=state.clock_offset)
+        self._check_clock(state, command, now)
+        if command.act == TICK and (state is None or command.id != f"{TICK}/{state.size}"):
+            return await self._nothing_due(command)
+        if state is not None and command.act != TICK and many_due(state, now):
+            # So many deadlines have passed that they fall in parts; the act comes after all of them.
+            tick = Command(accord=state.id, id=f"{TICK}/{state.size}", act=TICK, delegate=TICK)
+            await self._recorded(tick, at)
+            return None
+        try:
+            _check_own_signature(state, command)
+            decision = decide(state, command, now)
+            await self._check_predecessor(state, command, decision)
         except Rejected as error:
-            details = {"code": error.code, "message": error.message, "errors": list(error.errors)}
-            raise _fail("Rejected", error.message, details) from None
-        if decision.events != request.events:
-            raise _fail(
-                "NotDerived",
-                f"the events given do not follow from {request.command.act} on the recorded state of {request.accord}",
+            # What was recorded before the accord went on may no longer be judged at all: the record decides.
+            known = await self._known(command)
+            if known is None:
+                raise _rejection(error) from None
+            return RecordAnswer(receipt=known, standing=standing_of(await self._present(command.accord)))
+        if not decision.events and decision.repeats is None:
+            return await self._nothing_due(command)
+        append = _append(state, command, decision)
+        outcome = await self._writer.record(append)
+        if outcome.status == "mismatch":
+            raise _reused(command)
+        if outcome.status == "conflict":
+            return None
+        if outcome.status == "duplicate":
+            present = await self._present(command.accord)
+            return RecordAnswer(receipt=outcome.receipt, standing=standing_of(present))
+        if decision.events:
+            await self._states.get(command.accord)
+        return RecordAnswer(
+            receipt=outcome.receipt,
+            standing=standing_of(decision.after, append.summary),
+            minute=minute_of(state, command, decision),
+        )
+
+    async def _record_together(self, accord: str, signals: list[tuple[Command, RawSignal]]) -> None:
+        """Judge signals one after the other, and append them at once; what the ledger knows already is passed over."""
+        while signals:
+            state = await self._present(accord)
+            if state is None:
+                return
+            appends, kept = [], []
+            for command, signal in signals:
+                now = signal.at + timedelta(microseconds=state.clock_offset)
+                self._check_clock(state, command, now)
+                command, decision = _judge_signal(state, command, signal, now)
+                appends.append(_append(state, command, decision))
+                kept.append((command, signal))
+                state = decision.after
+            outcomes = await self._ledger.record(appends)
+            signals = []
+            for (command, signal), outcome in zip(kept, outcomes, strict=True):
+                if outcome.status == "mismatch":
+                    log.warning(
+                        "a signal repeats an id with other content", accord=accord, command=command.id
+                    )
+                    again = unreadable(
+                        accord, signal, f"its id {command.id[:100]} belongs to another command"
+                    )
+                    signals.append((again, signal))
+                elif outcome.status == "conflict":
+                    signals.append((command, signal))
+
+    def _check_clock(self, state: Accord | None, command: Command, now: datetime) -> None:
+        """Nothing happens before its time.
+
+        Raises:
+            ApplicationError: ``AheadOfClock``; tried again, so that it passes once this machine's clock has caught up.
+        """
+        simulated = state is not None and state.definition.clock.mode == "simulated"
+        leeway = timedelta(0) if command.delegate in (TICK, UNATTRIBUTED) else AHEAD
+        if not simulated and now > self._now() + leeway:
+            raise ApplicationError(
+                f"{now.isoformat()} lies ahead of this machine's clock", type=FailureKind.AHEAD_OF_CLOCK
             )
-        return decision
+
+    async def _nothing_due(self, command: Command) -> RecordAnswer:
+        """The clock's command changes nothing: where the accord stands, and what the ledger has under its id."""
+        known = await self._known(command)
+        return RecordAnswer(receipt=known, standing=standing_of(await self._present(command.accord)))
+
+    async def _present(self, accord: str) -> Accord | None:
+        found = await self._states.get(accord)
+        return found.state if found is not None else None
+
+    async def _known(self, command: Command) -> Receipt | None:
+        """The receipt of the very command that the ledger has under this id.
+
+        Raises:
+            ApplicationError: ``CommandIdReused``.
+        """
+        known = await self._ledger.outcome(command.accord, command.id)
+        if known is None:
+            return None
+        if not known.is_of(command.fingerprint(), outline(command)):
+            raise _reused(command)
+        return known.receipt
 
     async def _check_predecessor(self, state: Accord | None, command: Command, decision: Decision) -> None:
         """What is carried over from a predecessor is on its record, and still holds there.
 
         This looks at another accord, which the pure model cannot; a command that is refused anyway is not looked up.
+
+        Raises:
+            Rejected: ``no_such_verdict``.
         """
         if command.act != CarryOverVerdict.name or state is None or decision.refusal is not None:
             return
         wanted = CarryOverVerdict.model_validate(command.fields)
         named = state.definition.predecessor.accord if state.definition.predecessor else None
-        found = await self._ledger.entries(named or "", wanted.position, 1)
-        earlier = await self._state(named, None) if named and found else None
+        entries = await self._ledger.entries(named or "", wanted.position, 1)
+        earlier = await self._present(named) if named and entries else None
         if (
-            not found
+            not entries
             or earlier is None
-            or not carried_over_holds(wanted, found[0].leaf.hex(), found[0].recorded(), earlier)
+            or not carried_over_holds(wanted, entries[0].leaf.hex(), entries[0].recorded(), earlier)
         ):
-            message = (
+            raise Rejected(
+                "no_such_verdict",
                 f"Entry {wanted.position} of {named} is no verdict on {wanted.predecessor} that names this evidence, "
-                "grade and end, and still holds. Read that accord's record and name the entry as it is."
+                "grade and end, and still holds. Read that accord's record and name the entry as it is.",
             )
-            details = {"code": "no_such_verdict", "message": message, "errors": []}
-            raise _fail("Rejected", message, details)
 
-    async def _append(self, request: RecordRequest, decision: Decision) -> Outcome:
-        command = request.command
-        try:
-            append = Append(
-                accord=request.accord,
-                expected=request.expected,
-                command_id=command.id,
-                fingerprint=command.fingerprint(),
-                outline=outline(command),
-                act=command.act,
-                at=decision.after.time,
-                events=decision.events,
-                summary=summarize(decision.after),
-                version=decision.after.version,
-                signed=canonical({**command.signed_part(), "signature": command.signature}),
-                refusal=decision.refusal,
-                repeats=decision.repeats,
-            )
-            return await self._writer.record(append)
-        except Unrecordable as error:
-            raise _fail("NotRecordable", str(error)) from None
 
-    async def _behind(self, request: RecordRequest) -> RecordAnswer:
-        """The ledger is ahead of the workflow: the outcome, if the command has one, else a conflict."""
-        found = await self._ledger.outcome(request.accord, request.command.id)
-        if found is None:
-            return await self._beyond(request, "conflict", None)
-        if not found.is_of(request.command.fingerprint(), outline(request.command)):
-            raise _fail(
-                "CommandIdReused",
-                f"command id {request.command.id} was used for another command",
-                request.command.id,
-            )
-        return await self._beyond(
-            request, "duplicate", Outcome("duplicate", found.receipt, found.receipt.size)
+def _append(state: Accord | None, command: Command, decision: Decision) -> Append:
+    """What the ledger is to record of a decision on ``state``.
+
+    Raises:
+        ApplicationError: ``NotRecordable``.
+    """
+    try:
+        return Append(
+            accord=command.accord,
+            expected=0 if state is None else state.size,
+            command_id=command.id,
+            fingerprint=command.fingerprint(),
+            outline=outline(command),
+            act=command.act,
+            at=decision.after.time,
+            events=decision.events,
+            summary=summarize(decision.after),
+            version=decision.after.version,
+            signed=canonical({**command.signed_part(), "signature": command.signature}),
+            refusal=decision.refusal,
+            repeats=decision.repeats,
         )
+    except Unrecordable as error:
+        raise _failure(FailureKind.NOT_RECORDABLE, str(error)) from None
 
-    async def _beyond(self, request: RecordRequest, status: Any, outcome: Outcome | None) -> RecordAnswer:
-        page = await self.read_entries(EntriesRequest(accord=request.accord, start=request.expected))
-        receipt = outcome.receipt if outcome is not None else None
-        return RecordAnswer(status=status, entries=page.entries, more=page.more, receipt=receipt)
 
-    async def _state(self, accord: str, wanted: int | None) -> Accord | None:
-        """The folded state; from memory if it has ``wanted`` entries, else brought up to what the ledger has.
-
-        The last entry that a state in memory rests on is compared then: a backup may have been restored.
-        """
-        held = self._states.get(accord)
-        if held is not None and held.state.size == wanted:
-            self._states.move_to_end(accord)
-            return held.state
-        while True:
-            start = 0 if held is None else held.state.size - 1
-            entries = await self._ledger.entries(accord, start, PAGE)
-            complete = len(entries) < PAGE
-            if held is not None:
-                if not entries or entries[0].leaf != held.leaf:
-                    self._states.pop(accord, None)
-                    held = None
-                    continue
-                entries = entries[1:]
-            state = None if held is None else held.state
-            for entry in entries:
-                state = evolve(state, entry.recorded())
-            if state is not None and entries:
-                held = _Held(state, entries[-1].leaf)
-            if complete:
-                break
-        if held is None:
-            return None
-        self._keep(held)
-        return held.state
-
-    def _keep(self, held: _Held) -> None:
-        accord = held.state.id
-        before = self._states.get(accord)
-        if before is None or before.state.size < held.state.size:
-            self._states[accord] = held
-        self._states.move_to_end(accord)
-        while len(self._states) > CACHED:
-            self._states.popitem(last=False)
+def _judge_signal(
+    state: Accord, command: Command, signal: RawSignal, now: datetime
+) -> tuple[Command, Decision]:
+    """What follows from a signal's command; of one that is no act, the command that says so on the record."""
+    try:
+        _check_own_signature(state, command)
+        return command, decide(state, command, now)
+    except (Rejected, ApplicationError) as error:
+        # A delegate's own signature that does not fit makes it nobody's; whatever else is wrong is a reason.
+        if isinstance(error, ApplicationError):
+            command = unattributed(state.id, signal, command.fields)
+        else:
+            command = unreadable(state.id, signal, error.message)
+    try:
+        return command, decide(state, command, now)
+    except Rejected as error:
+        command = unreadable(state.id, signal, error.message)
+        return command, decide(state, command, now)
 
 
 def _check_own_signature(state: Accord | None, command: Command) -> None:
-    """A delegate's own signature fits, under a key that the record has; whether one is needed the rules judge."""
+    """A delegate's own signature fits, under a key that the record has; whether one is needed the rules judge.
+
+    Raises:
+        Rejected: the key is not one that the record has.
+        ApplicationError: ``NotSigned``.
+    """
     if command.own is None:
         return
     if state is None:
-        raise _fail("NotSigned", "no key is enrolled before the accord is opened; open it unsigned")
+        raise _failure(
+            FailureKind.NOT_SIGNED, "no key is enrolled before the accord is opened; open it unsigned"
+        )
     try:
         verify_own(state, command)
     except WrongSignature as error:
-        raise _fail("NotSigned", f"command {command.id}: {error}") from None
-    except Rejected as error:
-        details = {"code": error.code, "message": error.message, "errors": list(error.errors)}
-        raise _fail("Rejected", error.message, details) from None
-
-
-def _unsigned(command: Command) -> bool:
-    """Whether it is one of the commands that no delegate stands behind, and that need no signature."""
-    if command.act == TICK:
-        return command.delegate == TICK
-    alarm = command.act in ACTS and ACTS[command.act].signal
-    return command.delegate == UNATTRIBUTED and (alarm or command.act == UNREADABLE)
-
-
-def _page(entries: tuple[RecordedEvent, ...]) -> tuple[RecordedEvent, ...]:
-    """As many of the entries, from the first on, as one answer can carry; at least one."""
-    size = 0
-    for index, entry in enumerate(entries):
-        size += len(entry.model_dump_json())
-        if size > LARGEST_PAGE and index:
-            return entries[:index]
-    return entries
-
-
-def _recorded(draft: EventDraft, position: int, command: Command) -> RecordedEvent:
-    return RecordedEvent(
-        position=position,
-        type=draft.type,
-        version=draft.version,
-        time=draft.time,
-        facts=draft.facts,
-        actor=draft.actor,
-        command=command.id,
-    )
+        raise _failure(FailureKind.NOT_SIGNED, f"command {command.id}: {error}") from None

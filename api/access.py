@@ -12,9 +12,10 @@ from typing import Any
 
 from activities.identity.keys import Identity
 from api.problems import Problem, not_found
-from workflows.model.accord import Accord
 from workflows.model.commands import Actor
-from workflows.model.declare import ACTS
+from workflows.model.declare import Audience
+from workflows.model.declared import ACTS
+from workflows.model.state import Accord
 from workflows.tracks.conditions.state import beneficiaries
 
 
@@ -81,12 +82,18 @@ def may_read_particulars(access: Access, a: Accord, actor: Actor, act: dict[str,
         return False
     if access.party is not None and access.party == actor.party:
         return True
-    if declared.who.sees == "beneficiary, verifiers":
-        terms = a.definition.conditions.get(str(act.get("fields", {}).get("condition")))
-        if terms is None:
-            return False
-        code = str(act["fields"]["condition"])
-        return access.party in beneficiaries(a, code) or access.delegate in terms.policy.verifiers
-    if declared.who.sees in ("parties", "all parties"):
-        return access.party is not None
-    return True
+    match declared.who.sees:
+        case Audience.ALL:
+            return True
+        case Audience.PARTIES:
+            return access.party is not None
+        case Audience.CONCERNED:
+            return _concerned(access, a, str(act.get("fields", {}).get("condition")))
+
+
+def _concerned(access: Access, a: Accord, condition: str) -> bool:
+    """Whether the caller is a delegate of one of the condition's beneficiaries, or one of its verifiers."""
+    terms = a.definition.conditions.get(condition)
+    return terms is not None and (
+        access.party in beneficiaries(a, condition) or access.delegate in terms.policy.verifiers
+    )

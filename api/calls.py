@@ -22,9 +22,9 @@ from activities.identity.own_signatures import GivenSignature
 from api.access import Access, known_in
 from api.backend import Backend
 from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found
-from workflows.model.accord import Accord
 from workflows.model.authority import OPERATOR
 from workflows.model.declare import Act
+from workflows.model.state import Accord
 from workflows.model.values import INSTALLATION
 
 T = TypeVar("T")

@@ -15,10 +15,10 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
+from activities.errors import Unreachable
 from activities.runtime.accords import run_accord
-from activities.runtime.errors import Unreachable
 from api.problems import Problem
-from workflows.model.accord import Accord
+from workflows.model.state import Accord
 
 GLANCE = 2.0
 """Seconds that a reader waits for Temporal to say how late it is, before the record has to do."""

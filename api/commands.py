@@ -30,13 +30,14 @@ from api.interventions import INTERVENTIONS
 from api.problems import Problem, not_found, of_refusal, of_rejection, reused, unavailable
 from api.queue import ActQueue
 from api.updates import NothingDecided, NoWorkflow, Updates
-from workflows.model.accord import Accord
 from workflows.model.authority import known
 from workflows.model.canonical import digest_of
-from workflows.model.commands import Command, Receipt, Refusal
-from workflows.model.decide import OPEN, Decision, decide, parse
-from workflows.model.declare import ACTS, Rejected, outline, parse_act
+from workflows.model.commands import OPEN, Command, Receipt, Refusal
+from workflows.model.decide import Decision, decide, parse
+from workflows.model.declare import Rejected, outline, parse_act
+from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
+from workflows.model.state import Accord
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.5
@@ -297,7 +298,7 @@ def _with_own(state: Accord, command: Command, signed: GivenSignature) -> Comman
     except ValidationError:
         said = "Entente-Key, Entente-Signature or Entente-Salt is not written as it has to be"
     except WrongSignature as error:
-        said = str(error)
+        said = error.what
     else:
         return command
     raise Problem(

@@ -20,7 +20,7 @@ from api.routes.accords import OpeningDryRun
 from api.routes.acts import SignalTaken
 from api.routes.clock import MoveClock
 from workflows.model.commands import Receipt
-from workflows.model.declare import ACTS
+from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
 
 _TEMPLATE = "#/components/schemas/{model}"

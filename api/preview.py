@@ -14,11 +14,13 @@ from pydantic import Field, ValidationError
 
 from api.problems import Problem, of_rejection
 from api.schemas import View
-from workflows.model.accord import GATES, Accord, stage
 from workflows.model.authority import resolve
-from workflows.model.commands import Command, EventDraft, OwnSignature, Refusal
-from workflows.model.decide import TICK, decide, judge
-from workflows.model.declare import ACTS, Check, Rejected, parse_act
+from workflows.model.commands import TICK, Command, EventDraft, OwnSignature, Refusal
+from workflows.model.decide import decide, judge
+from workflows.model.declare import Check, Rejected, parse_act
+from workflows.model.declared import ACTS
+from workflows.model.rules import GATES, gate, stage
+from workflows.model.state import Accord
 from workflows.record.keys import live
 from workflows.tracks.conditions.state import satisfied
 
@@ -127,7 +129,7 @@ def dry_run(a: Accord, command: Command, at: datetime, own_key: str = "") -> Dry
 def why_gate(a: Accord, name: str, at: datetime, *, cleared: bool) -> Why:
     """Every guard of a gate at ``at``; without reasons for who sees cleared status only."""
     later = _later(a, at)
-    checks = tuple(later.gate(name))
+    checks = tuple(gate(later, name))
     return Why(
         accord=a.id,
         step=name,
@@ -196,7 +198,7 @@ def _later(a: Accord, at: datetime) -> Accord:
 
 def _standing(a: Accord) -> tuple[frozenset[str], frozenset[str]]:
     """The open gates and the satisfied conditions."""
-    gates = frozenset(name for name in GATES if _met(a.gate(name)))
+    gates = frozenset(name for name in GATES if _met(gate(a, name)))
     return gates, frozenset(code for code in a.definition.conditions if a.founded and satisfied(a, code))
 
 

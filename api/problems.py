@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.ledger.errors import LedgerError, MissingPrivilege, SchemaMismatch, Unavailable
-from activities.runtime.errors import RuntimeProblem
+from activities.errors import MissingPrivilege, RuntimeProblem, SchemaMismatch, Unavailable
 from api.queue import Busy
+from workflows.errors import EntenteError
 from workflows.model.commands import Receipt, Refusal, Unmet
 from workflows.model.decide import VERSION_CURRENT
 from workflows.model.declare import Rejected
@@ -94,13 +94,13 @@ class ProblemDetails(BaseModel):
     version: int | None = Field(default=None, description="the accord's version, as its ETag has it")
 
 
-class Problem(Exception):
+class Problem(EntenteError):
     """An answer that is a problem. ``code`` is one of ``TABLE``; ``members`` are further ones of ProblemDetails."""
 
     def __init__(
         self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
     ) -> None:
-        super().__init__(code, detail)
+        super().__init__(detail, str(members.get("remedy") or ""))
         self.code = code
         self.detail = detail
         self.headers = dict(headers or {})
@@ -109,7 +109,7 @@ class Problem(Exception):
         if code in RETRY_AFTER:
             self.headers.setdefault("Retry-After", str(RETRY_AFTER[code]))
 
-    def details(self, request_id: str | None = None) -> ProblemDetails:
+    def body(self, request_id: str | None = None) -> ProblemDetails:
         """The body that says it."""
         return ProblemDetails(
             type=f"urn:entente:problem:{self.code}",
@@ -123,7 +123,7 @@ class Problem(Exception):
 
     def response(self, request_id: str | None = None) -> JSONResponse:
         """The whole HTTP response."""
-        content = self.details(request_id).model_dump(mode="json", exclude_none=True)
+        content = self.body(request_id).model_dump(mode="json", exclude_none=True)
         headers = {"Cache-Control": "no-store", **self.headers}
         return JSONResponse(content, status_code=self.status, headers=headers, media_type=MEDIA_TYPE)
 
@@ -221,8 +221,7 @@ FAILURES: tuple[type[Exception], ...] = (
     Busy,
     RequestValidationError,
     HTTPException,
-    LedgerError,
-    RuntimeProblem,
+    EntenteError,
     RPCError,
     TimeoutError,
     OverflowError,

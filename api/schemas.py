@@ -231,6 +231,7 @@ class ConsentView(View):
     """A pending consent: who has named the current digest, and whose consent is missing."""
 
     subject: str
+    says: str = Field(description="what is consented to, in words")
     digest: str
     given: tuple[str, ...]
     missing: tuple[str, ...]
@@ -262,6 +263,7 @@ class StatusView(View):
     illustrative: bool
     clock: ClockView
     stage: str
+    rules: int = Field(description="the version of the rules by which the accord is judged")
     founded: bool
     terminated: bool
     closed: bool

@@ -32,11 +32,11 @@ from api.schemas import (
     WindowView,
 )
 from workflows.model import consent
-from workflows.model.accord import GATES, Accord, blocking, deadlines, stage
-from workflows.model.canonical import digest_of
 from workflows.model.declare import Check
+from workflows.model.rules import GATES, blocking, deadlines, gate, stage
+from workflows.model.state import Accord, SeatState
 from workflows.model.terms import DocumentTerms
-from workflows.tracks import subsequent, understanding, visit
+from workflows.tracks import understanding, visit
 from workflows.tracks.conditions import state as conditions
 from workflows.tracks.documents import state as documents
 from workflows.tracks.signing.release import release_digest
@@ -55,6 +55,7 @@ def status_view(a: Accord, present: Present, *, cleared: bool = True) -> StatusV
         illustrative=a.definition.illustrative,
         clock=ClockView(mode=a.definition.clock.mode, time=present.time, live=present.live),
         stage=stage(a),
+        rules=a.rules,
         founded=a.founded,
         terminated=a.terminated is not None,
         closed=a.closed,
@@ -123,7 +124,7 @@ def accord_view(a: Accord, present: Present) -> AccordView:
             status=a.visit.status,
             window=_window(a.visit.window),
             proposed=_window(a.visit.proposed),
-            proposed_digest=_dates_digest(a),
+            proposed_digest=visit.dates_digest(a),
             arrived_at=a.visit.arrived_at,
             cause=a.visit.cause,
             minutes=a.visit.minutes,
@@ -139,7 +140,7 @@ def accord_view(a: Accord, present: Present) -> AccordView:
 
 def gate_views(a: Accord) -> dict[str, GateView]:
     """Every gate, open or not."""
-    return {name: gate_view(name, a.gate(name)) for name in GATES}
+    return {name: gate_view(name, gate(a, name)) for name in GATES}
 
 
 def gate_view(name: str, checks: Iterable[Check]) -> GateView:
@@ -277,7 +278,7 @@ def _document(a: Accord, code: str) -> DocumentView:
     )
 
 
-def _seat(state: documents.SeatState, terms: DocumentTerms, name: str) -> SeatView:
+def _seat(state: SeatState, terms: DocumentTerms, name: str) -> SeatView:
     powers, signature = state.powers, state.signature
     return SeatView(
         party=state.party,
@@ -313,46 +314,8 @@ def _window(window: Any) -> WindowView | None:
     return WindowView(begins=window.begins, ends=window.ends, place=window.place)
 
 
-def _dates_digest(a: Accord) -> str | None:
-    proposed = a.visit.proposed
-    return digest_of(proposed.model_dump(mode="json")) if proposed is not None else None
-
-
-def _current_digest(a: Accord, subject: str) -> str | None:
-    """The digest that a consent to ``subject`` has to name now."""
-    track, _, rest = subject.partition("/")
-    code, _, language = rest.partition("/")
-    if code and code not in a.documents:
-        return None
-    match track:
-        case "definition":
-            return a.definition_digest if not a.founded else (a.amendment.digest() if a.amendment else None)
-        case "text":
-            text = a.documents[code].texts.get(language)
-            return text.pending if text is not None else None
-        case "concordance" | "initials" | "execution":
-            return documents.document_digest(a, code)
-        case "understanding":
-            return a.understanding.pending
-        case "severance":
-            return a.understanding.digest or ""
-        case "dates":
-            return _dates_digest(a)
-        case "release":
-            return release_digest(a)
-        case "termination":
-            return subsequent.termination_digest(a)
-        case _:
-            return visit.confirmation_digest(a)
-
-
 def _consents(a: Accord) -> Iterable[ConsentView]:
-    for subject in a.consents:
-        current = _current_digest(a, subject)
-        if current is None:
-            continue
-        parties = visit.arriving(a) if subject == "arrival" else tuple(a.definition.parties)
-        given = consent.given(a, subject, current)
-        missing = consent.missing(a, subject, current, parties)
-        if given and missing:
-            yield ConsentView(subject=subject, digest=current, given=given, missing=missing)
+    for one in consent.pending(a):
+        yield ConsentView(
+            subject=one.subject, says=one.says, digest=one.digest, given=one.given, missing=one.missing
+        )

@@ -12,12 +12,13 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.errors import SettingsProblem
 from activities.identity.signing import CommandVerifier
 from activities.ledger.migrate import pending
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.writer import BatchWriter
+from activities.reading.states import States
 from activities.recording import Recorder
-from activities.runtime.errors import SettingsProblem
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from worker.background.finality import collecting_cosignatures
@@ -29,6 +30,9 @@ GRACE = timedelta(seconds=10)
 
 ACTIVITIES_AT_ONCE = 200
 """Acts that one worker records at the same time; they share the batches of one writer."""
+
+STICKY = timedelta(seconds=2)
+"""After this long what was meant for a worker that has the accord at hand goes to any: below the API's deadline."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,13 +71,15 @@ async def accord_worker(settings: Settings, client: Client) -> AsyncIterator[Wor
             f"The ledger's schema lacks {', '.join(waiting)}.", "Run `entente migrate` first."
         )
     async with PostgresLedger.connect(dsn) as ledger, BatchWriter(ledger) as writer:
-        recorder = Recorder(ledger, writer, verifier)
+        recorder = Recorder(ledger, writer, States(ledger), verifier)
         yield Worker(
             client,
             task_queue=settings.task_queue,
             workflows=[AccordWorkflow],
             activities=recorder.activities,
             max_concurrent_activities=ACTIVITIES_AT_ONCE,
+            max_concurrent_local_activities=ACTIVITIES_AT_ONCE,
+            sticky_queue_schedule_to_start_timeout=STICKY,
             graceful_shutdown_timeout=GRACE,
         )
 

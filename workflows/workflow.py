@@ -1,38 +1,39 @@
-"""The Temporal workflow over the model: one run of history after another for each accord.
+"""The workflow of an accord: the sequence of acts, reports and deadlines, and the ladder that they climb.
 
-Every act is an update named as the act; a regular activity verifies and records it; only what the ledger has
-confirmed is folded into the state. A run that starts takes its state from the ledger, whatever the reason.
+It judges nothing. Every act is an update named as the act; the recorder (``activities/recording.py``) judges it on the
+ledger's own state and answers with a receipt and with where the accord now stands, as data. So no rule of the domain
+can change which commands this code gives to Temporal, and any rule can change while histories are open.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows.messages import (
+    FINAL,
     AccordInput,
-    EntriesAnswer,
-    EntriesRequest,
-    FindAnswer,
-    FindRequest,
-    LoadRequest,
-    StateDigest,
+    FailureKind,
+    Overflow,
+    RawSignal,
+    RecordAnswer,
+    RecordRequest,
+    SignalsRequest,
+    Standing,
+    StandingRequest,
+    Status,
 )
-from workflows.model.accord import Accord, evolve, next_deadline, server_time, state_digest
-from workflows.model.commands import Command, Message, Receipt, RecordAnswer, RecordRequest
-from workflows.model.deadlines import Deadline
-from workflows.model.decide import OPEN, TICK, UNREADABLE, Decision, decide, many_due, parse
-from workflows.model.declare import ACTS, Rejected, sentence
-from workflows.model.summary import current_details, plain, summarize
-from workflows.model.values import show_time
-from workflows.signals import read_signal, unattributed, unreadable
-from workflows.snapshot import Snapshot, unpack
+from workflows.model.commands import Command, Message, Receipt
+from workflows.registry import TICK, Rejected, update_acts, well_formed
 
 STAGE = SearchAttributeKey.for_keyword("EntenteStage")
 PARTIES = SearchAttributeKey.for_keyword_list("EntenteParties")
@@ -42,49 +43,58 @@ VOCABULARY = SearchAttributeKey.for_keyword("EntenteVocabulary")
 SEARCH_ATTRIBUTES = (STAGE, PARTIES, NEXT_DEADLINE, BLOCKED_BY, VOCABULARY)
 """What the Temporal UI can filter accords by. Nothing secret is in them."""
 
-UPDATES_PER_RUN = 1000
-"""A run continues as new after so many acts; the server ends one for good at 2,000 updates."""
+ACTS_PER_RUN = 200
+"""A run continues as new after so many acts, so that a cold worker replays it in a moment."""
 
-RECORDING = RetryPolicy(
+SIGNALS_PER_RUN = 2_000
+"""A run continues as new after so many signals; the server ends one for good at 10,000."""
+
+WAITING_SIGNALS = 500
+"""Signals that wait to be recorded; those beyond are counted, and the count is recorded."""
+
+WAITING_BYTES = 512 * 1024
+"""Bytes of the arguments of signals that wait: they have to fit into the input of the next run."""
+
+LARGEST_SIGNAL = 64 * 1024
+"""Bytes of a signal's argument that are kept; of a larger one its digest is."""
+
+SIGNALS_AT_ONCE = 25
+"""Signals that are recorded together; acts are taken up between two such batches."""
+
+LOCAL_ATTEMPTS = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100), maximum_attempts=2, non_retryable_error_types=FINAL
+)
+LOCAL_TIME = timedelta(seconds=2)
+"""Recording is tried in the worker that has the workflow at hand, twice within this time: one workflow task an act."""
+
+ATTEMPTS = RetryPolicy(
     initial_interval=timedelta(milliseconds=200),
     backoff_coefficient=2.0,
-    maximum_interval=timedelta(seconds=10),
+    maximum_interval=timedelta(seconds=5),
     maximum_attempts=0,
-    non_retryable_error_types=["Rejected", "CommandIdReused", "NotSigned", "NotDerived", "NotRecordable"],
+    non_retryable_error_types=FINAL,
 )
-"""Recording is tried until it succeeds: an act that was taken up is neither lost nor half done."""
-
-LONGEST_TIMER = timedelta(days=3650)
-"""A deadline that is further away is waited for in stages: the server counts nanoseconds in 64 bits."""
-
-LONGEST_SUMMARY = 380
-"""Bytes of an activity's summary; a server may refuse more than 400, and there the workflow would stand still."""
-
-TRY_AGAIN = timedelta(minutes=1)
-"""After this long a deadline that could not be recorded is tried again."""
+"""What the local attempts could not do is tried until it succeeds: an act that was taken up is never half done."""
 
 ATTEMPT = timedelta(seconds=10)
 """After this long an attempt is given up, its worker being dead or cut off; the next finds what it committed."""
 
+LONGEST_TIMER = timedelta(days=3650)
+"""A deadline that is further away is waited for in stages: the server counts nanoseconds in 64 bits."""
+
+TRY_AGAIN = timedelta(minutes=1)
+"""After this long what was ended by hand is tried again."""
+
+UNOPENED = timedelta(hours=1)
+"""A workflow in which no accord is opened for so long ends."""
+
+LONGEST_SUMMARY = 380
+"""Bytes of a summary; a server may refuse more than 400, and there the workflow would stand still."""
+
+MINUTES = 50
+"""Lines of the minutes that the query of that name gives."""
 
 A = TypeVar("A", bound=Message)
-
-
-def _rejection(error: Rejected) -> ApplicationError:
-    details = {"code": error.code, "message": error.message, "errors": list(error.errors)}
-    return ApplicationError(error.message, details, type="Rejected", non_retryable=True)
-
-
-def _answer(receipt: Receipt) -> Receipt:
-    """The receipt, or the refusal that it stands for as the error that an update fails with."""
-    if receipt.refusal is None:
-        return receipt
-    raise ApplicationError(
-        f"refused ({receipt.refusal.guard}): {receipt.refusal.reason}",
-        receipt.model_dump(mode="json"),
-        type="Refused",
-        non_retryable=True,
-    )
 
 
 @workflow.defn(name="Accord")
@@ -94,22 +104,30 @@ class AccordWorkflow:
     @workflow.init
     def __init__(self, start: AccordInput) -> None:
         self._accord = start.accord
-        self._continue_after = start.continue_after or UPDATES_PER_RUN
-        self._state: Accord | None = None
-        self._loaded = False
+        self._continue_after = start.continue_after or ACTS_PER_RUN
+        self._standing = Standing()
+        self._stands = False
+        self._doubted = False
         self._continuing = False
         self._acts = 0
-        self._due: Deadline | None = None
-        self._shown: dict[str, Any] = {}
-        self._lock = asyncio.Lock()
-        for name in (OPEN, *(name for name, act in ACTS.items() if not act.signal)):
+        self._taken = 0
+        self._signals = deque(start.signals)
+        self._bytes = sum(len(signal.data) for signal in start.signals)
+        self._overflow = start.overflow
+        self._minutes = deque(start.minutes, maxlen=MINUTES)
+        self._attributes: dict[str, Any] = {}
+        self._label = ""
+        self._turn = asyncio.Lock()
+        for name in update_acts():
             workflow.set_update_handler(name, self._handler(name), validator=self._validator(name))
         # One handler for all names: a named one would stop the accord at a signal with too few arguments.
         workflow.set_dynamic_signal_handler(self._signalled)
+        # After a reset this run is younger than the record: it asks again where the accord stands.
+        workflow.register_random_seed_callback(lambda _: self._doubt())
 
     @workflow.run
     async def run(self, start: AccordInput) -> str:
-        """Wait for deadlines until the accord is closed; returns its last stage.
+        """Climb the ladder until the accord is closed; returns its last stage.
 
         A request to cancel is not heeded: only acts end an accord. (Before it is opened there is none.)
 
@@ -119,98 +137,186 @@ class AccordWorkflow:
         if start.accord != workflow.info().workflow_id:
             raise ApplicationError(
                 f"the workflow {workflow.info().workflow_id} cannot be that of accord {start.accord}",
-                type="NotThisAccord",
+                type=FailureKind.NOT_THIS_ACCORD,
                 non_retryable=True,
             )
-        life = asyncio.create_task(self._live(start))
+        life = asyncio.create_task(self._climb(start))
         while True:
             try:
                 return await asyncio.shield(life)
             except asyncio.CancelledError:
-                nothing = self._loaded and self._state is None and workflow.all_handlers_finished()
+                nothing = self._stands and not self._standing.size and workflow.all_handlers_finished()
                 if life.done() or nothing:
                     raise
                 workflow.logger.warning("somebody asked to cancel the accord's workflow; it goes on")
 
-    async def _live(self, start: AccordInput) -> str:
-        await self._load()
+    async def _climb(self, start: AccordInput) -> str:
+        """The ladder. Which rung the accord is on, the record says; it may send it back, or past several."""
+        await self._stand()
+        if not await self._opened():
+            return "never opened"
+        while not self._over():
+            await self._on("invitation", start)
+            await self._on("verification", start)
+            await self._on("drafting", start)
+            await self._on("visit", start)
+            await self._on("signing", start)
+            await self._on("concluded", start)
+            await self._on("terminated", start)
+            await self._on(self._standing.stage, start)
+        return self._standing.stage
+
+    async def _on(self, rung: str, start: AccordInput) -> None:
+        """While the accord is on ``rung``: take up acts (their handlers do), reports, and the next deadline."""
+        while self._standing.stage == rung and not self._over():
+            if self._doubted:
+                await self._stand()
+            elif self._signals or self._overflow:
+                await self._record_signals()
+            elif self._continuation_due():
+                await self._continue(start)
+            else:
+                await self._next_deadline()
+
+    # The sequence: one thing at a time
+
+    async def _stand(self) -> None:
+        """Ask the ledger where the accord stands: when a run starts, whatever the reason, and after a reset."""
+        self._doubted = False
         while True:
-            if self._closed() and workflow.all_handlers_finished():
-                return summarize(self._present()).stage
-            if self._continuation_due():
-                # Validators answer "continuing" from here on, so that handlers do come to an end under load.
-                self._continuing = True
-                await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(
-                    AccordInput(accord=self._accord, continue_after=start.continue_after)
-                )
-            await self._wait()
+            try:
+                request, name = StandingRequest(accord=self._accord), "where the accord stands"
+                self._show(await self._ask("read_standing", request, Standing, name))
+                break
+            except ApplicationError as error:
+                # Somebody ended the activity by hand; an accord must not end by that.
+                workflow.logger.warning("the record did not say where the accord stands: %s", error.message)
+                await workflow.sleep(TRY_AGAIN, summary="then the record is asked again")
+        self._stands = True
 
-    @workflow.query
-    def state_digest(self) -> StateDigest:
-        """The digest of the state that this run holds, to compare with the fold of the ledger's entries."""
-        state = self._state
-        return StateDigest() if state is None else StateDigest(size=state.size, digest=state_digest(state))
+    async def _opened(self) -> bool:
+        """Whether an accord is opened here, before too long."""
+        if self._standing.size:
+            return True
+        try:
+            await workflow.wait_condition(lambda: self._standing.size > 0, timeout=UNOPENED)
+        except TimeoutError:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._standing.size > 0
 
-    async def _wait(self) -> None:
-        """Wait until the next deadline has passed and fallen, or until something changes it."""
-        due = self._due
+    async def _next_deadline(self) -> None:
+        """Wait until the next deadline has passed, and let it fall; or until something stirs before."""
+        due = self._standing.deadline
 
         def stirred() -> bool:
-            return (
-                self._due != due
+            return bool(
+                self._standing.deadline != due
+                or self._doubted
+                or self._signals
+                or self._overflow
                 or self._continuation_due()
-                or (self._closed() and workflow.all_handlers_finished())
+                or self._over()
             )
 
         if due is None:
             await workflow.wait_condition(stirred)
             return
-        left = server_time(self._present(), due.at) - workflow.now()
+        left = due.at - workflow.now()
         if left > timedelta(0):
             try:
                 timeout = min(left, LONGEST_TIMER)
-                await workflow.wait_condition(stirred, timeout=timeout, timeout_summary=due.summary())
+                await workflow.wait_condition(stirred, timeout=timeout, timeout_summary=due.summary)
                 return
             except TimeoutError:
                 if left > LONGEST_TIMER:
                     return
-        try:
-            await self._tick(due)
-        except ApplicationError as error:
-            # A worker of another version, for a while; the accord must not end by it, nor its deadlines stop.
-            workflow.logger.warning("the deadline %s could not be recorded: %s", due.summary(), error.message)
-            await workflow.sleep(TRY_AGAIN, summary="then the deadline is tried again")
-
-    async def _tick(self, due: Deadline) -> None:
-        """Let the deadline fall, and whatever else is due."""
-        async with self._lock:
-            state = self._present()
-            if self._due != due:
+        async with self._turn:
+            if self._standing.deadline != due:
                 return
-            await self._record(self._clocks(state), max(workflow.now(), server_time(state, due.at)))
+            clock = Command(
+                accord=self._accord,
+                id=f"{TICK}/{self._standing.size}",
+                act=TICK,
+                delegate=TICK,
+            )
+            try:
+                await self._record(RecordRequest(command=clock, at=max(workflow.now(), due.at)), due.summary)
+            except ApplicationError as error:
+                workflow.logger.warning("the deadline %s was not recorded: %s", due.summary, error.message)
+                await workflow.sleep(TRY_AGAIN, summary="then the deadline is tried again")
 
-    def _clocks(self, state: Accord) -> Command:
-        return Command(accord=self._accord, id=f"{TICK}/{state.size}", act=TICK, delegate=TICK)
+    async def _record_signals(self) -> None:
+        """Put signals on the record, some at a time; nobody waits for the answer."""
+        async with self._turn:
+            signals = tuple(self._signals)[:SIGNALS_AT_ONCE]
+            overflow = self._overflow if len(signals) == len(self._signals) else None
+            request = SignalsRequest(accord=self._accord, signals=signals, overflow=overflow)
+            count = len(signals) + (overflow.count if overflow else 0)
+            try:
+                what = f"{count} signal{'' if count == 1 else 's'}"
+                answer = await self._ask("record_signals", request, RecordAnswer, what)
+            except ApplicationError as error:
+                # Ended by hand: they stay in the queue.
+                workflow.logger.warning("signals were not recorded: %s", error.message)
+                await workflow.sleep(TRY_AGAIN, summary="then the signals are tried again")
+                return
+            for signal in signals:
+                self._signals.popleft()
+                self._bytes -= len(signal.data)
+            if overflow is not None:
+                self._overflow = None if self._overflow == overflow else _beyond(self._overflow, overflow)
+            self._show(answer.standing)
+            await self._minute(answer.minute)
 
-    # Handlers
+    async def _continue(self, start: AccordInput) -> None:
+        """Continue as new, once every act that was taken up has its answer; signals that wait go along."""
+        # Validators answer "continuing" from here on, so that handlers do come to an end under load.
+        self._continuing = True
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(
+            AccordInput(
+                accord=self._accord,
+                continue_after=start.continue_after,
+                signals=tuple(self._signals),
+                overflow=self._overflow,
+                minutes=tuple(self._minutes)[-10:],
+            )
+        )
+
+    # Acts
 
     def _handler(self, name: str) -> Callable[[Command], Awaitable[Receipt]]:
         async def handle(command: Command) -> Receipt:
-            # The act's time is when it is taken up; waiting for the lock must not shift it.
+            # The act's time is when it is taken up; waiting for its turn must not shift it.
             at = workflow.now()
             self._acts += 1
-            await workflow.wait_condition(lambda: self._loaded)
-            async with self._lock:
-                return await self._record(command, at)
+            await workflow.wait_condition(lambda: self._stands)
+            async with self._turn:
+                receipt = await self._record(RecordRequest(command=command, at=at), name.replace("_", " "))
+            if receipt is None:
+                raise ApplicationError(
+                    f"{command.id} has no receipt", type=FailureKind.NOT_RECORDED, non_retryable=True
+                )
+            if receipt.refusal is None:
+                return receipt
+            raise ApplicationError(
+                f"✗ REFUSED ({receipt.refusal.guard}): {receipt.refusal.reason}",
+                receipt.model_dump(mode="json"),
+                type=FailureKind.REFUSED,
+                non_retryable=True,
+            )
 
         handle.__name__ = handle.__qualname__ = name
         return handle
 
     def _validator(self, name: str) -> Callable[[Command], None]:
+        """Refuses what is malformed before it leaves a trace in the history. Not run when a history is replayed."""
+
         def validate(command: Command) -> None:
             if self._continuing:
-                raise ApplicationError("the history is being continued; send it again", type="Continuing")
+                raise ApplicationError(
+                    "the history is being continued; send it again", type=FailureKind.CONTINUING
+                )
             if (
                 command.act != name
                 or command.accord != self._accord
@@ -218,241 +324,187 @@ class AccordWorkflow:
             ):
                 raise ApplicationError(
                     "act, accord or id of the command are not those of the update",
-                    type="NotSigned",
+                    type=FailureKind.NOT_SIGNED,
                     non_retryable=True,
                 )
             try:
-                parse(self._state, command)
+                well_formed(command)
             except Rejected as error:
-                raise _rejection(error) from None
+                details = {"code": error.code, "message": error.message, "errors": list(error.errors)}
+                raise ApplicationError(
+                    error.message, details, type=FailureKind.REJECTED, non_retryable=True
+                ) from None
 
         validate.__name__ = validate.__qualname__ = f"validate_{name}"
         return validate
 
-    async def _signalled(self, name: str, raws: Sequence[RawValue]) -> None:
-        """Take up a signal: signed, as its monitor's; unsigned, as unattributed; unreadable, as refused."""
-        at = workflow.now()
-        command = read_signal(self._accord, name, raws)
-        await workflow.wait_condition(lambda: self._loaded)
-        if self._state is None:
-            workflow.logger.warning("signal %s came before the accord was opened; dropped", name)
-            return
-        async with self._lock:
-            try:
-                parse(self._state, command)
-                await self._record(command, at)
-            except (Rejected, ApplicationError) as error:
-                if isinstance(error, ApplicationError) and error.type == "Refused":
-                    return
-                if isinstance(error, ApplicationError) and error.type == "CommandIdReused":
-                    workflow.logger.warning("signal %s repeats an id with other content", name)
-                unsigned = isinstance(error, ApplicationError) and error.type == "NotSigned"
-                again = (
-                    unattributed(self._accord, name, command.fields)
-                    if unsigned
-                    else unreadable(self._accord, name, raws, str(error))
-                )
-                await self._record_quietly(again, at)
+    async def _record(self, request: RecordRequest, what: str) -> Receipt | None:
+        """Have a command judged and recorded, and show what the record says then; called by whose turn it is."""
+        answer = await self._ask("record", request, RecordAnswer, what)
+        self._show(answer.standing)
+        await self._minute(answer.minute)
+        return answer.receipt
 
-    async def _record_quietly(self, command: Command, at: datetime) -> None:
-        """Record what came of a signal; nobody waits for the answer."""
-        try:
-            parse(self._state, command)
-            await self._record(command, at)
-        except Rejected as error:
-            await self._record_quietly(unreadable(self._accord, command.act, [], error.message), at)
-        except ApplicationError as error:
-            workflow.logger.info("signal on the record: %s", error.message)
+    # Reports
 
-    # The way of one act
-
-    async def _record(self, command: Command, at: datetime) -> Receipt:
-        """Decide, record, fold; again, if the ledger was ahead. The receipt is the ledger's."""
-        reloaded = False
-        while True:
-            state = self._state
-            now = at + timedelta(microseconds=state.clock_offset) if state is not None else at
-            overdue = self._due is not None and self._due.at <= now
-            if overdue and command.act != TICK and state is not None and many_due(state, now):
-                await self._record(self._clocks(state), at)
-                continue
-            try:
-                decision = decide(state, command, now)
-            except Rejected as error:
-                # What was recorded before the accord went on may no longer be judged at all: the record decides.
-                found = await self._find(command)
-                if found is None:
-                    raise _rejection(error) from None
-                return _answer(found)
-            request = RecordRequest(
-                accord=self._accord,
-                expected=0 if state is None else state.size,
-                command=command,
-                at=now,
-                events=decision.events,
+    def _signalled(self, name: str, raws: Sequence[RawValue]) -> None:
+        """Keep a signal until it is recorded. Any name, any argument: the recorder reads it, not the workflow."""
+        self._taken += 1
+        now = workflow.now()
+        content = raws[0].payload.data if raws else b""
+        whole = len(content) <= LARGEST_SIGNAL
+        if len(self._signals) >= WAITING_SIGNALS or self._bytes + len(content) * 4 // 3 > WAITING_BYTES:
+            seen = self._overflow
+            self._overflow = Overflow(
+                count=seen.count + 1 if seen else 1, first=seen.first if seen else now, last=now
             )
-            try:
-                answer = await self._ask("record", request, RecordAnswer, self._describe(command, decision))
-            except ApplicationError as error:
-                if error.type != "NotDerived" or reloaded:
-                    raise
-                # This run's state may not be what is recorded, if somebody gave an activity's result by hand.
-                reloaded = True
-                await self._load()
-                continue
-            await self._fold(answer)
-            if answer.receipt is not None:
-                return _answer(answer.receipt)
-            if self._state is state:
-                # The ledger has less than this run: a result given by hand, or a backup was restored.
-                if reloaded:
-                    await workflow.sleep(TRY_AGAIN, summary="then the ledger is asked again")
-                reloaded = True
-                await self._load()
+            return
+        data = base64.b64encode(content).decode() if whole else ""
+        digest = hashlib.sha256(b"".join(raw.payload.data for raw in raws)).hexdigest()
+        encoding = raws[0].payload.metadata.get("encoding", b"") if raws else b""
+        self._bytes += len(data)
+        self._signals.append(
+            RawSignal(
+                at=now,
+                name=name[:200],
+                arguments=len(raws),
+                encoding=encoding.decode(errors="replace")[:100],
+                data=data,
+                digest=f"sha256:{digest}",
+                whole=whole,
+            )
+        )
 
-    async def _ask(
-        self, name: str, request: Message, answer: type[A], summary: str, attempt: timedelta = ATTEMPT
-    ) -> A:
-        """What an activity answers.
+    # The ledger
+
+    async def _ask(self, name: str, request: Message, answer: type[A], what: str) -> A:
+        """What an activity answers: tried at once where the workflow runs, and for ever as a regular one after that.
 
         Raises:
-            ApplicationError: it failed for good. (An `ActivityError` would end the accord from within a signal.)
+            ApplicationError: it failed for good. (An `ActivityError` would end the accord from within the run.)
         """
+        try:
+            answered: A = await workflow.execute_local_activity(
+                name,
+                request,
+                result_type=answer,
+                schedule_to_close_timeout=LOCAL_TIME,
+                retry_policy=LOCAL_ATTEMPTS,
+            )
+            return answered
+        except FailureError as error:
+            # Where it runs a local activity fails with an ActivityError; where it is replayed, with that one's cause.
+            cause = error.cause if isinstance(error, ActivityError) else error
+            if isinstance(cause, ApplicationError) and cause.type in FINAL:
+                raise _final(cause) from None
+        # Now it stands among the pending activities, with the act and the cause, for as long as it takes.
         try:
             raw = await workflow.execute_activity(
                 name,
                 request,
                 result_type=RawValue,
-                start_to_close_timeout=attempt,
-                retry_policy=RECORDING,
-                summary=summary,
+                start_to_close_timeout=ATTEMPT,
+                retry_policy=ATTEMPTS,
+                summary=what[:LONGEST_SUMMARY],
             )
         except ActivityError as error:
-            cause = error.cause
-            if isinstance(cause, ApplicationError):
-                raise ApplicationError(
-                    cause.message, *cause.details, type=cause.type, non_retryable=True
-                ) from None
-            raise ApplicationError(
-                f"recording failed: {cause}", type="NotRecorded", non_retryable=True
-            ) from None
+            raise _final(error.cause) from None
+        # Somebody may have given this answer by hand: once there is time, the record is asked.
+        self._doubted = name != "read_standing"
         try:
-            answered: A = workflow.payload_converter().from_payload(raw.payload, answer)
-            return answered
-        except (
-            Exception
-        ) as error:  # Given by hand, it may be anything; the workflow's task must not fail by it.
+            return workflow.payload_converter().from_payload(raw.payload, answer)
+        except Exception as error:
+            # It may be anything, and the workflow's task must not fail by it.
             raise ApplicationError(
                 f"the result of {name} does not read: {type(error).__name__}",
-                type="NotRecorded",
+                type=FailureKind.NOT_RECORDED,
                 non_retryable=True,
             ) from None
 
-    async def _find(self, command: Command) -> Receipt | None:
-        """The receipt of a command that the ledger knows already."""
-        request = FindRequest(accord=self._accord, command=command.id, fingerprint=command.fingerprint())
-        found = await self._ask("find_receipt", request, FindAnswer, "look whether this was recorded before")
-        return found.receipt
-
-    def _describe(self, command: Command, decision: Decision) -> str:
-        when = decision.events[-1].time if decision.events else None
-        date = f"{when:%Y-%m-%d} · " if when is not None else ""
-        if command.act in ACTS:
-            text = sentence(ACTS[command.act], command.fields, decision.actor)
-        elif command.act == OPEN:
-            text = f"{decision.actor.delegate} for {decision.actor.party} opens the accord"
-        elif command.act == UNREADABLE:
-            text = f"a signal is refused: {command.fields.get('reason')}"
-        else:
-            text = "deadline: " + ", ".join(draft.type.replace("_", " ") for draft in decision.events)
-        if decision.refusal is not None:
-            text += f" — refused: {decision.refusal.reason}"
-        return plain(date + text, LONGEST_SUMMARY)
-
-    async def _fold(self, answer: RecordAnswer) -> None:
-        """Fold what the ledger has confirmed and this run has not seen yet."""
-        entries, more = answer.entries, answer.more
-        while True:
-            for recorded in entries:
-                if recorded.position != (0 if self._state is None else self._state.size):
-                    continue
-                try:
-                    self._state = evolve(self._state, recorded)
-                except Exception as error:
-                    # No entry of this ledger's, or one of a later release's: who folds it next can be another worker.
-                    workflow.logger.warning("entry %d cannot be folded: %s", recorded.position, error)
-                    await self._load()
-                    return
-            if not more:
-                break
-            start = 0 if self._state is None else self._state.size
-            page = await self._ask(
-                "read_entries",
-                EntriesRequest(accord=self._accord, start=start),
-                EntriesAnswer,
-                "read entries that were recorded meanwhile",
+    async def _minute(self, line: str) -> None:
+        """Put a line of the minutes into the history: what became of an act is known only once it is recorded."""
+        if line:
+            self._minutes.append(line)
+            await workflow.execute_local_activity(
+                "minute", schedule_to_close_timeout=timedelta(minutes=1), summary=line
             )
-            entries, more = page.entries, page.more
-        self._show()
-
-    async def _load(self) -> None:
-        """Take the state from the ledger."""
-        request, summary = LoadRequest(accord=self._accord), "take the state from the ledger"
-        while True:
-            try:
-                self._state = unpack(
-                    await self._ask("load_accord", request, Snapshot, summary, timedelta(minutes=5))
-                )
-                break
-            except (ApplicationError, ValueError) as error:
-                # Somebody ended the activity by hand; an accord must not end by that.
-                workflow.logger.warning("the accord's state was not loaded: %s", error)
-                await workflow.sleep(TRY_AGAIN, summary="then the state is asked for again")
-        self._loaded = True
-        self._show()
 
     # What people see in the Temporal UI
 
-    def _show(self) -> None:
-        state = self._state
-        if state is None:
+    def _show(self, standing: Standing) -> None:
+        self._standing = standing
+        shown = standing.shown
+        if shown is None:
             return
-        self._due = next_deadline(state)
-        summary = summarize(state)
         wanted: dict[str, Any] = {
-            "stage": summary.stage,
-            "parties": list(summary.parties),
-            "deadline": self._due and server_time(state, self._due.at),
-            "blocked": summary.blocked_by,
-            "vocabulary": summary.vocabulary,
+            STAGE.name: standing.stage,
+            PARTIES.name: list(shown.parties),
+            NEXT_DEADLINE.name: standing.deadline.at if standing.deadline else None,
+            BLOCKED_BY.name: shown.blocked_by,
+            VOCABULARY.name: shown.vocabulary,
         }
         updates: list[SearchAttributeUpdate[Any]] = []
-        for key, name in zip(SEARCH_ATTRIBUTES, wanted, strict=True):
-            if name not in self._shown or self._shown[name] != wanted[name]:
-                value = wanted[name]
-                updates.append(key.value_unset() if value is None else key.value_set(value))  # type: ignore[attr-defined]
+        for key in SEARCH_ATTRIBUTES:
+            value = wanted[key.name]
+            if self._attributes.get(key.name) != value:
+                updates.append(key.value_unset() if value is None else key.value_set(value))
         if updates:
             workflow.upsert_search_attributes(updates)
-        label = plain(summary.title, 900) + (" (illustrative)" if summary.illustrative else "")
-        if self._shown.get("label") != label:
-            workflow.upsert_memo({"label": label, "opened": show_time(state.opened_at)})
-        self._shown = {**wanted, "label": label}
-        workflow.set_current_details(current_details(state))
+        if self._label != shown.label:
+            workflow.upsert_memo({"label": shown.label, "opened": shown.opened})
+        self._attributes, self._label = wanted, shown.label
+        workflow.set_current_details(shown.details)
+
+    @workflow.query
+    def status(self) -> Status:
+        """Where the accord stands, as this run was last told by the record."""
+        shown = self._standing.shown
+        return Status(
+            accord=self._accord,
+            size=self._standing.size,
+            stage=self._standing.stage,
+            next_deadline=self._standing.deadline,
+            blocked_by=shown.blocked_by if shown else 0,
+            waiting_signals=len(self._signals) + (self._overflow.count if self._overflow else 0),
+        )
+
+    @workflow.query
+    def why(self) -> list[str]:
+        """What blocks the next stage, and who could meet it."""
+        return list(self._standing.shown.missing) if self._standing.shown else []
+
+    @workflow.query
+    def minutes(self) -> list[str]:
+        """The last acts, deadlines and signals, a line each."""
+        return list(self._minutes)
 
     # Small questions
 
-    def _present(self) -> Accord:
-        if self._state is None:
-            raise ApplicationError(f"accord {self._accord} is not open", type="NotOpen", non_retryable=True)
-        return self._state
+    def _doubt(self) -> None:
+        self._doubted = True
 
-    def _closed(self) -> bool:
-        return self._state is not None and self._state.closed
+    def _over(self) -> bool:
+        return self._standing.closed and workflow.all_handlers_finished()
 
     def _continuation_due(self) -> bool:
         info = workflow.info()
         return (
             self._acts >= self._continue_after
+            or self._taken >= SIGNALS_PER_RUN
             or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
         )
+
+
+def _beyond(now: Overflow | None, recorded: Overflow) -> Overflow | None:
+    """What overflowed since ``recorded`` was taken."""
+    if now is None or now.count <= recorded.count:
+        return None
+    return Overflow(count=now.count - recorded.count, first=recorded.last, last=now.last)
+
+
+def _final(cause: BaseException | None) -> ApplicationError:
+    """The error with which an activity failed for good, as an update can fail with it."""
+    if isinstance(cause, ApplicationError):
+        return ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True)
+    return ApplicationError(f"recording failed: {cause}", type=FailureKind.NOT_RECORDED, non_retryable=True)

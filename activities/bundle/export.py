@@ -19,14 +19,15 @@ from typing import Any, Final
 from activities.bundle import format as layout
 from activities.bundle.format import Audience, payload_member
 from activities.checkpoints.checkpoints import Checkpoints
+from activities.errors import LedgerError
 from activities.ledger.entry import Payload
-from activities.ledger.errors import LedgerError
 from activities.ledger.store import Ledger, StoredCommand, StoredEntry
 from activities.tlog.merkle import Frontier, Node
 from activities.tlog.note import encode_base64
 from activities.tlog.tiles import HEIGHT, WIDTH, Tile, encode_entries
-from workflows.model.accord import Accord, evolve, state_digest
 from workflows.model.canonical import canonical
+from workflows.model.fold import evolve
+from workflows.model.state import Accord, state_digest
 
 Progress = Callable[[int, int], None]
 """Is told how many entries of how many are written."""
@@ -134,7 +135,7 @@ class _Writing:
 
     async def run(self) -> None:
         export = self._export
-        self._write(layout.FORMAT_TEXT, files("activities.verifier").joinpath("FORMAT.md").read_bytes())
+        self._write(layout.FORMAT_TEXT, files("activities.bundle").joinpath("FORMAT.md").read_bytes())
         if export.policy is not None:
             self._write(layout.POLICY, export.policy)
         for index in range(-(-export.size // WIDTH)):

@@ -1,7 +1,7 @@
 """Reading a bundle: the one file in which an accord's record leaves the server. ``FORMAT.md`` says what is in it.
 
 A bundle may come from an enemy. So every size is bounded before anything is read, nothing is ever unpacked to disk,
-and whatever is not exactly as the format says ends in one :class:`~activities.ledger.errors.Malformed`.
+and whatever is not exactly as the format says ends in one :class:`~activities.errors.Malformed`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
+from activities.errors import LedgerError, Malformed
 from activities.ledger.entry import Payload, decode_canonical
-from activities.ledger.errors import LedgerError, Malformed
 from activities.tlog.checkpoint import MAX_SIZE
 from activities.tlog.note import decode_base64
 from activities.tlog.tiles import WIDTH, Tile, decode_entries, decode_hashes, tiles_of

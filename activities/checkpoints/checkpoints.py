@@ -17,7 +17,7 @@ from activities.checkpoints.logkeys import LogKeys
 from activities.checkpoints.rollback import Guard, RolledBack, Seen
 from activities.checkpoints.standing import TYPES, Standing
 from activities.checkpoints.store import CheckpointStore, StoredCheckpoint
-from activities.ledger.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
+from activities.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
 from activities.ledger.store import Head, Ledger
 from activities.tlog import policy as policies
 from activities.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint

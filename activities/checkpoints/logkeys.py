@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from activities.runtime.durable import sync_directory
-from activities.runtime.errors import SettingsProblem
+from activities.errors import SettingsProblem
+from activities.runtime.durable import replace_private, write_private
 from activities.tlog.note import Ed25519Signer, Ed25519Verifier
 
 _MARK: Final = "entente-log-secret-1"
@@ -78,11 +77,7 @@ class LogKeys:
         """
         secret = secrets.token_bytes(_SECRET_BYTES)
         guard_directory(path).mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{_MARK} {base64.b64encode(secret).decode()}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_private(path, _line(secret))
         return cls([secret], installation)
 
     @classmethod
@@ -95,16 +90,7 @@ class LogKeys:
             SettingsProblem: there is no such file yet, or it cannot be read.
         """
         cls.load(path, installation)
-        secret = base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{_MARK} {secret}\n" + path.read_text(encoding="ascii"))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        # Else a crash could bring the old file back after the new secret's key was put on a record.
-        sync_directory(path.parent)
+        replace_private(path, _line(secrets.token_bytes(_SECRET_BYTES)) + path.read_bytes())
         return cls.load(path, installation)
 
     def origin(self, accord: str) -> str:
@@ -128,6 +114,10 @@ class LogKeys:
 def guard_directory(key_file: Path) -> Path:
     """Where the last checkpoints seen are kept: beside the key, outside the database (see ``rollback.py``)."""
     return key_file.with_name(key_file.name + ".seen")
+
+
+def _line(secret: bytes) -> bytes:
+    return f"{_MARK} {base64.b64encode(secret).decode()}\n".encode("ascii")
 
 
 def _secret(line: str) -> bytes:

@@ -15,9 +15,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from activities.ledger.errors import LedgerError, Malformed
+from activities.errors import LedgerError, Malformed, SettingsProblem
 from activities.runtime.durable import DurableFile, DurableFiles
-from activities.runtime.errors import SettingsProblem
 from activities.tlog.checkpoint import Checkpoint, parse_text
 
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.tlog.note import Ed25519Verifier
 from activities.tlog.policy import Policy, parse
-from workflows.record.logkeys import LogKey, LogKeyRetired, LogKeyRotated, retired, rotated
+from workflows.model.state import LogKey
+from workflows.record.logkeys import LogKeyRetired, LogKeyRotated, retired, rotated
 from workflows.record.witnessing import WitnessPolicyChanged
 
 TYPES: Final = (LogKeyRotated.type, LogKeyRetired.type, WitnessPolicyChanged.type)

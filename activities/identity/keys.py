@@ -22,6 +22,7 @@ import asyncpg
 from pydantic import TypeAdapter, ValidationError
 
 from activities.ledger.database import translated
+from workflows.errors import EntenteError
 from workflows.model.values import DelegateId
 
 if TYPE_CHECKING:
@@ -41,20 +42,28 @@ _DELEGATE = TypeAdapter(DelegateId)
 _ROLE = "Use a login that has the role entente_api"
 
 
-class IdentityProblem(ValueError):
-    """A key cannot be made as asked; the text says why and what to do."""
+class IdentityProblem(EntenteError):
+    """A key cannot be made as asked."""
+
+    def __init__(self, what: str, remedy: str = "Correct it and run the command again.") -> None:
+        super().__init__(what, remedy)
 
 
-class NotAuthenticated(Exception):
+class NotAuthenticated(EntenteError):
     """A token is not one of ours, or no longer; ``reason`` may be told to whoever sent it."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+        super().__init__(reason, "Send a key that the operator made with `entente keys add`.")
         self.reason = reason
 
 
-class KeyReused(Exception):
+class KeyReused(EntenteError):
     """An idempotency key was used before, for another request."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The idempotency key was used before, for another request.", "Take a new key for a new request."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from workflows.model.accord import Accord
+from workflows.errors import EntenteError
 from workflows.model.canonical import canonical
 from workflows.model.commands import Command, OwnSignature
 from workflows.model.declare import Act, parse_act
+from workflows.model.state import Accord
 from workflows.record.keys import find, key_id, own_part, particulars_digest
 
 SALT_BYTES = 16
 """Bytes of the salt on an act's free text."""
 
 
-class WrongSignature(ValueError):
+class WrongSignature(EntenteError):
     """A delegate's own signature does not fit the act, or no such key was ever enrolled for the delegate."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, "Sign the act anew, with a key that is enrolled for the delegate")
 
 
 def public_key_of(key: Ed25519PrivateKey) -> str:
@@ -112,40 +113,6 @@ def fits(public_key: str, signature: str, part: dict[str, Any]) -> bool:
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True
-
-
-def create_key(path: Path) -> Ed25519PrivateKey:
-    """Make a key and write it to ``path`` in PEM, a file only its owner can read.
-
-    Raises:
-        FileExistsError: there is a file already; a key is never overwritten.
-        OSError: it cannot be written.
-    """
-    key = Ed25519PrivateKey.generate()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-    return key
-
-
-def load_key(path: Path) -> Ed25519PrivateKey:
-    """The key in the PEM file ``path``.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it holds no unencrypted Ed25519 private key.
-    """
-    try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} holds no private key that can be read: {error}") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"the key in {path} is not an Ed25519 key")
-    return key
 
 
 def _part(command: Command, facts: dict[str, Any], particulars: str | None) -> dict[str, Any]:

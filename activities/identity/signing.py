@@ -10,15 +10,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from activities.runtime.errors import SettingsProblem, UnsignedCommand
+from activities.errors import SettingsProblem, UnsignedCommand
+from activities.identity.keyfiles import create_key, load_key
 from workflows.model.canonical import NotCanonical, canonical
 from workflows.model.commands import Command
 
@@ -55,18 +54,13 @@ class CommandSigner:
                 "Make one with `openssl genpkey -algorithm ed25519`, or run `entente up`, which makes one.",
             )
         try:
-            key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        except (OSError, ValueError, TypeError) as error:
+            return cls(load_key(path))
+        except (OSError, ValueError) as error:
             raise SettingsProblem(
                 f"The key to sign commands with cannot be read from {path}: {error}.",
-                "ENTENTE_COMMAND_KEY_FILE has to name an unencrypted PEM file that this user can read.",
+                "ENTENTE_COMMAND_KEY_FILE has to name an unencrypted PEM file of an Ed25519 key that this user can "
+                "read; `openssl genpkey -algorithm ed25519` makes one.",
             ) from error
-        if not isinstance(key, Ed25519PrivateKey):
-            raise SettingsProblem(
-                f"The key in {path} is not an Ed25519 key.",
-                "Make one with `openssl genpkey -algorithm ed25519`.",
-            )
-        return cls(key)
 
     @classmethod
     def create(cls, path: Path) -> CommandSigner:
@@ -75,14 +69,7 @@ class CommandSigner:
         Raises:
             FileExistsError: there is a file already; a key is never overwritten.
         """
-        key = Ed25519PrivateKey.generate()
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-        return cls(key)
+        return cls(create_key(path))
 
     def sign(self, command: Command) -> Command:
         """``command`` with this key's id and signature.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from activities.ledger.errors import MissingPrivilege, SchemaMismatch, Unavailable
+from activities.errors import Locked, MissingPrivilege, SchemaMismatch, Unavailable
 
 _AWAY = (
     OSError,
@@ -17,7 +17,8 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
+    # Among them: a transaction that took longer than it may, or that cannot write.
+    asyncpg.InvalidTransactionStateError,
 )
 
 
@@ -33,7 +34,12 @@ def translated(what: str, remedy: str) -> Iterator[None]:
         yield
     except asyncpg.InsufficientPrivilegeError as error:
         raise MissingPrivilege(f"the database login may not {what}: {error.args[0]}", remedy) from error
-    except asyncpg.UndefinedTableError as error:
+    except asyncpg.LockNotAvailableError as error:
+        raise Locked(
+            f"another session of the database holds a lock for too long: {error.args[0]}",
+            "Try again; find the session in pg_locks where this lasts",
+        ) from error
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as error:
         raise SchemaMismatch(
             f"the database has no ledger of this release: {error.args[0]}",
             "Migrate it with: entente migrate",

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import secrets
 from collections.abc import Callable
@@ -25,9 +26,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from activities.ledger.errors import Malformed, PayloadMismatch, Unrecordable
+from activities.errors import Malformed, PayloadMismatch, Unrecordable
 from activities.tlog.merkle import leaf_hash
-from workflows.model.canonical import NotCanonical, canonical
+from workflows.model.canonical import MAX_SAFE_INTEGER, NotCanonical, canonical
 from workflows.model.commands import Actor, EventDraft
 
 FORMAT: Final = 1
@@ -152,30 +153,27 @@ class Entry:
                 f"{self.version} and the causation {self.causation}",
                 "Positions count from 0, versions from 1, and a cause stands before its effect",
             )
-        try:
-            content = canonical(
-                {
-                    "accord": self.accord,
-                    "actor": {
-                        "behalf": self.actor.behalf,
-                        "delegate": self.actor.delegate,
-                        "party": self.actor.party,
-                        "role": self.actor.role,
-                    },
-                    "causation": self.causation,
-                    "command": self.command,
-                    "facts": self.facts,
-                    "particulars": self.particulars,
-                    "position": self.position,
-                    "time": time_text(self.time),
-                    "type": self.type,
-                    "v": FORMAT,
-                    "version": self.version,
-                }
-            )
-        except NotCanonical as error:
+        if max(self.position, self.version) > MAX_SAFE_INTEGER:
             raise Unrecordable(
-                f"an entry of type {self.type!r} cannot be written: {error}", "Send plain text"
+                f"an entry of type {self.type!r} cannot be written: a number is beyond ±(2^53 - 1)",
+                "Send smaller numbers",
+            )
+        actor = self.actor
+        # The members in their order, as canonical() would write them, in a fraction of its time.
+        text = (
+            f'{{"accord":{_quoted(self.accord)},"actor":{{"behalf":{_quoted_or_null(actor.behalf)},'
+            f'"delegate":{_quoted(actor.delegate)},"party":{_quoted_or_null(actor.party)},'
+            f'"role":{_quoted(actor.role)}}},"causation":{"null" if self.causation is None else self.causation},'
+            f'"command":{_quoted(self.command)},"facts":{_quoted(self.facts)},'
+            f'"particulars":{_quoted(self.particulars)},"position":{self.position},'
+            f'"time":"{time_text(self.time)}","type":{_quoted(self.type)},"v":{FORMAT},"version":{self.version}}}'
+        )
+        try:
+            content = text.encode()
+        except UnicodeEncodeError:
+            raise Unrecordable(
+                f"an entry of type {self.type!r} cannot be written: a text holds a lone surrogate",
+                "Send plain text",
             ) from None
         if len(content) > MAX_ENTRY_BYTES:
             raise Unrecordable(
@@ -184,6 +182,13 @@ class Entry:
                 "Shorten the identifiers in it; texts belong into facts or particulars",
             )
         return content
+
+
+_quoted = json.encoder.encode_basestring
+
+
+def _quoted_or_null(text: str | None) -> str:
+    return "null" if text is None else _quoted(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +202,29 @@ class SealedEntry:
     particulars: Payload
 
 
-def seal_payload(value: dict[str, Any], *, salt: Callable[[int], bytes] = secrets.token_bytes) -> Payload:
+class _RandomBytes:
+    """Random bytes of the operating system, fetched many at a time; never the same in a process and its child."""
+
+    def __init__(self) -> None:
+        self._bytes, self._used = b"", 0
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._bytes, self._used = b"", 0
+
+    def take(self, count: int) -> bytes:
+        if self._used + count > len(self._bytes):
+            self._bytes, self._used = secrets.token_bytes(max(count, 4096)), 0
+        start, self._used = self._used, self._used + count
+        return self._bytes[start : self._used]
+
+
+fresh_salt = _RandomBytes().take
+"""Random bytes for a salt."""
+
+
+def seal_payload(value: dict[str, Any], *, salt: Callable[[int], bytes] = fresh_salt) -> Payload:
     """``value`` as a payload with a fresh salt; ``salt(16)`` gives it.
 
     Raises:
@@ -221,7 +248,7 @@ def seal(
     position: int,
     command: str,
     causation: int | None,
-    salt: Callable[[int], bytes] = secrets.token_bytes,
+    salt: Callable[[int], bytes] = fresh_salt,
 ) -> SealedEntry:
     """The entry at ``position`` for the event ``draft``, with its payloads salted and digested.
 

@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 
 import asyncpg
 
-from activities.ledger.errors import MissingPrivilege, SchemaMismatch
+from activities.errors import MissingPrivilege, SchemaMismatch
 
 _NAME = re.compile(r"([0-9]+)_[a-z0-9_]+\.sql", re.ASCII)
 _MARK = re.compile(r"^-- migrate:(.*)$", re.MULTILINE)

@@ -5,14 +5,13 @@ Pure: a store reads what the batch touches (under its lock), calls :func:`settle
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from activities.ledger.entry import SALT_BYTES, SealedEntry, seal
+from activities.ledger.entry import SALT_BYTES, SealedEntry, fresh_salt, seal
 from activities.ledger.store import Append, Known, Outcome, StoredCommand, salted
 from activities.tlog.merkle import Frontier, Node
-from workflows.model.commands import Receipt, Summary
+from workflows.model.commands import Receipt
 
 CommandKey = tuple[str, str]
 """An accord, and the id of a command in it."""
@@ -27,17 +26,24 @@ class Settlement:
     nodes: dict[str, list[Node]] = field(default_factory=dict)
     frontiers: dict[str, Frontier] = field(default_factory=dict)
     commands: dict[CommandKey, StoredCommand] = field(default_factory=dict)
-    summaries: dict[str, Summary] = field(default_factory=dict)
+    summaries: dict[str, Append] = field(default_factory=dict)
+    """The last append of each accord, which has its summary."""
 
 
 def seal_events(append: Append) -> tuple[SealedEntry, ...]:
     """The entries of an append, at the positions that it expects.
 
-    This is the costly part, and needs nothing of the store, so it is done before anything is locked.
+    This is the costly part, and needs nothing of the store, so it is done once, before the append's batch is taken.
 
     Raises:
         Unrecordable: where an event cannot be an entry.
     """
+    if append.sealed is None:
+        object.__setattr__(append, "sealed", _seal_events(append))
+    return append.sealed or ()
+
+
+def _seal_events(append: Append) -> tuple[SealedEntry, ...]:
     return tuple(
         seal(
             draft,
@@ -84,7 +90,7 @@ def settle(
                 done.outcomes.append(Outcome("conflict", None, frontier.size))
                 continue
             receipt = _receipt(append, append.repeats, append.repeats, leaf, frontier)
-        elif append.expected != frontier.size:
+        elif append.expected != frontier.size or append.frontier not in (None, frontier):
             done.outcomes.append(Outcome("conflict", None, frontier.size))
             continue
         else:
@@ -93,15 +99,15 @@ def settle(
             done.frontiers[append.accord] = frontier
             done.nodes.setdefault(append.accord, []).extend(nodes)
             done.entries.extend(sealed)
-            done.summaries[append.accord] = append.summary
+            done.summaries[append.accord] = append
             receipt = _receipt(append, append.expected, frontier.size - 1, sealed[-1].leaf, frontier)
-        salt = secrets.token_bytes(SALT_BYTES)
+        salt = fresh_salt(SALT_BYTES)
         command = StoredCommand(
             append.command_id, salted(append.fingerprint, salt), salt, receipt, append.signed, append.outline
         )
         outcomes[key] = command.known()
         done.commands[key] = command
-        done.outcomes.append(Outcome("appended", receipt, frontier.size))
+        done.outcomes.append(Outcome("appended", receipt, frontier.size, frontier))
     return done
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from activities.ledger.entry import Entry, Payload, parse
-from activities.ledger.errors import Malformed, PayloadMissing, Unrecordable
+from pydantic_core import PydanticSerializationError
+
+from activities.errors import Malformed, PayloadMissing, Unrecordable
+from activities.ledger.entry import Entry, Payload, SealedEntry, parse
 from activities.tlog.merkle import Coordinate, Frontier, leaf_hash
 from workflows.model.canonical import MAX_SAFE_INTEGER
 from workflows.model.commands import EventDraft, Instant, Receipt, RecordedEvent, Refusal, Summary
@@ -29,7 +31,8 @@ MAX_COMMAND_ID_BYTES = 1024
 
 
 def _check_length(identifier: str, most: int) -> None:
-    if len(identifier.encode(errors="replace")) > most:
+    # A character has four bytes at the most.
+    if 4 * len(identifier) > most and len(identifier.encode(errors="replace")) > most:
         raise Unrecordable(f"the identifier {identifier[:40]!r}… has more than {most} bytes", "Shorten it")
 
 
@@ -52,11 +55,25 @@ def _check_texts(value: object) -> None:
 
 
 def _has_surrogate(text: str) -> bool:
+    if text.isascii():
+        return False
     try:
         text.encode()
     except UnicodeEncodeError:
         return True
     return False
+
+
+def _checked_json(value: Summary | Refusal) -> str:
+    """The JSON of ``value``, of which every text can be held by Postgres."""
+    try:
+        content = value.model_dump_json()
+    except PydanticSerializationError:
+        content = None
+    if content is None or "\\u0000" in content:
+        # Perhaps only a text that speaks of U+0000; looking at each text takes several times as long.
+        _check_texts(value.model_dump())
+    return value.model_dump_json() if content is None else content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +83,10 @@ class Append:
     ``expected`` is the number of entries that the accord has to have, ``events`` follow at that position.
     With no events it is a repeated refusal: only the command's outcome is kept, and it points to the entry
     ``repeats``, which recorded the refusal first; ``expected`` is then not used, and the read model stays.
+
+    ``frontier`` is the Merkle tree of the entries that the state was folded from; ``expected`` is its size. With it
+    (and without it to open an accord) an append that nobody races takes one round trip; and it is a conflict where
+    the accord has another root, whatever its size.
 
     ``fingerprint`` tells a retry from another command under the same id, ``outline`` does so once the free text is
     erased. ``signed`` is the canonical signed command, kept beside the outcome. ``version`` is the position of the last
@@ -85,6 +106,11 @@ class Append:
     refusal: Refusal | None = None
     repeats: int | None = None
     outline: str | None = None
+    frontier: Frontier | None = None
+    sealed: tuple[SealedEntry, ...] | None = field(default=None, init=False, compare=False, repr=False)
+    """The entries, once :func:`activities.ledger.settle.seal_events` has made them."""
+    summary_json: str = field(default="", init=False, compare=False, repr=False)
+    """The summary as it is stored."""
 
     def __post_init__(self) -> None:
         if bool(self.events) == (self.repeats is not None):
@@ -103,15 +129,23 @@ class Append:
                 f"{self.expected + len(self.events)}",
                 "Fold the summary over the state and all events of the append",
             )
+        if self.events and self.frontier is not None and self.frontier.size != self.expected:
+            raise Unrecordable(
+                f"the tree has {self.frontier.size} entries, and the append expects {self.expected}",
+                "Give the tree of the entries that the state was folded from",
+            )
         if self.repeats is not None and not 0 <= self.repeats <= MAX_SAFE_INTEGER:
             raise Unrecordable(f"{self.repeats} is not a position", "Give that of the first such refusal")
         for identifier in (self.accord, self.summary.stage, *self.summary.members, *self.summary.parties):
             _check_length(identifier, MAX_IDENTIFIER_BYTES)
         _check_length(self.command_id, MAX_COMMAND_ID_BYTES)
-        _check_texts((self.accord, self.command_id, self.fingerprint, self.act))
-        _check_texts([event.type for event in self.events])
-        _check_texts(self.summary.model_dump())
-        _check_texts(None if self.refusal is None else self.refusal.model_dump())
+        for text in (self.accord, self.command_id, self.fingerprint, self.act):
+            _check_texts(text)
+        for event in self.events:
+            _check_texts(event.type)
+        object.__setattr__(self, "summary_json", _checked_json(self.summary))
+        if self.refusal is not None:
+            _checked_json(self.refusal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +154,16 @@ class Outcome:
 
     ``appended``: recorded now. ``duplicate``: the same command was recorded before; the receipt is the one
     given then. ``mismatch``: the id is taken by a command with another fingerprint. ``conflict``: the accord
-    does not have the expected number of entries. The last two have no receipt and changed nothing.
+    does not have the expected entries. ``locked``: another session holds the accord's lock; try again (the batching
+    writer does so by itself). The last three have no receipt and changed nothing.
+
+    ``frontier`` is the Merkle tree afterwards, where something was appended: the next append may rest on it.
     """
 
-    status: Literal["appended", "duplicate", "conflict", "mismatch"]
+    status: Literal["appended", "duplicate", "conflict", "mismatch", "locked"]
     receipt: Receipt | None
     size: int
+    frontier: Frontier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,9 +315,10 @@ class Ledger(Protocol):
     """The append-only record of every accord. All limits are numbers of rows."""
 
     async def record(self, appends: Sequence[Append]) -> list[Outcome]:
-        """Record what can be recorded, all of it in one transaction, as if one append came after the other.
+        """Record what can be recorded, as if one append came after the other; in one transaction, unless it is raced.
 
-        A command that was recorded before gives its first receipt, whatever position is expected now.
+        What is of one accord is always recorded in one transaction. A command that was recorded before gives its first
+        receipt, whatever position is expected now.
 
         Raises:
             Unrecordable: where an append can never be stored; then nothing of the batch is.

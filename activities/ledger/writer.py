@@ -3,32 +3,62 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
+from dataclasses import dataclass
 from types import TracebackType
 
-from activities.ledger.errors import LedgerError, Unavailable, WriterClosed
+from activities.errors import LedgerError, Locked, Unavailable, WriterClosed
+from activities.ledger.settle import seal_events
 from activities.ledger.store import Append, Ledger, Outcome
 
-_Waiting = tuple[Append, asyncio.Future[Outcome]]
+LOCKED_PAUSE = 0.01
+"""Seconds until an append whose accord another session has locked is first tried again; doubled each time."""
+
+LONGEST_PAUSE = 0.25
+"""The most that it is doubled to."""
+
+LOCKED_PATIENCE = 5.0
+"""Seconds after which an append is given up whose accord another session keeps locked."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    append: Append
+    answer: asyncio.Future[Outcome]
+    pause: float = LOCKED_PAUSE
+    until: float = 0.0
+    """When to give up, once the accord was found locked."""
 
 
 class BatchWriter:
-    """One task that takes what is waiting, records it as a batch, and answers each append with its outcome.
+    """Takes what is waiting, records it as a batch, and answers each append with its outcome.
 
     There is no artificial delay: an append that finds the writer idle is committed at once, and those that
-    come meanwhile make up the next batch. Where a batch fails, its appends are recorded singly, so that one
-    which cannot be recorded fails alone; where the store is not to be reached, all of them fail.
+    come meanwhile make up the next batch. Entries are sealed as they come in, while batches before them are
+    committed. An accord is in one batch at a time, whatever else waits.
 
-    ``max_batch`` is the most appends in a transaction, ``max_waiting`` the most in the queue; beyond it
-    :meth:`record` waits. Use it as an asynchronous context manager, or call :meth:`aclose`.
+    Failures stay where they belong. An append that cannot be sealed fails at once; where a batch fails, its appends
+    are recorded singly; an accord that another session has locked is tried again later, while the others go on; only
+    where the store is not to be reached do all of a batch fail.
+
+    ``max_batch`` is the most appends in a transaction, ``max_at_once`` the most transactions at the same time,
+    ``max_waiting`` the most appends in the queue; beyond it :meth:`record` waits. Use it as an asynchronous context
+    manager, or call :meth:`aclose`.
     """
 
-    def __init__(self, ledger: Ledger, *, max_batch: int = 128, max_waiting: int = 1024) -> None:
-        if max_batch < 1 or max_waiting < 1:
-            raise ValueError("max_batch and max_waiting are at least 1")
+    def __init__(
+        self, ledger: Ledger, *, max_batch: int = 256, max_waiting: int = 1024, max_at_once: int = 2
+    ) -> None:
+        if max_batch < 1 or max_waiting < 1 or max_at_once < 1:
+            raise ValueError("max_batch, max_waiting and max_at_once are at least 1")
         self._ledger = ledger
         self._max_batch = max_batch
+        self._max_at_once = max_at_once
         self._waiting: deque[_Waiting] = deque()
+        self._pausing: set[_Waiting] = set()
+        self._batches: dict[asyncio.Task[None], list[_Waiting]] = {}
+        self._under_way: set[str] = set()
         self._room = asyncio.Semaphore(max_waiting)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -43,12 +73,13 @@ class BatchWriter:
             WriterClosed: once the writer is closed.
             LedgerError: what the ledger raised for this append.
         """
+        seal_events(append)
         await self._room.acquire()
         if self._closed:
             self._room.release()
             raise _closed()
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((append, answer))
+        self._waiting.append(_Waiting(append, answer))
         self._wake.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="ledger writer")
@@ -74,54 +105,119 @@ class BatchWriter:
         await self.aclose()
 
     async def _run(self) -> None:
-        batch: list[_Waiting] = []
         try:
-            while self._waiting or not self._closed:
-                if not self._waiting:
-                    self._wake.clear()
-                    await self._wake.wait()
-                    continue
-                batch = self._take()
-                await self._record(batch)
+            while True:
+                self._wake.clear()
+                while len(self._batches) < self._max_at_once and (batch := self._take()):
+                    self._start(batch)
+                if self._closed and not (self._waiting or self._pausing or self._batches):
+                    break
+                await self._wake.wait()
         finally:
             # Only a cancelled task leaves anything here; nobody may then wait for ever.
             self._closed = True
-            for _, answer in (*batch, *self._waiting):
-                _fail(answer, _closed())
-            for _ in self._waiting:
-                self._room.release()
+            left = [each for batch in self._batches.values() for each in batch]
+            for task in self._batches:
+                task.cancel()
+            for each in (*left, *self._pausing, *self._waiting):
+                _fail(each, _closed())
+            for each in self._waiting:
+                self._let_in(each)
+            self._waiting.clear()
+            self._pausing.clear()
 
     def _take(self) -> list[_Waiting]:
+        """The next batch: what waits, in its order, without the accords that are in a batch already."""
         batch: list[_Waiting] = []
+        passed_over: list[_Waiting] = []
         while self._waiting and len(batch) < self._max_batch:
-            append, answer = self._waiting.popleft()
-            self._room.release()
-            if not answer.done():
-                batch.append((append, answer))
+            each = self._waiting.popleft()
+            if not each.answer.done() and each.append.accord in self._under_way:
+                passed_over.append(each)
+                continue
+            self._let_in(each)
+            if not each.answer.done():
+                batch.append(each)
+        self._waiting.extendleft(reversed(passed_over))
         return batch
 
+    def _let_in(self, each: _Waiting) -> None:
+        """Its place in the queue is free; one that comes back from a pause had given it up before."""
+        if not each.until:
+            self._room.release()
+
+    def _start(self, batch: list[_Waiting]) -> None:
+        accords = {each.append.accord for each in batch}
+        self._under_way |= accords
+        task = asyncio.create_task(self._record(batch), name="ledger batch")
+        self._batches[task] = batch
+
+        def ended(task: asyncio.Task[None]) -> None:
+            unanswered = self._batches.pop(task)
+            self._under_way -= accords
+            if not task.cancelled() and (error := task.exception()) is not None:
+                for each in unanswered:
+                    _fail(each, error)
+            self._wake.set()
+
+        task.add_done_callback(ended)
+
     async def _record(self, batch: list[_Waiting]) -> None:
-        if not batch:
-            return
         try:
-            outcomes = await self._ledger.record([append for append, _ in batch])
+            outcomes = await self._ledger.record([each.append for each in batch])
+        except Locked as error:
+            # Either somebody else is opening one of the accords, and the others can go on; or it is the feed's counter.
+            opening = [each for each in batch if each.append.expected == 0]
+            others = [each for each in batch if each.append.expected != 0]
+            if len(batch) == 1 or not opening:
+                for each in batch:
+                    _fail(each, error)
+                return
+            await asyncio.gather(
+                *(self._record(part) for part in (*([each] for each in opening), others) if part)
+            )
         except Exception as error:
             if len(batch) > 1 and not isinstance(error, Unavailable):
                 for each in batch:
                     await self._record([each])
                 return
-            for _, answer in batch:
-                _fail(answer, error)
+            for each in batch:
+                _fail(each, error)
+        else:
+            for each, outcome in zip(batch, outcomes, strict=True):
+                if outcome.status == "locked":
+                    self._try_again(each)
+                elif not each.answer.done():
+                    each.answer.set_result(outcome)
+
+    def _try_again(self, each: _Waiting) -> None:
+        loop = asyncio.get_running_loop()
+        each.until = each.until or loop.time() + LOCKED_PATIENCE
+        if loop.time() >= each.until:
+            _fail(
+                each,
+                Locked(
+                    f"another session of the database keeps the accord {each.append.accord!r} locked",
+                    "Try again; find the session in pg_locks where this lasts",
+                ),
+            )
             return
-        for (_, answer), outcome in zip(batch, outcomes, strict=True):
-            if not answer.done():
-                answer.set_result(outcome)
+        self._pausing.add(each)
+
+        def back() -> None:
+            if each in self._pausing:
+                self._pausing.discard(each)
+                self._waiting.appendleft(each)
+                self._wake.set()
+
+        loop.call_later(each.pause * random.uniform(0.5, 1.5), back)  # noqa: S311 - no secret depends on it
+        each.pause = min(each.pause * 2, LONGEST_PAUSE)
 
 
 def _closed() -> LedgerError:
     return WriterClosed("the ledger's writer is closed", "Send the command again with the same id")
 
 
-def _fail(answer: asyncio.Future[Outcome], error: Exception) -> None:
-    if not answer.done():
-        answer.set_exception(error)
+def _fail(each: _Waiting, error: BaseException) -> None:
+    if not each.answer.done():
+        each.answer.set_exception(error)

@@ -10,25 +10,29 @@ from datetime import datetime
 
 from activities.ledger.store import Ledger, StoredEntry
 from activities.reading.states import States
-from workflows.model.accord import Accord, evolve
+from workflows.errors import EntenteError
+from workflows.model.fold import evolve
+from workflows.model.state import Accord
 
 PAGE = 200
 """Entries read and folded before other requests get their turn."""
 
 
-class BeyondRecord(ValueError):
+class BeyondRecord(EntenteError):
     """A position was asked for that the record does not have; ``size`` is the number of its entries."""
 
     def __init__(self, position: int, size: int) -> None:
-        super().__init__(f"the record has no entry {position}; it ends at {size - 1}")
+        super().__init__(
+            f"the record has no entry {position}; it ends at {size - 1}", "Ask for an earlier position"
+        )
         self.size = size
 
 
-class BeforeOpening(ValueError):
+class BeforeOpening(EntenteError):
     """A time was asked for at which the accord did not exist yet; ``opened`` is when it began to."""
 
     def __init__(self, opened: datetime) -> None:
-        super().__init__(f"the accord was opened at {opened.isoformat()}")
+        super().__init__(f"the accord was opened at {opened.isoformat()}", "Ask for a later time")
         self.opened = opened
 
 

@@ -26,12 +26,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.ledger.store import Known, Ledger, Standing, StoredEntry
 from activities.tlog.merkle import Frontier
-from workflows.model.accord import Accord, evolve
 from workflows.model.canonical import canonical
 from workflows.model.commands import EventDraft
+from workflows.model.fold import evolve
+from workflows.model.state import Accord
 
 PAGE = 1000
 """Entries read at once; only a state that is further behind than this takes more than one round trip."""

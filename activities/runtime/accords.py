@@ -6,6 +6,7 @@ where one has ended, another takes its state from the ledger.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, TypedDict
 
 from temporalio.client import Client, WithStartWorkflowOperation
@@ -18,8 +19,14 @@ WORKFLOW = "Accord"
 """The workflow's name on the task queue."""
 
 
+TASK_TIMEOUT = timedelta(seconds=5)
+"""After this long the server gives a workflow's task to another worker. A task of this workflow takes milliseconds, and
+about two seconds where the database does not answer."""
+
+
 class _Options(TypedDict):
     id: str
+    task_timeout: timedelta
     task_queue: str
     id_conflict_policy: WorkflowIDConflictPolicy
     id_reuse_policy: WorkflowIDReusePolicy
@@ -28,6 +35,7 @@ class _Options(TypedDict):
 def _options(accord: str, task_queue: str, conflict: WorkflowIDConflictPolicy) -> _Options:
     return {
         "id": accord,
+        "task_timeout": TASK_TIMEOUT,
         "task_queue": task_queue,
         "id_conflict_policy": conflict,
         "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,

@@ -21,6 +21,42 @@ def sync_directory(path: Path) -> None:
         os.close(directory)
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Make a file that only its owner can read: a private key, a secret, a password. On return it is on the disk.
+
+    Every such file is written here. One that is there is never overwritten; of one that cannot be written whole
+    nothing stays.
+
+    Raises:
+        FileExistsError: there is a file already.
+        OSError: it cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_directory(path.parent)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Put ``content`` in place of what such a file holds; a crash leaves the old one or the new one, and no mixture.
+
+    Whoever may do this at the same time as another has to hold a lock.
+    """
+    beside = path.with_name(f"{path.name}.new")
+    # Left by a crash, if it is there.
+    beside.unlink(missing_ok=True)
+    write_private(beside, content)
+    beside.replace(path)
+    # Else a crash could bring the old file back after something was said that rests on the new one.
+    sync_directory(path.parent)
+
+
 class DurableFile:
     """One file, while its lock is held."""
 
@@ -36,14 +72,7 @@ class DurableFile:
 
     def write(self, content: bytes) -> None:
         """Replace its content; on return the new one is on the disk, and a crash leaves the old or the new one."""
-        beside = self.path.with_suffix(".new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self.path)
-        sync_directory(self.path.parent)
+        replace_private(self.path, content)
 
 
 class DurableFiles:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-if sys.platform == "win32":  # There is no uvloop for it.
-    from asyncio import new_event_loop
-else:
-    from uvloop import new_event_loop
-
 T = TypeVar("T")
+
+
+def new_event_loop() -> AbstractEventLoop:
+    """A loop of uvloop's, or of the standard library's where uvloop does not exist."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, Field, SecretStr, SkipValidation, ValidationE
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.envconfig import ClientConfigProfile
 
-from activities.runtime.errors import SettingsProblem
+from activities.errors import SettingsProblem
 
 DEFAULT_TEMPORAL_ADDRESS = "127.0.0.1:7233"
 """Where Temporal is looked for when nothing says otherwise; the embedded server's usual place."""

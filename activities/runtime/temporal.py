@@ -23,8 +23,9 @@ from temporalio.runtime import (
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.runtime.errors import SettingsProblem, Unreachable
+from activities.errors import SettingsProblem, Unreachable
 from activities.runtime.settings import DEFAULT_TEMPORAL_ADDRESS, Settings
+from workflows.messages import FailureKind
 
 PASSED_THROUGH = ("workflows", "pydantic", "pydantic_core", "annotated_types", "yaml")
 """Modules that the workflow sandbox takes as they are.
@@ -44,8 +45,14 @@ def _sandbox(runner: WorkflowRunner | None) -> WorkflowRunner:
     return runner
 
 
-ANSWERS = ("Refused", "Rejected", "Continuing", "CommandIdReused", "NotSigned")
-"""Types of errors that are answers to whoever asked, not faults of the program."""
+ANSWERS = (
+    FailureKind.REFUSED,
+    FailureKind.REJECTED,
+    FailureKind.CONTINUING,
+    FailureKind.COMMAND_ID_REUSED,
+    FailureKind.NOT_SIGNED,
+)
+"""Kinds of errors that are answers to whoever asked, not faults of the program."""
 
 
 class AnswersWithoutTraces(DefaultFailureConverter):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from activities.ledger.errors import Malformed, SignatureInvalid
+from activities.errors import Malformed, SignatureInvalid
 from activities.tlog.merkle import EMPTY_ROOT, HASH_SIZE
 from activities.tlog.note import Note, Signer, Verifier, decode_base64, encode_base64, sign, verify
 from activities.tlog.note import parse as parse_note

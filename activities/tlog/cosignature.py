@@ -12,7 +12,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.tlog.note import (
     COSIGNATURE,
     Ed25519Verifier,

@@ -15,10 +15,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from activities.ledger.errors import Malformed, ProofInvalid
+from activities.errors import Malformed, ProofInvalid
 
 HASH_SIZE = 32
 """Bytes in a hash (SHA-256)."""
+
+_HASH_SIZES = {HASH_SIZE}
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 """The root of the tree without leaves."""
@@ -78,7 +80,7 @@ class Frontier:
                 f"{self.size.bit_count()} complete subtrees",
                 "Restore the frontier from the accord's Merkle nodes",
             )
-        if any(len(each) != HASH_SIZE for each in self.hashes):
+        if self.hashes and set(map(len, self.hashes)) != _HASH_SIZES:
             raise Malformed(
                 f"a frontier holds a hash that is not {HASH_SIZE} bytes long",
                 "Restore the frontier from the accord's Merkle nodes",

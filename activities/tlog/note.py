@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from activities.ledger.errors import Malformed, SignatureInvalid
+from activities.errors import Malformed, SignatureInvalid
 
 MAX_NOTE_BYTES: Final = 1_000_000
 """The largest note that is read."""

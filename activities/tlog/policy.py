@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from activities.ledger.errors import Malformed, SignatureInvalid
+from activities.errors import Malformed, SignatureInvalid
 from activities.tlog.checkpoint import OpenedCheckpoint, open_checkpoint, parse_decimal
 from activities.tlog.cosignature import CosignatureVerifier, parse_verifier
 from activities.tlog.note import Ed25519Verifier, Note

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.tlog.checkpoint import OpenedCheckpoint, parse_decimal
 from activities.tlog.merkle import HASH_SIZE, verify_inclusion
 from activities.tlog.note import MAX_NOTE_BYTES, decode_base64, encode_base64

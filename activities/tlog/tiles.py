@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.tlog.merkle import HASH_SIZE, Coordinate, Lookup, node_hash
 
 HEIGHT: Final = 8

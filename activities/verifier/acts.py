@@ -13,14 +13,13 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from activities.bundle.format import BundledCommand
+from activities.errors import Malformed
 from activities.ledger.entry import decode_canonical
-from activities.ledger.errors import Malformed
 from activities.tlog.note import verifies_ed25519
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group
 from workflows.model.canonical import NotCanonical, canonical, digest_of
-from workflows.model.commands import OwnSignature
-from workflows.model.decide import OPEN, TICK, UNATTRIBUTED
+from workflows.model.commands import OPEN, TICK, UNATTRIBUTED, OwnSignature
 from workflows.model.declare import Rejected, parse_act
 
 _SIGNED = {"accord", "act", "delegate", "fields", "id", "key_id", "signature"}

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from activities.errors import Malformed, ProofInvalid, SignatureInvalid
 from activities.ledger.entry import decode_canonical
-from activities.ledger.errors import Malformed, ProofInvalid, SignatureInvalid
 from activities.tlog.checkpoint import Checkpoint, contradict, open_checkpoint, parse_text
 from activities.tlog.merkle import verify_consistency
 from activities.tlog.note import Verifier, decode_base64, encode_base64

@@ -95,6 +95,7 @@ class Report:
     withheld: int = 0
     state: str | None = None
     version: int | None = None
+    rules: int | None = None
     log_keys: tuple[str, ...] = ()
     evidence: bytes | None = None
 
@@ -122,6 +123,7 @@ class Report:
             "withheld": self.withheld,
             "state": self.state,
             "version": self.version,
+            "rules": self.rules,
             "log_keys": list(self.log_keys),
             "findings": [finding.as_json() for finding in self.findings.values()],
         }

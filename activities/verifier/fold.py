@@ -6,11 +6,14 @@ from datetime import datetime
 
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
-from workflows.model.accord import Accord, evolve, stage, state_digest
+from workflows.model import definition
 from workflows.model.canonical import canonical
 from workflows.model.commands import EventDraft, Receipt
 from workflows.model.decide import decide
 from workflows.model.declare import Rejected
+from workflows.model.fold import evolve
+from workflows.model.rules import stage
+from workflows.model.state import Accord, state_digest
 from workflows.model.upcasting import read_event
 
 
@@ -38,6 +41,13 @@ class Fold:
             return
         if any(told.facts is None for told in group.told):
             self.stop("facts are withheld, and the rules cannot be applied without them")
+            return
+        newer = next(filter(None, map(_newer_rules, group.told)), None)
+        if newer is not None:
+            self.stop(
+                f"entry {group.first} names rules {newer}, and this release knows those up to {definition.RULES}: "
+                "verify it by a newer release"
+            )
             return
         try:
             after = self._judge(group)
@@ -108,6 +118,14 @@ class Fold:
             for draft, told in zip(decision.events, group.told, strict=True)
         )
         return decision.after if exactly else None
+
+
+def _newer_rules(told: Told) -> int | None:
+    """The rules that an entry's definition names, where they are newer than all that this release knows."""
+    event = (told.facts or {}).get("event")
+    named = event.get("definition") if isinstance(event, dict) else None
+    rules = named.get("rules") if isinstance(named, dict) else None
+    return rules if isinstance(rules, int) and rules > definition.RULES else None
 
 
 def _difference(draft: EventDraft, told: Told) -> str | None:

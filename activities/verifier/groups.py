@@ -7,8 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from activities.ledger.entry import Entry
-from workflows.model.commands import Command, OwnSignature, RecordedEvent
-from workflows.model.decide import OPEN, TICK, UNATTRIBUTED, UNREADABLE
+from workflows.model.commands import (
+    OPEN,
+    TICK,
+    UNATTRIBUTED,
+    UNREADABLE,
+    Command,
+    OwnSignature,
+    RecordedEvent,
+)
 
 
 @dataclass(slots=True)

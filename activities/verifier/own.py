@@ -5,9 +5,10 @@ from __future__ import annotations
 from activities.identity.own_signatures import fits
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
-from workflows.model.accord import Accord, ActRefused
 from workflows.model.declare import parse_act
+from workflows.model.state import Accord
 from workflows.record.keys import find, own_part, own_signature, particulars_digest
+from workflows.record.refusals import ActRefused
 
 
 class OwnSignatures:

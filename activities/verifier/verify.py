@@ -12,8 +12,8 @@ from pathlib import Path
 
 from activities.bundle.format import Bundle, BundledEntry
 from activities.checkpoints.standing import TYPES
+from activities.errors import LedgerError
 from activities.ledger.entry import Payload, parse
-from activities.ledger.errors import LedgerError
 from activities.tlog import policy as policies
 from activities.tlog.checkpoint import Checkpoint, parse_text
 from activities.tlog.merkle import Frontier, Node, consistency_proof, leaf_hash, root_at
@@ -192,11 +192,13 @@ class _Verification:
     def _describe(self) -> None:
         state = self._fold.state
         if state is not None and not self._fold.stopped:
-            from workflows.model.accord import stage, state_digest
+            from workflows.model.rules import stage
+            from workflows.model.state import state_digest
 
             self.report.stage = stage(state)
             self.report.state, self.report.version = state_digest(state), state.version
         if state is not None:
+            self.report.rules = state.rules
             self.report.illustrative = state.definition.illustrative
             self.report.simulated = state.definition.clock.mode == "simulated"
         if self.report.erased:

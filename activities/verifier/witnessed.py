@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from activities.checkpoints.standing import Standing, read_policy, same_policy
-from activities.ledger.errors import LedgerError, Malformed
+from activities.errors import LedgerError, Malformed
 from activities.tlog.checkpoint import Checkpoint, parse_text
 from activities.tlog.cosignature import CosignatureVerifier
 from activities.tlog.note import Ed25519Verifier, Note, verify

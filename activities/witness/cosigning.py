@@ -14,7 +14,7 @@ import structlog
 
 from activities.checkpoints.checkpoints import Checkpoints
 from activities.checkpoints.store import StoredCheckpoint
-from activities.ledger.errors import LedgerError, Malformed
+from activities.errors import EntenteError, LedgerError, Malformed
 from activities.tlog.note import Signature, parse_signature
 from activities.witness.witness import Request
 
@@ -30,8 +30,11 @@ _AT_ONCE: Final = 8
 log = structlog.get_logger(__name__)
 
 
-class WitnessFailed(Exception):
+class WitnessFailed(EntenteError):
     """A witness did not answer, or not by the protocol; the text says how."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, "It is asked again; where that lasts, speak to whoever runs it")
 
 
 class Cosigning:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from activities.bundle.format import Bundle, BundledEntry
+from activities.errors import Malformed, SignatureInvalid
 from activities.ledger.entry import Payload, parse
-from activities.ledger.errors import Malformed, SignatureInvalid
 from activities.tlog.merkle import root_at
 from activities.tlog.note import Ed25519Verifier, Note
 from activities.tlog.policy import NONE, Policy

@@ -23,9 +23,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from activities.ledger.errors import Malformed, ProofInvalid, SignatureInvalid
-from activities.runtime.durable import DurableFile, DurableFiles
-from activities.runtime.errors import SettingsProblem
+from activities.errors import Malformed, ProofInvalid, SettingsProblem, SignatureInvalid
+from activities.runtime.durable import DurableFile, DurableFiles, write_private
 from activities.tlog.checkpoint import Checkpoint, open_checkpoint, parse_decimal, parse_text
 from activities.tlog.cosignature import CosignatureSigner, CosignatureVerifier
 from activities.tlog.merkle import verify_consistency
@@ -113,9 +112,8 @@ class Witness:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for below in ("seen", "evidence"):
             (directory / below).mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(directory / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{_MARK} {name} {base64.b64encode(key.private_bytes_raw()).decode()}\n")
+        line = f"{_MARK} {name} {base64.b64encode(key.private_bytes_raw()).decode()}\n"
+        write_private(directory / "key", line.encode())
         (directory / "logs").touch()
         return cls(directory, name, key)
 

@@ -40,9 +40,9 @@ from api.commands import judge_opening
 from api.problems import Problem, not_found
 from api.schemas import AccordView, StatusView, View
 from api.views import accord_view, status_view
-from workflows.model.accord import Accord
 from workflows.model.commands import Summary
 from workflows.model.definition import Definition
+from workflows.model.state import Accord
 
 _WORD = r"^[a-z][a-z_]{0,39}$"
 _PARTY = r"^[A-Z][A-Z0-9]{0,11}$"

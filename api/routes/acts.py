@@ -36,9 +36,10 @@ from api.examples import example_of
 from api.preview import DRY_RUN, dry_run
 from api.problems import Problem, of_refusal
 from api.schemas import View
-from workflows.model.accord import Accord
 from workflows.model.commands import Command, Receipt
-from workflows.model.declare import ACTS, Act
+from workflows.model.declare import Act
+from workflows.model.declared import ACTS
+from workflows.model.state import Accord
 
 router = APIRouter(route_class=BoundedRoute)
 

@@ -25,10 +25,10 @@ from api.calls import (
 )
 from api.problems import FieldError, Problem, reused
 from api.schemas import View
-from workflows.model.accord import next_deadline
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Instant, Message
 from workflows.model.declare import malformed
+from workflows.model.rules import next_deadline
 
 router = APIRouter(route_class=BoundedRoute, tags=["clock"])
 

@@ -21,8 +21,7 @@ from activities.bundle.format import Audience
 from activities.checkpoints.checkpoints import Checkpoints, NoSuchEntry
 from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.checkpoints.rollback import Guard, RolledBack
-from activities.ledger.errors import LedgerError, Malformed
-from activities.runtime.errors import SettingsProblem
+from activities.errors import LedgerError, Malformed, SettingsProblem
 from activities.tlog.tiles import parse_path
 from api.access import Access, seen_whole
 from api.backend import Backend

@@ -31,9 +31,11 @@ from api.calls import (
 from api.preview import Why, step_name, why_act, why_gate
 from api.problems import FieldError, Problem
 from api.schemas import View
-from workflows.model.accord import GATES, Accord
 from workflows.model.commands import Actor
-from workflows.model.declare import ACTS, sentence
+from workflows.model.declare import sentence
+from workflows.model.declared import ACTS
+from workflows.model.rules import GATES
+from workflows.model.state import Accord
 
 router = APIRouter(route_class=BoundedRoute, tags=["record"])
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.ledger.store import Append, Ledger
-from workflows.model.accord import Accord
 from workflows.model.canonical import canonical
-from workflows.model.commands import Command, Receipt
-from workflows.model.decide import OPEN, Decision, decide
+from workflows.model.commands import OPEN, Command, Receipt
+from workflows.model.decide import Decision, decide
+from workflows.model.state import Accord
 from workflows.model.summary import summarize
 
 START = datetime(2030, 1, 7, 9, tzinfo=UTC)

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from activities.errors import MissingPrivilege, Unavailable
 from activities.identity.keys import (
     Identities,
     IdentityProblem,
@@ -16,7 +17,6 @@ from activities.identity.keys import (
     create_key,
     revoke,
 )
-from activities.ledger.errors import MissingPrivilege, Unavailable
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from tests.api.conftest import Api, problem
 from tests.api.test_acting import founded
 from tests.api.test_clock import now_in, simulated
 from tests.simulation.small import bare, digest
-from workflows.messages import StateDigest
+from workflows.messages import Status
 
 WHY = {"reason": "The engine stood still"}
 
@@ -57,7 +57,7 @@ async def test_a_repaired_accord_goes_on_from_the_ledger_once_for_each_request(
     assert (await temporal_client.get_workflow_handle(accord).describe()).run_id == after.run_id
 
     await api.done(accord, "issue_invitation", "aa.contact")
-    run = await temporal_client.get_workflow_handle(accord).query("state_digest", result_type=StateDigest)
+    run = await temporal_client.get_workflow_handle(accord).query("status", result_type=Status)
     assert run.size == (await api.get(f"/accords/{accord}")).json()["size"]
     assert (await events(api, accord)).count("intervention_recorded") == 1
 

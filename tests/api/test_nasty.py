@@ -12,7 +12,8 @@ from api.examples import example_of
 from tests.api.conftest import Api
 from tests.api.filling import Filler
 from tests.simulation.small import small
-from workflows.model.declare import ACTS, Act
+from workflows.model.declare import Act
+from workflows.model.declared import ACTS
 
 TEXTS = [
     "",

@@ -12,7 +12,8 @@ from activities.runtime.settings import Settings
 from api.app import create_app
 from api.calls import YAML
 from api.examples import DEFINITION, example_of
-from workflows.model.declare import ACTS, parse_act
+from workflows.model.declare import parse_act
+from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
 
 COMMITTED = Path(api.openapi.__file__).with_name("openapi.json")

@@ -13,8 +13,8 @@ from api.bodies import read_yaml
 from tests.api.conftest import Api, problem
 from tests.api.filling import Filler
 from tests.simulation.small import bare, digest, small
-from workflows.model.accord import GATES
-from workflows.model.definition import Definition
+from workflows.model.definition import RULES, Definition
+from workflows.model.rules import GATES
 from workflows.tracks.documents.state import document_digest
 
 
@@ -52,6 +52,7 @@ async def test_an_accord_under_way(reading_api: Api, filler: Filler) -> None:
     assert answer.headers["etag"] == f'"v{state.version}"'
     assert answer.headers["cache-control"] == "private, no-cache"
     assert said["stage"] == "drafting"
+    assert said["rules"] == RULES
     condition = said["conditions"]["C1"]
     assert (condition["status"], condition["satisfied"]) == ("verified", True)
     assert condition["verdict"]["evidence"] == [evidence]
@@ -68,7 +69,13 @@ async def test_an_accord_under_way(reading_api: Api, filler: Filler) -> None:
     }
     assert document["seats"]["AA"]["authority"] == "ex_officio"
     assert said["consents"] == [
-        {"subject": "text/D1/en", "digest": digest("text"), "given": ["AA"], "missing": ["BB"]}
+        {
+            "subject": "text/D1/en",
+            "says": "the text of D1 in en",
+            "digest": digest("text"),
+            "given": ["AA"],
+            "missing": ["BB"],
+        }
     ]
     assert said["invitation"]["answers"] == {"BB": "accepted"}
     assert {one["delegate"]: one["in_force"] for one in said["delegates"]}["bb.contact"] is True

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from activities.runtime.errors import SettingsProblem
+from activities.errors import SettingsProblem
 from activities.runtime.logs import configure_logs
 from activities.runtime.settings import Settings
 from api.app import create_app

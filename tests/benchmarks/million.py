@@ -33,12 +33,12 @@ from activities.tlog.note import signature_of
 from activities.verifier.verify import verify_bundle
 from tests.activities.verifier.record import BEGIN, ORIGIN, Record
 from tests.simulation.small import bare, digest
-from workflows.model.accord import Accord
 from workflows.model.canonical import canonical
 from workflows.model.commands import Command
 from workflows.model.decide import decide
 from workflows.model.declare import outline
 from workflows.model.definition import Definition
+from workflows.model.state import Accord
 from workflows.model.summary import summarize
 
 

@@ -18,15 +18,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from activities.reading.standing import standing_of
 from tests.simulation.definitions import OFFICERS, WINDOW, condition, document, party
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
-from workflows.model.accord import Accord, deadlines, evolve, follows, state_digest
 from workflows.model.commands import RecordedEvent
 from workflows.model.decide import decide
-from workflows.model.declare import EVENTS
+from workflows.model.declared import EVENTS
+from workflows.model.fold import evolve
+from workflows.model.rules import deadlines, follows
+from workflows.model.state import Accord, state_digest
 from workflows.model.summary import current_details, summarize
-from workflows.snapshot import pack, unpack
 
 
 def codes(count: int) -> list[str]:
@@ -179,7 +181,7 @@ def report(asked: argparse.Namespace, play: Play) -> None:
     line("summary", rate(times(lambda: summarize(a))))
     line("current details", rate(times(lambda: current_details(a))))
     line("state digest", rate(times(lambda: state_digest(a))))
-    line("pack and unpack a snapshot", rate(times(lambda: unpack(pack(a)))))
+    line("standing, as the workflow is told", rate(times(lambda: standing_of(a))))
     Console().print(table)
 
 

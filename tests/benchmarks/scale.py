@@ -30,12 +30,14 @@ from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import read_settings
 from tests.simulation.small import digest
 from worker.stack.stack import Ports, Stack
-from workflows.model.accord import Accord, evolve
 from workflows.model.commands import Command, RecordedEvent
 from workflows.model.decide import decide
 from workflows.model.definition import Definition
+from workflows.model.fold import evolve
+from workflows.model.rules import gate
+from workflows.model.state import Accord, ScheduledText
 from workflows.model.summary import current_details, summarize
-from workflows.tracks.schedules import ScheduledText, schedule_digest
+from workflows.tracks.schedules import schedule_digest
 
 OFFICES = {"protocol": "protocol", "treaty": "treaty_section", "works": "obligor", "expert": "verifier"}
 VERIFIED = 10
@@ -250,7 +252,7 @@ def model_rates(run: Run, events: list[RecordedEvent]) -> dict[str, float]:
         "decide, record statement": rate(lambda: decide(state, command, state.time), 20),
         "evolve, the last event again": rate(lambda: evolve(state, last), 200),
         "events folded from the beginning": rate(lambda: folded(events), 1) * len(events),
-        "the gate of the visit": rate(lambda: state.gate("visit"), 20),
+        "the gate of the visit": rate(lambda: list(gate(state, "visit")), 20),
         "the summary of the read model": rate(lambda: summarize(state), 20),
         "the details in the Temporal UI": rate(lambda: current_details(state), 20),
     }

@@ -16,9 +16,11 @@ from typing import Any
 from tests.simulation.definitions import changed, condition, pair, trio
 from tests.simulation.driver import Play
 from tests.simulation.small import digest, key_line, log_key_line
-from workflows.model.accord import Accord, evolve, stage, state_digest
 from workflows.model.commands import RecordedEvent
-from workflows.model.declare import EVENTS
+from workflows.model.declared import EVENTS
+from workflows.model.fold import evolve
+from workflows.model.rules import stage
+from workflows.model.state import Accord, state_digest
 from workflows.model.values import INSTALLATION
 from workflows.record.keys import key_id
 from workflows.record.witnessing import policy_digest
@@ -172,11 +174,52 @@ def operated() -> Play:
     return play
 
 
+def curtailed() -> Play:
+    """A verdict is carried over, a key is put in another's place, and a visit ends before its time."""
+    play = Play(pair(predecessor={"title": "Earlier", "accord": "accord-0"})).go("accepted")
+    play.do(
+        "aa.obligor",
+        "carry_over_verdict",
+        condition="C1",
+        predecessor="C1",
+        position=7,
+        leaf="ab" * 32,
+        digest=digest("verdict"),
+        grade="inspected",
+        valid_until="2030-12-01T00:00:00Z",
+    )
+    play.do("aa.contact", "enrol_key", delegate="aa.head", public_key=KEYS[0])
+    old, rotation = key_id(KEYS[0]), {"key": key_id(KEYS[0]), "public_key": KEYS[1]}
+    play.do_signed("aa.head", old, "rotate_key", **rotation)
+    play.go_on("texts", "arrived")
+    play.do("bb.head", "sign_document", document="D1", digest=play.document("D1"))
+    play.do("bb.head", "withdraw_signature", document="D1")
+    play.do(INSTALLATION, "repair_accord", reason="The workflow was lost")
+    play.each("protocol", "curtail_visit")
+    return play
+
+
+def cancelled() -> Play:
+    """A visit that does not take place."""
+    play = Play(pair()).go("confirmed")
+    play.each("protocol", "cancel_visit")
+    return play
+
+
+def not_accepted() -> Play:
+    """The guest declines the invitation."""
+    play = Play(pair()).go("founded")
+    play.do("aa.protocol", "issue_invitation")
+    play.do("bb.protocol", "decline_invitation")
+    return play
+
+
 def declined() -> Play:
     """A party does not adopt the definition, but amends it, and then declines."""
     play = Play(pair())
     play.do("bb.contact", "amend_definition", definition=pair(title="Other"))
     play.do("aa.contact", "decline_definition")
+    play.refused("bb.contact", "decline_definition")
     return play
 
 
@@ -191,7 +234,20 @@ def _report(condition_: str) -> dict[str, Any]:
 
 ALL: dict[str, Callable[[], Play]] = {
     one.__name__: one
-    for one in (whole, falling, curing, changing, withdrawn, expired, declined, about_the_log, operated)
+    for one in (
+        whole,
+        falling,
+        curing,
+        changing,
+        withdrawn,
+        expired,
+        curtailed,
+        cancelled,
+        not_accepted,
+        declined,
+        about_the_log,
+        operated,
+    )
 }
 
 

@@ -25,7 +25,8 @@ from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import read_settings
 from tests.simulation.small import bare, digest, small
 from worker.stack.stack import Ports, Stack
-from workflows.model.accord import Accord, evolve
+from workflows.model.fold import evolve
+from workflows.model.state import Accord
 from workflows.model.summary import summarize
 
 AGAIN = (502, 503, 504)

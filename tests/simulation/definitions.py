@@ -8,6 +8,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from workflows.model.definition import RULES
+
 OFFICERS = {
     "registrar": {"office": "Registrar", "roles": ["registrar"]},
     "depositary": {"office": "Depositary", "roles": ["depositary"]},
@@ -49,6 +51,7 @@ def pair(**changes: Any) -> dict[str, Any]:
     """A host, a guest, a window; one condition owed by the host, one document of one language, signed ex officio."""
     return {
         "title": "Two parties",
+        "rules": RULES,
         "illustrative": True,
         "parties": {"AA": party("AA", "host"), "BB": party("BB")},
         "officers": deepcopy(OFFICERS),
@@ -63,6 +66,7 @@ def trio(**changes: Any) -> dict[str, Any]:
     """A host and two guests, with every kind of condition and document."""
     return {
         "title": "Three parties",
+        "rules": RULES,
         "predecessor": {"title": "Earlier accord", "accord": "accord-0"},
         "illustrative": True,
         "parties": {"AA": party("AA", "host"), "BB": party("BB"), "CC": party("CC")},

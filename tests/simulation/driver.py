@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.simulation.small import digest
-from workflows.model.accord import Accord, evolve, next_deadline, stage
-from workflows.model.commands import Command, RecordedEvent, Refusal
-from workflows.model.decide import OPEN, TICK, UNATTRIBUTED, Decision, decide
-from workflows.model.declare import ACTS, Rejected
+from workflows.model.commands import OPEN, TICK, UNATTRIBUTED, Command, OwnSignature, RecordedEvent, Refusal
+from workflows.model.decide import Decision, decide
+from workflows.model.declare import Rejected
+from workflows.model.declared import ACTS
+from workflows.model.fold import evolve
+from workflows.model.rules import gate, next_deadline, stage
+from workflows.model.state import Accord
 from workflows.tracks.conditions.state import satisfied
 from workflows.tracks.documents.state import document_digest, live
 from workflows.tracks.signing.release import release_digest
@@ -81,6 +85,12 @@ class Play:
         assert decision.refusal is None, f"{by} {act} {fields}: {decision.refusal}"
         assert decision.after == self.state
         return tuple(draft.type for draft in decision.events)
+
+    def do_signed(self, by: str, key: str, act: str, /, **fields: Any) -> None:
+        """Ask for an act that the delegate signs with its own key; whether the signature fits is not judged here."""
+        own = OwnSignature(key=key, signature=base64.b64encode(bytes(64)).decode())
+        decision = self._take(self.command(by, act, fields).model_copy(update={"own": own}))
+        assert decision.refusal is None, f"{by} {act} {fields}: {decision.refusal}"
 
     def refused(self, by: str, act: str, /, **fields: Any) -> Refusal:
         """Ask for an act that has to be refused; the refusal."""
@@ -159,11 +169,11 @@ class Play:
         return [name for name, seat in self.state.documents[code].seats.items() if seat.signature]
 
     def open_gate(self, name: str) -> bool:
-        return all(check.met for check in self.state.gate(name))
+        return all(check.met for check in gate(self.state, name))
 
     def unmet(self, name: str) -> list[tuple[str, str | None]]:
         """What is unmet at a gate: guard and subject."""
-        return [(check.guard, check.subject) for check in self.state.gate(name) if not check.met]
+        return [(check.guard, check.subject) for check in gate(self.state, name) if not check.met]
 
     # Whole steps, for what comes before the matter of a test
 
@@ -339,6 +349,12 @@ class Play:
     def go(self, to: str) -> Play:
         """Take the ordinary way as far as a place: one of ``WAY``."""
         for place in WAY[: WAY.index(to) + 1]:
+            self._step(place)
+        return self
+
+    def go_on(self, start: str, to: str) -> Play:
+        """Take the ordinary way from one place on to another."""
+        for place in WAY[WAY.index(start) : WAY.index(to) + 1]:
             self._step(place)
         return self
 

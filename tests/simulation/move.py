@@ -14,8 +14,8 @@ from tests.simulation import oracle
 from tests.simulation.definitions import changed, party
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
-from workflows.model.accord import Accord, state_digest
 from workflows.model.canonical import digest_of
+from workflows.model.state import Accord, state_digest
 from workflows.tracks.signing.release import release_digest
 
 T = TypeVar("T")

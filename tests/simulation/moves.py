@@ -9,7 +9,7 @@ from typing import Any
 from tests.simulation.move import VARIANTS, Choice, Move, low, move, powers_for, submission, window
 from tests.simulation.small import digest, log_key_line
 from tests.simulation.ways import backwards, forwards
-from workflows.model.accord import Accord
+from workflows.model.state import Accord
 from workflows.model.values import INSTALLATION
 from workflows.record.witnessing import policy_digest
 

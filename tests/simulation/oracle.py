@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from workflows.model.accord import Accord
 from workflows.model.canonical import digest_of
 from workflows.model.commands import RecordedEvent
+from workflows.model.state import Accord
 from workflows.model.terms import ConditionTerms
 from workflows.model.values import GRADES, add_duration, subtract_duration
 

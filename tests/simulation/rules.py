@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from tests.simulation import oracle
 from tests.simulation.oracle import Memory, facts
-from workflows.model.accord import Accord
-from workflows.model.commands import Command, RecordedEvent
-from workflows.model.decide import CLOCK, SYSTEM, UNATTRIBUTED, UNREADABLE, Decision, decide
-from workflows.model.declare import ACTS
+from workflows.model.commands import SYSTEM, UNATTRIBUTED, UNREADABLE, Command, RecordedEvent
+from workflows.model.decide import CLOCK, Decision, decide
+from workflows.model.declared import ACTS
+from workflows.model.state import Accord
 from workflows.model.values import INSTALLATION
 
 

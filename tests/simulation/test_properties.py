@@ -22,9 +22,10 @@ from tests.simulation.move import Move, variants
 from tests.simulation.moves import next_move
 from tests.simulation.rules import RULES
 from tests.simulation.watched import DEFINITIONS, Watched, started
-from workflows.model.accord import stage, state_json
 from workflows.model.decide import Decision
-from workflows.model.declare import ACTS
+from workflows.model.declared import ACTS
+from workflows.model.rules import stage
+from workflows.model.state import state_json
 
 
 def alike() -> dict[str, Any]:

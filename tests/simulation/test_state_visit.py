@@ -9,7 +9,7 @@ import pytest
 from tests.worker.demo.playing import played
 from worker.demo.catalog import Entry, entries, entry
 from worker.demo.memory import Memory
-from workflows.model.accord import LADDER
+from workflows.model.rules import LADDER
 
 PLAYS = [one for one in entries() if one.name.startswith("state-visit")]
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from tests.simulation import oracle
 from tests.simulation.move import VARIANTS, Choice, Move, low, move, powers_for, submission, window
 from tests.simulation.small import digest
-from workflows.model.accord import Accord
+from workflows.model.state import Accord
 from workflows.model.values import INSTALLATION
 
 # Forwards

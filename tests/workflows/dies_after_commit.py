@@ -13,6 +13,7 @@ from activities.identity.signing import CommandVerifier
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Append, Outcome
 from activities.ledger.writer import BatchWriter
+from activities.reading.states import States
 from activities.recording import Recorder
 from activities.runtime.settings import read_settings
 from activities.runtime.temporal import connect
@@ -33,7 +34,8 @@ async def main() -> None:
     settings = read_settings()
     client = await connect(settings)
     async with Dies.connect(settings.database_dsn()) as ledger, BatchWriter(ledger) as writer:
-        recorder = Recorder(ledger, writer, CommandVerifier(settings.command_public_keys))
+        verifier = CommandVerifier(settings.command_public_keys)
+        recorder = Recorder(ledger, writer, States(ledger), verifier)
         worker = Worker(
             client, task_queue=settings.task_queue, workflows=[AccordWorkflow], activities=recorder.activities
         )

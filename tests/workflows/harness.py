@@ -19,8 +19,9 @@ from activities.ledger.postgres import PostgresLedger
 from activities.runtime.accords import start_operation
 from activities.runtime.settings import Settings, read_settings
 from worker.main import accord_worker
-from workflows.model.accord import Accord, evolve
 from workflows.model.commands import Command, Receipt
+from workflows.model.fold import evolve
+from workflows.model.state import Accord
 
 ROLES = [
     "protocol",

@@ -17,14 +17,16 @@ from activities.identity.signing import CommandVerifier
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Append, Outcome
 from activities.ledger.writer import BatchWriter
+from activities.reading.states import States
 from activities.recording import Recorder
 from activities.runtime.temporal import connect
 from tests.simulation.small import bare, digest
 from tests.workflows.harness import Engine, failure_of
 from worker.main import accord_worker
-from workflows.model.accord import evolve, state_digest
 from workflows.model.commands import Command, Receipt
 from workflows.model.definition import Definition
+from workflows.model.fold import evolve
+from workflows.model.state import state_digest
 from workflows.workflow import AccordWorkflow
 
 
@@ -139,7 +141,9 @@ async def test_an_activity_that_crashed_after_its_commit(
             temporal_client,
             task_queue=queue,
             workflows=[AccordWorkflow],
-            activities=Recorder(ledger, writer, CommandVerifier([engine.signer.public_key])).activities,
+            activities=Recorder(
+                ledger, writer, States(ledger), CommandVerifier([engine.signer.public_key])
+            ).activities,
         ),
     ):
         await engine.handle(accord).terminate("move to the queue of the crashing worker")

@@ -16,23 +16,13 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import ActivityFailureError, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from activities.recording import LARGEST_PAGE
 from activities.tlog.merkle import Frontier
 from tests.simulation.small import bare, digest, small
 from tests.workflows.harness import Engine
-from workflows.messages import AccordInput, EntriesAnswer, EntriesRequest
-from workflows.model.accord import state_digest
-from workflows.model.commands import (
-    Actor,
-    Command,
-    Message,
-    Receipt,
-    RecordAnswer,
-    RecordedEvent,
-    RecordRequest,
-)
-from workflows.model.decide import TICK, UNATTRIBUTED, decide
+from workflows.messages import AccordInput, RecordAnswer, RecordRequest, Standing
+from workflows.model.commands import TICK, UNATTRIBUTED, Command, Message, Receipt
 from workflows.model.definition import Definition
+from workflows.model.rules import stage
 from workflows.workflow import AccordWorkflow
 
 
@@ -175,8 +165,8 @@ async def test_a_reset_undoes_nothing(engine: Engine) -> None:
     )
     after = await said(engine, accord, "after")
     assert after.position == receipts[-1].position + 1
-    held = await engine.handle(accord).query(AccordWorkflow.state_digest)
-    assert held.digest == state_digest(await engine.state(accord))
+    status = await engine.handle(accord).query(AccordWorkflow.status)
+    assert status.size == (await engine.state(accord)).size
 
 
 async def test_the_clocks_commands_are_the_clocks_alone(engine: Engine) -> None:
@@ -191,13 +181,7 @@ async def test_the_clocks_commands_are_the_clocks_alone(engine: Engine) -> None:
     def forged(delegate: str, key: str, act: str = TICK, **fields: Any) -> RecordRequest:
         at = due + timedelta(seconds=1)
         command = Command(accord=accord, id=key, act=act, delegate=delegate, fields=fields)
-        return RecordRequest(
-            accord=accord,
-            expected=state.size,
-            command=command,
-            at=at,
-            events=decide(state, command, at).events,
-        )
+        return RecordRequest(command=command, at=at)
 
     report = {
         "condition": "C1",
@@ -208,11 +192,16 @@ async def test_the_clocks_commands_are_the_clocks_alone(engine: Engine) -> None:
     for request in (
         forged("aa.contact", "aa.contact/mine"),
         forged(TICK, "aa.contact/mine"),
-        forged(TICK, f"{TICK}/{state.size + 7}"),
         forged(UNATTRIBUTED, "aa.contact/mine", "condition_changed", **report),
     ):
         assert (await refusal_of(engine, request)).type == "NotSigned"
     assert (await refusal_of(engine, forged(TICK, f"{TICK}/{state.size}"))).type == "AheadOfClock"
+    # Another position than the record's: nothing falls, and no later tick's id is used up.
+    past = RecordRequest(
+        command=Command(accord=accord, id=f"{TICK}/{state.size + 7}", act=TICK, delegate=TICK),
+        at=datetime.now(UTC) - timedelta(seconds=1),
+    )
+    assert (await ask(engine, "record", past, RecordAnswer)).receipt is None
     assert (await engine.state(accord)) == state
     assert (await engine.act(accord, "aa.contact", "record_statement", "mine", digest=digest("x"))).position
 
@@ -224,49 +213,29 @@ async def test_a_result_given_by_hand_is_no_fact(engine: Engine) -> None:
     async with stuck(engine, accord):
         sending = asyncio.create_task(engine.send(command))
         hand = await pending_activity(engine, accord, "record")
-        invented = RecordedEvent(
-            position=size,
-            type="accord_terminated",
-            version=1,
-            time=datetime.now(UTC),
-            facts={"event": {"cause": "invented"}},
-            actor=Actor(delegate="bb.contact", party="BB", role="contact"),
-            command=command.id,
-        )
         genuine = await engine.ledger.outcome(accord, command.id)
         assert genuine is None
         receipt = (await engine.ledger.commands(accord))[-1].receipt.model_copy(
             update={"command": command.id, "position": size, "size": size + 1}
         )
-        await hand.complete(RecordAnswer(status="recorded", entries=(invented,), receipt=receipt))
+        invented = Standing(size=size + 1, stage="terminated", closed=True)
+        await hand.complete(RecordAnswer(receipt=receipt, standing=invented, minute="all is over"))
         await sending
     after = await asyncio.wait_for(said(engine, accord, "after"), 20)
     state = await engine.state(accord)
     assert after.status == "recorded"
     assert state.terminated is None
-    held = await engine.handle(accord).query(AccordWorkflow.state_digest)
-    assert (held.size, held.digest) == (state.size, state_digest(state))
+    status = await engine.handle(accord).query(AccordWorkflow.status)
+    assert (status.size, status.stage) == (state.size, stage(state))
 
 
 @pytest.mark.parametrize(
     "result",
     [
         "nonsense",
-        {"status": "conflict", "entries": [{"type": "nonsense"}]},
-        RecordAnswer(
-            status="conflict",
-            entries=(
-                RecordedEvent(
-                    position=4,
-                    type="nonsense",
-                    version=1,
-                    time=datetime(2026, 1, 1, tzinfo=UTC),
-                    facts={},
-                    actor=Actor(delegate="aa.contact", role="contact"),
-                    command="aa.contact/k1",
-                ),
-            ),
-        ),
+        {"standing": {"size": "nonsense"}},
+        RecordAnswer(standing=Standing()),
+        RecordAnswer(standing=Standing(size=7, stage="a stage that is none")),
     ],
 )
 async def test_nonsense_given_by_hand_stops_no_accord(engine: Engine, result: Any) -> None:
@@ -286,10 +255,8 @@ async def test_an_activity_failed_by_hand_ends_no_accord(engine: Engine) -> None
     accord = await founded(engine)
     async with stuck(engine, accord):
         await engine.handle(accord).signal("unheard_of", "text")
-        hand = await pending_activity(engine, accord, "record")
+        hand = await pending_activity(engine, accord, "record_signals")
         await hand.fail(ApplicationError("by hand", type="Rejected", non_retryable=True))
-        hand = await pending_activity(engine, accord, "record")
-        await hand.fail(ApplicationError("by hand", non_retryable=True))
     assert (await said(engine, accord, "after")).status == "recorded"
     assert await status(engine, accord) is WorkflowExecutionStatus.RUNNING
 
@@ -344,31 +311,8 @@ async def test_after_an_older_backup_the_accord_goes_on_from_the_ledger(engine: 
     assert after.position == kept[-1].position + 1
     state = await engine.state(accord)
     assert state.statements == 3
-    held = await engine.handle(accord).query(AccordWorkflow.state_digest)
-    assert (held.size, held.digest) == (state.size, state_digest(state))
-
-
-async def test_entries_come_in_pages_that_a_payload_can_hold(engine: Engine) -> None:
-    """Entries may be half a megabyte each, and a run may be behind by many."""
-    programme = [{"at": "2030-05-01T08:00:00Z", "item": "p" * 290} for _ in range(1200)]
-    definition = bare(programme=programme)
-    accord = await engine.open(definition)
-    named = Definition.model_validate(definition).digest()
-    for party in ("aa", "bb"):
-        await engine.act(accord, f"{party}.contact", "adopt_definition", digest=named)
-    for title in ("first", "second", "third"):
-        amended = {**definition, "title": title}
-        await engine.persist(engine.command(accord, "aa.contact", "amend_definition", definition=amended))
-    size = (await engine.state(accord)).size
-    seen = 0
-    while True:
-        page = await ask(engine, "read_entries", EntriesRequest(accord=accord, start=seen), EntriesAnswer)
-        assert len(page.model_dump_json()) <= LARGEST_PAGE + 4096
-        assert [one.position for one in page.entries] == list(range(seen, seen + len(page.entries)))
-        seen += len(page.entries)
-        if not page.more:
-            break
-    assert seen == size
+    status = await engine.handle(accord).query(AccordWorkflow.status)
+    assert (status.size, status.stage) == (state.size, stage(state))
 
 
 async def test_a_thousand_deadlines_at_once(engine: Engine) -> None:

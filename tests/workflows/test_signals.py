@@ -11,8 +11,8 @@ from temporalio.common import RawValue
 
 from tests.simulation.small import digest, small
 from tests.workflows.harness import Engine
-from workflows.model.accord import Accord
 from workflows.model.definition import Definition
+from workflows.model.state import Accord
 
 REPORT = {
     "condition": "C1",

@@ -16,7 +16,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.ledger.errors import LedgerError
+from activities.errors import LedgerError
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.accords import run_accord
 from activities.runtime.settings import Settings

@@ -13,6 +13,7 @@ import typer
 
 import worker.cli.commands
 from worker.cli.client.group import WithActs
+from workflows.errors import EntenteError
 
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 a server does not answer, "
@@ -44,16 +45,15 @@ def make_app() -> typer.Typer:
 def report(error: Exception) -> int:
     """Say on standard error what failed and what to do next, as JSON under ``--json``; the exit code for it.
 
-    An error that carries ``what`` and ``remedy`` is shown by these; any other is a fault of this program.
+    An ``EntenteError`` says both itself; any other error is a fault of this program.
     """
-    what, remedy = getattr(error, "what", None), getattr(error, "remedy", "")
-    code = int(getattr(error, "exit_code", 1 if what else INTERNAL))
-    if what is None:
+    if isinstance(error, EntenteError):
+        what, remedy, details, code = error.what, error.remedy, error.details, error.exit_code
+    else:
         what = f"This is a fault in entente: {type(error).__name__}: {error}"
-        remedy = "Report it; ENTENTE_LOG_LEVEL=debug shows where it happened."
+        remedy, details, code = "Report it; ENTENTE_LOG_LEVEL=debug shows where it happened.", "", INTERNAL
         if os.environ.get("ENTENTE_LOG_LEVEL") == "debug":
             traceback.print_exception(error)
-    details = getattr(error, "details", "")
     if "--json" in sys.argv:
         print(json.dumps({"error": {"what": what, "remedy": remedy, "details": details}}), file=sys.stderr)
     else:

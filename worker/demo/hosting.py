@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from pathlib import Path
 import asyncpg
 import httpx
 
+from activities.errors import SettingsProblem
 from activities.identity.keys import create_key
-from activities.runtime.errors import SettingsProblem
+from activities.runtime.durable import replace_private
 from activities.runtime.settings import Settings
 from worker.stack.running import running_stack
 from worker.stack.stack import Ports, Stack
@@ -93,7 +93,7 @@ async def keys_for(place: Place, principals: Iterable[str]) -> dict[str, str]:
                 )
         finally:
             await connection.close()
-        _write(file, kept)
+        replace_private(file, json.dumps(kept, indent=2).encode() + b"\n")
     return {one: kept[one] for one in wanted}
 
 
@@ -114,12 +114,3 @@ async def _in_force(keys: Mapping[str, str], api_url: str) -> dict[str, str]:
             if answer.status_code != 401:
                 found[name] = token
     return found
-
-
-def _write(file: Path, keys: Mapping[str, str]) -> None:
-    new = file.with_name(file.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        json.dump(dict(keys), stream, indent=2)
-        stream.write("\n")
-    new.replace(file)

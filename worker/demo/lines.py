@@ -6,7 +6,7 @@ from pathlib import Path
 
 from activities.definitions import structured
 from activities.definitions.structured import Source, Unreadable
-from activities.runtime.errors import RuntimeProblem
+from activities.errors import RuntimeProblem
 
 Where = tuple[str | int, ...]
 """A path of keys and indexes into a document."""

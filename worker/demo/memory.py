@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from worker.demo.backend import DocumentView, Guard, Outcome, VerdictEntry, View
-from workflows.model.accord import Accord, blocking, evolve, next_deadline, stage, state_digest
-from workflows.model.commands import Command, RecordedEvent
-from workflows.model.decide import OPEN, TICK, Decision, decide
+from workflows.model import rules
+from workflows.model.commands import OPEN, TICK, Command, RecordedEvent
+from workflows.model.decide import Decision, decide
 from workflows.model.declare import Rejected
 from workflows.model.definition import Definition
+from workflows.model.fold import evolve
+from workflows.model.rules import blocking, next_deadline, stage
+from workflows.model.state import Accord, state_digest
 from workflows.tracks.conditions.state import satisfied
 from workflows.tracks.documents.state import document_digest, document_status
 from workflows.tracks.signing.release import release_digest
@@ -79,7 +82,7 @@ class Memory:
         """The model's own guards."""
         return tuple(
             Guard(check.guard, check.met, check.reason, check.who, check.by, check.subject)
-            for check in self._open.gate(gate)
+            for check in rules.gate(self._open, gate)
         )
 
     async def look(self) -> View:

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from activities.runtime.errors import RuntimeProblem, Unreachable
+from activities.errors import RuntimeProblem, Unreachable
 from worker.demo.backend import DocumentView, Guard, Outcome, VerdictEntry, View
 from workflows.model.canonical import canonical
 from workflows.model.commands import Receipt, Refusal, Unmet

@@ -22,11 +22,12 @@ from pydantic import Field, ValidationError, model_validator
 from activities.definitions import check
 from activities.definitions.structured import Unreadable
 from worker.demo.lines import Lines, ScenarioProblem, read_yaml
-from workflows.model.accord import GATES, LADDER
 from workflows.model.canonical import digest_bytes
 from workflows.model.commands import Instant, Message
-from workflows.model.declare import ACTS, Rejected, parse_act
+from workflows.model.declare import Rejected, parse_act
+from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
+from workflows.model.rules import GATES, LADDER
 from workflows.model.values import DelegateId
 
 SYMBOLS = ("text", "paper", "document", "definition", "understanding", "release", "dates", "verdict")

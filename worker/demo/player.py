@@ -11,7 +11,8 @@ from worker.demo.backend import Backend, Guard, Outcome, VerdictEntry, View
 from worker.demo.play import Expect, Placed, Play, Standing, fill
 from workflows.model.canonical import digest_bytes, digest_of
 from workflows.model.commands import Actor, Unmet
-from workflows.model.declare import ACTS, sentence
+from workflows.model.declare import sentence
+from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
 from workflows.model.values import Window
 

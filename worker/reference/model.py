@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
-from workflows.model import accord
-from workflows.model.accord import GATES, LADDER, NEXT_GATE, Accord
-from workflows.model.declare import ACTS, EVENTS, Act, Event, track_of
+from workflows.model import rules
+from workflows.model.declare import Act, Event, track_of
+from workflows.model.declared import ACTS, EVENTS
+from workflows.model.rules import GATES, LADDER, NEXT_GATE
+from workflows.model.state import Accord
 from workflows.model.values import ROLES
 
 TRACKS = {
@@ -58,10 +60,12 @@ def _said(text: str | None) -> str:
 
 
 def _by_track(items: Mapping[str, Any], track: Callable[[Any], str]) -> Iterator[tuple[str, list[Any]]]:
-    """The registered classes by track, in the tracks' order, each in the order in which they are declared."""
-    found: dict[str, list[Any]] = {name: [] for name in TRACKS}
-    for one in items.values():
-        found.setdefault(track(one), []).append(one)
+    """The registered classes by track, in the tracks' order, each as its files declare them, whoever imports what."""
+    found: dict[str, list[Any]] = {
+        name: [] for name in (*TRACKS, *sorted({*map(track, items.values())} - {*TRACKS}))
+    }
+    for one in sorted(items.values(), key=lambda declared: declared.__module__):
+        found[track(one)].append(one)
     for name, members in found.items():
         if members:
             yield TRACKS.get(name, name.capitalize()), members
@@ -80,22 +84,22 @@ def guards_of(act: type[Act]) -> tuple[str, ...]:
 def guards_of_gate(name: str) -> tuple[str, ...]:
     """The guards of a gate, by name.
 
-    The function ``accord.gate`` yields them in one order and returns as soon as a gate has all of its own; what
+    The function ``rules.gate`` yields them in one order and returns as soon as a gate has all of its own; what
     stands below such a return is not the gate's.
     """
     found: dict[str, None] = {}
-    tree = _tree(accord.gate)
+    tree = _tree(rules.gate)
     assert isinstance(tree.body[0], ast.FunctionDef)  # noqa: S101 - the source of a function is one
     for statement in tree.body[0].body:
         if isinstance(statement, ast.If) and _names(statement.test):
             about = _holds(statement.test, name)
             if not about:
                 continue
-            _read_calls(statement, accord.gate, Accord, found, set())
+            _read_calls(statement, rules.gate, Accord, found, set())
             if any(isinstance(one, ast.Return) for one in statement.body):
                 break
         else:
-            _read_calls(statement, accord.gate, Accord, found, set())
+            _read_calls(statement, rules.gate, Accord, found, set())
     return tuple(found)
 
 
@@ -146,7 +150,7 @@ def _read_calls(
         named = _name_given(call, owner)
         if isinstance(call.func, ast.Name) and call.func.id == "Check" and isinstance(named, str):
             found[named] = None
-        elif isinstance(call.func, ast.Attribute) and call.func.attr == "gate" and isinstance(named, str):
+        elif isinstance(call.func, ast.Name) and call.func.id == "Gate" and isinstance(named, str):
             found[f"gate:{named}"] = None
         else:
             of = _act_of(call.func, function, owner)
@@ -278,10 +282,11 @@ def gates() -> str:
 def roles() -> str:
     """Every role, and the acts that it may do."""
     lines = head("role", "may")
+    acts = [act for _, members in _by_track(ACTS, lambda act: act.track) for act in members]
     for role in ROLES:
-        may = ", ".join(f"`{act.name}`" for act in ACTS.values() if role in act.who.roles)
+        may = ", ".join(f"`{act.name}`" for act in acts if role in act.who.roles)
         lines.append(row(f"`{role}`", may or "read, as the access rules say"))
-    anyone = ", ".join(f"`{act.name}`" for act in ACTS.values() if not act.who.roles)
+    anyone = ", ".join(f"`{act.name}`" for act in acts if not act.who.roles)
     lines.append(row("any delegate", anyone))
     return "\n".join([*lines, ""])
 

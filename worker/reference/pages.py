@@ -19,7 +19,7 @@ from worker.cli.client.acting import ActCommand, hyphens
 from worker.cli.commands.check import schema_text
 from worker.cli.main import EPILOG, make_app
 from worker.reference.model import BLOCKS as MODEL
-from workflows.model.declare import ACTS
+from workflows.model.declared import ACTS
 from workflows.model.vocabulary import TERMS, VOCABULARIES
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "docs"

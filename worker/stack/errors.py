@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from activities.runtime.errors import RuntimeProblem
+from activities.errors import RuntimeProblem
 
 
 class StackError(RuntimeProblem):

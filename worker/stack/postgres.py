@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import asyncpg
 
+from activities.runtime.durable import write_private
 from worker.stack.errors import StackError
 from worker.stack.place import Place, settle
 from worker.stack.ports import LOOPBACK, next_free
@@ -94,9 +95,7 @@ class Postgres(Server):
             shutil.rmtree(unfinished)
         place.make_owned(unfinished)
         password.unlink(missing_ok=True)
-        descriptor = os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(self._password)
+        write_private(password, self._password.encode())
         if place.user is not None:
             shutil.chown(password, place.user)
         command = [
@@ -232,9 +231,7 @@ def _password(path: Path, *, must_exist: bool) -> str:
             "Restore that file; the server was initialised with it.",
         )
     password = secrets.token_urlsafe(24)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(password + "\n")
+    write_private(path, f"{password}\n".encode())
     return password
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from activities.errors import SettingsProblem
 from activities.identity.signing import CommandSigner
-from activities.runtime.errors import SettingsProblem
 from activities.runtime.settings import Settings, read_settings
 from worker.stack.postgres import DATABASE, SUPERUSER
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 
+from activities.errors import Unreachable
 from activities.ledger.migrate import migrate
-from activities.runtime.errors import Unreachable
 
 
 async def migrate_database(dsn: str) -> list[str]:

@@ -28,8 +28,8 @@ from pydantic import SecretStr
 from temporalio.envconfig import ClientConfigProfile
 
 from activities.checkpoints.logkeys import LogKeys
+from activities.errors import RuntimeProblem
 from activities.identity.signing import CommandSigner
-from activities.runtime.errors import RuntimeProblem
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from worker.stack.errors import AlreadyRunning

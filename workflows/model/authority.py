@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check, Rejected
+from workflows.model.state import Accord, Appointment
 from workflows.model.values import INSTALLATION, show_date
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 OPERATOR = "operator"
 """The role of whoever runs the installation: for acts about the log, none about the matter of the accord."""
-
-
-@dataclass(frozen=True, slots=True)
-class Appointment:
-    """A delegate's standing: for which party, in which roles, from when until when; revoked or not."""
-
-    delegate: str
-    party: str | None
-    office: str
-    roles: tuple[str, ...]
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
-    revoked: bool = False
-
-    def holds(self, at: datetime) -> bool:
-        """Whether the appointment is in force at ``at``."""
-        return (
-            not self.revoked
-            and (self.valid_from is None or self.valid_from <= at)
-            and (self.valid_until is None or at < self.valid_until)
-        )
 
 
 _INSTALLED = Appointment(INSTALLATION, None, "Operator of the installation", (OPERATOR,))

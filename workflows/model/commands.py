@@ -42,6 +42,16 @@ Digest = Annotated[
 ]
 
 
+UNATTRIBUTED = "unattributed"
+OPEN = "open_accord"
+TICK = "clock"
+"""The act name of the command with which the workflow lets due deadlines fall."""
+UNREADABLE = "unreadable_signal"
+"""The act name of the command with which the workflow puts on record a signal that it cannot read."""
+SYSTEM = (TICK, UNREADABLE)
+"""Acts that no delegate asks for, and that need no signature."""
+
+
 class Actor(Message):
     """Who stands behind an entry, as it is written into the ledger: "X for Y"."""
 
@@ -215,30 +225,3 @@ class Summary(Message):
     illustrative: bool = False
     simulated: bool = False
     ended: bool = False
-
-
-class RecordRequest(Message):
-    """Ask the ledger to record what the workflow decided.
-
-    ``expected`` is the number of entries that the workflow has folded, which is the position of the first of
-    ``events``. ``command`` is absent only where the clock or an unattributed signal stands behind the events.
-    """
-
-    accord: str
-    expected: int
-    command: Command
-    at: Instant
-    events: tuple[EventDraft, ...]
-
-
-class RecordAnswer(Message):
-    """What the workflow has to fold, and the receipt once the command has its outcome.
-
-    ``entries`` are all recorded events from ``expected`` on (bounded; ``more`` says that others follow). A conflict
-    has no receipt: fold, then decide again.
-    """
-
-    status: Literal["recorded", "duplicate", "conflict"]
-    entries: tuple[RecordedEvent, ...]
-    more: bool = False
-    receipt: Receipt | None = None

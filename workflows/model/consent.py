@@ -6,22 +6,87 @@ fall away by themselves, since they name the old one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.values import Digest, PartyId, Text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from workflows.model.accord import Accord
 
 CONSENTING = ("contact", "protocol", "treaty_section")
 """Roles that may give a party's consent where an act does not say otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A kind of what is consented to: how its subjects are named, what digest a consent names now, and whose it takes.
+
+    ``parts`` are what a name goes on with after the kind, such as document and language in ``text/D1/en``; ``current``
+    and ``parties`` are asked with them. ``current`` is none, where there is nothing of the kind to consent to.
+    """
+
+    kind: str
+    words: str
+    """What it is, with the parts in braces."""
+    parts: tuple[str, ...]
+    current: Callable[..., str | None]
+    parties: Callable[..., Iterable[str]]
+
+    def named(self, *parts: str) -> str:
+        """The subject under which consents are kept."""
+        return "/".join((self.kind, *parts))
+
+    def says(self, *parts: str) -> str:
+        """What the subject is, in words."""
+        return self.words.format_map(dict(zip(self.parts, parts, strict=True)))
+
+
+SUBJECTS: dict[str, Subject] = {}
+"""Every kind of subject by its name."""
+
+
+def _every_party(a: Accord, *_: str) -> Iterable[str]:
+    return a.definition.parties
+
+
+def subject(
+    kind: str,
+    words: str,
+    current: Callable[..., str | None],
+    *parts: str,
+    parties: Callable[..., Iterable[str]] = _every_party,
+) -> Subject:
+    """Register a kind of subject."""
+    if kind in SUBJECTS:
+        raise TypeError(f"the subject {kind} is declared twice")
+    SUBJECTS[kind] = Subject(kind, words, parts, current, parties)
+    return SUBJECTS[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A consent that some have given and others have not: to what, by which digest, by whom, and who is waited for."""
+
+    subject: str
+    says: str
+    digest: str
+    given: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def pending(a: Accord) -> Iterator[Pending]:
+    """What parties have consented to, as it stands now, and others have yet to consent to."""
+    for name in a.consents:
+        kind, *parts = name.split("/")
+        declared = SUBJECTS[kind]
+        digest = declared.current(a, *parts)
+        if digest is None:
+            continue
+        have, lacking = given(a, name, digest), missing(a, name, digest, declared.parties(a, *parts))
+        if have and lacking:
+            yield Pending(name, declared.says(*parts), digest, have, lacking)
 
 
 def given(a: Accord, subject: str, digest: str) -> tuple[str, ...]:

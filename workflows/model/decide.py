@@ -12,42 +12,32 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from workflows.model.accord import (
-    Accord,
-    ActRefused,
-    Refused,
-    SignalRefused,
-    deadlines,
-    evolve,
-    fold,
-    follows,
-    refusal_key,
-)
 from workflows.model.authority import authority_checks, resolve
-from workflows.model.canonical import NotCanonical, canonical, depth, digest_of
-from workflows.model.commands import Actor, Command, EventDraft, OwnSignature, Refusal
-from workflows.model.declare import ACTS, Act, Check, Event, Rejected, Stamp, malformed, parse_act
+from workflows.model.canonical import digest_of
+from workflows.model.commands import (
+    OPEN,
+    SYSTEM,
+    TICK,
+    UNATTRIBUTED,
+    UNREADABLE,
+    Actor,
+    Command,
+    EventDraft,
+    OwnSignature,
+    Refusal,
+)
+from workflows.model.declare import Act, Check, Event, Gate, Rejected, Stamp, check_size, malformed, parse_act
+from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
+from workflows.model.fold import fold
+from workflows.model.rules import deadlines, follows, gate
+from workflows.model.state import Accord, Refused
 from workflows.record.keys import own_signature
 from workflows.record.operation import not_paused
+from workflows.record.refusals import ActRefused, SignalRefused, refusal_key
 from workflows.tracks.founding import AccordOpened, founded
 
 CLOCK = Actor(delegate="clock", role="clock")
-UNATTRIBUTED = "unattributed"
-OPEN = "open_accord"
-TICK = "clock"
-"""The act name of the command with which the workflow lets due deadlines fall."""
-UNREADABLE = "unreadable_signal"
-"""The act name of the command with which the workflow puts on record a signal that it cannot read."""
-SYSTEM = (TICK, UNREADABLE)
-"""Acts that no delegate asks for, and that need no signature."""
-
-LARGEST_COMMAND = 512 * 1024
-"""Bytes of canonical JSON that a command may have."""
-
-DEEPEST = 64
-"""Levels to which a command's fields may be nested."""
-
 MOST_DEADLINES = 50
 """Deadlines that one command of the clock lets fall; the next one goes on. A thousand at once would take seconds,
 for which a worker can do nothing else, and after two of which Temporal holds the workflow for stuck."""
@@ -160,29 +150,6 @@ def open_accord(accord: str, fields: dict[str, Any], delegate: str, at: datetime
     facts = {"event": happened.facts(), "act": {"name": OPEN, "fields": {"definition": digest}}}
     draft = EventDraft(type=happened.type, version=happened.version, time=at, facts=facts, actor=actor)
     return Decision((draft,), actor, state)
-
-
-def check_size(command: Command) -> None:
-    """Refuse a command that is too large, or holds what canonical JSON cannot carry.
-
-    Raises:
-        Rejected: ``too_large`` or ``malformed``.
-    """
-    if depth(command.fields) > DEEPEST:
-        raise Rejected(
-            "malformed", f"{command.act} is malformed: its fields are nested more than {DEEPEST} levels deep."
-        )
-    try:
-        size = len(canonical(command.fields))
-    except NotCanonical as error:
-        raise Rejected(
-            "malformed", f"{command.act} is malformed: {error}. Mend the field named and send it again."
-        ) from None
-    if size > LARGEST_COMMAND:
-        raise Rejected(
-            "too_large",
-            f"{command.act} has {size:,} bytes; at most {LARGEST_COMMAND:,} are taken. Send content as digests.",
-        )
 
 
 def parse(a: Accord | None, command: Command) -> Act | None:
@@ -325,7 +292,16 @@ def _guards(
         )
     if not wanted.before_founding:
         yield founded(a)
-    yield from wanted.guards(a, actor, at)
+    yield from _own_guards(a, wanted, actor, at)
+
+
+def _own_guards(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]:
+    """The guards beyond authority; a gate among them stands for its own guards."""
+    for guard in wanted.guards(a, actor, at):
+        if isinstance(guard, Gate):
+            yield from gate(a, guard.name)
+        else:
+            yield guard
 
 
 def _refuse(work: _Working, wanted: Act, actor: Actor, unmet: list[Check], command: Command) -> Decision:
@@ -371,7 +347,7 @@ def _open_and_founded(a: Accord) -> Check:
 def _until_unknown(wanted: Act, work: _Working, actor: Actor) -> Iterable[Check]:
     if not work.state.founded:
         return
-    for check in wanted.guards(work.state, actor, work.at):
+    for check in _own_guards(work.state, wanted, actor, work.at):
         yield check
         if not check.met:
             return
@@ -394,14 +370,8 @@ def _no_signal(reason: str) -> Refusal:
 
 __all__ = [
     "CLOCK",
-    "OPEN",
-    "SYSTEM",
-    "TICK",
-    "UNATTRIBUTED",
-    "UNREADABLE",
     "Decision",
     "decide",
-    "evolve",
     "judge",
     "many_due",
     "parse",

@@ -11,26 +11,32 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+from enum import StrEnum
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from workflows.model.canonical import digest_of
+from workflows.errors import EntenteError
+from workflows.model.canonical import NotCanonical, canonical, depth, digest_of
 from workflows.model.commands import Actor, Command, Unmet
+from workflows.model.state import Accord
 from workflows.model.values import Particular
 
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
+LARGEST_COMMAND = 512 * 1024
+"""Bytes of canonical JSON that a command may have."""
+
+DEEPEST = 64
+"""Levels to which a command's fields may be nested."""
 
 
-class Rejected(Exception):
+class Rejected(EntenteError):
     """A command that is no act at all: malformed, unknown, from a stranger, for another accord. It leaves no trace.
 
     ``code`` is stable; ``message`` says what is wrong and what to do; ``errors`` name the fields.
     """
 
     def __init__(self, code: str, message: str, errors: tuple[dict[str, str], ...] = ()) -> None:
-        super().__init__(message)
+        super().__init__(message, "")
         self.code = code
         self.message = message
         self.errors = errors
@@ -51,6 +57,13 @@ class Check:
     def as_unmet(self) -> Unmet:
         """The check as a refusal lists it."""
         return Unmet(guard=self.guard, reason=self.reason, who=self.who, by=self.by, subject=self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Among an act's guards: here the guards of a gate are judged. What they are is said where the tracks meet."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,17 @@ class Event(BaseModel):
         return self.model_dump(mode="json")
 
 
+class Audience(StrEnum):
+    """For whom the particulars of an act are: names, notes and other free text. The value says it in words."""
+
+    ALL = "all"
+    """Every delegate of the accord, officers among them."""
+    PARTIES = "all parties"
+    """Every party's delegates."""
+    CONCERNED = "beneficiary, verifiers"
+    """The delegates of the condition's beneficiaries, and its verifiers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Who:
     """Who may do an act: one of these roles, held by a delegate of the host, of a guest, of any party, or of none.
@@ -94,7 +118,7 @@ class Who:
     roles: tuple[str, ...]
     side: Literal["host", "guest", "any", "officer", "anyone"] = "any"
     agree: str = "–"
-    sees: str = "all parties"
+    sees: Audience = Audience.PARTIES
 
     def describe(self) -> str:
         """The rule as a phrase: "host's protocol"."""
@@ -141,8 +165,8 @@ class Act(BaseModel):
         """The id of the delegate's own key that has to sign it, where only one will do."""
         return None
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterable[Check]:
-        """The guards beyond authority, in order; the first unmet one names the refusal."""
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterable[Check | Gate]:
+        """The guards beyond authority, in order, gates among them; the first unmet one names the refusal."""
         return ()
 
     @abstractmethod
@@ -254,6 +278,29 @@ def parse_act(name: str, fields: Mapping[str, Any]) -> Act:
         return cls.model_validate(dict(fields))
     except ValidationError as error:
         raise malformed(f"{name} is malformed", error) from None
+
+
+def check_size(command: Command) -> None:
+    """Refuse a command that is too large, or holds what canonical JSON cannot carry.
+
+    Raises:
+        Rejected: ``too_large`` or ``malformed``.
+    """
+    if depth(command.fields) > DEEPEST:
+        raise Rejected(
+            "malformed", f"{command.act} is malformed: its fields are nested more than {DEEPEST} levels deep."
+        )
+    try:
+        size = len(canonical(command.fields))
+    except NotCanonical as error:
+        raise Rejected(
+            "malformed", f"{command.act} is malformed: {error}. Mend the field named and send it again."
+        ) from None
+    if size > LARGEST_COMMAND:
+        raise Rejected(
+            "too_large",
+            f"{command.act} has {size:,} bytes; at most {LARGEST_COMMAND:,} are taken. Send content as digests.",
+        )
 
 
 def outline(command: Command) -> str:

@@ -6,10 +6,10 @@ the one truth about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from workflows.model.canonical import canonical, digest_of
 from workflows.model.terms import (
@@ -44,8 +44,43 @@ FOLDING = {"folding": True}
 """The validation context for what is on the record: it was judged when it was proposed, and only has to read."""
 
 
+RULES = 1
+"""The newest version of the rules. Whatever decides or folds otherwise than before asks ``a.rules >= N``.
+
+It rises with the first such rule after a release; from then on the decisions of the old version are never written again
+(``tests.compatibility.decisions``).
+"""
+
+
+class UnknownRules(ValueError):
+    """Rules that this release does not know: whoever went on by others would come to another state."""
+
+
+def known_rules(rules: object) -> int:
+    """The version of the rules, where this release knows it.
+
+    Raises:
+        UnknownRules: it does not, or none is named.
+    """
+    if isinstance(rules, bool) or not isinstance(rules, int) or not 1 <= rules <= RULES:
+        raise UnknownRules(
+            f"rules {str(rules)[:20]} are not known to this release, which knows 1 to {RULES}; "
+            "use a release that knows them"
+        )
+    return rules
+
+
+def _rules(rules: object, info: ValidationInfo) -> int:
+    # Only a proposal may leave them open; what is on the record says by which rules it is judged.
+    return known_rules(RULES if rules is None and info.context != FOLDING else rules)
+
+
 def _vocabulary(name: str, info: ValidationInfo) -> str:
     return name if info.context == FOLDING else known(name)
+
+
+_NEWEST: Any = None
+"""Stands for the newest rules in a proposal, and is never what a definition holds: so it always names its rules."""
 
 
 class Definition(Message):
@@ -57,6 +92,12 @@ class Definition(Message):
         Field(description="the words that people see", json_schema_extra={"enum": list(VOCABULARIES)}),
         AfterValidator(_vocabulary),
     ] = "diplomatic"
+    rules: Annotated[int, BeforeValidator(_rules)] = Field(
+        default=_NEWEST,
+        validate_default=True,
+        description="the version of the rules by which the accord is judged; the newest, where none is named",
+        json_schema_extra={"default": RULES, "minimum": 1, "maximum": RULES},
+    )
     illustrative: bool = Field(
         default=False, description="demonstration data, shown as such wherever it appears"
     )
@@ -115,6 +156,16 @@ class Definition(Message):
             raise Inconsistent(problems)
         return self
 
+    @classmethod
+    def on_record(cls, facts: Mapping[str, object]) -> Definition:
+        """The definition in an entry: it was judged when it was proposed, and only has to read.
+
+        Raises:
+            UnknownRules: it is judged by rules that this release does not know.
+        """
+        known_rules(facts.get("rules"))
+        return cls.model_validate(facts, context=FOLDING)
+
     @property
     def host(self) -> str:
         """The one party that hosts."""
@@ -126,7 +177,7 @@ class Definition(Message):
         return tuple(code for code, party in self.parties.items() if party.capacity == "guest")
 
     def as_facts(self) -> dict[str, Any]:
-        """The definition as plain JSON values, without what is left at its default."""
+        """The definition as plain JSON values, without what is left at its default; its rules are always named."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
     def too_large(self) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from workflows.model.accord import LADDER, Accord, blocking, next_deadline, stage
 from workflows.model.authority import members
 from workflows.model.commands import Summary
+from workflows.model.rules import LADDER, blocking, next_deadline, stage
+from workflows.model.state import Accord
 from workflows.model.values import show_date, show_time
 from workflows.model.vocabulary import word
 from workflows.tracks.conditions.state import owed_by, satisfied

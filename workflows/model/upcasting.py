@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from workflows.model.commands import RecordedEvent
-from workflows.model.declare import EVENTS, Event
+from workflows.model.declare import Event
+from workflows.model.declared import EVENTS
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
+from workflows.model.state import Accord, state_digest
 from workflows.model.values import Digest
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 @event
@@ -41,7 +38,7 @@ class AttestState(Act):
 
     position: int = Field(ge=0, description="the version: position of the last entry that changed the state")
     digest: Digest
-    who = Who((), "anyone", sees="all")
+    who = Who((), "anyone", sees=Audience.ALL)
     says = "{by} attests the state at entry {position}"
     before_founding = True
     after_end = True
@@ -49,8 +46,6 @@ class AttestState(Act):
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """The state is still that one, and has that digest."""
-        from workflows.model.accord import state_digest
-
         yield Check(
             "version_is_present",
             self.position == a.version,

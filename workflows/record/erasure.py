@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
+from workflows.model.state import Accord
 from workflows.model.values import Text
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 MOST_POSITIONS = 1000
 """Entries whose particulars one act can erase."""
@@ -61,7 +59,7 @@ class EraseParticulars(Act):
     positions: Positions
     ground: Ground
     ordered_by: Order
-    who = Who((OPERATOR,), "officer", sees="all")
+    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
     says = "{by} erases the particulars of {positions}, as {ordered_by} ordered"
     before_founding = True
     after_end = True

@@ -11,20 +11,18 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from workflows.model.canonical import canonical, digest_bytes
 from workflows.model.commands import Actor, OwnSignature
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
+from workflows.model.state import Accord, DelegateKey
 from workflows.model.terms import OFFICER_ROLES
 from workflows.model.values import DelegateId, PublicKey
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 PURPOSE = "entente.act/1"
 """Stands in what is signed, so that the signature cannot be taken for one over anything else."""
@@ -41,16 +39,6 @@ def key_id(public_key: str) -> str:
 KeyId = Annotated[
     str, Field(pattern="^[0-9a-f]{16}$", description="the id of a key: 16 hexadecimal digits of its SHA-256")
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class DelegateKey:
-    """A delegate's key: from the entry at which it was enrolled, until the one at which it was revoked."""
-
-    id: str
-    public_key: str
-    enrolled: int
-    revoked: int | None = None
 
 
 def particulars_digest(salt: str, particulars: dict[str, Any]) -> str | None:
@@ -275,7 +263,7 @@ class EnrolKey(Act):
 
     delegate: DelegateId
     public_key: PublicKey
-    who = Who(("contact", *OFFICER_ROLES), "anyone", sees="all")
+    who = Who(("contact", *OFFICER_ROLES), "anyone", sees=Audience.ALL)
     says = "{by} enrols a key of {delegate}"
     while_paused = True
     before_founding = True
@@ -305,7 +293,7 @@ class RotateKey(Act):
 
     key: KeyId
     public_key: PublicKey
-    who = Who((), "anyone", sees="all")
+    who = Who((), "anyone", sees=Audience.ALL)
     says = "{by} puts another key in the place of {key}"
     while_paused = True
     before_founding = True
@@ -330,7 +318,7 @@ class RevokeKey(Act):
 
     delegate: DelegateId
     key: KeyId
-    who = Who((), "anyone", sees="all")
+    who = Who((), "anyone", sees=Audience.ALL)
     says = "{by} revokes the key {key} of {delegate}"
     while_paused = True
     before_founding = True

@@ -12,33 +12,17 @@ stolen has to be replaced whatever the parties are about.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.notekeys import LOG, LogKeyLine, read_key
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
+from workflows.model.state import Accord, LogKey
 
 MOST_LOG_KEYS = 20
 """Keys that a log may have had, retired ones included."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogKey:
-    """A key of the log, as a line. ``named`` and ``retired`` are positions; no ``named``: from the beginning."""
-
-    key: str
-    named: int | None = None
-    retired: int | None = None
-
-    def counts_at(self, size: int) -> bool:
-        """Whether its signature counts on a checkpoint of ``size`` entries."""
-        return (self.named is None or self.named < size) and (self.retired is None or size <= self.retired)
 
 
 def rotated(keys: tuple[LogKey, ...], old: str, new: str, position: int) -> tuple[LogKey, ...]:
@@ -92,7 +76,7 @@ class RotateLogKey(Act):
 
     old: LogKeyLine
     new: LogKeyLine
-    who = Who((OPERATOR,), "officer", sees="all")
+    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
     says = "{by} names another key of the log"
     before_founding = True
     after_end = True
@@ -144,7 +128,7 @@ class RetireLogKey(Act):
     """Retire a key of the accord's log, once another signs: what it signs from here on counts for nobody."""
 
     key: LogKeyLine
-    who = Who((OPERATOR,), "officer", sees="all")
+    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
     says = "{by} retires a key of the log"
     before_founding = True
     after_end = True

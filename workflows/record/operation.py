@@ -9,28 +9,17 @@ the accord; what is here is that they were done, when, and why.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
+from workflows.model.state import Accord, Pause
 from workflows.model.values import Text, show_time
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Who paused the accord, since when, and why."""
-
-    by: str
-    at: datetime
-    reason: str
 
 
 def not_paused(a: Accord) -> Check:
@@ -84,7 +73,7 @@ Reason = Annotated[Text, Field(description="why; it stays on the record, so name
 
 
 class _Operating(Act):
-    who = Who((OPERATOR,), "officer", sees="all")
+    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
     before_founding = True
     after_end = True
     while_paused = True

@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from workflows.model.canonical import canonical
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, malformed
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, malformed
 from workflows.model.definition import LARGEST_DEFINITION, Definition
+from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, Text
 from workflows.tracks.founding import SUBJECT, AmendDefinition, DefinitionProposed
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 @event
@@ -42,7 +40,7 @@ class RecordStatement(Act):
 
     digest: Digest
     words: Note = ""
-    who = Who((), "anyone", sees="all")
+    who = Who((), "anyone", sees=Audience.ALL)
     says = "{by} records a statement"
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
@@ -80,7 +78,7 @@ class ImportStatement(Act):
         ),
     ]
     words: Note = ""
-    who = Who(("contact", "protocol"), "any", agree="every party", sees="all")
+    who = Who(("contact", "protocol"), "any", agree="every party", sees=Audience.ALL)
     says = "{by} imports a statement ({source}) as a proposal"
 
     def _proposal(self, a: Accord) -> AmendDefinition:

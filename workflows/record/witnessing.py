@@ -8,21 +8,19 @@ checkpoint is judged by the policy of the last change among the entries that it 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from workflows.model.canonical import digest_bytes
 from workflows.model.commands import Actor
-from workflows.model.consent import ConsentGiven, clear, complete, not_yet_given, same_digest
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.consent import ConsentGiven, clear, complete, not_yet_given, same_digest, subject
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.notekeys import WITNESS, read_key
+from workflows.model.state import Accord, WitnessPolicy
 from workflows.model.values import Digest, Note
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 SUBJECT = "witness policy"
 
@@ -32,15 +30,6 @@ MAX_POLICY = 8000
 
 MAX_LINES = 1000
 """Lines of a policy, empty ones included."""
-
-
-@dataclass(frozen=True, slots=True)
-class WitnessPolicy:
-    """The policy in force by the record (none at first), since which position; and the one that is proposed."""
-
-    text: str = ""
-    since: int | None = None
-    proposed: str = ""
 
 
 class _Reading:
@@ -136,6 +125,14 @@ def policy_digest(text: str) -> str:
     return digest_bytes(text.encode())
 
 
+def _pending(a: Accord) -> str | None:
+    proposed = a.witness_policy.proposed
+    return policy_digest(proposed) if proposed else None
+
+
+subject(SUBJECT, "the witness policy", _pending)
+
+
 @event
 class WitnessPolicyProposed(Event):
     """A party proposed whose cosignatures are to make a checkpoint final."""
@@ -173,7 +170,7 @@ class ProposeWitnessPolicy(Act):
 
     policy: PolicyText
     note: Note = ""
-    who = Who(("contact", "protocol"), "any", agree="every party", sees="all")
+    who = Who(("contact", "protocol"), "any", agree="every party", sees=Audience.ALL)
     says = "{by} proposes another witness policy"
 
     def target(self) -> str:
@@ -201,13 +198,12 @@ class AgreeWitnessPolicy(Act):
     """Agree, for your party, to the witness policy that is proposed, by its digest."""
 
     digest: Digest
-    who = Who(("contact", "protocol"), "any", agree="every party", sees="all")
+    who = Who(("contact", "protocol"), "any", agree="every party", sees=Audience.ALL)
     says = "{by} agrees to the witness policy"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """It is the one proposed, and the party has not agreed yet."""
-        proposed = a.witness_policy.proposed
-        yield same_digest(SUBJECT, self.digest, policy_digest(proposed) if proposed else None)
+        yield same_digest(SUBJECT, self.digest, _pending(a))
         yield not_yet_given(a, SUBJECT, self.digest, by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

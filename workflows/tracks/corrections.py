@@ -6,36 +6,19 @@ A released signature is never undone; what is found wrong in a text is corrected
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
-from workflows.model.consent import ConsentGiven, clear, complete, not_yet_given, same_digest
+from workflows.model.consent import ConsentGiven, clear, complete, not_yet_given, same_digest, subject
 from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord, Corrections
 from workflows.model.values import Digest, Language, Note, Reference
 from workflows.tracks.documents.state import AboutDocument
 from workflows.tracks.subsequent import signing_parties
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
-
-@dataclass(frozen=True, slots=True)
-class Corrections:
-    """A document's corrected texts by language, and the correction that waits for consent."""
-
-    texts: Mapping[str, str] = field(default_factory=dict)
-    language: str | None = None
-    digest: str | None = None
-
-
-def subject(document: str) -> str:
-    """The subject under which consents to a corrigendum are kept."""
-    return f"corrigendum/{document}"
 
 
 def pending(a: Accord, document: str) -> str | None:
@@ -44,6 +27,12 @@ def pending(a: Accord, document: str) -> str | None:
     if now.digest is None:
         return None
     return digest_of({"digest": now.digest, "document": document, "language": now.language})
+
+
+CORRIGENDUM = subject(
+    "corrigendum", "the corrigendum of {document}", pending, "document", parties=signing_parties
+)
+"""The subject under which consents to a corrigendum are kept."""
 
 
 def _set(a: Accord, document: str, now: Corrections) -> Accord:
@@ -63,7 +52,7 @@ class CorrigendumProposed(Event):
         now = a.corrections.get(self.document, Corrections())
         return clear(
             _set(a, self.document, replace(now, language=self.language, digest=self.digest)),
-            subject(self.document),
+            CORRIGENDUM.named(self.document),
         )
 
 
@@ -79,7 +68,7 @@ class DocumentCorrected(Event):
         """The correction stands beside what was signed."""
         now = a.corrections.get(self.document, Corrections())
         corrected = Corrections({**now.texts, self.language: self.digest})
-        return clear(_set(a, self.document, corrected), subject(self.document))
+        return clear(_set(a, self.document, corrected), CORRIGENDUM.named(self.document))
 
 
 def follows(a: Accord, at: datetime) -> Iterator[Event]:
@@ -88,7 +77,7 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
         digest = pending(a, document)
         if digest is None or now.language is None or now.digest is None:
             continue
-        if complete(a, subject(document), digest, signing_parties(a, document)):
+        if complete(a, CORRIGENDUM.named(document), digest, signing_parties(a, document)):
             yield DocumentCorrected(document=document, language=now.language, digest=now.digest)
             return
 
@@ -152,7 +141,7 @@ class ProposeCorrigendum(_Correcting):
         """The proposal, and the proposer's own consent."""
         yield CorrigendumProposed(document=self.document, language=self.language, digest=self.digest)
         named = digest_of({"digest": self.digest, "document": self.document, "language": self.language})
-        yield ConsentGiven(subject=subject(self.document), party=party_of(by), digest=named)
+        yield ConsentGiven(subject=CORRIGENDUM.named(self.document), party=party_of(by), digest=named)
 
 
 @act
@@ -169,12 +158,12 @@ class AgreeCorrigendum(_Correcting):
         yield from self.may_correct(a, by)
         now = a.corrections.get(self.document, Corrections())
         yield same_digest(f"the corrigendum of {self.document}", self.digest, now.digest)
-        yield not_yet_given(a, subject(self.document), pending(a, self.document) or "", by)
+        yield not_yet_given(a, CORRIGENDUM.named(self.document), pending(a, self.document) or "", by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
         yield ConsentGiven(
-            subject=subject(self.document),
+            subject=CORRIGENDUM.named(self.document),
             party=party_of(by),
             digest=pending(a, self.document) or self.digest,
         )

@@ -6,14 +6,13 @@ and withdraw a consent. Later amendments need every party again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from workflows.model.authority import Appointment
 from workflows.model.commands import Actor
 from workflows.model.consent import (
     CONSENTING,
@@ -23,9 +22,11 @@ from workflows.model.consent import (
     missing,
     not_yet_given,
     same_digest,
+    subject,
 )
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
-from workflows.model.definition import FOLDING, Definition
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.definition import Definition
+from workflows.model.state import Accord, Appointment
 from workflows.model.terms import OFFICER_ROLES
 from workflows.model.values import DelegateId, Digest, Instant, Note, PartyId, Role, Text
 from workflows.tracks.conditions.state import adopt_terms as adopt_conditions
@@ -33,10 +34,8 @@ from workflows.tracks.documents.state import adopt_terms as adopt_documents
 from workflows.tracks.visit import DatesAgreed
 from workflows.tracks.visit import adopt_terms as adopt_visit
 
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
 SUBJECT = "definition"
+"""The subject under which consents to the definition, or to its amendment, are kept."""
 LONG_STOP = "long-stop date passed"
 """The ground for termination that the long-stop date gives, until the parties agree on another date."""
 
@@ -76,7 +75,7 @@ class DefinitionProposed(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Before founding it replaces the proposal; afterwards it stands beside what is in force."""
-        proposed = Definition.model_validate(self.definition, context=FOLDING)
+        proposed = Definition.on_record(self.definition)
         a = clear(a, SUBJECT)
         if a.founded:
             return candidates(replace(a, amendment=proposed))
@@ -199,7 +198,7 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
             yield DefinitionAdopted(digest=a.definition_digest)
     elif a.amendment is not None:
         digest = a.amendment.digest()
-        if complete(a, SUBJECT, digest, dict.fromkeys((*a.definition.parties, *a.amendment.parties))):
+        if complete(a, SUBJECT, digest, _adopting(a)):
             yield DefinitionAmended(digest=digest)
 
 
@@ -230,12 +229,20 @@ def _pending_digest(a: Accord) -> str | None:
     return a.amendment.digest() if a.amendment else None
 
 
+def _adopting(a: Accord) -> Iterable[str]:
+    """The parties that have to adopt what is pending: those that an amendment adds among them."""
+    return dict.fromkeys((*a.definition.parties, *(a.amendment.parties if a.amendment else ())))
+
+
+subject(SUBJECT, "the definition, or its amendment", _pending_digest, parties=_adopting)
+
+
 @act
 class AdoptDefinition(Act):
     """Adopt the definition, or an amendment of it, by its digest, for your party."""
 
     digest: Digest
-    who = Who(("contact",), "any", agree="every party", sees="all")
+    who = Who(("contact",), "any", agree="every party", sees=Audience.ALL)
     says = "{by} adopts the definition"
     while_paused = True
     before_founding = True
@@ -265,7 +272,7 @@ class AmendDefinition(Act):
 
     definition: Definition
     note: Note = ""
-    who = Who(("contact", "protocol"), "any", agree="every party", sees="all")
+    who = Who(("contact", "protocol"), "any", agree="every party", sees=Audience.ALL)
     says = "{by} proposes an amended definition"
     while_paused = True
     before_founding = True
@@ -275,13 +282,19 @@ class AmendDefinition(Act):
         return self.definition.digest()
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Another content; a clock, host and illustrative mark that stay; no change to what is signed already."""
+        """Another content, by rules not older; clock, host and illustrative mark stay; nothing signed changes."""
         d, now = self.definition, a.definition
         yield Check(
             "definition_differs",
             d.digest() != a.definition_digest,
             "it equals the current definition",
             "change it",
+        )
+        yield Check(
+            "rules_not_older",
+            not a.founded or d.rules >= now.rules,
+            f"the accord is judged by rules {now.rules}, and the amendment names the older rules {d.rules}",
+            f"name rules {now.rules}, or newer ones; what was judged by them cannot be judged by older ones",
         )
         too_large = d.too_large()
         yield Check(
@@ -346,7 +359,7 @@ class AppointDelegate(Act):
     valid_from: Instant | None = None
     valid_until: Instant | None = None
     person: Note = ""
-    who = Who(("contact",), "any", sees="all parties")
+    who = Who(("contact",), "any", sees=Audience.PARTIES)
     says = "{by} appoints {delegate} ({office})"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -408,7 +421,7 @@ class RevokeDelegate(Act):
 
     delegate: DelegateId
     note: Note = ""
-    who = Who(("contact",), "any", sees="all parties")
+    who = Who(("contact",), "any", sees=Audience.PARTIES)
     says = "{by} revokes the appointment of {delegate}"
     while_paused = True
 

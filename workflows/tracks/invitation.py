@@ -6,32 +6,19 @@ means accepted by each whose acceptance is required.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from workflows.model.authority import holders
 from workflows.model.commands import Actor
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.values import Instant, Note, PartyId, show_date
 
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
 Answer = Literal["accepted", "accepted_in_principle", "declined"]
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """Where the invitation stands, and what each guest answered."""
-
-    status: str = "drafted"
-    issued_at: datetime | None = None
-    valid_until: datetime | None = None
-    received: Mapping[str, datetime] = field(default_factory=dict)
-    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 def required(a: Accord) -> tuple[str, ...]:

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from workflows.model.commands import Actor, RecordedEvent
 from workflows.model.declare import Check, Event, act
+from workflows.model.state import Accord
 from workflows.model.values import Digest, Grade, Instant, Note, Reference, show_date
 from workflows.tracks.conditions.evidence import OBLIGOR, EvidenceSubmitted, obligor_checks
 from workflows.tracks.conditions.state import AboutCondition
 from workflows.tracks.conditions.verdicts import ConditionVerified
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 @act

@@ -5,31 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
 from workflows.model.canonical import digest_of
-from workflows.model.commands import Actor, Message
+from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
-from workflows.model.values import Digest, Language, Note, Reference
+from workflows.model.state import Accord, ScheduledText
+from workflows.model.values import Digest, Note
 from workflows.tracks.documents.state import text_subject
 from workflows.tracks.documents.texts import ProposeText
 
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
 MOST_SCHEDULES = 50
 """Schedules that may wait for consent at the same time."""
-
-
-class ScheduledText(Message):
-    """One text of a schedule: which document, in which language, of which digest."""
-
-    document: Reference
-    language: Language
-    digest: Digest
 
 
 Texts = Annotated[tuple[ScheduledText, ...], Field(min_length=1, max_length=500)]

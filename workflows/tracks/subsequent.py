@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
-from workflows.model.consent import ConsentGiven, complete, missing, not_yet_given
+from workflows.model.consent import ConsentGiven, complete, missing, not_yet_given, subject
 from workflows.model.deadlines import Deadline
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.values import Digest, Instant, Note, PartyId, Reference, Text, show_date
 from workflows.tracks.conditions.state import check_satisfied, on_gates
 from workflows.tracks.documents.state import AboutDocument, live, with_document
 from workflows.tracks.founding import LONG_STOP
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 def signing_parties(a: Accord, document: str) -> tuple[str, ...]:
@@ -190,6 +187,9 @@ def termination_digest(a: Accord) -> str:
     return digest_of({"terminate": a.definition_digest})
 
 
+subject("termination", "the termination of the accord", termination_digest)
+
+
 @event
 class DefinitionDeclined(Event):
     """A party declined the definition: there will be no accord on it."""
@@ -206,7 +206,7 @@ class DeclineDefinition(Act):
     """Decline the definition for your party, before it is founded: the accord terminates."""
 
     note: Note = ""
-    who = Who(("contact",), "any", sees="all")
+    who = Who(("contact",), "any", sees=Audience.ALL)
     says = "{by} declines the definition"
     before_founding = True
 
@@ -229,7 +229,7 @@ class Terminate(Act):
     """Terminate the accord, where a right to it exists: the long-stop date or a cure period has passed."""
 
     note: Note = ""
-    who = Who(("contact", "protocol", "competent_authority"), "any", sees="all")
+    who = Who(("contact", "protocol", "competent_authority"), "any", sees=Audience.ALL)
     says = "{by} terminates the accord"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -257,7 +257,7 @@ class AgreeTermination(Act):
     """Agree, for your party, to terminate the accord; it ends when every party has."""
 
     note: Note = ""
-    who = Who(("contact", "protocol", "competent_authority"), "any", agree="every party", sees="all")
+    who = Who(("contact", "protocol", "competent_authority"), "any", agree="every party", sees=Audience.ALL)
     says = "{by} agrees to terminate the accord"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -290,7 +290,7 @@ class RatifyDocument(_AfterRelease):
 
     instrument: Digest
     note: Note = ""
-    who = Who(("competent_authority",), "any", sees="all")
+    who = Who(("competent_authority",), "any", sees=Audience.ALL)
     says = "{by} ratifies {document}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -329,7 +329,7 @@ class DeclareInForce(_AfterRelease):
     """Declare that a document has entered into force, once every signing party has ratified it."""
 
     note: Note = ""
-    who = Who(("competent_authority", "depositary"), "anyone", sees="all")
+    who = Who(("competent_authority", "depositary"), "anyone", sees=Audience.ALL)
     says = "{by} declares {document} in force"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -369,7 +369,7 @@ class RegisterDocument(_AfterRelease):
 
     registration: Text
     note: Note = ""
-    who = Who(("depositary", "registrar"), "officer", sees="all")
+    who = Who(("depositary", "registrar"), "officer", sees=Audience.ALL)
     says = "{by} registers {document}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -401,7 +401,7 @@ class CloseAccord(Act):
     """Close the accord, when nothing subsequent is open: its record is complete."""
 
     note: Note = ""
-    who = Who(("contact", "protocol", "registrar"), "anyone", sees="all")
+    who = Who(("contact", "protocol", "registrar"), "anyone", sees=Audience.ALL)
     says = "{by} closes the accord"
     before_founding = True
     after_end = True

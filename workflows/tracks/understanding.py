@@ -7,54 +7,31 @@ by itself; *stale* needs new concurrence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
-from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given, same_digest
+from workflows.model.consent import (
+    ConsentGiven,
+    clear,
+    complete,
+    missing,
+    not_yet_given,
+    same_digest,
+    subject,
+)
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord, Offer, Understanding
 from workflows.model.values import Digest, Note, Reference, Text
 from workflows.tracks.conditions.state import on_gates, own_state_holds
 from workflows.tracks.documents.state import concordant, document_digest, live
 
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
 SUBJECT = "understanding"
 CONCURRING = ("protocol", "competent_authority")
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """Another understanding, proposed beside an effective one: nothing falls until all have concurred in it."""
-
-    digest: str
-    pins: Mapping[str, Any]
-    severable: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Understanding:
-    """What was pinned, its digest, and where it stands: none, proposed, effective or stale."""
-
-    status: str = "none"
-    digest: str | None = None
-    pins: Mapping[str, Any] = field(default_factory=dict)
-    severable: tuple[str, ...] = ()
-    effective_at: datetime | None = None
-    cause: str | None = None
-    offer: Offer | None = None
-
-    @property
-    def pending(self) -> str | None:
-        """The digest that waits for concurrence, or none."""
-        if self.offer is not None:
-            return self.offer.digest
-        return self.digest if self.status == "proposed" else None
 
 
 def content(a: Accord, severable: tuple[str, ...]) -> dict[str, Any]:
@@ -102,6 +79,9 @@ def suspended_by(a: Accord) -> tuple[str, ...]:
             or (a.conditions[code].questioned and a.conditions[code].question_closes)
         )
     )
+
+
+subject(SUBJECT, "the understanding", lambda a: a.understanding.pending)
 
 
 def effective(a: Accord) -> Check:

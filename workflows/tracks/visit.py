@@ -8,39 +8,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
-from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given, subject
+from workflows.model.declare import Act, Audience, Check, Event, Gate, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, Text, Window, show_date
 from workflows.tracks.invitation import required
 
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
 PLANNED = ("tentative", "confirmed", "advance_done", "on_hold")
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """Where the visit stands, its window, proposed new dates, and which round of confirmations this is.
-
-    ``dates_agreed`` is the position at which new dates were last agreed.
-    """
-
-    status: str = "proposed"
-    window: Window | None = None
-    proposed: Window | None = None
-    round: int = 0
-    arrived_at: datetime | None = None
-    cause: str | None = None
-    minutes: int = 0
-    dates_agreed: int | None = None
 
 
 def adopt_terms(a: Accord) -> Accord:
@@ -60,6 +41,19 @@ def confirmation_digest(a: Accord) -> str:
 def arriving(a: Accord) -> tuple[str, ...]:
     """The parties that record arrival: the host, and each guest whose acceptance is required."""
     return (a.definition.host, *required(a))
+
+
+def dates_digest(a: Accord) -> str | None:
+    """The digest of the dates that are proposed, or none."""
+    return digest_of(a.visit.proposed.model_dump(mode="json")) if a.visit.proposed is not None else None
+
+
+subject("dates", "the proposed dates of the visit", dates_digest)
+subject("confirmation", "the confirmation of the visit", confirmation_digest)
+subject("arrival", "the record of arrival", confirmation_digest, parties=arriving)
+subject("completion", "the completion of the visit", confirmation_digest)
+subject("curtailment", "the curtailment of the visit", confirmation_digest)
+subject("cancellation", "the cancellation of the visit", confirmation_digest)
 
 
 def arrived(a: Accord) -> Check:
@@ -197,36 +191,37 @@ ENDINGS: dict[str, tuple[str, Literal["completed", "curtailed", "cancelled"]]] =
 }
 
 
-def follows(a: Accord, at: datetime) -> Iterator[Event]:
-    """Dates, confirmation, arrival and endings take effect when all who have to have consented; a closed gate holds."""
+def follows(a: Accord, at: datetime, unmet: Iterator[Check]) -> Iterator[Event]:
+    """Dates, confirmation, arrival and endings take effect when all who have to have consented; a closed gate holds.
+
+    ``unmet`` are the unmet guards of the visit's gate; they are asked for only where they matter.
+    """
     visit = a.visit
-    if visit.proposed is not None:
-        digest = digest_of(visit.proposed.model_dump(mode="json"))
-        if complete(a, "dates", digest):
-            yield DatesAgreed(
-                window=visit.proposed, postponed=visit.status in ("confirmed", "advance_done", "on_hold")
-            )
-            return
+    if visit.proposed is not None and complete(a, "dates", dates_digest(a) or ""):
+        yield DatesAgreed(
+            window=visit.proposed, postponed=visit.status in ("confirmed", "advance_done", "on_hold")
+        )
+        return
     now = confirmation_digest(a)
     if visit.status in ("confirmed", "advance_done"):
-        closed = [check for check in a.gate("visit") if not check.met]
-        if closed:
-            yield VisitOnHold(cause=closed[0].reason[:300])
+        closed = next(unmet, None)
+        if closed is not None:
+            yield VisitOnHold(cause=closed.reason[:300])
             return
         if complete(a, "arrival", now, arriving(a)):
             yield VisitArrived()
             return
     to_confirm = visit.status in ("tentative", "on_hold") and complete(a, "confirmation", now)
-    if to_confirm and all(check.met for check in a.gate("visit")):
+    if to_confirm and next(unmet, None) is None:
         yield VisitConfirmed(digest=now)
         return
-    for subject, outcome in ENDINGS.values():
-        if complete(a, subject, now) and visit.status not in ("completed", "curtailed", "cancelled"):
+    for ending, outcome in ENDINGS.values():
+        if complete(a, ending, now) and visit.status not in ("completed", "curtailed", "cancelled"):
             yield VisitEnded(outcome=outcome)
             return
 
 
-PROTOCOL = Who(("protocol",), "any", agree="every party", sees="all")
+PROTOCOL = Who(("protocol",), "any", agree="every party", sees=Audience.ALL)
 
 
 @act
@@ -280,7 +275,7 @@ class AgreeDates(Act):
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Dates are proposed, of this digest, and the party has not agreed."""
         proposed = a.visit.proposed
-        current = digest_of(proposed.model_dump(mode="json")) if proposed else None
+        current = dates_digest(a)
         yield Check("dates_proposed", proposed is not None, "no dates are proposed", "propose some")
         yield Check(
             "digest_is_current",
@@ -303,7 +298,7 @@ class ConfirmVisit(Act):
     who = PROTOCOL
     says = "{by} confirms the visit"
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """To be confirmed; the gate of the visit; not confirmed by this party."""
         status = a.visit.status
         yield Check(
@@ -312,7 +307,7 @@ class ConfirmVisit(Act):
             f"the visit is {status.replace('_', ' ')}",
             "agree on dates first" if a.visit.window is None else "nothing is left to confirm",
         )
-        yield from a.gate("visit")
+        yield Gate("visit")
         yield not_yet_given(a, "confirmation", confirmation_digest(a), by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
@@ -325,7 +320,7 @@ class HoldVisit(Act):
     """Put the visit on hold. One party suffices; it goes on when every party confirms again."""
 
     note: Note = ""
-    who = Who(("protocol",), "any", sees="all")
+    who = Who(("protocol",), "any", sees=Audience.ALL)
     says = "{by} puts the visit on hold"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -348,7 +343,7 @@ class RecordAdvanceDone(Act):
     """Record that the advance work on the spot is done."""
 
     note: Note = ""
-    who = Who(("protocol", "verifier"), "any", sees="all")
+    who = Who(("protocol", "verifier"), "any", sees=Audience.ALL)
     says = "{by} records that the advance work is done"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -371,13 +366,13 @@ class RecordArrival(Act):
     """Record the arrival for your party: host and guest both do. A latch, which nothing undoes."""
 
     note: Note = ""
-    who = Who(("protocol",), "any", agree="host and guest", sees="all")
+    who = Who(("protocol",), "any", agree="host and guest", sees=Audience.ALL)
     says = "{by} records the arrival"
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """Confirmed, its gate open, the window begun, by one of those who arrive or receive."""
         yield confirmed(a)
-        yield from a.gate("visit")
+        yield Gate("visit")
         yield _before_arrival(a)
         window = a.visit.window
         yield Check(
@@ -407,7 +402,7 @@ class _Ending(Act):
     def when(self, a: Accord) -> Check:
         """Guard: the visit is where it can end so."""
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """Where it can end so, and not said by this party."""
         yield self.when(a)
         yield not_yet_given(a, ENDINGS[self.name][0], confirmation_digest(a), by)
@@ -474,7 +469,7 @@ class RecordMinutes(Act):
     digest: Digest
     item: Text
     note: Note = ""
-    who = Who((), "anyone", sees="all")
+    who = Who((), "anyone", sees=Audience.ALL)
     says = "{by} records minutes of {item}"
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

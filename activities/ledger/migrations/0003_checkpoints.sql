@@ -26,10 +26,14 @@ comment on table cosignatures is 'What witnesses answered (C2SP tlog-cosignature
 
 create table witness_policies (
     accord text collate "C" primary key,
-    content bytea not null,
-    changed timestamptz not null default now()
+    content bytea,
+    changed timestamptz not null default now(),
+    recorded bytea,
+    position bigint
 );
 comment on table witness_policies is 'The C2SP tlog-policy of each accord: whose cosignatures make a checkpoint final.';
+comment on column witness_policies.content is 'The policy set outside the record, as long as none is on it.';
+comment on column witness_policies.recorded is 'The policy that the record has last, as far as it was mirrored.';
 
 create trigger checkpoints_are_append_only before update or delete on checkpoints
     for each statement execute function refuse_change();
@@ -47,6 +51,9 @@ alter table cosignatures enable always trigger cosignatures_are_not_truncated;
 grant select, insert on checkpoints, cosignatures to entente_writer;
 grant select, insert, update on witness_policies to entente_writer;
 grant select on checkpoints, cosignatures, witness_policies to entente_reader;
+-- The API signs checkpoints for the receipts that it hands out.
+grant select, insert on checkpoints to entente_api;
+grant select on cosignatures, witness_policies to entente_api;
 
 -- migrate:down
 

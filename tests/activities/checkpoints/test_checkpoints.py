@@ -18,9 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from activities.checkpoints.checkpoints import Checkpoints, NoSuchEntry
 from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.checkpoints.rollback import Guard, RolledBack
-from activities.ledger.errors import Malformed, MissingPrivilege, SignatureInvalid
+from activities.errors import Malformed, MissingPrivilege, SettingsProblem, SignatureInvalid
 from activities.ledger.postgres import PostgresLedger
-from activities.runtime.errors import SettingsProblem
 from activities.tlog import proofs
 from activities.tlog.checkpoint import OpenedCheckpoint, open_checkpoint
 from activities.tlog.cosignature import CosignatureSigner

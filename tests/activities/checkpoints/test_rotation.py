@@ -9,9 +9,8 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from activities.errors import Malformed, SettingsProblem, SignatureInvalid
 from activities.identity.signing import CommandSigner
-from activities.ledger.errors import Malformed, SignatureInvalid
-from activities.runtime.errors import SettingsProblem
 from activities.tlog.cosignature import CosignatureSigner
 from activities.tlog.merkle import Frontier
 from activities.tlog.note import Ed25519Signer, Ed25519Verifier, signature_of
@@ -382,7 +381,7 @@ async def test_one_party_alone_changes_nothing(who: str, tmp_path: Path) -> None
 
 async def test_an_attested_state_that_is_wrong_breaks_the_fold(tmp_path: Path) -> None:
     from tests.activities.verifier.attacks.operator import resign, rewrite, with_facts
-    from workflows.model.accord import state_digest
+    from workflows.model.state import state_digest
 
     record = await negotiated()
     assert record.state is not None

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from activities.errors import SettingsProblem, UnsignedCommand
 from activities.identity.signing import CommandSigner, CommandVerifier
-from activities.runtime.errors import SettingsProblem, UnsignedCommand
 from workflows.model.canonical import NotCanonical
 from workflows.model.commands import Command
 

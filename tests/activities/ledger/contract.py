@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from activities.errors import Malformed, PayloadMismatch, PayloadMissing, Unrecordable
 from activities.ledger.entry import parse
-from activities.ledger.errors import Malformed, PayloadMismatch, PayloadMissing, Unrecordable
 from activities.ledger.store import Ledger, Standing, salted
 from activities.tlog.merkle import (
     Coordinate,
@@ -384,7 +384,7 @@ class LedgerContract:
 
         statuses = await asyncio.gather(*(write(writer) for writer in range(4)))
         assert all(each.count("appended") == 8 for each in statuses)
-        assert {status for each in statuses for status in each} <= {"appended", "conflict"}
+        assert {status for each in statuses for status in each} <= {"appended", "conflict", "locked"}
         entries = await ledger.entries("a")
         assert [entry.position for entry in entries] == list(range(32))
         head = await ledger.head("a")

@@ -55,7 +55,8 @@ class MemoryLedger:
                 if accord in self._accords and 0 <= position < len(self._accords[accord].entries)
             },
         )
-        for name, summary in done.summaries.items():
+        for name, last in done.summaries.items():
+            summary = last.summary
             accord = self._accords.setdefault(name, _Accord(len(self._accords) + 1, summary))
             accord.summary = summary
             accord.frontier = done.frontiers[name]

@@ -14,6 +14,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from activities.errors import Malformed, PayloadMismatch, Unrecordable
 from activities.ledger.entry import (
     MAX_ENTRY_BYTES,
     Entry,
@@ -24,7 +25,6 @@ from activities.ledger.entry import (
     seal,
     time_text,
 )
-from activities.ledger.errors import Malformed, PayloadMismatch, Unrecordable
 from activities.tlog.merkle import leaf_hash
 from tests.activities.ledger.making import ACTOR, START, event
 from workflows.model.canonical import NotCanonical, canonical

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from activities.ledger.errors import Unavailable
+from activities.errors import Unavailable
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import FEED_CHANNEL, Ledger, Outcome, StoredEntry
 from activities.ledger.writer import BatchWriter
@@ -108,7 +108,7 @@ async def test_cut_connections_lose_nothing_and_double_nothing(
                 cuts += await connection.fetchval(
                     "select count(pg_terminate_backend(pid)) from pg_stat_activity "
                     "where datname = current_database() and pid <> pg_backend_pid() "
-                    "and query ~ '(insert|update)'"
+                    "and query ~ 'append_batch'"
                 )
                 await asyncio.sleep(0.004)
         finally:
@@ -142,7 +142,7 @@ async def test_batches_that_share_accords_in_any_order_do_not_deadlock(
     ledgers: tuple[PostgresLedger, PostgresLedger, PostgresLedger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without the retry, which would hide a deadlock.
-    monkeypatch.setattr("activities.ledger.postgres._RETRIED", ())
+    monkeypatch.setattr("activities.ledger.appending._RETRIED", ())
     names = [f"a{index}" for index in range(40)]
 
     async def write(ledger: Ledger, who: int) -> None:

@@ -14,11 +14,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from activities.ledger.errors import MissingPrivilege, SchemaMismatch
+from activities.errors import MissingPrivilege, SchemaMismatch
 from activities.ledger.migrate import load, migrate, parse, pending
 from activities.ledger.postgres import PostgresLedger
 from tests.activities.ledger.making import append
-from tests.activities.ledger.memory import MemoryLedger
 
 SQL = "-- migrate:up\ncreate table t{n} (x int);\n-- migrate:down\ndrop table t{n};\n"
 
@@ -243,37 +242,3 @@ async def test_a_database_that_was_not_migrated_is_said_so(empty_database: str) 
             await ledger.entries("a")
         with pytest.raises(SchemaMismatch, match="no ledger"):
             await ledger.record([append("a", 0, "d/1")])
-
-
-async def test_fingerprints_from_before_they_were_salted_go_on_working(
-    empty_database: str, tmp_path: Path
-) -> None:
-    """Rows of the schema before: retries stay retries, other commands other ones, and nothing can be guessed."""
-    files = sorted(resources.files("activities.ledger.migrations").iterdir(), key=lambda file: file.name)
-    for file in files:
-        if file.name[:4] in ("0001", "0002", "0003", "0004"):
-            (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
-    await migrate(empty_database, folder=tmp_path)
-    receipt = (await MemoryLedger().record([append("a", 0, "d/1")]))[0].receipt
-    assert receipt is not None
-    plain = append("a", 0, "d/1").fingerprint
-    async with connected(empty_database) as connection:
-        for number, signed in ((1, b"signed"), (2, None)):
-            await connection.execute(
-                "insert into commands (accord, id, fingerprint, receipt, signed) values ('a', $1, $2, $3, $4)",
-                f"d/{number}",
-                plain,
-                receipt.model_dump_json(),
-                signed,
-            )
-        await migrate(empty_database)
-        rows = await connection.fetch("select fingerprint, salt from commands order by id")
-    assert all(row["fingerprint"] != plain for row in rows)
-    assert [row["salt"] is None for row in rows] == [False, True], (
-        "what was erased before cannot be guessed either"
-    )
-    async with PostgresLedger.connect(empty_database) as ledger:
-        assert (await ledger.record([append("a", 0, "d/1")]))[0].status == "duplicate"
-        other = append("a", 0, "d/1", fingerprint="sha256:" + "f" * 64)
-        assert (await ledger.record([other]))[0].status == "mismatch"
-        assert (await ledger.record([append("a", 0, "d/2")]))[0].status == "duplicate"

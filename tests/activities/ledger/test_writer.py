@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from activities.ledger.errors import Unavailable, Unrecordable, WriterClosed
+from activities.errors import Locked, Unavailable, Unrecordable, WriterClosed
 from activities.ledger.store import Append, Outcome
 from activities.ledger.writer import BatchWriter
 from tests.activities.ledger.making import append, event
@@ -42,7 +42,7 @@ async def settled() -> None:
 
 async def test_what_comes_while_a_batch_is_committed_makes_the_next() -> None:
     ledger = SlowLedger()
-    async with BatchWriter(ledger, max_batch=4) as writer:
+    async with BatchWriter(ledger, max_batch=4, max_at_once=1) as writer:
         tasks = started(writer, [append("first", 0, "d/1")])
         await settled()
         tasks += started(writer, [append(f"a{index}", 0, "d/1") for index in range(6)])
@@ -71,7 +71,86 @@ async def test_one_that_cannot_be_recorded_fails_alone() -> None:
         results = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(results[1], Unrecordable)
     assert [each.status for each in results if isinstance(each, Outcome)] == ["appended", "appended"]
+    assert ledger.batches == [2], "what cannot be sealed comes into no batch"
+
+
+async def test_where_a_batch_fails_each_is_recorded_singly() -> None:
+    class Picky(SlowLedger):
+        async def record(self, appends: Sequence[Append]) -> list[Outcome]:
+            outcomes = await super().record(appends)
+            if any(each.accord == "b" for each in appends):
+                raise Unrecordable("the store does not take it", "Send another")
+            return outcomes
+
+    ledger = Picky()
+    async with BatchWriter(ledger) as writer:
+        tasks = started(writer, [append(name, 0, "d/1") for name in "abc"])
+        ledger.go.set()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(results[1], Unrecordable)
+    assert [each.receipt is not None for each in results if isinstance(each, Outcome)] == [True, True]
     assert ledger.batches == [3, 1, 1, 1]
+
+
+class Guarded(MemoryLedger):
+    """A ledger of which some accords are locked by another session."""
+
+    def __init__(self, *locked: str) -> None:
+        super().__init__()
+        self.locked = set(locked)
+
+    async def record(self, appends: Sequence[Append]) -> list[Outcome]:
+        await asyncio.sleep(0)
+        return [
+            Outcome("locked", None, each.expected)
+            if each.accord in self.locked
+            else (await super(Guarded, self).record([each]))[0]
+            for each in appends
+        ]
+
+
+async def test_an_accord_that_is_locked_holds_up_no_other_and_is_recorded_once_it_is_free() -> None:
+    ledger = Guarded("b")
+    async with BatchWriter(ledger) as writer:
+        tasks = started(writer, [append(name, 0, "d/1") for name in "abc"])
+        assert [(await tasks[at]).status for at in (0, 2)] == ["appended", "appended"]
+        assert (await writer.record(append("a", 1, "d/2"))).status == "appended"
+        assert not tasks[1].done()
+        ledger.locked.clear()
+        assert (await tasks[1]).status == "appended"
+
+
+async def test_an_accord_that_stays_locked_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activities.ledger.writer.LOCKED_PATIENCE", 0.1)
+    writer = BatchWriter(Guarded("b"))
+    [task] = started(writer, [append("b", 0, "d/1")])
+    await settled()
+    await writer.aclose()
+    with pytest.raises(Locked, match="locked"):
+        await task
+
+
+async def test_an_accord_is_in_one_batch_at_a_time() -> None:
+    ledger = SlowLedger()
+    async with BatchWriter(ledger, max_at_once=4) as writer:
+        tasks = started(writer, [append("a", 0, "d/1")])
+        await settled()
+        tasks += started(writer, [append("a", 1, "d/2"), append("b", 0, "d/1")])
+        await settled()
+        assert ledger.batches == [1, 1]
+        ledger.go.set()
+        assert [(await task).status for task in tasks] == ["appended"] * 3
+
+
+async def test_a_writer_with_nothing_but_callers_who_gave_up_closes() -> None:
+    ledger = SlowLedger()
+    writer = BatchWriter(ledger, max_at_once=1)
+    tasks = started(writer, [append(name, 0, "d/1") for name in "ab"])
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    ledger.go.set()
+    await asyncio.wait_for(writer.aclose(), 5)
 
 
 async def test_a_store_that_is_away_fails_the_batch_at_once_and_the_next_works() -> None:
@@ -112,7 +191,7 @@ async def test_closing_before_anything_came_is_harmless() -> None:
 
 async def test_a_full_queue_makes_its_callers_wait_and_closing_lets_them_go() -> None:
     ledger = SlowLedger()
-    writer = BatchWriter(ledger, max_batch=1, max_waiting=2)
+    writer = BatchWriter(ledger, max_batch=1, max_waiting=2, max_at_once=1)
     tasks = started(writer, [append(name, 0, "d/1") for name in "abcdef"])
     await settled()
     # One is being recorded, two wait in the queue, three wait to get in.
@@ -128,7 +207,7 @@ async def test_a_full_queue_makes_its_callers_wait_and_closing_lets_them_go() ->
 
 async def test_a_caller_who_gives_up_neither_stops_the_others_nor_occupies_a_batch() -> None:
     ledger = SlowLedger()
-    async with BatchWriter(ledger, max_batch=8) as writer:
+    async with BatchWriter(ledger, max_batch=8, max_at_once=1) as writer:
         tasks = started(writer, [append("first", 0, "d/1")])
         await settled()
         tasks += started(writer, [append(name, 0, "d/1") for name in "abc"])
@@ -152,7 +231,7 @@ async def test_nobody_waits_for_ever_when_the_writer_is_cancelled() -> None:
     assert all(isinstance(each, WriterClosed) for each in results)
 
 
-@pytest.mark.parametrize("bounds", [{"max_batch": 0}, {"max_waiting": 0}])
+@pytest.mark.parametrize("bounds", [{"max_batch": 0}, {"max_waiting": 0}, {"max_at_once": 0}])
 def test_bounds_are_at_least_one(bounds: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         BatchWriter(MemoryLedger(), **bounds)

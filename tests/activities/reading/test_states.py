@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.reading import states as module
 from activities.reading.states import Folded, States, following, weigh
 from tests.api.filling import Filler

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.runtime.errors import SettingsProblem
+from activities.errors import SettingsProblem
 from activities.runtime.settings import DEFAULT_TEMPORAL_ADDRESS, read_settings
 
 

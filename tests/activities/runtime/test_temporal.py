@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
-from activities.runtime.errors import Unreachable
+from activities.errors import Unreachable
 from activities.runtime.settings import read_settings
 from activities.runtime.temporal import EntentePlugin, connect
 from worker.stack.ports import any_free

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.ledger.errors import Malformed, ProofInvalid
+from activities.errors import Malformed, ProofInvalid
 from activities.tlog.merkle import (
     EMPTY_ROOT,
     Coordinate,

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.ledger.errors import LedgerError, Malformed, SignatureInvalid
+from activities.errors import LedgerError, Malformed, SignatureInvalid
 from activities.tlog import checkpoint as checkpoints
 from activities.tlog import note as notes
 from activities.tlog.checkpoint import Checkpoint, contradict, open_checkpoint, parse_text, sign_checkpoint

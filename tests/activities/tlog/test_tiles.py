@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.ledger.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
+from activities.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
 from activities.tlog import proofs
 from activities.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from activities.tlog.merkle import (

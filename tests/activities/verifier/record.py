@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import itertools
 import json
 import zipfile
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from activities.bundle.export import Export, write_bundle
 from activities.identity.signing import CommandSigner, CommandVerifier
 from activities.ledger.writer import BatchWriter
+from activities.reading.states import States
 from activities.recording import Recorder
 from activities.tlog.checkpoint import Checkpoint, sign_checkpoint
 from activities.tlog.cosignature import CosignatureSigner
@@ -28,10 +31,11 @@ from activities.verifier.findings import Report
 from activities.verifier.verify import Trust, verify_bundle
 from tests.activities.ledger.memory import MemoryLedger
 from tests.simulation.small import digest, small
-from workflows.model.accord import Accord, evolve
-from workflows.model.commands import Command, RecordAnswer, RecordRequest
-from workflows.model.decide import decide
+from workflows.messages import RawSignal, RecordAnswer, RecordRequest, SignalsRequest
+from workflows.model.canonical import digest_bytes
+from workflows.model.commands import Command
 from workflows.model.definition import Definition
+from workflows.model.state import Accord
 
 BEGIN = datetime(2030, 1, 1, 9, tzinfo=UTC)
 ORIGIN = "entente.test/accords/visit"
@@ -62,30 +66,42 @@ class Record:
         )
         return self.api.sign(made)
 
-    def unattributed(self, act: str, fields: dict[str, Any]) -> Command:
-        mark = digest(act).removeprefix("sha256:")[:32]
-        return Command(
-            accord=self.accord, id=f"unattributed/{mark}", act=act, fields=fields, delegate="unattributed"
+    async def signal(self, act: str, fields: dict[str, Any]) -> RecordAnswer:
+        """A signal that nobody signed."""
+        self.time += timedelta(minutes=1)
+        content = json.dumps(fields).encode()
+        signal = RawSignal(
+            at=self.time,
+            name=act,
+            arguments=1,
+            encoding="json/plain",
+            data=base64.b64encode(content).decode(),
+            digest=digest_bytes(content),
+            whole=True,
         )
+        async with self._recorder() as recorder:
+            answer = await recorder.record_signals(SignalsRequest(accord=self.accord, signals=(signal,)))
+        await self._fold()
+        return answer
 
     async def send(self, *commands: Command) -> RecordAnswer:
-        """Decide and record, as workflow and activity do; each a minute after the one before."""
-        async with BatchWriter(self.ledger) as writer:
-            recorder = Recorder(
-                self.ledger, writer, CommandVerifier([self.api.public_key]), lambda: self.time
-            )
+        """Judge and record, as the worker does; each a minute after the one before."""
+        async with self._recorder() as recorder:
             for command in commands:
                 self.time += timedelta(minutes=1)
-                events = decide(self.state, command, self.time).events
-                size = 0 if self.state is None else self.state.size
-                answer = await recorder.record(
-                    RecordRequest(
-                        accord=self.accord, expected=size, command=command, at=self.time, events=events
-                    )
-                )
-                for recorded in answer.entries:
-                    self.state = evolve(self.state, recorded)
+                answer = await recorder.record(RecordRequest(command=command, at=self.time))
+        await self._fold()
         return answer
+
+    @asynccontextmanager
+    async def _recorder(self) -> AsyncIterator[Recorder]:
+        async with BatchWriter(self.ledger) as writer:
+            verifier = CommandVerifier([self.api.public_key])
+            yield Recorder(self.ledger, writer, States(self.ledger), verifier, lambda: self.time)
+
+    async def _fold(self) -> None:
+        folded = await States(self.ledger).get(self.accord)
+        self.state = folded.state if folded is not None else None
 
     async def act(self, delegate: str, act: str, /, **fields: Any) -> RecordAnswer:
         return await self.send(self.command(delegate, act, **fields))
@@ -202,10 +218,8 @@ async def negotiated(record: Record | None = None) -> Record:
     )
     await record.act("bb.contact", "verify_condition", condition="C1", evidence=[digest("report")])
     signal = {"condition": "C1", "report": "r-1", "source": "news", "observed_at": "2030-01-01T09:00:00Z"}
-    unreadable = {"name": "weather", "reason": "there is no such signal", "payload": digest("x")}
-    await record.send(
-        record.unattributed("condition_changed", signal), record.unattributed("unreadable_signal", unreadable)
-    )
+    await record.signal("condition_changed", signal)
+    await record.signal("weather", {"it": "rains"})
     # The verdict lapses on the tenth day, before the act that comes on the twentieth.
     record.time += timedelta(days=20)
     await record.act("bb.contact", "record_statement", digest=digest("Talks go on"), words="Talks go on")

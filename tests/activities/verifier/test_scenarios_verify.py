@@ -14,8 +14,8 @@ from worker.demo.backend import Outcome
 from worker.demo.catalog import entries
 from worker.demo.memory import Memory
 from workflows.model.canonical import canonical
-from workflows.model.commands import Command
-from workflows.model.decide import SYSTEM, Decision
+from workflows.model.commands import SYSTEM, Command
+from workflows.model.decide import Decision
 from workflows.model.definition import Definition
 from workflows.model.summary import summarize
 

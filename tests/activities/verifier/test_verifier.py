@@ -19,13 +19,15 @@ from typer.testing import CliRunner
 
 from activities.bundle import format as layout
 from activities.bundle.format import Bundle
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.tlog.tiles import TileReader, parse_path
 from activities.verifier.evidence import parse as parse_evidence
 from activities.verifier.findings import MOST_PROBLEMS, Finding, Report
 from activities.verifier.verify import verify_bundle
 from tests.activities.verifier.record import Record, negotiated, on_lines, rewritten
+from tests.simulation.small import small
 from worker.cli.main import make_app
+from workflows.model import definition
 from workflows.model.canonical import canonical
 
 
@@ -49,6 +51,27 @@ async def test_a_whole_record_holds(record: Record, tmp_path: Path) -> None:
     )
     assert report.exit_code(strict=True) == 0
     assert json.loads(json.dumps(report.as_json()))["findings"][6]["checked"] == 18
+
+
+async def test_the_report_names_the_rules_by_which_the_record_is_judged(
+    record: Record, tmp_path: Path
+) -> None:
+    report = await record.verified(tmp_path / "b")
+    assert report.rules == report.as_json()["rules"] == 1
+
+
+async def test_a_record_by_newer_rules_is_unproven_and_not_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = Record()
+    monkeypatch.setattr(definition, "RULES", 2)
+    await trial.act("aa.contact", "open_accord", definition=small(rules=2))
+    await trial.sign()
+    assert statuses(await trial.verified(tmp_path / "newer"))["fold"] == "holds"
+    monkeypatch.setattr(definition, "RULES", 1)
+    report = verify_bundle(tmp_path / "newer", trial.trust())
+    assert statuses(report)["fold"] == "unproven"
+    assert "names rules 2, and this release knows those up to 1" in str(report["fold"].gaps)
 
 
 async def test_the_same_record_is_exported_as_the_same_bytes(record: Record, tmp_path: Path) -> None:

@@ -22,10 +22,9 @@ from hypothesis import strategies as st
 from activities.checkpoints.checkpoints import Checkpoints
 from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.checkpoints.rollback import Guard
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed, SettingsProblem
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Append
-from activities.runtime.errors import SettingsProblem
 from activities.tlog import proofs
 from activities.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from activities.tlog.merkle import Frontier, consistency_proof, leaf_hash

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from activities.runtime.errors import Unreachable
+from activities.errors import Unreachable
 from worker.cli.client.calling import ApiProblem, Calls, RefusedAct
 from worker.cli.client.where import Where
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.mutation.guards import sites
 from worker.reference import model, pages
-from workflows.model.accord import GATES, LADDER
 from workflows.model.deadlines import Kind
-from workflows.model.declare import ACTS, EVENTS
+from workflows.model.declared import ACTS, EVENTS
+from workflows.model.rules import GATES, LADDER
 from workflows.model.values import ROLES
 
 PAGE = pages.FOLDER / "reference.md"

@@ -10,7 +10,7 @@ import pytest
 from activities.definitions.check import read_definition, schema
 from activities.definitions.structured import read_yaml
 from worker.reference import pages
-from workflows.model.declare import ACTS
+from workflows.model.declared import ACTS
 
 
 @pytest.mark.parametrize("file", pages.pages(), ids=lambda file: file.name)

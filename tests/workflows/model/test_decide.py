@@ -9,11 +9,13 @@ import pytest
 from tests.simulation.definitions import changed, condition, pair, trio
 from tests.simulation.driver import START, Play
 from tests.simulation.small import digest
-from workflows.model.accord import deadlines, evolve, state_digest
-from workflows.model.commands import Command, RecordedEvent
+from workflows.model.commands import OPEN, TICK, UNREADABLE, Command, RecordedEvent
 from workflows.model.deadlines import Deadline
-from workflows.model.decide import OPEN, TICK, UNREADABLE, decide
+from workflows.model.decide import decide
 from workflows.model.declare import Rejected
+from workflows.model.fold import evolve
+from workflows.model.rules import deadlines
+from workflows.model.state import state_digest
 
 
 def command(act: str, by: str = "aa.contact", accord: str = "accord-1", **fields: object) -> Command:

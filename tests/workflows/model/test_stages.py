@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.definitions import pair, trio
 from tests.simulation.driver import Play
-from workflows.model.accord import GATES, LADDER, blocking, gate, stage
+from workflows.model.rules import GATES, LADDER, blocking, gate, stage
 from workflows.tracks.signing.release import release_digest
 
 
@@ -53,8 +53,8 @@ def test_the_rungs_come_in_order_on_the_ordinary_way() -> None:
 @pytest.mark.parametrize("name", GATES)
 def test_every_gate_opens_on_the_ordinary_way(name: str) -> None:
     play = Play(pair()).go("released")
-    assert any(all(check.met for check in d.after.gate(name)) for _, _, d in play.decisions)
-    assert not all(check.met for check in Play(pair()).state.gate(name)), "and is closed at first"
+    assert any(all(check.met for check in gate(d.after, name)) for _, _, d in play.decisions)
+    assert not all(check.met for check in gate(Play(pair()).state, name)), "and is closed at first"
 
 
 def test_there_is_no_other_gate() -> None:

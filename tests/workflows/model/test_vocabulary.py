@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from tests.simulation.definitions import trio
 from tests.simulation.driver import Play
 from tests.simulation.small import small
-from workflows.model.accord import LADDER
 from workflows.model.definition import Definition
+from workflows.model.rules import LADDER
 from workflows.model.summary import current_details, ladder, summarize
 from workflows.model.vocabulary import TERMS, VOCABULARIES, word, words_in
 

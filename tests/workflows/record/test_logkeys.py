@@ -10,10 +10,11 @@ import pytest
 from tests.simulation.definitions import OFFICERS, pair
 from tests.simulation.driver import Play
 from tests.simulation.small import digest, key_line, log_key_line
-from workflows.model.declare import ACTS
+from workflows.model.declared import ACTS
 from workflows.model.notekeys import LOG, WITNESS, read_key
+from workflows.model.state import LogKey
 from workflows.model.values import INSTALLATION
-from workflows.record.logkeys import MOST_LOG_KEYS, LogKey, in_force
+from workflows.record.logkeys import MOST_LOG_KEYS, in_force
 
 OLD, NEW, NEXT = (log_key_line("accord-1", number) for number in (1, 2, 3))
 OPERATED = {**OFFICERS, "ops": {"office": "Operator", "roles": ["operator"]}}

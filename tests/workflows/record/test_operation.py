@@ -9,7 +9,8 @@ import pytest
 from tests.simulation.definitions import condition, pair
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
-from workflows.model.accord import blocking, state_json
+from workflows.model.rules import blocking
+from workflows.model.state import state_json
 from workflows.model.values import INSTALLATION
 
 WHY = {"reason": "Maintenance"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.ledger.errors import Malformed
+from activities.errors import Malformed
 from activities.tlog import policy
 from activities.tlog.policy import parse
 from tests.simulation.definitions import pair

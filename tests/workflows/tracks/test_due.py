@@ -9,6 +9,7 @@ import pytest
 from tests.simulation.definitions import condition, pair
 from tests.simulation.driver import Play
 from tests.simulation.one_condition import founded, verified
+from workflows.model.rules import gate
 from workflows.model.summary import summarize
 
 
@@ -63,7 +64,7 @@ def test_who_owes_a_condition_is_reminded_before_it_is_due_and_its_contacts_are_
 
 
 def owed(play: Play) -> str:
-    return next(check.reason for check in play.state.gate("visit") if check.subject == "C1")
+    return next(check.reason for check in gate(play.state, "visit") if check.subject == "C1")
 
 
 def test_the_verifiers_are_reminded_where_it_is_their_turn() -> None:

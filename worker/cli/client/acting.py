@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-import workflows.model.accord  # noqa: F401 - the tracks, which declare the acts
 from activities.definitions.structured import Unreadable, read_json, read_yaml
 from workflows.model.canonical import digest_bytes
-from workflows.model.declare import ACTS, Act
+from workflows.model.declare import Act
+from workflows.model.declared import ACTS
 
 
 def hyphens(name: str) -> str:

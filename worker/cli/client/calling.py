@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from activities.runtime.errors import RuntimeProblem, Unreachable
+from activities.errors import EntenteError, RuntimeProblem, Unreachable
 from worker.cli.client.where import Where
 from workflows.model.canonical import canonical
 
@@ -39,14 +39,14 @@ class ApiProblem(RuntimeProblem):
         self.exit_code = exit_code
 
 
-class RefusedAct(Exception):
+class RefusedAct(EntenteError):
     """A guard refused the act, that of the required version (``--if-match``) included.
 
     ``problem`` is the API's answer: guard, remedy, unmet, position.
     """
 
     def __init__(self, problem: dict[str, Any]) -> None:
-        super().__init__(problem.get("detail", ""))
+        super().__init__(str(problem.get("detail", "")), str(problem.get("remedy") or ""))
         self.problem = problem
 
 

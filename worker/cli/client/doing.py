@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from activities.runtime.errors import RuntimeProblem
+from activities.errors import RuntimeProblem
 from worker.cli.client import show
 from worker.cli.client.acting import ActCommand, act_named, hyphens, listed, new_key
 from worker.cli.client.calling import Calls, RefusedAct
@@ -24,7 +24,7 @@ from worker.cli.client.options import (
     placed,
 )
 from worker.cli.client.signing import Signer, SignWith, key_header, own_headers
-from workflows.model.declare import ACTS
+from workflows.model.declared import ACTS
 
 REFUSED = 5
 """The exit code where a guard refuses, or would refuse."""

@@ -19,7 +19,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from workflows.model.accord import LADDER
+from workflows.model.rules import LADDER
 from workflows.model.values import show_date, show_time
 from workflows.model.vocabulary import word
 
@@ -248,7 +248,7 @@ def _show_rest(out: Console, said: Said) -> None:
         waits = ", ".join(one["missing"])
         grid.add_row(
             Text("Consent", style="bold"),
-            f"{one['subject']} {short(one['digest'])} waits for {waits or 'nobody'}",
+            f"{one['says']} {short(one['digest'])} waits for {waits or 'nobody'}",
         )
     for one in said["deadlines"][:3]:
         grid.add_row(Text("Deadline", style="bold"), one["says"])

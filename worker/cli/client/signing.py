@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from activities.identity.own_signatures import load_key, public_key_of, sign_act
-from activities.runtime.errors import SettingsProblem
+from activities.errors import SettingsProblem
+from activities.identity.keyfiles import load_key
+from activities.identity.own_signatures import public_key_of, sign_act
 from workflows.model.commands import Command
 from workflows.model.declare import Rejected
 from workflows.record.keys import key_id

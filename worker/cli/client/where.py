@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.runtime.errors import SettingsProblem
+from activities.errors import SettingsProblem
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def _with_database(state_dir: Path | None, work: Callable[[asyncpg.Connection[Any]], Awaitable[T]]) -> T:
     import asyncpg
 
-    from activities.runtime.errors import RuntimeProblem, Unreachable
+    from activities.errors import RuntimeProblem, Unreachable
     from worker.stack.running import settings_here
 
     dsn = settings_here(state_dir).database_dsn()
@@ -50,8 +50,6 @@ def _with_database(state_dir: Path | None, work: Callable[[asyncpg.Connection[An
             raise RuntimeProblem(
                 "The database has no table of keys.", "Run `entente migrate` first."
             ) from error
-        except ValueError as error:
-            raise RuntimeProblem(str(error), "Correct it and run the command again.") from error
         finally:
             await connection.close()
 
@@ -114,8 +112,8 @@ def _revoke(
     as_json: Json = False,
 ) -> None:
     """Revoke a key. What was done with it stays done."""
+    from activities.errors import RuntimeProblem
     from activities.identity.keys import revoke
-    from activities.runtime.errors import RuntimeProblem
 
     if not _with_database(state_dir, lambda connection: revoke(connection, key_id)):
         raise RuntimeProblem(

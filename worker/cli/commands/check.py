@@ -72,7 +72,7 @@ def read_source(file: Path) -> Source:
     """
     from activities.definitions import check
     from activities.definitions.structured import Unreadable
-    from activities.runtime.errors import SettingsProblem
+    from activities.errors import SettingsProblem
 
     try:
         return check.read_file(file)
@@ -92,7 +92,7 @@ def read(file: Path) -> tuple[Source, Definition]:
     """
     from activities.definitions import check
     from activities.definitions.structured import Unreadable
-    from activities.runtime.errors import SettingsProblem
+    from activities.errors import SettingsProblem
 
     source = read_source(file)
     try:

@@ -43,7 +43,8 @@ def _delegate_key(file: File, as_json: Json = False) -> None:
 
     The file stays with the delegate. The party's contact enrols the public key: `entente act ACCORD enrol-key`.
     """
-    from activities.identity.own_signatures import create_key, load_key, public_key_of
+    from activities.identity.keyfiles import create_key, load_key
+    from activities.identity.own_signatures import public_key_of
     from workflows.record.keys import key_id
 
     _create(file, lambda: create_key(file))
@@ -71,7 +72,7 @@ def _log_key(file: File, as_json: Json = False) -> None:
 
 
 def _create(file: Path, create: Callable[[], object]) -> None:
-    from activities.runtime.errors import SettingsProblem
+    from activities.errors import SettingsProblem
 
     try:
         create()

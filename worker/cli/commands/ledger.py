@@ -122,7 +122,7 @@ def _verify(
     as_json: Json = False,
 ) -> None:
     """Check a record without a network: whole, unaltered, signed, agreed by the witnesses, and by the rules."""
-    from activities.ledger.errors import LedgerError
+    from activities.errors import LedgerError
     from activities.verifier.findings import EXIT_MALFORMED
     from activities.verifier.verify import verify_bundle
 
@@ -168,7 +168,7 @@ def _trust(policy: Path | None, command_keys: list[str], held: list[Path]) -> Tr
 
 def _judge(file: Path, trust: Trust, *, as_json: bool) -> int:
     """Judge evidence; the log's key has to be known, for anybody can sign contradictions with a key of their own."""
-    from activities.ledger.errors import Malformed, ProofInvalid, SignatureInvalid
+    from activities.errors import Malformed, ProofInvalid, SignatureInvalid
     from activities.verifier.evidence import MAX_EVIDENCE, parse
     from activities.verifier.findings import EXIT_EQUIVOCATION, EXIT_NO_EVIDENCE
 
@@ -214,7 +214,7 @@ def _print_report(report: Report, code: int) -> None:
     stage = _printable(report.stage or "not determined")
     console.print(Text(f"final are {report.final_size or 0:,} entries; stage {stage}"))
     if report.state is not None:
-        console.print(Text(f"state at version {report.version}: {report.state}"))
+        console.print(Text(f"state at version {report.version}, by rules {report.rules}: {report.state}"))
     styles = {
         "holds": ("✓ holds   ", "green"),
         "fails": ("✗ FAILS   ", "bold red"),
@@ -300,7 +300,7 @@ def _log_key(
 ) -> None:
     """Make the secret from which the keys of all accords' logs are derived, and the rollback guard beside it."""
     from activities.checkpoints.logkeys import LogKeys, guard_directory
-    from activities.runtime.errors import SettingsProblem
+    from activities.errors import SettingsProblem
     from activities.runtime.settings import read_settings
 
     if another:

@@ -33,7 +33,7 @@ def _begin(place: Place, accord: Accord, key: Key = None) -> None:
     and restart API and workers. Then tell the parties' witnesses: entente witness DIRECTORY --follow BUNDLE
     --command-key KEY.
     """
-    from activities.runtime.errors import RuntimeProblem
+    from activities.errors import RuntimeProblem
     from worker.cli.client.operating import send
     from worker.stack.running import settings_here
 
@@ -55,7 +55,7 @@ def _begin(place: Place, accord: Accord, key: Key = None) -> None:
 
 def _end(place: Place, accord: Accord, key: Key = None) -> None:
     """Put on record that the older key of the log counts no more. The newest alone signs from here on."""
-    from activities.runtime.errors import RuntimeProblem
+    from activities.errors import RuntimeProblem
     from worker.cli.client.operating import send
     from worker.stack.running import settings_here
 

@@ -51,7 +51,7 @@ def _witness(
 
     Never restore the directory from a backup: a witness that forgets what it cosigned can be shown two histories.
     """
-    from activities.runtime.errors import SettingsProblem
+    from activities.errors import SettingsProblem
     from activities.witness.witness import Witness
 
     if init is not None:

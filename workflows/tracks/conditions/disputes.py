@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.commands import Actor
 from workflows.model.deadlines import Deadline
-from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord, Dispute
 from workflows.model.values import Instant, Note, PartyId, Reference, Text, add_duration
 from workflows.tracks.conditions.state import (
     MOST_REPORTS,
     VERIFIER,
     AboutCondition,
-    Dispute,
     deciders,
     holding,
     not_released,
@@ -22,9 +21,6 @@ from workflows.tracks.conditions.state import (
     with_condition,
 )
 from workflows.tracks.conditions.verdicts import VerdictRevoked
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 def deadlines(a: Accord) -> Iterator[Deadline]:
@@ -139,7 +135,7 @@ class DisputeVerdict(AboutCondition):
     """Dispute the verdict on a condition; its other verifiers decide within the time that its terms give."""
 
     note: Note = ""
-    who = Who(("contact", "protocol", "treaty_section"), "any", sees="all")
+    who = Who(("contact", "protocol", "treaty_section"), "any", sees=Audience.ALL)
     says = "{by} disputes the verdict on {condition}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -190,7 +186,7 @@ class ConditionChanged(AboutCondition):
     source: Text
     observed_at: Instant
     saw: Note = ""
-    who = Who(("monitor", "verifier", "protocol"), "anyone", sees="all")
+    who = Who(("monitor", "verifier", "protocol"), "anyone", sees=Audience.ALL)
     says = "{by} reports a change of {condition} ({report})"
     signal = True
     while_paused = True

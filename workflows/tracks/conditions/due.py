@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Event, Stamp, event
+from workflows.model.state import Accord
 from workflows.model.values import DelegateId, Instant, Reference, add_duration, show_date, subtract_duration
 from workflows.tracks.conditions.state import beneficiaries, owed_by, own_state_holds, timed, with_condition
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 def deadlines(a: Accord) -> Iterator[Deadline]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from workflows.model.authority import holders
 from workflows.model.commands import Actor
-from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord, Evidence
 from workflows.model.values import Digest, Grade, Instant, Note, PartyId, Reference, Text
-from workflows.tracks.conditions.state import VERIFIER, AboutCondition, Evidence, with_condition
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
+from workflows.tracks.conditions.state import VERIFIER, AboutCondition, with_condition
 
 
 @event
@@ -53,7 +50,7 @@ class EvidenceReturned(Event):
         return with_condition(a, self.condition, status="returned", findings={}, evidence=())
 
 
-OBLIGOR = Who(("obligor",), "any", sees="beneficiary, verifiers")
+OBLIGOR = Who(("obligor",), "any", sees=Audience.CONCERNED)
 
 
 def obligor_checks(wanted: AboutCondition, a: Accord, by: Actor, digest: str) -> Iterator[Check]:

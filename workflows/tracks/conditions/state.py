@@ -2,92 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Who
+from workflows.model.declare import Act, Audience, Check, Who
+from workflows.model.state import Accord, Condition
 from workflows.model.terms import ConditionTerms
 from workflows.model.values import GRADES, Reference
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
 
 MOST_REPORTS = 100
 """Ids of monitors' reports that a condition remembers."""
 
 
 FALLEN = ("lapsed", "revoked")
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A digest, its grade and source, and who submitted it when."""
-
-    digest: str
-    grade: str
-    source: str
-    by: str
-    party: str
-    at: datetime
-    expires: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The verifiers' finding: the evidence by digest, the policy's version, and until when it holds."""
-
-    evidence: tuple[str, ...]
-    policy: str
-    verifiers: tuple[str, ...]
-    at: datetime
-    position: int
-    valid_until: datetime | None = None
-    texts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Dispute:
-    """Who disputes the verdict, by when it is to be decided, and who decided."""
-
-    by: str
-    party: str
-    opened_at: datetime
-    decide_by: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Where a condition stands. Its terms are the definition's."""
-
-    status: str = "agreed"
-    terms: str = ""
-    evidence: tuple[Evidence, ...] = ()
-    findings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    verdict: Verdict | None = None
-    waived_by: tuple[str, ...] = ()
-    deferred_to: str | None = None
-    questioned: bool = False
-    question_closes: bool = False
-    dispute: Dispute | None = None
-    since: datetime | None = None
-    reminded: bool = False
-    overdue_since: datetime | None = None
-    escalated: bool = False
-    cure_by: datetime | None = None
-    fallen: bool = False
-    reason: str | None = None
-    reports: tuple[str, ...] = ()
-
-    @property
-    def overdue(self) -> bool:
-        """Whether its due date was flagged as passed."""
-        return self.overdue_since is not None
 
 
 def timed(a: Accord) -> Iterator[tuple[str, ConditionTerms, Condition]]:
@@ -293,7 +225,7 @@ def not_released(a: Accord) -> Check:
     )
 
 
-VERIFIER = Who(("verifier",), "anyone", agree="n of m", sees="parties")
+VERIFIER = Who(("verifier",), "anyone", agree="n of m", sees=Audience.PARTIES)
 
 
 class AboutCondition(Act):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
@@ -14,12 +14,12 @@ from workflows.model.authority import holders
 from workflows.model.commands import Actor
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Check, Event, Stamp, act, event
+from workflows.model.state import Accord, Verdict
 from workflows.model.terms import ConditionTerms
 from workflows.model.values import DelegateId, Digest, Instant, Note, Reference, Text, add_duration, show_date
 from workflows.tracks.conditions.state import (
     VERIFIER,
     AboutCondition,
-    Verdict,
     adequate_digests,
     cure_ground,
     holding,
@@ -29,9 +29,6 @@ from workflows.tracks.conditions.state import (
     with_condition,
 )
 from workflows.tracks.documents.state import document_digest, texts_agreed
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 def deadlines(a: Accord) -> Iterator[Deadline]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from workflows.model.authority import holders
 from workflows.model.commands import Actor
-from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.values import Note, PartyId, Reference, Text
 from workflows.tracks.conditions.state import (
     FALLEN,
@@ -20,9 +21,6 @@ from workflows.tracks.conditions.state import (
     holding,
     with_condition,
 )
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 @event
@@ -67,7 +65,7 @@ class ConditionDeferred(Event):
         return with_condition(a, self.condition, deferred_to=self.gate)
 
 
-BENEFICIARY = Who(("contact", "protocol", "competent_authority"), "any", sees="all")
+BENEFICIARY = Who(("contact", "protocol", "competent_authority"), "any", sees=Audience.ALL)
 
 
 class _ForBeneficiary(AboutCondition):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, clear, complete, not_yet_given, same_digest
 from workflows.model.declare import Check, Event, Stamp, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.terms import DocumentTerms
 from workflows.model.values import Digest, Note, Reference
 from workflows.tracks.documents.state import (
@@ -23,9 +24,6 @@ from workflows.tracks.documents.state import (
     texts_agreed,
     with_document,
 )
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 class _StepTaken(Event):

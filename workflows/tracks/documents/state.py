@@ -2,99 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
-from workflows.model.consent import clear, missing
-from workflows.model.declare import Act, Check, Who
+from workflows.model.consent import clear, missing, subject
+from workflows.model.declare import Act, Audience, Check, Who
+from workflows.model.state import Accord, Document, SeatState
 from workflows.model.terms import DocumentTerms
 from workflows.model.values import Reference
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
-
-@dataclass(frozen=True, slots=True)
-class LanguageText:
-    """One language's text: its version's number and digest, and whether all agreed to it.
-
-    ``amendment`` is a later version that was proposed beside an agreed text; it takes the text's place when every
-    party has agreed to it, and nothing falls before that.
-    """
-
-    digest: str
-    number: int
-    agreed: bool = False
-    proposed_by: str = ""
-    amendment: str | None = None
-    amended_by: str = ""
-
-    @property
-    def pending(self) -> str | None:
-        """The digest that waits for the parties' consent, or none."""
-        return self.amendment if self.agreed else self.digest
-
-
-@dataclass(frozen=True, slots=True)
-class FullPowers:
-    """A party's instrument that lets a person sign a document; found in due form by the other parties."""
-
-    holder: str
-    party: str
-    digest: str
-    position: int
-    valid_from: datetime
-    valid_until: datetime | None = None
-    found_by: tuple[str, ...] = ()
-    status: str = "issued"
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """A signature on a seat: by whom, in what form, of which digests, and whether it is held, released or void."""
-
-    holder: str
-    form: str
-    digest: str
-    authority: str
-    conditions: str
-    understanding: str
-    at: datetime
-    status: str = "held"
-
-
-@dataclass(frozen=True, slots=True)
-class SeatState:
-    """Who holds a seat now, on what full powers, and the signature on it."""
-
-    party: str
-    holder: str
-    powers: FullPowers | None = None
-    signature: Signature | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """Where a document stands. Its terms are the definition's."""
-
-    terms: str = ""
-    texts: Mapping[str, LanguageText] = field(default_factory=dict)
-    certified: str | None = None
-    initialled: str | None = None
-    execution: str | None = None
-    authorized_by: tuple[str, ...] = ()
-    seats: Mapping[str, SeatState] = field(default_factory=dict)
-    severed: bool = False
-    released_at: datetime | None = None
-    ratified_by: tuple[str, ...] = ()
-    in_force_at: datetime | None = None
-    registration: str | None = None
-    removed: bool = False
 
 
 def _terms_digest(terms: DocumentTerms) -> str:
@@ -112,7 +31,7 @@ def adopt_terms(a: Accord) -> Accord:
         else:
             seats = {name: SeatState(seat.party, seat.holder) for name, seat in terms.seats.items()}
             documents[code] = Document(terms=digest, seats=seats)
-            texts = [subject for subject in a.consents if subject.startswith(f"text/{code}/")]
+            texts = [name for name in a.consents if name.startswith(f"text/{code}/")]
             a = clear(a, *texts, *steps_after_agreement(code), f"severance/{code}")
     for code, old in a.documents.items():
         if code not in documents:
@@ -127,10 +46,7 @@ def live(a: Accord) -> tuple[str, ...]:
 
 def open_documents(a: Accord) -> Iterator[str]:
     """The documents on which something can still follow: neither severed nor released."""
-    for code in a.definition.documents:
-        document = a.documents.get(code)
-        if document is not None and not document.severed and document.released_at is None:
-            yield code
+    return (code for code in a.definition.documents if is_open(a, code))
 
 
 def manifest(a: Accord, code: str) -> dict[str, str] | None:
@@ -153,14 +69,43 @@ def _manifest_digest(content: tuple[tuple[str, str], ...]) -> str:
     return digest_of(dict(content))
 
 
+def is_open(a: Accord, code: str) -> bool:
+    """Whether something can still follow on a document: it is one of the definition's, not severed, not released."""
+    document = a.documents.get(code)
+    return (
+        code in a.definition.documents
+        and document is not None
+        and not document.severed
+        and document.released_at is None
+    )
+
+
+def _pending_text(a: Accord, code: str, language: str) -> str | None:
+    text = a.documents[code].texts.get(language) if is_open(a, code) else None
+    return text.pending if text is not None else None
+
+
+def _open_digest(a: Accord, code: str) -> str | None:
+    return document_digest(a, code) if is_open(a, code) else None
+
+
+TEXT = subject("text", "the text of {document} in {language}", _pending_text, "document", "language")
+STEPS = (
+    subject("concordance", "the concordance of {document}", _open_digest, "document"),
+    subject("initials", "the initials on {document}", _open_digest, "document"),
+    subject("execution", "the execution version of {document}", _open_digest, "document"),
+)
+"""The steps after agreement, in their order."""
+
+
 def text_subject(document: str, language: str) -> str:
     """The subject under which consents to a text are kept."""
-    return f"text/{document}/{language}"
+    return TEXT.named(document, language)
 
 
 def steps_after_agreement(document: str) -> tuple[str, ...]:
     """The subjects under which consents to the steps after agreement are kept."""
-    return (f"concordance/{document}", f"initials/{document}", f"execution/{document}")
+    return tuple(step.named(document) for step in STEPS)
 
 
 def texts_agreed(a: Accord, code: str) -> bool:
@@ -295,4 +240,4 @@ class AboutDocument(Act):
         )
 
 
-TREATY = Who(("treaty_section",), "any", agree="every party", sees="parties")
+TREATY = Who(("treaty_section",), "any", agree="every party", sees=Audience.PARTIES)

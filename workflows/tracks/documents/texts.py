@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, clear, complete, not_yet_given, same_digest
-from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord, LanguageText
 from workflows.model.values import Digest, Language, Note, Reference
 from workflows.tracks.documents.state import (
     AboutDocument,
-    LanguageText,
     open_documents,
     steps_after_agreement,
     text_subject,
     with_document,
 )
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 @event
@@ -105,7 +101,7 @@ class CommentOnText(AboutDocument):
     digest: Digest
     comment: Digest
     note: Note = ""
-    who = Who(("treaty_section", "drafter", "protocol"), "any", sees="parties")
+    who = Who(("treaty_section", "drafter", "protocol"), "any", sees=Audience.PARTIES)
     says = "{by} comments on the text of {document} in {language}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:

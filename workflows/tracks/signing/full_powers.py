@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -14,12 +14,9 @@ from workflows.model.commands import Actor
 from workflows.model.consent import same_digest
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord, FullPowers
 from workflows.model.values import DelegateId, Digest, Instant, Note, PartyId, Reference, show_date
-from workflows.tracks.documents.state import AboutDocument, FullPowers, live, set_seat, with_document
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
+from workflows.tracks.documents.state import AboutDocument, live, set_seat, with_document
 
 SeatName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}(-[2-9])?$")]
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
-from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given, same_digest
-from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.consent import (
+    ConsentGiven,
+    clear,
+    complete,
+    missing,
+    not_yet_given,
+    same_digest,
+    subject,
+)
+from workflows.model.declare import Act, Audience, Check, Event, Gate, Stamp, Who, act, event, party_of
+from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, Reference
-from workflows.tracks.documents.state import AboutDocument, document_digest, live, with_document
+from workflows.tracks.documents.state import AboutDocument, document_digest, is_open, live, with_document
 from workflows.tracks.signing.signatures import held
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
 
 
 def release_digest(a: Accord) -> str:
@@ -34,6 +39,16 @@ def release_digest(a: Accord) -> str:
             for code in live(a)
         }
     )
+
+
+subject("release", "the release of the signatures", lambda a: release_digest(a) if a.founded else None)
+
+
+def _severing(a: Accord, document: str) -> str | None:
+    return a.understanding.digest if is_open(a, document) else None
+
+
+subject("severance", "the severance of {document}", _severing, "document")
 
 
 def release_agreed(a: Accord) -> Check:
@@ -109,7 +124,7 @@ class SeverDocument(AboutDocument):
     """Agree, for your party, to go on without a document that the understanding says is severable."""
 
     note: Note = ""
-    who = Who(RELEASING, "any", agree="every party", sees="all")
+    who = Who(RELEASING, "any", agree="every party", sees=Audience.ALL)
     says = "{by} agrees to sever {document}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -146,12 +161,12 @@ class ConsentToRelease(Act):
 
     digest: Digest
     note: Note = ""
-    who = Who(RELEASING, "any", agree="every party", sees="all")
+    who = Who(RELEASING, "any", agree="every party", sees=Audience.ALL)
     says = "{by} consents to the release"
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """Every gate open and every seat held, the set's digest, not given yet."""
-        yield from a.gate("held")
+        yield Gate("held")
         yield same_digest("release", self.digest, release_digest(a))
         yield not_yet_given(a, "release", self.digest, by)
 
@@ -165,12 +180,12 @@ class ReleaseSignatures(Act):
     """Release all held signatures, as registrar, in one act: every gate is evaluated again, all or nothing."""
 
     note: Note = ""
-    who = Who(("registrar",), "officer", agree="every party's consent", sees="all")
+    who = Who(("registrar",), "officer", agree="every party's consent", sees=Audience.ALL)
     says = "{by} releases the signatures"
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """Every gate, every seat, every party's consent to this set."""
-        yield from a.gate("release")
+        yield Gate("release")
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The release."""

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.consent import same_digest
-from workflows.model.declare import Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Audience, Check, Event, Gate, Stamp, Who, act, event
+from workflows.model.state import Accord, Document, SeatState, Signature
 from workflows.model.values import DelegateId, Digest, Note, Reference, Text
 from workflows.tracks.conditions.state import satisfied
-from workflows.tracks.documents.state import (
-    AboutDocument,
-    Document,
-    SeatState,
-    Signature,
-    document_digest,
-    live,
-    set_seat,
-)
+from workflows.tracks.documents.state import AboutDocument, check_ready, document_digest, live, set_seat
 from workflows.tracks.signing.full_powers import SeatName, authority_of, authorized, needs_powers
-
-if TYPE_CHECKING:
-    from workflows.model.accord import Accord
-
 
 Form = Literal["definitive", "ad_referendum", "subject_to_ratification"]
 
@@ -157,10 +146,10 @@ class SignDocument(AboutDocument):
     digest: Digest
     form: Form = "definitive"
     note: Note = ""
-    who = Who(("signatory",), "any", agree="a valid authority", sees="all")
+    who = Who(("signatory",), "any", agree="a valid authority", sees=Audience.ALL)
     says = "{by} signs {document}"
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """A seat of one's own, the document's digest, arrival, the gate of signing, authority, and the order."""
         yield self.known(a)
         yield self.open(a)
@@ -182,8 +171,8 @@ class SignDocument(AboutDocument):
             "each party signs in its own seats",
             subject=self.document,
         )
-        yield from a.gate("signing")
-        yield a.document_ready(self.document)
+        yield Gate("signing")
+        yield check_ready(a, self.document)
         yield same_digest(self.document, self.digest, document_digest(a, self.document))
         yield authorized(a, self.document, by.party or "")
         yield authority_of(a, self.document, name, at)
@@ -235,7 +224,7 @@ class WithdrawSignature(AboutDocument):
     """Withdraw your held signature; after release nobody can."""
 
     note: Note = ""
-    who = Who(("signatory",), "any", sees="all")
+    who = Who(("signatory",), "any", sees=Audience.ALL)
     says = "{by} withdraws the signature on {document}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from activities.ledger.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
+from activities.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
 from activities.tlog import proofs
 from activities.tlog.checkpoint import open_checkpoint
 from activities.tlog.merkle import inclusion_proof
@@ -38,7 +38,7 @@ async def forked(record: Record, *, more: int = 1) -> Record:
     other.ledger = deepcopy(record.ledger)
     rewrite(other, lambda entries: entries[:8])
     other.state = None
-    from workflows.model.accord import evolve
+    from workflows.model.fold import evolve
 
     for entry in await other.ledger.entries(record.accord):
         other.state = evolve(other.state, entry.recorded())

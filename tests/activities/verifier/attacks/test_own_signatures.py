@@ -33,7 +33,7 @@ class Signing(Record):
         """An act of AA's contact, with its own signature; the position of its entry."""
         command = self.command("aa.contact", act, **fields)
         command = command.model_copy(update={"own": sign_act(self.key, command)})
-        return (await self.send(self.api.sign(command))).entries[0].position
+        return (await self.send(self.api.sign(command))).receipt.first_position
 
 
 @pytest_asyncio.fixture

@@ -1,0 +1,31 @@
+"""Every act and every event that there is: by importing this the registries are whole."""
+
+from __future__ import annotations
+
+from workflows.model import consent
+from workflows.model.declare import ACTS, EVENTS
+from workflows.record import attestation, erasure, keys, logkeys, operation, refusals, statements, witnessing
+from workflows.tracks import (
+    corrections,
+    founding,
+    invitation,
+    predecessor,
+    schedules,
+    subsequent,
+    understanding,
+    visit,
+)
+from workflows.tracks.conditions import disputes, due, evidence, verdicts, waivers
+from workflows.tracks.documents import authentication, texts
+from workflows.tracks.signing import full_powers, release, signatures
+
+DECLARING = (
+    consent,
+    *(attestation, erasure, keys, logkeys, operation, refusals, statements, witnessing),
+    *(founding, invitation, disputes, due, evidence, verdicts, waivers, predecessor),
+    *(authentication, texts, schedules, understanding, visit),
+    *(full_powers, release, signatures, subsequent, corrections),
+)
+"""The modules that declare acts and events."""
+
+__all__ = ["ACTS", "DECLARING", "EVENTS"]

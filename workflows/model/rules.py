@@ -1,0 +1,219 @@
+"""Where the tracks meet: the gates of an accord, its stage, its deadlines, and what follows from what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from workflows.model.deadlines import Deadline
+from workflows.model.declare import Check, Event
+from workflows.model.state import Accord
+from workflows.model.values import show_date
+from workflows.record import witnessing
+from workflows.record.operation import not_paused
+from workflows.tracks import corrections, founding, invitation, subsequent, understanding, visit
+from workflows.tracks.conditions import disputes, due, verdicts
+from workflows.tracks.conditions.state import check_satisfied, on_gates, satisfied
+from workflows.tracks.documents import authentication, texts
+from workflows.tracks.documents.state import check_ready, document_digest, executable, live
+from workflows.tracks.signing import full_powers, release, signatures
+
+LADDER = ("invitation", "verification", "drafting", "visit", "signing", "concluded")
+"""The stages, in order; an accord may also be ``terminated``."""
+
+GATES: dict[str, str] = {
+    "founding": "every party has adopted the definition",
+    "acceptance": "the invitation is accepted",
+    "visit": "the visit can be confirmed",
+    "arrival": "the arrival can be recorded",
+    "signing": "documents can be signed",
+    "held": "consent to the release can be given",
+    "release": "the signatures can be released",
+    "closing": "the accord can be closed",
+}
+"""Every gate, and what can be done when it is open."""
+
+
+def gate(a: Accord, name: str) -> Iterator[Check]:
+    """The guards of a gate, in the order in which people meet them.
+
+    Raises:
+        KeyError: for a name that is not one of ``GATES``.
+    """
+    if name not in GATES:
+        raise KeyError(name)
+    yield founding.founded(a)
+    if name == "founding" or not a.founded:
+        return
+    if name == "closing":
+        yield from subsequent.nothing_open(a)
+        return
+    yield invitation.accepted(a)
+    if name == "acceptance":
+        return
+    wanted = {"visit": ("visit",), "arrival": ("visit",), "signing": ("visit", "signing")}.get(
+        name, ("visit", "signing", "ceremony")
+    )
+    for code in on_gates(a, *wanted):
+        yield check_satisfied(a, code)
+    yield understanding.effective(a)
+    if name == "visit":
+        return
+    if name == "arrival":
+        yield visit.confirmed(a)
+        return
+    yield visit.arrived(a)
+    if name == "signing":
+        return
+    yield Check(
+        "not_released",
+        a.released_at is None,
+        "the signatures are released already",
+        "nothing is left to release",
+    )
+    yield from signatures.seats_held(a, a.time)
+    for code in live(a):
+        yield check_ready(a, code)
+    if name == "release":
+        yield release.release_agreed(a)
+
+
+def unmet(a: Accord, name: str) -> Iterator[Check]:
+    """The guards of a gate that are not met."""
+    return (check for check in gate(a, name) if not check.met)
+
+
+def stage(a: Accord) -> str:
+    """The earliest rung of the ladder whose gate is not yet passed. Arrival and release are latches."""
+    if a.released_at is not None:
+        return "concluded"
+    if a.terminated is not None:
+        return "terminated"
+    if a.visit.arrived_at is not None:
+        return "signing"
+    if not a.founded or not invitation.accepted(a).met:
+        return "invitation"
+    if any(not satisfied(a, code) for code in on_gates(a, "visit")):
+        return "verification"
+    if not all(executable(a, code) for code in live(a)) or not understanding.effective(a).met:
+        return "drafting"
+    return "signing" if a.definition.signing_at_a_distance else "visit"
+
+
+NEXT_GATE = {
+    "invitation": "acceptance",
+    "verification": "visit",
+    "drafting": "visit",
+    "visit": "arrival",
+    "signing": "release",
+    "concluded": "closing",
+    "terminated": "closing",
+}
+
+
+def blocking(a: Accord) -> tuple[Check, ...]:
+    """What blocks the next stage: the unmet guards of its gate; where none is left, the step itself that is owed."""
+    now = stage(a)
+    missing = list(unmet(a, NEXT_GATE[now]))
+    if now == "drafting":
+        missing += [check for code in live(a) if not (check := check_ready(a, code)).met]
+    if not missing and now == "visit":
+        missing = [visit.arrived(a)]
+    if not missing and now == "signing":
+        missing = [release.to_release(a)]
+    paused = not_paused(a)
+    return tuple(missing) if paused.met else (paused, *missing)
+
+
+def deadlines(a: Accord) -> list[Deadline]:
+    """Every deadline that is pending, earliest first."""
+    if not a.founded or a.ended:
+        return []
+    found = [
+        *invitation.deadlines(a),
+        *due.deadlines(a),
+        *verdicts.deadlines(a),
+        *disputes.deadlines(a),
+        *full_powers.deadlines(a),
+        *subsequent.deadlines(a),
+    ]
+    return sorted(found, key=lambda one: (one.at, one.subject))
+
+
+def next_deadline(a: Accord) -> Deadline | None:
+    """The earliest pending deadline, or none."""
+    pending = deadlines(a)
+    return pending[0] if pending else None
+
+
+def server_time(a: Accord, at: datetime) -> datetime:
+    """The server's time at an accord's time ``at``; they differ only for a simulated clock that began in the past."""
+    return at - timedelta(microseconds=a.clock_offset)
+
+
+def _texts_reopened(a: Accord) -> Iterator[Event]:
+    """A verdict that holds while texts are unchanged lapses when one of them is another than it was then."""
+    for code, terms in a.definition.conditions.items():
+        if not terms.valid_while_texts_of:
+            continue
+        condition = a.conditions.get(code)
+        if condition is None or condition.status not in ("verified", "disputed"):
+            continue
+        for document, digest in (condition.verdict.texts if condition.verdict else {}).items():
+            if document in a.documents and document_digest(a, document) != digest:
+                yield verdicts.VerdictLapsed(condition=code, cause=f"the text of {document} changed")
+                return
+
+
+def _outlived_by_new_dates(a: Accord) -> Iterator[Event]:
+    """When the visit is postponed, every expiry is checked against the new window: what ends before it lapses now."""
+    window, agreed = a.visit.window, a.visit.dates_agreed
+    if window is None or agreed is None or a.visit.arrived_at is not None:
+        return
+    cause = f"it would end before the new dates begin, {show_date(window.begins)}"
+    for code in on_gates(a, "visit", "signing", "ceremony"):
+        condition = a.conditions[code]
+        verdict = condition.verdict
+        if condition.status not in ("verified", "disputed") or verdict is None or verdict.position > agreed:
+            continue
+        if verdict.valid_until is not None and verdict.valid_until <= window.begins:
+            yield verdicts.VerdictLapsed(condition=code, cause=cause)
+            return
+    for code in live(a):
+        for name, seat in a.documents[code].seats.items():
+            powers = seat.powers
+            if powers is None or powers.status != "issued" or powers.position > agreed:
+                continue
+            if powers.valid_until is not None and powers.valid_until <= window.begins:
+                yield full_powers.FullPowersExpired(document=code, seat=name)
+                return
+
+
+def follows(a: Accord, at: datetime) -> Event | None:
+    """The next event that follows from the state by itself, or none: the one place where tracks reopen one another.
+
+    The order matters: terms first, then texts, then verdicts, then what rests on them, and the end last.
+    """
+    if a.ended:
+        return None
+    rules = (
+        (founding.follows,)
+        if not a.founded
+        else (
+            founding.follows,
+            texts.follows,
+            authentication.follows,
+            verdicts.follows,
+            lambda state, _: _texts_reopened(state),
+            lambda state, _: _outlived_by_new_dates(state),
+            understanding.follows,
+            lambda state, moment: visit.follows(state, moment, unmet(state, "visit")),
+            signatures.follows,
+            release.follows,
+        )
+    )
+    for rule in (*rules, corrections.follows, subsequent.follows, witnessing.follows):
+        found: Event | None = next(iter(rule(a, at)), None)
+        if found is not None:
+            return found
+    return None
