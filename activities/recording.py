@@ -23,7 +23,8 @@ from activities.ledger.writer import BatchWriter
 from activities.reading.minutes import minute_of
 from activities.reading.signals import overflowed, read_signal, unattributed, unreadable
 from activities.reading.standing import standing_of
-from activities.reading.states import Folded, States
+from activities.reading.states import Folded, States, following
+from activities.tlog.merkle import Frontier
 from workflows.messages import (
     FailureKind,
     RawSignal,
@@ -199,7 +200,7 @@ class Recorder:
             return RecordAnswer(receipt=known, standing=standing_of(await self._present(command.accord)))
         if not decision.events and decision.repeats is None:
             return await self._nothing_due(command)
-        append = _append(state, command, decision)
+        append = _append(state, command, decision, None if held is None else held.frontier)
         outcome = await self._writer.record(append)
         if outcome.status == "mismatch":
             raise _reused(command)
@@ -208,8 +209,8 @@ class Recorder:
         if outcome.status == "duplicate":
             present = await self._present(command.accord)
             return RecordAnswer(receipt=outcome.receipt, standing=standing_of(present))
-        if decision.events:
-            await self._states.get(command.accord)
+        if decision.events and outcome.frontier is not None:
+            self._states.keep(following(held, decision.after, outcome.frontier, decision.events))
         return RecordAnswer(
             receipt=outcome.receipt,
             standing=standing_of(decision.after, append.summary),
@@ -305,8 +306,10 @@ class Recorder:
             )
 
 
-def _append(state: Accord | None, command: Command, decision: Decision) -> Append:
-    """What the ledger is to record of a decision on ``state``.
+def _append(
+    state: Accord | None, command: Command, decision: Decision, frontier: Frontier | None = None
+) -> Append:
+    """What the ledger is to record of a decision on ``state``, which was folded from the entries of ``frontier``.
 
     Raises:
         ApplicationError: ``NotRecordable``.
@@ -326,6 +329,7 @@ def _append(state: Accord | None, command: Command, decision: Decision) -> Appen
             signed=canonical({**command.signed_part(), "signature": command.signature}),
             refusal=decision.refusal,
             repeats=decision.repeats,
+            frontier=frontier,
         )
     except Unrecordable as error:
         raise _failure(FailureKind.NOT_RECORDABLE, str(error)) from None

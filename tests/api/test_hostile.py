@@ -18,8 +18,7 @@ from activities.runtime.settings import Settings
 from tests.api.conftest import Api, problem, serving
 from tests.simulation.small import bare, digest
 from worker.main import accord_worker
-from workflows.messages import AccordInput
-from workflows.model.commands import RecordAnswer
+from workflows.messages import AccordInput, RecordAnswer, Standing
 from workflows.model.definition import Definition
 
 
@@ -59,7 +58,9 @@ async def test_a_receipt_given_by_hand_is_none(api: Api, temporal_client: Client
                 )
                 hand = await pending_activity(temporal_client, accord)
                 forged = genuine.model_copy(update={"command": "aa.contact/k1", "root": "00" * 32})
-                await hand.complete(RecordAnswer(status="recorded", entries=(), receipt=forged))
+                await hand.complete(
+                    RecordAnswer(receipt=forged, standing=Standing(size=forged.size, stage=forged.stage))
+                )
                 await asyncio.sleep(0.3)
                 assert not acting.done()
             answer = await acting

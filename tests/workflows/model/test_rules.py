@@ -16,7 +16,6 @@ from workflows.model.declared import ACTS
 from workflows.model.definition import Definition, UnknownRules
 from workflows.model.fold import evolve
 from workflows.model.state import Accord, state_digest
-from workflows.snapshot import pack, unpack
 
 
 @pytest.fixture
@@ -103,12 +102,3 @@ def test_a_record_judged_by_other_rules_is_not_folded(rules: int | None) -> None
     facts = {**opening.facts, "event": {**opening.facts["event"], "definition": named}}
     with pytest.raises(UnknownRules, match="not known to this release"):
         evolve(None, opening.model_copy(update={"facts": facts}))
-
-
-def test_a_state_judged_by_newer_rules_does_not_unpack(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(definition, "RULES", 2)
-    packed = pack(Play(pair(rules=2)).state)
-    assert unpack(packed) is not None
-    monkeypatch.setattr(definition, "RULES", 1)
-    with pytest.raises(ValueError, match="not known to this release"):
-        unpack(packed)
