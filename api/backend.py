@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from activities.identity.keys import Identities
 from activities.identity.signing import CommandSigner
+from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
 from activities.reading.accords import Reader
@@ -83,13 +84,6 @@ class Backend:
     queue: ActQueue
 
 
-async def _leave_as_it_is(_connection: object) -> None:
-    """Spare the round trip that resets a connection's session: no request changes anything about a session.
-
-    A transaction that was left open is rolled back all the same.
-    """
-
-
 @asynccontextmanager
 async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     """A backend for these settings, closed at the end.
@@ -99,13 +93,8 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     """
     signer = CommandSigner.load(settings.command_key_file)
     dsn = settings.database_dsn()
-    pool = await asyncpg.create_pool(
-        dsn,
-        min_size=0,
-        max_size=CONNECTIONS,
-        timeout=PATIENCE,
-        command_timeout=PATIENCE,
-        reset=_leave_as_it_is,
+    pool = await reading_pool(
+        dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
     temporal = TemporalLink(settings)
     try:

@@ -15,7 +15,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.runtime.accords import run_accord, start_operation
-from api.problems import Problem, not_found, of_rejected, reused, unavailable
+from api.problems import Problem, of_rejected, reused, unavailable
+from workflows.messages import FailureKind
 from workflows.model.commands import Command
 
 _AGAIN = (
@@ -25,6 +26,9 @@ _AGAIN = (
     # The workflow's last task failed, as on a worker whose code cannot go on with its history.
     RPCStatusCode.FAILED_PRECONDITION,
 )
+
+RUN_ENDED = "AcceptedUpdateCompletedWorkflow"
+"""The server's own type of failure, where a run ended while an update was under way."""
 
 log = structlog.get_logger(__name__)
 
@@ -106,21 +110,19 @@ def _meant(command: Command, cause: BaseException) -> None:
         # Such as: the run ended while the update was under way.
         log.warning("an update did not complete", accord=command.accord, act=command.act, cause=repr(cause))
         raise NothingDecided from cause
+    if cause.type in (FailureKind.CONTINUING, RUN_ENDED):
+        raise NothingDecided
     details = cause.details[0] if cause.details else None
     match cause.type:
-        case "Refused":
+        case FailureKind.REFUSED:
             return
-        case "Rejected" if isinstance(details, dict):
+        case FailureKind.REJECTED if isinstance(details, dict):
             raise of_rejected(command.accord, details["code"], details["message"], details.get("errors", ()))
-        case "Continuing" | "AcceptedUpdateCompletedWorkflow":
-            raise NothingDecided
-        case "CommandIdReused":
+        case FailureKind.COMMAND_ID_REUSED:
             raise reused(command.id.partition("/")[2])
-        case "NotOpen":
-            raise not_found(command.accord)
-        case "NotRecordable":
+        case FailureKind.NOT_RECORDABLE:
             raise Problem("malformed", cause.message)
-        case "NotSigned":
+        case FailureKind.NOT_SIGNED:
             log.error("the worker does not trust this API's signature", reason=cause.message)
             raise unavailable(
                 "The worker does not trust the key by which this API signs. Whoever runs it has to add the API's "
