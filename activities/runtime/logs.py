@@ -29,6 +29,23 @@ def _drop_repeated(_logger: WrappedLogger, _name: str, event: EventDict) -> Even
     return event
 
 
+LONGEST_VALUE = 4_000
+"""Characters of one value of a line. A library may log a whole history, in which people's words stand."""
+
+
+def _bounded(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if key in _OF_THE_RENDERER or isinstance(value, bool | int | float | None):
+            continue
+        text = value if isinstance(value, str) else repr(value)
+        if len(text) > LONGEST_VALUE:
+            event[key] = f"{text[:LONGEST_VALUE]}… ({len(text) - LONGEST_VALUE} more characters)"
+    return event
+
+
+_OF_THE_RENDERER = ("exc_info", "_record", "_from_structlog")
+
+
 # Never with local variables, as either renderer would by itself: among them are credentials.
 _traceback_as_json = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
@@ -50,6 +67,7 @@ def configure_logs(format: Literal["auto", "console", "json"] = "auto", level: s
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         _drop_repeated,
+        _bounded,
     ]
     last: list[Processor] = (
         [

@@ -69,3 +69,24 @@ def test_console_lines_are_for_people() -> None:
     first = _lines("console")[0]
     assert "recorded" in first
     assert "position=7" in first
+
+
+DUMP = """
+import logging, structlog
+from activities.runtime.logs import configure_logs
+configure_logs("{format}", "info")
+history = "payload " * 50_000
+logging.getLogger("temporalio.core").warning("Failing workflow task %s", history, extra={{"history": [history]}})
+structlog.get_logger("ours").warning("a history", history=history)
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_line_dumps_a_history(log_format: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DUMP.format(format=log_format)], capture_output=True, text=True, check=True
+    )
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(len(line) < 10_000 for line in lines)
+    assert all("more characters)" in line for line in lines)
