@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.acts [--acts 200]
 
-Both go to one embedded server with one worker process each. The baseline is an update with a no-op activity, sent
-straight to Temporal; the act is ``record-statement``, sent over HTTP: authenticated, signed, decided, decided again by
-the ledger, and committed to Postgres. Prints a table; asserts nothing.
+All go to one embedded server with one worker process each. The baselines are updates with a no-op activity, regular
+and local, sent straight to Temporal; the act is ``record-statement``, sent over HTTP: authenticated, signed, judged and
+committed to Postgres. Prints tables, among them the events and workflow tasks of one act; asserts nothing.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ async def throughput(calls: list[Call], each: int) -> float:
     return len(calls) * each / (time.perf_counter() - begun)
 
 
-async def bare_calls(client: Client, count: int) -> list[Call]:
-    """A caller for each of ``count`` bare workflows."""
+async def bare_calls(client: Client, count: int, update: str) -> list[Call]:
+    """A caller of ``update`` for each of ``count`` bare workflows."""
     handles = [
         await client.start_workflow(Bare.run, id=f"bare-{uuid.uuid4().hex[:8]}", task_queue=QUEUE)
         for _ in range(count)
@@ -90,7 +90,7 @@ async def bare_calls(client: Client, count: int) -> list[Call]:
 
     def caller(number: int) -> Call:
         async def call(index: int) -> None:
-            await handles[number].execute_update(Bare.act, f"{index}")
+            await handles[number].execute_update(update, f"{index}")
 
         return call
 
@@ -113,6 +113,8 @@ async def act_calls(http: httpx.AsyncClient, token: str, count: int) -> list[Cal
 
 
 _TOKENS: dict[str, str] = {}
+_CALLS: dict[str, Call] = {}
+"""The caller for each accord."""
 
 
 async def _founded(http: httpx.AsyncClient, accord: str, named: str) -> Call:
@@ -133,6 +135,7 @@ async def _founded(http: httpx.AsyncClient, accord: str, named: str) -> Call:
         )
         answer.raise_for_status()
 
+    _CALLS[accord] = call
     return call
 
 
@@ -162,13 +165,15 @@ async def run(acts: int, directory: Path) -> None:
 async def measure(
     console: Console, stack: Stack, baseline: int, client: Client, http: httpx.AsyncClient, acts: int
 ) -> None:
-    bare, full = await bare_calls(client, 50), await act_calls(http, _TOKENS["aa.contact"], 50)
-    for calls in (bare, full):
+    bare, local = await bare_calls(client, 50, "act"), await bare_calls(client, 50, "local")
+    full = await act_calls(http, _TOKENS["aa.contact"], 50)
+    for calls in (bare, local, full):
         await latency(calls[0], 20)
 
     table = Table("", "p50 ms", "p95 ms", title=f"One act, one caller, {acts} in a row")
     for name, calls in (
-        ("bare Temporal update, no-op activity", bare),
+        ("bare Temporal update, regular no-op activity", bare),
+        ("bare Temporal update, local no-op activity", local),
         ("act through the API, recorded", full),
     ):
         taken = await latency(calls[0], acts)
@@ -176,13 +181,14 @@ async def measure(
     console.print(table)
 
     table = Table(
-        "accords", "bare updates/s", "acts/s", "share", title="One caller for each accord, none pauses"
+        *("accords", "regular/s", "local/s", "acts/s", "of regular", "of local"),
+        title="One caller for each accord, none pauses",
     )
     used: dict[str, list[str]] = {}
     for count in ACCORDS:
         each = max(5, acts // count)
         rates = []
-        for calls in (bare, full):
+        for calls in (bare, local, full):
             before = _cpu(stack, baseline)
             began = time.perf_counter()
             rates.append(await throughput(calls[:count], each))
@@ -190,13 +196,32 @@ async def measure(
                 elapsed = time.perf_counter() - began
                 for name, seconds in _cpu(stack, baseline).items():
                     used.setdefault(name, []).append(f"{(seconds - before[name]) / elapsed:.2f}")
-        table.add_row(str(count), f"{rates[0]:.0f}", f"{rates[1]:.0f}", f"{rates[1] / rates[0]:.2f}")
+        table.add_row(
+            str(count),
+            *(f"{rate:.0f}" for rate in rates),
+            *(f"{rates[2] / rate:.2f}" for rate in rates[:2]),
+        )
     console.print(table)
+    await count_events(console, client)
 
     table = Table("process", *(f"{count} accords" for count in ACCORDS), title="Cores in use during the acts")
     for name, shares in used.items():
         table.add_row(name, *shares)
     console.print(table)
+
+
+async def count_events(console: Console, client: Client) -> None:
+    """Events and workflow tasks of one act, counted over ten in the history of an accord."""
+    [accord] = [each.id async for each in client.list_workflows('WorkflowType = "Accord"', limit=1)]
+    counts = []
+    for _ in range(2):
+        events = (await client.get_workflow_handle(accord).fetch_history()).events
+        tasks = sum(each.HasField("workflow_task_completed_event_attributes") for each in events)
+        counts.append((len(events), tasks))
+        for index in range(10):
+            await _CALLS[accord](index)
+    events, tasks = ((after - before) / 10 for before, after in zip(*counts, strict=True))
+    console.print(f"one act: {events:.1f} events, {tasks:.1f} workflow tasks (in ten acts on {accord})")
 
 
 def _cpu(stack: Stack, baseline: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The baseline: a workflow whose update runs a no-op activity, and a worker for it. Run as a program.
+"""The baselines: a workflow with an update that runs a no-op activity, regular or local, and a worker. A program.
 
 It is what an act would cost if Temporal did nothing but carry it: no decision, no signature, no ledger, no HTTP.
 """
@@ -34,6 +34,12 @@ class Bare:
     @workflow.update
     async def act(self, text: str) -> str:
         return await workflow.execute_activity(no_op, text, start_to_close_timeout=timedelta(seconds=10))
+
+    @workflow.update
+    async def local(self, text: str) -> str:
+        return await workflow.execute_local_activity(
+            no_op, text, start_to_close_timeout=timedelta(seconds=10)
+        )
 
     @workflow.signal
     def end(self) -> None:
