@@ -79,9 +79,16 @@ async def runs(client: Client, accord: str) -> list[WorkflowHistory]:
     ]
 
 
-async def every_play(directory: Path) -> dict[str, list[WorkflowHistory]]:
-    """The runs of every play of the catalog, over HTTP."""
-    found = {}
+def keep(version: str, name: str, histories: list[WorkflowHistory]) -> None:
+    """Write the histories of an accord's runs."""
+    FOLDER.mkdir(exist_ok=True)
+    for number, history in enumerate(histories):
+        write(FOLDER / f"{version}-{name}-{number}.json.gz", history)
+    print(name, [len(each.events) for each in histories], file=sys.stderr)
+
+
+async def every_play(version: str, directory: Path) -> None:
+    """Keep the runs of every play of the catalog, played over HTTP."""
     settings = read_settings(state_dir=directory, api_port=0, log_level="warning")
     async with Stack(settings, ports=Ports(0, 0, 0), on_line=None) as stack:
         place = Place(stack.api_url, None, stack.database_url, directory, True)
@@ -94,21 +101,13 @@ async def every_play(directory: Path) -> dict[str, list[WorkflowHistory]]:
             assert result.went_well, entry.name
             for number, accord in enumerate(result.accords):
                 name = entry.name.replace("/", ".").replace("-", "_") + (f".{number}" if number else "")
-                found[name] = await runs(client, accord)
-                print(name, [len(each.events) for each in found[name]], file=sys.stderr)
-    return found
+                keep(version, name, await runs(client, accord))
 
 
-async def what_is_rare(engine: Engine) -> dict[str, list[WorkflowHistory]]:
-    """Accords that together do what no play does."""
-    return {
-        "acts": await runs(engine.client, await _acts(engine)),
-        "continued": await runs(engine.client, await _continued(engine)),
-        "closed": await runs(engine.client, await _closed(engine)),
-        "outage": await runs(engine.client, await _outage(engine)),
-        "reset": await runs(engine.client, await _reset(engine)),
-        "flood": await runs(engine.client, await _flood(engine)),
-    }
+async def what_is_rare(version: str, engine: Engine) -> None:
+    """Keep the runs of accords that together do what no play does."""
+    for made in (_acts, _continued, _closed, _outage, _reset, _flood):
+        keep(version, made.__name__.lstrip("_"), await runs(engine.client, await made(engine)))
 
 
 async def _acts(engine: Engine) -> str:
@@ -198,11 +197,10 @@ async def _flood(engine: Engine) -> str:
 
 async def record(version: str) -> None:
     """Play, fetch, and write."""
-    FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="entente-histories-") as directory:
         state = Path(directory)
         state.chmod(0o711)
-        played = await every_play(state / "stack")
+        await every_play(version, state / "stack")
         postgres = Postgres(state, port=0, durable=False)
         temporal = Temporal(state, port=0, ui_port=None, durable=False)
         await postgres.start()
@@ -217,13 +215,10 @@ async def record(version: str) -> None:
             await migrate(url)
             client = await connect(read_settings(), target=temporal.address)
             async with running_engine(url, client) as engine:
-                played |= await what_is_rare(engine)
+                await what_is_rare(version, engine)
         finally:
             await temporal.stop()
             await postgres.stop()
-    for name, histories in played.items():
-        for number, history in enumerate(histories):
-            write(FOLDER / f"{version}-{name}-{number}.json.gz", history)
 
 
 if __name__ == "__main__":
