@@ -5,7 +5,6 @@ How JSON and YAML are read, and what is not taken, is in ``activities/definition
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from fastapi import Request
 
 from activities.definitions import structured
 from activities.definitions.structured import Source, Unreadable, Wrong
+from api.heavy import READING, SMALL
 from api.problems import FieldError, Problem
 
 T = TypeVar("T")
@@ -62,18 +62,36 @@ def media_type(request: Request) -> str:
     return given.partition(";")[0].strip().lower()
 
 
+def may_be_large(request: Request) -> bool:
+    """Whether the request's body is long enough to ask who sent it before it is read, or says nothing of its length."""
+    length = request.headers.get("content-length", "")
+    return not (length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= SMALL)
+
+
+async def _read(read: Callable[[bytes], T], content: bytes) -> T:
+    """What ``read`` makes of a body: at once where it is short, or else in a thread."""
+    return read(content) if len(content) <= SMALL else await READING.run(read, content)
+
+
 async def content_of(request: Request) -> bytes:
     """The bytes of a request's body; it stops reading once they are too many.
 
     Raises:
         Problem: ``too_large``.
     """
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and (len(declared) > 9 or int(declared) > LARGEST):
+        raise _too_large()
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
         if len(content) > LARGEST:
-            raise Problem("too_large", f"The body is larger than {LARGEST:,} bytes. Send content as digests.")
+            raise _too_large()
     return bytes(content)
+
+
+def _too_large() -> Problem:
+    return Problem("too_large", f"The body is larger than {LARGEST:,} bytes. Send content as digests.")
 
 
 async def json_body(request: Request) -> Source:
@@ -89,7 +107,7 @@ async def json_body(request: Request) -> Source:
         raise Problem(
             "unsupported_media_type", "The body has to be JSON: send it with Content-Type: application/json."
         )
-    value = read_json(content)
+    value = await _read(read_json, content)
     if not isinstance(value, dict):
         raise Problem("malformed", "The body is not a JSON object of the act's fields.")
     return Source(value)
@@ -102,8 +120,7 @@ async def definition_body(request: Request) -> Source:
         Problem: another content type, or a body that does not read.
     """
     if media_type(request) in YAML_TYPES:
-        # A long one takes a while to read; other requests go on meanwhile.
-        return await asyncio.to_thread(read_yaml, await content_of(request))
+        return await _read(read_yaml, await content_of(request))
     if media_type(request) not in JSON_TYPES:
         raise Problem(
             "unsupported_media_type",

@@ -26,6 +26,7 @@ from activities.identity.signing import CommandSigner
 from activities.reading.states import States
 from activities.runtime.settings import Settings
 from api.clock import Clocks
+from api.heavy import JUDGING, is_large
 from api.interventions import INTERVENTIONS
 from api.problems import Problem, not_found, of_refusal, of_rejection, reused, unavailable
 from api.queue import ActQueue
@@ -87,6 +88,13 @@ def judge_opening(definition: Definition, delegate: str, key: str, now: datetime
         raise of_rejection(command.accord, error) from None
 
 
+def _opening(definition: Definition, delegate: str, key: str, now: datetime) -> tuple[Command, str]:
+    """The command that opens an accord, if it may be opened so, and the digest of its fields."""
+    judge_opening(definition, delegate, key, now)
+    command = opening(definition, delegate, key)
+    return command, digest_of(command.fields)
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What came of an act, and the accord's state after it.
@@ -128,10 +136,9 @@ class Commands:
             Problem: the delegate is no contact in the definition, or the key was used for another one.
             RPCError, Unreachable, LedgerError, Busy: it cannot be done now; the same request can be sent again.
         """
-        judge_opening(definition, delegate, key, now)
-        command = opening(definition, delegate, key)
+        command, digest = await JUDGING.run(_opening, definition, delegate, key, now)
         try:
-            await self._identities.reserve(delegate, OPENING, key, digest_of(command.fields))
+            await self._identities.reserve(delegate, OPENING, key, digest)
         except KeyReused:
             raise reused(key) from None
         _, settled = await self._look(command)
@@ -148,7 +155,7 @@ class Commands:
         seen, settled = await self._look(command)
         if settled is not None:
             return settled
-        state = _judged(seen, command)
+        state = await _judged(seen, command)
         command = _with_own(state, command, signed)
         if state.closed:
             if ACTS[command.act].after_closing:
@@ -171,7 +178,7 @@ class Commands:
         seen, settled = await self._look(command)
         if settled is not None:
             return _receipt(settled)
-        state = _judged(seen, command)
+        state = await _judged(seen, command)
         command = _with_own(state, command, own)
         if state.closed:
             raise of_refusal(await self._over(state, command), act=command.act, accord=state.id)
@@ -198,7 +205,7 @@ class Commands:
         """Whether the act would be recorded as done, by the state that is known here."""
         present = await self._clocks.present(state)
         try:
-            decision = await asyncio.to_thread(decide, state, command, present.time)
+            decision = await JUDGING.run(decide, state, command, present.time)
         except Rejected:
             return False
         return decision.refusal is None
@@ -206,7 +213,7 @@ class Commands:
     async def _over(self, state: Accord, command: Command) -> Refusal:
         """The refusal of an act on an accord that is closed: no workflow is left to record it."""
         present = await self._clocks.present(state)
-        refusal = decide(state, command, present.time).refusal
+        refusal = (await JUDGING.run(decide, state, command, present.time)).refusal
         if refusal is None:
             raise AssertionError(f"{command.act} is not refused on the closed accord {state.id}")
         return refusal
@@ -231,7 +238,7 @@ class Commands:
                     state, settled = await self._look(command)
                     if settled is not None:
                         return settled
-                    state = _judged(state, command)
+                    state = await _judged(state, command)
                     if state.closed:
                         return Settled(state, await self._over(state, command))
                     log.warning(
@@ -268,7 +275,7 @@ def _receipt(settled: Settled) -> Receipt:
     return settled.outcome
 
 
-def _judged(state: Accord | None, command: Command) -> Accord:
+async def _judged(state: Accord | None, command: Command) -> Accord:
     """The state, if the delegate is known in it and the command is an act at all.
 
     Raises:
@@ -277,7 +284,10 @@ def _judged(state: Accord | None, command: Command) -> Accord:
     if state is None or known(state, command.delegate) is None:
         raise not_found(command.accord)
     try:
-        parse(state, command)
+        if is_large(command.fields):
+            await JUDGING.run(parse, state, command)
+        else:
+            parse(state, command)
     except Rejected as error:
         raise of_rejection(command.accord, error) from None
     return state

@@ -36,6 +36,7 @@ from activities.tlog.note import Ed25519Signer, Ed25519Verifier, Signature, sign
 from activities.tlog.policy import Policy
 from activities.tlog.proofs import TlogProof
 from activities.tlog.tiles import Tile, encode_entries, encode_hashes
+from workflows.model.addresses import parse_address
 
 RESTORED: Final = (
     "An older backup of the database was restored, or this is another database. Bring back the latest one, by "
@@ -219,6 +220,13 @@ class Checkpoints:
             Malformed: where it is no policy, or does not name this log's key.
         """
         policy = policies.parse(content)
+        for name, address in policy.addresses.items():
+            try:
+                parse_address(address)
+            except ValueError as error:
+                raise Malformed(
+                    f"the witness {name} cannot be asked: {error}", "Mend its address in the policy"
+                ) from None
         if (await self.standing(accord)).policies:
             raise Malformed(
                 f"the policy of {accord!r} is on its record, and changes by all its parties only",

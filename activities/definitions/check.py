@@ -77,7 +77,15 @@ def errors_in(error: ValidationError, source: Source) -> Iterator[Wrong]:
                 yield Wrong(field, said, source.line_of(field))
             continue
         field = ".".join(str(part) for part in path)
-        yield Wrong(field or WHOLE, _in_words(dict(item), path), source.line_of(field))
+        yield Wrong(field or WHOLE, _in_words(dict(item), path), source.line_of(path))
+
+
+_TO_WRITE = {
+    "bool_type": "true or false, without quotation marks",
+    "int_type": "a whole number, without quotation marks",
+    "string_type": "text, in quotation marks where it looks like a number",
+}
+"""What to write, where a value is of another type than the field's: nothing is turned into what it may have meant."""
 
 
 def _has_inner(path: tuple[str | int, ...], others: Iterable[tuple[str | int, ...]]) -> bool:
@@ -86,7 +94,7 @@ def _has_inner(path: tuple[str | int, ...], others: Iterable[tuple[str | int, ..
 
 def _in_words(item: dict[str, Any], path: tuple[str | int, ...]) -> str:
     kind, given = item["type"], item["input"]
-    shown = repr(given)[:60] if isinstance(given, str | int) else ""
+    shown = repr(given[:60] if isinstance(given, str) else given)[:60] if isinstance(given, str | int) else ""
     if kind == "extra_forbidden":
         known = tuple(_schema_at(path[:-1]).get("properties", {}))
         like = difflib.get_close_matches(str(path[-1]), known, n=1)
@@ -98,6 +106,10 @@ def _in_words(item: dict[str, Any], path: tuple[str | int, ...]) -> str:
     if kind == "string_pattern_mismatch":
         pattern = item["ctx"]["pattern"]
         return f"{shown} is not {forms().get(pattern, f'of the form {pattern}')}"
+    if kind in _TO_WRITE:
+        return (
+            f"{f'{shown} is not taken here' if shown else 'it is of another kind'}; write {_TO_WRITE[kind]}"
+        )
     said = str(item["msg"]).removeprefix("Value error, ")
     if kind in ("value_error", "assertion_error"):
         return said

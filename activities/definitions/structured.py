@@ -2,20 +2,34 @@
 
 YAML is read by the core schema of YAML 1.2 (so that ``NO`` is Norway and not false), without anchors and tags; its
 timestamps stay text, which the definition's schema reads.
+
+Whoever may send a document may send a hostile one. So reading takes time and memory in proportion to the document's
+length, whatever is in it: values are counted, nesting and names are bounded, and YAML is built event by event, so that
+a thread that reads gives way to others in between (building a whole tree inside the C library would not).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 DEEPEST = 64
 """Levels that a document may be nested."""
+
+MOST_VALUES = 50_000
+"""Values that a document may hold: fields, items of lists and the objects around them, each counted as one. A
+definition with a thousand conditions, all fields written out, has some 25,000."""
+
+MOST_MEMBERS = 2_000
+"""Members of one object or list. A definition has at most a thousand of anything."""
+
+LONGEST_NAME = 200
+"""Characters that the name of a field may have. The longest that means anything is a delegate's id, of 64."""
 
 _INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _FLOAT = re.compile(
@@ -59,22 +73,63 @@ class Unreadable(Exception):
         self.errors = errors
 
 
+@dataclass(slots=True)
+class Lines:
+    """The line at which a value begins, counted from 1, and the lines of the values inside it."""
+
+    line: int
+    inner: dict[str | int, Lines] | None = None
+
+    def put(self, key: str | int, line: int) -> Lines:
+        """Say where the value under ``key`` begins; returns its lines, to be filled in."""
+        if self.inner is None:
+            self.inner = {}
+        lines = self.inner[key] = Lines(line)
+        return lines
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document's value, and for YAML the line at which each field stands, by dotted name."""
+    """A document's value, and for YAML the line at which each field stands."""
 
     value: dict[str, Any]
-    lines: Mapping[str, int] = field(default_factory=dict)
+    lines: Lines | None = None
 
-    def line_of(self, name: str) -> int | None:
-        """The line of a field, or of the nearest one around it that is there; none for JSON."""
-        parts = name.split(".")
-        while parts:
-            found = self.lines.get(".".join(parts))
-            if found is not None:
-                return found
-            parts.pop()
+    def line_of(self, where: str | Sequence[str | int]) -> int | None:
+        """The line of a field, or of the nearest one around it that is there; none for JSON.
+
+        ``where`` is the path of names and indexes, or the dotted name that an error shows. Names may hold dots
+        themselves (a delegate's id does), so a dotted name is followed by the shortest names that are there.
+        """
+        if self.lines is None:
+            return None
+        path = list(where.split(".", MOST_DOTS) if isinstance(where, str) else where)
+        at, depth, start = self.lines, 0, 0
+        while start < len(path):
+            for end in range(start + 1, len(path) + 1):
+                inner = _inside(at, path[start:end])
+                if inner is not None:
+                    at, depth, start = inner, depth + 1, end
+                    break
+            else:
+                break
+        return at.line if depth else None
+
+
+MOST_DOTS = 256
+"""Parts of a dotted name that are looked for. Names as long as this are not ours, and stand where they begin."""
+
+
+def _inside(lines: Lines, names: Sequence[str | int]) -> Lines | None:
+    if not lines.inner:
         return None
+    found = lines.inner.get(names[0]) if len(names) == 1 else None
+    name = ".".join(map(str, names))
+    if found is None:
+        found = lines.inner.get(name)
+    if found is None and name.isascii() and name.isdigit() and len(name) < 7:
+        found = lines.inner.get(int(name))
+    return found
 
 
 class _Refused(ValueError):
@@ -82,11 +137,21 @@ class _Refused(ValueError):
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_MEMBERS:
+        raise _Refused(_TOO_LONG)
     members = dict(pairs)
     if len(members) != len(pairs):
-        twice = next(key for index, (key, _) in enumerate(pairs) if key in [k for k, _ in pairs[:index]])
-        raise _Refused(f"an object names {twice[:80]!r} twice")
+        raise _Refused(f"an object names {_first_repeated(key for key, _ in pairs)[:80]!r} twice")
     return members
+
+
+def _first_repeated(names: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise ValueError("no name is there twice")
 
 
 def _no_float(text: str) -> Any:
@@ -113,7 +178,7 @@ def read_json(content: bytes) -> Any:
             parse_constant=_no_float,
             parse_int=_integer,
         )
-        _check(value)
+        _Check().value(value)
         return value
     except _Refused as error:
         raise Unreadable("malformed", f"cannot be taken: {error}.") from None
@@ -127,20 +192,46 @@ def read_json(content: bytes) -> Any:
         raise Unreadable("malformed", f"is nested more than {DEEPEST} levels deep.") from None
 
 
-def _check(value: Any, depth: int = 1) -> None:
-    if isinstance(value, dict | list):
-        if depth > DEEPEST:
-            raise _Refused(f"it is nested more than {DEEPEST} levels deep")
-        for item in value.values() if isinstance(value, dict) else value:
-            _check(item, depth + 1)
-    if isinstance(value, dict):
-        for key in value:
-            if not key.isascii():
-                raise _Refused(f"the field {key[:40]!r} has a name that is not ASCII")
-    elif isinstance(value, str):
-        if "\x00" in value:
-            # A summary with it could not be stored; by then a workflow would have been started for nothing.
-            raise _Refused(f"the text {value[:40]!r} holds U+0000; leave it out")
+class _Check:
+    """Whether a value can be taken: how many values it has, how deep they are nested, names and texts."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def value(self, value: Any, depth: int = 1) -> None:
+        self._count += 1
+        if self._count > MOST_VALUES:
+            raise _Refused(_TOO_MANY)
+        if isinstance(value, str):
+            _check_text(value)
+        elif isinstance(value, dict | list):
+            if depth > DEEPEST:
+                raise _Refused(f"it is nested more than {DEEPEST} levels deep")
+            if len(value) > MOST_MEMBERS:
+                raise _Refused(_TOO_LONG)
+            if isinstance(value, dict):
+                for key in value:
+                    _check_name(key)
+            for item in value.values() if isinstance(value, dict) else value:
+                self.value(item, depth + 1)
+
+
+_TOO_LONG = f"an object or a list has more than {MOST_MEMBERS:,} members"
+_TOO_MANY = f"it holds more than {MOST_VALUES:,} values; split it"
+
+
+def _check_name(key: str) -> None:
+    if not key.isascii():
+        raise _Refused(f"the field {key[:40]!r} has a name that is not ASCII")
+    if len(key) > LONGEST_NAME:
+        raise _Refused(f"the field {key[:40]!r}… has a name of more than {LONGEST_NAME} characters")
+
+
+def _check_text(value: str) -> None:
+    if "\x00" in value:
+        # A summary with it could not be stored; by then a workflow would have been started for nothing.
+        raise _Refused(f"the text {value[:40]!r} holds U+0000; leave it out")
+    if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
@@ -154,9 +245,9 @@ def read_yaml(content: bytes) -> Source:
         Unreadable: it is no YAML, or holds what cannot be taken.
     """
     try:
-        text = content.decode()
-        _check_events(text)
-        node = yaml.compose(text, Loader=_LOADER)
+        source = _Reading().read(content.decode())
+        _Check().value(source.value)
+        return source
     except UnicodeDecodeError as error:
         raise Unreadable("bad_request", f"is not UTF-8: byte {error.start} cannot be read.") from None
     except yaml.MarkedYAMLError as error:
@@ -166,32 +257,8 @@ def read_yaml(content: bytes) -> Source:
         raise Unreadable("bad_request", f"is not YAML: {said}{where}.") from None
     except yaml.YAMLError as error:
         raise Unreadable("bad_request", f"is not YAML: {str(error)[:200]}.") from None
-    lines: dict[str, int] = {}
-    value = _value(node, "", lines) if node is not None else None
-    if not isinstance(value, dict):
-        raise Unreadable("malformed", "is not a mapping of fields at its top level.")
-    try:
-        _check(value)
     except _Refused as error:
         raise Unreadable("malformed", f"cannot be taken: {error}.") from None
-    return Source(value, lines)
-
-
-def _check_events(text: str) -> None:
-    """Refuse what is cheap to write and dear to read, before anything is built of it."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _at(line, "anchors and aliases are not taken; write the value out")
-        if tag := getattr(event, "tag", None):
-            raise _at(line, f"the tag {tag[:40]} is not taken; leave it out")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                raise _at(line, f"it is nested more than {DEEPEST} levels deep")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
 
 
 def _at(line: int, said: str, name: str = WHOLE) -> Unreadable:
@@ -199,41 +266,109 @@ def _at(line: int, said: str, name: str = WHOLE) -> Unreadable:
     return Unreadable("malformed", f"cannot be taken: line {line}: {said}.", (wrong,))
 
 
-def _value(node: yaml.Node, name: str, lines: dict[str, int]) -> Any:
-    line = node.start_mark.line + 1
-    if name:
-        lines[name] = line
-    if isinstance(node, yaml.MappingNode):
-        members: dict[str, Any] = {}
-        for key_node, item in node.value:
-            at = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise _at(at, "a key is not text", name or WHOLE)
-            key = key_node.value
-            inner = f"{name}.{key}" if name else key
-            if key in members:
-                raise _at(at, f"{key!r} is there twice", inner)
-            members[key] = _value(item, inner, lines)
-            lines[inner] = at
-        return members
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _value(item, f"{name}.{index}" if name else str(index), lines)
-            for index, item in enumerate(node.value)
+@dataclass(slots=True)
+class _Open:
+    """A list or an object whose end has not come yet; ``key`` is the name whose value comes next."""
+
+    value: Any
+    lines: Lines
+    key: str | None = None
+    key_line: int = 0
+
+
+class _Reading:
+    """A YAML document while its events come in."""
+
+    def __init__(self) -> None:
+        self._open: list[_Open] = []
+        self._count = 0
+        self._root: Any = None
+        self._lines = Lines(1)
+        self._documents = 0
+
+    def read(self, text: str) -> Source:
+        for event in yaml.parse(text, Loader=_LOADER):
+            self._take(event, event.start_mark.line + 1 if event.start_mark else 1)
+        if not isinstance(self._root, dict):
+            raise Unreadable("malformed", "is not a mapping of fields at its top level.")
+        return Source(self._root, self._lines)
+
+    def _take(self, event: Any, line: int) -> None:
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise Unreadable("bad_request", f"is not YAML: another document begins at line {line}.")
+            return
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _at(line, "anchors and aliases are not taken; write the value out")
+        if tag := getattr(event, "tag", None):
+            raise _at(line, f"the tag {tag[:40]} is not taken; leave it out")
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event, line)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            if len(self._open) == DEEPEST:
+                raise _at(line, f"it is nested more than {DEEPEST} levels deep")
+            value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
+            if self._awaits_key():
+                raise _at(line, "a key is not text", self._name())
+            self._open.append(_Open(value, self._put(value, line)))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._open.pop()
+
+    def _awaits_key(self) -> bool:
+        return bool(self._open) and isinstance(self._open[-1].value, dict) and self._open[-1].key is None
+
+    def _scalar(self, event: Any, line: int) -> None:
+        if not self._awaits_key():
+            self._put(_plain(event, line, self._name), line)
+            return
+        around, key = self._open[-1], event.value
+        if key in around.value:
+            raise _at(line, f"{key[:80]!r} is there twice", self._name(key[:80]))
+        try:
+            _check_name(key)
+        except _Refused as error:
+            raise _at(line, str(error), self._name()) from None
+        around.key, around.key_line = key, line
+
+    def _put(self, value: Any, line: int) -> Lines:
+        """Put a value where it belongs; returns its lines. A field stands at the line of its name."""
+        self._count += 1
+        if self._count > MOST_VALUES:
+            raise _at(line, _TOO_MANY)
+        if not self._open:
+            self._root = value
+            return self._lines
+        around = self._open[-1]
+        if len(around.value) == MOST_MEMBERS:
+            raise _at(line, _TOO_LONG, self._name())
+        if around.key is None:
+            around.value.append(value)
+            return around.lines.put(len(around.value) - 1, line)
+        key, around.key = around.key, None
+        around.value[key] = value
+        return around.lines.put(key, around.key_line)
+
+    def _name(self, key: str | None = None) -> str:
+        """The dotted name of the value that comes next, or of ``key`` beside it."""
+        parts = [
+            one.key if one.key is not None else str(len(one.value) - (one is not self._open[-1]))
+            for one in self._open
+            if isinstance(one.value, list) or one.key is not None
         ]
-    return _scalar(node, name, line)
+        return ".".join([*parts, *([key] if key is not None else [])]) or WHOLE
 
 
-def _scalar(node: Any, name: str, line: int) -> Any:
-    text: str = node.value
-    if node.style:
+def _plain(event: Any, line: int, name: Callable[[], str]) -> Any:
+    text: str = event.value
+    if event.style:
         return text
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INTEGER.fullmatch(text):
         if len(text) > 16:
-            raise _at(line, f"the number {text[:40]} is beyond ±(2^53 - 1)", name)
+            raise _at(line, f"the number {text[:40]} is beyond ±(2^53 - 1)", name())
         return int(text)
     if _FLOAT.fullmatch(text):
-        raise _at(line, f"the number {text[:40]} is not an integer; put it in quotation marks", name)
+        raise _at(line, f"the number {text[:40]} is not an integer; put it in quotation marks", name())
     return text

@@ -7,6 +7,7 @@ everywhere, and the connection to Temporal, which follows Temporal's own environ
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,7 +64,20 @@ class Settings(BaseSettings):
         description="what the logs of this installation are named by, such as entente.example; never changed later",
     )
 
-    @field_validator("command_public_keys", mode="before")
+    witness_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="networks in which witnesses may be asked besides the open Internet, such as 10.1.0.0/16, "
+        "separated by commas; in them also by plain http",
+    )
+
+    @field_validator("witness_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            ip_network(one)
+        return value
+
+    @field_validator("command_public_keys", "witness_networks", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

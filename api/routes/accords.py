@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -37,6 +36,7 @@ from api.calls import (
 )
 from api.clock import Present
 from api.commands import judge_opening
+from api.heavy import JUDGING, READING
 from api.problems import Problem, not_found
 from api.schemas import AccordView, StatusView, View
 from api.views import accord_view, status_view
@@ -98,9 +98,18 @@ async def read_definition(body: Source) -> Definition:
     """
     try:
         # Hundreds of conditions take a while to check; other requests go on meanwhile.
-        return await asyncio.to_thread(check.read_definition, body)
+        return await READING.run(check.read_definition, body)
     except Unreadable as error:
         raise Problem(error.code, f"The body {error.said}", errors=field_errors(error.errors)) from None
+
+
+def _tried(definition: Definition, delegate: str, now: datetime) -> OpeningDryRun:
+    decision = judge_opening(definition, delegate, "dry-run", now)
+    return OpeningDryRun(
+        title=definition.title,
+        digest=definition.digest(),
+        events=tuple(draft.type for draft in decision.events),
+    )
 
 
 _BODY: dict[str, Any] = {
@@ -158,14 +167,7 @@ async def open_accord(
     definition = await read_definition(await definition_body(request))
     now = datetime.now(UTC)
     if key is None:
-        decision = judge_opening(definition, delegate, "dry-run", now)
-        return answer(
-            OpeningDryRun(
-                title=definition.title,
-                digest=definition.digest(),
-                events=tuple(draft.type for draft in decision.events),
-            )
-        )
+        return answer(await JUDGING.run(_tried, definition, delegate, now))
     receipt = await parts.commands.open(definition, delegate, key, now)
     headers = {"Location": f"/v1/accords/{receipt.accord}", "ETag": etag(receipt.version)}
     return answer(receipt, 201, headers)

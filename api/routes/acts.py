@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from pydantic import Field
 from activities.identity.keys import Identity
 from activities.identity.own_signatures import GivenSignature
 from api.access import seen_whole
-from api.bodies import json_body
+from api.bodies import json_body, may_be_large
 from api.calls import (
     AccordId,
     BoundedRoute,
@@ -24,6 +23,7 @@ from api.calls import (
     access_to,
     acting,
     answer,
+    backend,
     etag,
     idempotency_key,
     moment,
@@ -33,9 +33,11 @@ from api.calls import (
     unless_hung_up,
 )
 from api.examples import example_of
+from api.heavy import JUDGING
 from api.preview import DRY_RUN, dry_run
-from api.problems import Problem, of_refusal
+from api.problems import Problem, not_found, of_refusal
 from api.schemas import View
+from workflows.model.authority import known
 from workflows.model.commands import Command, Receipt
 from workflows.model.declare import Act
 from workflows.model.declared import ACTS
@@ -103,6 +105,14 @@ _COMMON = (
 )
 
 
+async def _before_reading(request: Request, accord: str, delegate: str) -> None:
+    """Read no long body of somebody who is nobody in the accord. Short ones are read in no time, and judged then."""
+    if may_be_large(request):
+        state = await backend(request).reader.state(accord)
+        if state is None or known(state, delegate) is None:
+            raise not_found(accord)
+
+
 async def _foreseen(
     parts: Parts, identity: Caller, command: Command, at: str | None, signed: GivenSignature
 ) -> Response:
@@ -110,7 +120,7 @@ async def _foreseen(
     seen_whole(access)
     time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
     # In a thread: where thousands of deadlines fall before it, it takes seconds, for which others must not wait.
-    found = await asyncio.to_thread(dry_run, state, command, time, signed.key)
+    found = await JUDGING.run(dry_run, state, command, time, signed.key)
     return answer(found, headers={"ETag": etag(state.version)})
 
 
@@ -136,6 +146,7 @@ async def _command(
     delegate = acting(identity, act)
     key = DRY_RUN if dry else idempotency_key(given_key, identity)
     version = required_version(if_match)
+    await _before_reading(request, accord, delegate)
     body = await json_body(request)
     return Command(
         accord=accord,

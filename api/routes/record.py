@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable
 from datetime import datetime
@@ -28,6 +27,7 @@ from api.calls import (
     read_cursor,
     seen,
 )
+from api.heavy import JUDGING
 from api.preview import Why, step_name, why_act, why_gate
 from api.problems import FieldError, Problem
 from api.schemas import View
@@ -183,10 +183,10 @@ async def why(
         seen_whole(access)
     time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
     if name in GATES:
-        found = await asyncio.to_thread(why_gate, state, name, time, cleared=access.cleared)
+        found = await JUDGING.run(why_gate, state, name, time, cleared=access.cleared)
     else:
         fields = _fields(name, request.query_params.multi_items())
-        found = await asyncio.to_thread(why_act, state, name, fields, by or identity.principal, time)
+        found = await JUDGING.run(why_act, state, name, fields, by or identity.principal, time)
     return answer(found, headers={"ETag": etag(state.version)})
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import asyncpg
-import httpx
 
 from activities.checkpoints.checkpoints import Checkpoints
 from activities.checkpoints.logkeys import LogKeys, guard_directory
@@ -16,6 +15,7 @@ from activities.checkpoints.rollback import Guard
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings
 from activities.witness.cosigning import Cosigning
+from activities.witness.reaching import Reaching, parse_networks
 
 
 @asynccontextmanager
@@ -33,9 +33,9 @@ async def collecting_cosignatures(settings: Settings) -> AsyncIterator[None]:
     # Connections of its own: recording must not wait for a witness.
     async with (
         asyncpg.create_pool(settings.database_dsn(), min_size=0, max_size=2) as pool,
-        httpx.AsyncClient() as client,
+        aclosing(Reaching(parse_networks(settings.witness_networks))) as reaching,
     ):
-        cosigning = Cosigning(Checkpoints(PostgresLedger(pool), pool, keys, guard), client)
+        cosigning = Cosigning(Checkpoints(PostgresLedger(pool), pool, keys, guard), reaching)
         task = asyncio.create_task(cosigning.run(), name="cosigning")
         try:
             yield

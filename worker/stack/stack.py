@@ -44,6 +44,9 @@ from worker.stack.temporal import NAMESPACE, Temporal
 from worker.stack.temporal import USUAL_PORT as TEMPORAL_PORT
 from worker.stack.temporal import USUAL_UI_PORT as TEMPORAL_UI_PORT
 
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+"""Networks in which this stack asks witnesses besides the open Internet, where the settings name none."""
+
 FIRST_PAUSE = 0.5
 """Seconds before what ended is started again; doubled each time."""
 LONGEST_PAUSE = 30.0
@@ -248,6 +251,8 @@ class Stack:
             "command_public_keys": tuple(dict.fromkeys(trusted)),
             "command_key_file": self._command_key if private else None,
             "log_key_file": self._log_key,
+            # Witnesses are tried out on the machine itself; whoever runs it may name other networks instead.
+            "witness_networks": self.settings.witness_networks or LOOPBACK,
         }
         if self._temporal is not None:
             changes["temporal"] = ClientConfigProfile(address=self.temporal_address, namespace=NAMESPACE)

@@ -19,27 +19,41 @@ class NotCanonical(ValueError):
     """A value has no canonical JSON form here: a float, too large an integer, a non-ASCII key, a lone surrogate."""
 
 
-def _check(value: Any, where: str) -> None:
+_Where = tuple["_Where", str] | None
+"""The way to a value, last step first: it becomes text only where something is wrong."""
+
+
+def _shown(where: _Where) -> str:
+    parts: list[str] = []
+    while where is not None:
+        where, part = where
+        parts.append(part[:80])
+    return ("$" + "".join(reversed(parts)))[:400]
+
+
+def _check(value: Any, where: _Where) -> None:
     if value is None or isinstance(value, bool):
         return
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise NotCanonical(f"{where}: text holds a lone surrogate, which UTF-8 cannot carry") from None
+            raise NotCanonical(
+                f"{_shown(where)}: text holds a lone surrogate, which UTF-8 cannot carry"
+            ) from None
     elif isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
-            raise NotCanonical(f"{where}: {value} is beyond ±(2^53 - 1)")
+            raise NotCanonical(f"{_shown(where)}: an integer is beyond ±(2^53 - 1)")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            _check(item, f"{where}[{index}]")
+            _check(item, (where, f"[{index}]"))
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str) or not key.isascii():
-                raise NotCanonical(f"{where[:200]}: key {str(key)[:60]!r} is not an ASCII string")
-            _check(item, f"{where}.{key}")
+                raise NotCanonical(f"{_shown(where)}: key {str(key)[:60]!r} is not an ASCII string")
+            _check(item, (where, f".{key[:80]}"))
     else:
-        raise NotCanonical(f"{where}: a {type(value).__name__} has no canonical form")
+        raise NotCanonical(f"{_shown(where)}: a {type(value).__name__} has no canonical form")
 
 
 def depth(value: Any) -> int:
@@ -110,7 +124,7 @@ def canonical(value: Any) -> bytes:
             that UTF-8 cannot carry.
     """
     if not _sound(value):
-        _check(value, "$")
+        _check(value, None)
     return _write(value).encode()
 
 

@@ -5,10 +5,11 @@ Everything here is a frozen value that JSON can carry. Times are aware and in UT
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from workflows.model.canonical import digest_of
 
@@ -34,7 +35,19 @@ def _utc(value: datetime) -> datetime:
     return value
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
+
+
+def _as_written(value: Any) -> Any:
+    """Only what is written as a time: pydantic would read any number as seconds since 1970, and a plain date too."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _WRITTEN.fullmatch(value)):
+        return value
+    shown = repr(value if not isinstance(value, str) else value[:40])[:60]
+    shown = f"{shown} is" if isinstance(value, str | int | float) else "it is"
+    raise ValueError(f"{shown} no time with its zone; write one such as 2030-01-01T00:00:00Z")
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_as_written), AfterValidator(_utc)]
 """An aware time, kept in UTC."""
 
 Digest = Annotated[

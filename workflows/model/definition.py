@@ -6,13 +6,20 @@ the one truth about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from workflows.model.canonical import canonical, digest_of
 from workflows.model.terms import (
+    MOST_CONDITIONS,
+    MOST_DOCUMENTS,
+    MOST_ITEMS,
+    MOST_OFFICERS,
+    MOST_PARTIES,
     Clock,
     ConditionTerms,
     DocumentTerms,
@@ -23,9 +30,10 @@ from workflows.model.terms import (
     Predecessor,
     ProgrammeItem,
     Reminders,
+    each,
     ordered,
 )
-from workflows.model.values import DelegateId, Message, PartyId, Reference, Text, Window
+from workflows.model.values import DelegateId, Flag, Line, Message, PartyId, Reference, Window
 from workflows.model.vocabulary import VOCABULARIES, known
 
 
@@ -39,6 +47,9 @@ class Inconsistent(ValueError):
 
 LARGEST_DEFINITION = 512 * 1024
 """Bytes of canonical JSON that a definition may have, written in full: it travels and is recorded so."""
+
+MOST_PROBLEMS = 100
+"""Problems between the parts of a definition that are told at once."""
 
 FOLDING = {"folding": True}
 """The validation context for what is on the record: it was judged when it was proposed, and only has to read."""
@@ -86,10 +97,14 @@ _NEWEST: Any = None
 class Definition(Message):
     """Everything that an accord starts from. Its digest is what the parties adopt."""
 
-    title: Text = Field(description="what the accord is about; its id is made of it")
+    title: Line = Field(description="what the accord is about; its id is made of it")
     vocabulary: Annotated[
         str,
-        Field(description="the words that people see", json_schema_extra={"enum": list(VOCABULARIES)}),
+        Field(
+            max_length=40,
+            description="the words that people see",
+            json_schema_extra={"enum": list(VOCABULARIES)},
+        ),
         AfterValidator(_vocabulary),
     ] = "diplomatic"
     rules: Annotated[int, BeforeValidator(_rules)] = Field(
@@ -98,15 +113,17 @@ class Definition(Message):
         description="the version of the rules by which the accord is judged; the newest, where none is named",
         json_schema_extra={"default": RULES, "minimum": 1, "maximum": RULES},
     )
-    illustrative: bool = Field(
+    illustrative: Flag = Field(
         default=False, description="demonstration data, shown as such wherever it appears"
     )
     clock: Clock = Field(default=Clock(), description="the clock that it runs on; real or simulated will do")
-    parties: dict[PartyId, Party] = Field(
-        min_length=2, max_length=50, description="the parties, by short code"
+    parties: Annotated[dict[PartyId, Party], each(Party, MOST_PARTIES)] = Field(
+        min_length=2, max_length=MOST_PARTIES, description="the parties, by short code"
     )
-    officers: dict[DelegateId, Officer] = Field(
-        default_factory=dict, max_length=200, description="whom the parties name together, by delegate id"
+    officers: Annotated[dict[DelegateId, Officer], each(Officer, MOST_OFFICERS)] = Field(
+        default_factory=dict,
+        max_length=MOST_OFFICERS,
+        description="whom the parties name together, by delegate id",
     )
     invitation: InvitationTerms = Field(default=InvitationTerms(), description="the invitation or offer")
     window: Window | None = Field(
@@ -118,20 +135,22 @@ class Definition(Message):
     reminders: Reminders = Field(
         default=Reminders(), description="what is said before and after the conditions' due dates"
     )
-    conditions: dict[Reference, ConditionTerms] = Field(
-        default_factory=dict, max_length=1000, description="the conditions precedent, by id"
+    conditions: Annotated[dict[Reference, ConditionTerms], each(ConditionTerms, MOST_CONDITIONS)] = Field(
+        default_factory=dict, max_length=MOST_CONDITIONS, description="the conditions precedent, by id"
     )
-    documents: dict[Reference, DocumentTerms] = Field(
-        default_factory=dict, max_length=200, description="the instruments to be signed, by id"
+    documents: Annotated[dict[Reference, DocumentTerms], each(DocumentTerms, MOST_DOCUMENTS)] = Field(
+        default_factory=dict, max_length=MOST_DOCUMENTS, description="the instruments to be signed, by id"
     )
     originals: Literal["single", "alternat"] = Field(
         default="single",
         description="one original for all, or one for each party in which it stands first (alternat)",
     )
-    signing_at_a_distance: bool = Field(
+    signing_at_a_distance: Flag = Field(
         default=False, description="whether signatures may be affixed before the visit or meeting"
     )
-    programme: tuple[ProgrammeItem, ...] = Field(default=(), description="the items of the visit's programme")
+    programme: tuple[ProgrammeItem, ...] = Field(
+        default=(), max_length=MOST_ITEMS, description="the items of the visit's programme"
+    )
     predecessor: Predecessor | None = Field(
         default=None, description="an earlier accord or treaty that this one follows"
     )
@@ -151,7 +170,7 @@ class Definition(Message):
     def _whole(self, info: ValidationInfo) -> Definition:
         if info.context == FOLDING:
             return self
-        problems = list(_problems(self))
+        problems = list(islice(_problems(self), MOST_PROBLEMS))
         if problems:
             raise Inconsistent(problems)
         return self
@@ -192,10 +211,20 @@ class Definition(Message):
         return digest_of(self.as_facts())
 
 
-def _unknown(kind: str, names: Iterable[str], known: Iterable[str], where: str) -> Iterable[str]:
-    missing = [name for name in names if name not in set(known)]
+def _unknown(kind: str, names: Iterable[str], known: Collection[str], where: str) -> Iterable[str]:
+    missing = dict.fromkeys(name for name in names if name not in known)
     if missing:
-        yield f"{where}: unknown {kind} {', '.join(missing)}; known are {', '.join(known) or 'none'}"
+        yield f"{where}: unknown {kind} {_some(missing)}; known are {_some(known) or 'none'}"
+
+
+def _some(names: Collection[str]) -> str:
+    """The names, or the first of them where they are many: a thousand in each of a thousand errors help nobody."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(islice(names, MOST_NAMES)) + more
+
+
+MOST_NAMES = 12
+"""Names that an error lists."""
 
 
 def _problems(d: Definition) -> Iterable[str]:
@@ -205,8 +234,8 @@ def _problems(d: Definition) -> Iterable[str]:
     elif not any(party.required for party in d.parties.values() if party.capacity == "guest"):
         yield "parties: at least one guest's acceptance must be required"
     contacts = [party.contact for party in d.parties.values()]
-    for contact in sorted(set(contacts)):
-        if contacts.count(contact) > 1 or contact in d.officers:
+    for contact, times in sorted(Counter(contacts).items()):
+        if times > 1 or contact in d.officers:
             yield f"parties: {contact} stands for more than one; each party has a contact of its own"
     yield from _key_problems(d)
     for code, terms in d.conditions.items():
@@ -219,8 +248,9 @@ def _problems(d: Definition) -> Iterable[str]:
         )
         if terms.policy.joint and terms.policy.need < len(set(terms.obligors)):
             yield f"{where}.policy: joint needs a verifier of each obligor's party: {len(set(terms.obligors))} or more"
+    circles = _in_circles({code: terms.depends_on for code, terms in d.conditions.items()})
     for code in d.conditions:
-        if _depends_on_itself(code, d.conditions):
+        if code in circles:
             yield f"conditions.{code}.depends_on: it depends on itself"
     for code, document in d.documents.items():
         where = f"documents.{code}"
@@ -228,8 +258,8 @@ def _problems(d: Definition) -> Iterable[str]:
             "party", (seat.party for seat in document.seats.values()), d.parties, f"{where}.seats"
         )
         yield from _unknown("party", document.order, d.parties, f"{where}.order")
-        held = [seat.holder for seat in document.seats.values()]
-        for holder in sorted({one for one in held if held.count(one) > 1}):
+        held = Counter(seat.holder for seat in document.seats.values())
+        for holder in sorted(one for one, seats in held.items() if seats > 1):
             yield f"{where}.seats: {holder} holds more than one seat; a person signs a document once"
     if d.long_stop and d.window and d.long_stop.at < d.window.begins:
         yield "long_stop.at: it falls before the window begins"
@@ -252,14 +282,45 @@ def _key_problems(d: Definition) -> Iterable[str]:
         seen.setdefault(key, where)
 
 
-def _depends_on_itself(start: str, conditions: dict[str, ConditionTerms]) -> bool:
-    seen: set[str] = set()
-    stack = list(conditions[start].depends_on)
-    while stack:
-        code = stack.pop()
-        if code == start:
-            return True
-        if code not in seen and code in conditions:
-            seen.add(code)
-            stack.extend(conditions[code].depends_on)
-    return False
+def _in_circles(depends_on: Mapping[str, Collection[str]]) -> set[str]:
+    """The names that depend on themselves, directly or by others, in one pass over all of them.
+
+    These are the strongly connected components with more than one name (R. Tarjan, 1972), and the names that name
+    themselves; without recursion, since a chain may be a thousand long.
+    """
+    found: set[str] = set()
+    index: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    path: list[str] = []
+    on_path: set[str] = set()
+    for start in depends_on:
+        if start in index:
+            continue
+        waiting = [(start, iter(depends_on[start]))]
+        while waiting:
+            name, others = waiting[-1]
+            if name not in index:
+                index[name] = lowest[name] = len(index)
+                path.append(name)
+                on_path.add(name)
+            for other in others:
+                if other == name:
+                    found.add(name)
+                elif other in depends_on and other not in index:
+                    waiting.append((other, iter(depends_on[other])))
+                    break
+                elif other in on_path:
+                    lowest[name] = min(lowest[name], index[other])
+            else:
+                waiting.pop()
+                if waiting:
+                    around = waiting[-1][0]
+                    lowest[around] = min(lowest[around], lowest[name])
+                if lowest[name] == index[name]:
+                    circle = [path.pop()]
+                    while circle[-1] != name:
+                        circle.append(path.pop())
+                    on_path.difference_update(circle)
+                    if len(circle) > 1:
+                        found.update(circle)
+    return found

@@ -9,24 +9,70 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from workflows.model.values import (
+    PLAIN,
+    Count,
     DelegateId,
     Duration,
+    Flag,
     Gate,
     Grade,
     Instant,
     Language,
+    Line,
     Message,
     PartyId,
     PublicKey,
     Reference,
     Role,
-    Text,
 )
 
 T = TypeVar("T")
+
+MOST_PARTIES = 50
+MOST_OFFICERS = 200
+MOST_CONDITIONS = 1000
+MOST_DOCUMENTS = 200
+MOST_DEPENDENCIES = 50
+MOST_VERIFIERS = 50
+MOST_LANGUAGES = 50
+MOST_SEATS = 9 * MOST_PARTIES
+MOST_ITEMS = 500
+"""How many of each a definition, or what is in it, may name."""
+
+MOST_ERRORS = 200
+"""Errors in the parts of a definition after which no further part is looked at."""
+
+
+def each(kind: type[Message], most: int) -> BeforeValidator:
+    """Check the members of a mapping one by one, and stop once there are errors enough to tell.
+
+    Pydantic would check all of them and make an object of every error, which for tens of thousands takes a second in
+    which no other thread can run. Of a mapping with too many errors only what is wrong is left to be reported.
+    """
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        if len(value) > most:
+            raise ValueError(f"it has {len(value):,} members; at most {most:,} are taken")
+        checked: dict[Any, Any] = {}
+        wrong: dict[Any, Any] = {}
+        errors = 0
+        for key, item in value.items():
+            try:
+                checked[key] = kind.model_validate(item)
+            except ValidationError as error:
+                checked[key] = wrong[key] = item
+                errors += error.error_count()
+                if errors > MOST_ERRORS:
+                    return wrong
+        return checked
+
+    return BeforeValidator(check)
+
 
 OFFICER_ROLES = ("registrar", "depositary", "verifier", "monitor", "observer", "auditor", "operator")
 """Roles that no party appoints alone: who holds them stands in the definition that all parties adopt."""
@@ -44,17 +90,19 @@ def _natural(name: str) -> list[str | int]:
 class Party(Message):
     """A state or organisation. ``contact`` adopts the definition and appoints the party's delegates."""
 
-    name: Text = Field(description="what it is called in full")
+    name: Line = Field(description="what it is called in full")
     capacity: Literal["host", "guest"] = Field(
         description="exactly one party is the host, which issues the invitation; the others are guests"
     )
     contact: DelegateId
-    languages: tuple[Language, ...] = Field(default=(), description="its languages, by BCP 47 tags")
-    share: str | None = Field(
+    languages: tuple[Language, ...] = Field(
+        default=(), max_length=MOST_LANGUAGES, description="its languages, by BCP 47 tags"
+    )
+    share: Annotated[str, PLAIN] | None = Field(
         default=None, max_length=40, description="its share, where shares are what it is about"
     )
-    required: bool = Field(default=True, description="whether the invitation needs this guest's acceptance")
-    signed_acts: bool = Field(
+    required: Flag = Field(default=True, description="whether the invitation needs this guest's acceptance")
+    signed_acts: Flag = Field(
         default=False, description="whether its delegates sign their acts with keys of their own"
     )
     contact_key: PublicKey | None = Field(
@@ -66,9 +114,11 @@ class Party(Message):
 class Officer(Message):
     """A person whom the parties name together: registrar, depositary, monitor, observer, auditor."""
 
-    office: Text = Field(description="the office, as the record shows it")
-    roles: tuple[Role, ...] = Field(min_length=1, description="what the office does in this accord")
-    signed_acts: bool = Field(
+    office: Line = Field(description="the office, as the record shows it")
+    roles: tuple[Role, ...] = Field(
+        min_length=1, max_length=len(OFFICER_ROLES), description="what the office does in this accord"
+    )
+    signed_acts: Flag = Field(
         default=False, description="whether its acts are signed with keys of the officer's own"
     )
     key: PublicKey | None = Field(
@@ -108,7 +158,7 @@ class Clock(Message):
 class InvitationTerms(Message):
     """What kind of invitation, until when it is valid, and until when the host may withdraw it."""
 
-    kind: Text = Field(default="visit", description="in words, such as official visit or offer")
+    kind: Line = Field(default="visit", description="in words, such as official visit or offer")
     valid_until: Instant | None = Field(
         default=None, description="when an unanswered invitation expires; open-ended without it"
     )
@@ -146,17 +196,18 @@ class Policy(Message):
 
     verifiers: tuple[DelegateId, ...] = Field(
         min_length=1,
+        max_length=MOST_VERIFIERS,
         description="delegates or officers who may verify; the obligor's own do not count, unless it is joint",
     )
-    need: int = Field(default=1, ge=1, description="number of distinct verifiers")
+    need: Count = Field(default=1, ge=1, le=MOST_VERIFIERS, description="number of distinct verifiers")
     grade: Grade = Field(
         default="declared",
         description="the lowest grade of evidence that is taken: declared < reported < documented < inspected",
     )
-    joint: bool = Field(
+    joint: Flag = Field(
         default=False, description="the obligors verify together: one verifier of each obligor's party"
     )
-    independent: bool = Field(default=False, description="who submitted the evidence may not verify it")
+    independent: Flag = Field(default=False, description="who submitted the evidence may not verify it")
     on_change: Literal["alarm", "close"] = Field(
         default="alarm",
         description="what a monitor's report does: only raise an alarm, or close the gate until a verifier has looked",
@@ -176,17 +227,21 @@ class Policy(Message):
 class ConditionTerms(Message):
     """A condition precedent. Changed terms void its verdict."""
 
-    title: Text = Field(description="what has to be true")
-    obligors: tuple[PartyId, ...] = Field(min_length=1, description="the parties that owe it")
+    title: Line = Field(description="what has to be true")
+    obligors: tuple[PartyId, ...] = Field(
+        min_length=1, max_length=MOST_PARTIES, description="the parties that owe it"
+    )
     beneficiaries: tuple[PartyId, ...] | None = Field(
-        default=None, description="who may waive; by default every party that is not obliged"
+        default=None,
+        max_length=MOST_PARTIES,
+        description="who may waive; by default every party that is not obliged",
     )
     gate: Gate = Field(
         description="what it guards: confirming the visit, signing, the release of signatures (ceremony), or nothing"
     )
     policy: Policy = Field(description="who verifies it, and on what evidence")
-    waivable: bool = Field(default=False, description="whether the beneficiaries may waive it")
-    deferrable: bool = Field(
+    waivable: Flag = Field(default=False, description="whether the beneficiaries may waive it")
+    deferrable: Flag = Field(
         default=False, description="whether the beneficiaries may move it to a later gate"
     )
     due: Instant | None = Field(
@@ -195,10 +250,14 @@ class ConditionTerms(Message):
     valid_for: Duration | None = Field(default=None, description="how long a verdict holds after it is given")
     valid_until: Instant | None = Field(default=None, description="when any verdict ends")
     valid_while_texts_of: tuple[Reference, ...] = Field(
-        default=(), description="documents whose texts, when they change, end the verdict"
+        default=(),
+        max_length=MOST_DOCUMENTS,
+        description="documents whose texts, when they change, end the verdict",
     )
     depends_on: tuple[Reference, ...] = Field(
-        default=(), description="conditions that have to be satisfied for this one to be"
+        default=(),
+        max_length=MOST_DEPENDENCIES,
+        description="conditions that have to be satisfied for this one to be",
     )
     response: Duration = Field(default="P14D", description="time to decide a dispute")
     cure: Duration | None = Field(
@@ -211,7 +270,7 @@ class Seat(Message):
 
     party: PartyId
     holder: DelegateId
-    capacity: str = Field(
+    capacity: Annotated[str, PLAIN] = Field(
         default="", max_length=200, description="in what capacity the holder signs, in words"
     )
     authority: Literal["ex_officio", "full_powers"] | None = Field(
@@ -222,9 +281,11 @@ class Seat(Message):
 class DocumentTerms(Message):
     """An instrument to be signed, in one or more languages."""
 
-    title: Text = Field(description="the title of the instrument")
+    title: Line = Field(description="the title of the instrument")
     languages: tuple[Language, ...] = Field(
-        min_length=1, description="its languages, by BCP 47 tags; each has a text of its own"
+        min_length=1,
+        max_length=MOST_LANGUAGES,
+        description="its languages, by BCP 47 tags; each has a text of its own",
     )
     prevailing: Language | None = Field(
         default=None,
@@ -232,30 +293,31 @@ class DocumentTerms(Message):
     )
     seats: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}(-[2-9])?$")], Seat] = Field(
         min_length=1,
+        max_length=MOST_SEATS,
         description="who signs, by party: a delegate (RU: ru.head), several jointly (JV: [a, b]), or a seat in full",
     )
     authority: Literal["ex_officio", "full_powers"] = Field(
         default="ex_officio",
         description="by what the holders may sign: by their office, or by full powers that the others find in due form",
     )
-    authorization: bool = Field(
+    authorization: Flag = Field(
         default=False, description="whether each party's competent authority must authorize signing"
     )
-    initialled: bool = Field(
+    initialled: Flag = Field(
         default=False, description="whether the parties initial the texts before they sign"
     )
-    execution_version: bool = Field(
+    execution_version: Flag = Field(
         default=False, description="whether a final copy is prepared and approved before signing"
     )
     nature: Literal["political", "on_signature", "ratification"] = Field(
         default="on_signature",
         description="what follows its release: nothing, entry into force at once, or ratification first",
     )
-    registered: bool = Field(
+    registered: Flag = Field(
         default=False, description="whether it is to be registered after its entry into force"
     )
     order: tuple[PartyId, ...] = Field(
-        default=(), description="the order in which parties sign, where it matters"
+        default=(), max_length=MOST_PARTIES, description="the order in which parties sign, where it matters"
     )
 
     @field_validator("seats", mode="before")
@@ -296,17 +358,19 @@ class ProgrammeItem(Message):
     """One item of the visit's programme."""
 
     at: Instant = Field(description="when it begins")
-    item: Text = Field(description="what takes place")
+    item: Line = Field(description="what takes place")
 
 
 class Predecessor(Message):
     """An earlier accord or treaty that this one follows."""
 
-    title: Text = Field(description="what it is called")
-    accord: str | None = Field(
+    title: Line = Field(description="what it is called")
+    accord: Annotated[str, PLAIN] | None = Field(
         default=None, max_length=80, description="its id, where it is an accord of this installation"
     )
-    signed: str | None = Field(
+    signed: Annotated[str, PLAIN] | None = Field(
         default=None, max_length=40, description="when it was signed, in words or as a date"
     )
-    in_force: str | None = Field(default=None, max_length=40, description="since when it is in force")
+    in_force: Annotated[str, PLAIN] | None = Field(
+        default=None, max_length=40, description="since when it is in force"
+    )

@@ -15,13 +15,17 @@ from workflows.model.commands import YEARS, Digest, Instant, Message
 __all__ = [
     "GRADES",
     "INSTALLATION",
+    "PLAIN",
     "ROLES",
+    "Count",
     "DelegateId",
     "Digest",
     "Duration",
+    "Flag",
     "Gate",
     "Grade",
     "Instant",
+    "Line",
     "Message",
     "Note",
     "Particular",
@@ -69,9 +73,50 @@ Reference = Annotated[
     ),
 ]
 Language = Annotated[
-    str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="a BCP 47 language tag")
+    str,
+    Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description="a BCP 47 language tag"),
 ]
+
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029"  # controls, and other ends of lines
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # they turn the direction of what follows
+    "\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f"
+    "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"  # they have no width
+)
+_PILED = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{5}")
+
+
+def plain(text: str) -> str:
+    """``text``, if people see all of it, as it is written, on one line.
+
+    Raises:
+        ValueError: it holds a character that is not seen, or marks piled up on a letter. Two titles that look alike
+            would be two then, or one would read as another.
+    """
+    if (unseen := _UNSEEN.search(text)) is not None:
+        raise ValueError(
+            f"it holds U+{ord(unseen[0]):04X}, a control, a mark of direction, or a character without width; "
+            "leave it out"
+        )
+    if (piled := _PILED.search(text)) is not None:
+        raise ValueError(
+            f"more than four marks stand on one letter, from U+{ord(piled[0][0]):04X}; leave them out"
+        )
+    return text
+
+
+PLAIN = AfterValidator(plain)
+
 Text = Annotated[str, Field(min_length=1, max_length=300, pattern=r"\S")]
+
+Line = Annotated[Text, PLAIN]
+"""A title or a name: one line, all of which people see."""
+
+Flag = Annotated[bool, Field(strict=True)]
+"""``true`` or ``false``, not a word or a number that could mean it."""
+
+Count = Annotated[int, Field(strict=True)]
+"""A number, not a text of digits."""
 
 Role = Literal[
     "contact",
@@ -113,6 +158,7 @@ Duration = Annotated[
     Field(
         pattern=_DURATION.pattern,
         min_length=3,
+        max_length=40,
         description="an ISO 8601 duration, such as P30D, P12M or PT36H",
     ),
 ]
@@ -184,7 +230,7 @@ class Window(Message):
 
     begins: Instant = Field(description="when the visit or meeting begins")
     ends: Instant = Field(description="when it ends")
-    place: str = Field(default="", max_length=200, description="where it takes place")
+    place: Annotated[str, PLAIN] = Field(default="", max_length=200, description="where it takes place")
 
     @model_validator(mode="after")
     def _in_order(self) -> Window:

@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from workflows.model.addresses import parse_address
 from workflows.model.canonical import digest_bytes
 from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, clear, complete, not_yet_given, same_digest, subject
@@ -44,8 +45,11 @@ class _Reading:
 
     def read(self, words: list[str]) -> None:
         match words:
-            case ["witness", name, key] | ["witness", name, key, _]:
+            case ["witness", name, key]:
                 self._witness(name, key)
+            case ["witness", name, key, address]:
+                self._witness(name, key)
+                parse_address(address)
             case ["group", name, threshold, *members] if members:
                 self._group(name, threshold, members)
             case ["quorum", name] if not self.quorum:

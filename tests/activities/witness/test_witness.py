@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
@@ -30,9 +28,11 @@ from activities.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpo
 from activities.tlog.merkle import Frontier, consistency_proof, leaf_hash
 from activities.tlog.note import Ed25519Signer, Note, parse_signature
 from activities.verifier.evidence import parse as parse_evidence
-from activities.witness.cosigning import Cosigning
+from activities.witness.cosigning import Cosigning, Pace
+from activities.witness.reaching import Patience, Reaching, parse_networks
 from activities.witness.witness import SIZE_TYPE, Request, Witness, parse_request
 from tests.activities.ledger.making import append, event
+from tests.activities.witness.hostile import Listening, drips, free_port, listening, never, says
 from worker.cli.witness_service import create_witness_app
 from workflows.model.canonical import digest_bytes
 
@@ -187,11 +187,8 @@ async def served(witness: Witness, port: int) -> AsyncIterator[None]:
         await task
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+SHORT = Patience(connect=0.5, headers=0.5, whole=1.0)
+PACE = Pace(accord=2.0, sweep=3.0, slow=0.4, first_pause=100.0)
 
 
 @pytest_asyncio.fixture
@@ -200,12 +197,12 @@ async def cosigning(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Co
     LogKeys.create(key_file, "entente.test")
     async with (
         asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool,
-        httpx.AsyncClient() as client,
+        aclosing(Reaching(parse_networks(["127.0.0.0/8"]), patience=SHORT)) as reaching,
     ):
         ledger = PostgresLedger(pool)
         keys = LogKeys.load(key_file, "entente.test")
         checkpoints = Checkpoints(ledger, pool, keys, Guard(guard_directory(key_file)))
-        yield Cosigning(checkpoints, client), checkpoints, ledger
+        yield Cosigning(checkpoints, reaching, PACE), checkpoints, ledger
 
 
 async def test_a_witness_that_is_down_delays_finality_and_nothing_else(
@@ -335,3 +332,113 @@ async def test_cosignatures_by_the_replaced_policy_do_not_stand_for_the_present_
         assert await collecting.sweep() == 1
     assert await checkpoints.finality("a", 2) is not None
     assert await checkpoints.store.unwitnessed() == []
+
+
+async def named(
+    checkpoints: Checkpoints, ledger: PostgresLedger, accord: str, addresses: dict[str, str], folder: Path
+) -> dict[str, Witness]:
+    """An accord of one entry whose policy names a witness for each address; any of them is a quorum."""
+    key = checkpoints.keys.verifiers(accord)[0].encoded()
+    witnesses, lines = {}, [f"log {key}"]
+    for name, address in addresses.items():
+        witnesses[name] = Witness.create(folder / f"{accord}-{name}", f"{name}.{accord}.test/1")
+        witnesses[name].add_log(key)
+        lines.append(f"witness {name} {witnesses[name].verifier.encoded()} {address}")
+    lines += [f"group all any {' '.join(addresses)}", "quorum all", ""]
+    await checkpoints.store.set_policy(accord, "\n".join(lines).encode())
+    await ledger.record([append(accord, 0, f"d/{accord}")])
+    return witnesses
+
+
+DRIPPING = drips(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b"x")
+
+
+async def test_a_witness_that_drips_delays_nobody_else(
+    cosigning: tuple[Cosigning, Checkpoints, PostgresLedger], tmp_path: Path
+) -> None:
+    """Neither the other witness of its accord nor the witness of another one; and it is left alone for a while."""
+    collecting, checkpoints, ledger = cosigning
+    port = free_port()
+    async with listening(DRIPPING) as slow, listening(never) as mute:
+        good = f"http://127.0.0.1:{port}"
+        both = await named(checkpoints, ledger, "a", {"S": slow.url, "M": mute.url, "G": good}, tmp_path)
+        await named(checkpoints, ledger, "b", {"S": slow.url}, tmp_path)
+        async with served(both["G"], port):
+            assert await collecting.sweep() == 1
+            assert await checkpoints.finality("a", 0) is not None
+            assert (len(slow.requests), len(mute.requests)) == (2, 1)
+            await ledger.record([append("a", 1, "d/2")])
+            assert await collecting.sweep() == 1
+            assert (len(slow.requests), len(mute.requests)) == (2, 1), "they are left alone for a while"
+            assert await checkpoints.finality("a", 1) is not None
+    assert await checkpoints.finality("b", 0) is None
+
+
+async def test_a_sweep_ends_and_the_next_begins_where_it_stood(
+    cosigning: tuple[Cosigning, Checkpoints, PostgresLedger], tmp_path: Path
+) -> None:
+    """There is room for two accords at once, three are slow, and the last one is asked all the same."""
+    collecting, checkpoints, ledger = cosigning
+    port = free_port()
+    pace = Pace(accord=5.0, sweep=0.3, at_once=2, slow_at_once=1, slow=0.2, first_pause=100.0)
+    narrow = Cosigning(checkpoints, collecting._reaching, pace)
+    async with AsyncExitStack() as running:
+        for accord in "abc":
+            slow: Listening = await running.enter_async_context(listening(DRIPPING))
+            await named(checkpoints, ledger, accord, {"S": slow.url}, tmp_path)
+        good = await named(checkpoints, ledger, "d", {"G": f"http://127.0.0.1:{port}"}, tmp_path)
+        await running.enter_async_context(served(good["G"], port))
+        sweeps = 0
+        while await checkpoints.finality("d", 0) is None:
+            await narrow.sweep()
+            sweeps += 1
+            assert sweeps < 50
+        assert sweeps > 1, "the first was cut"
+        await narrow.stop()
+        assert narrow._under_way == {}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://xn--0",
+        "https://nobody.invalid",
+        "http://8.8.8.8:9",
+        "https://127.0.0.1:9",
+        "gopher://x",
+        "\u00e9",
+    ],
+)
+async def test_an_address_that_cannot_be_asked_is_that_witnesss_failure_alone(
+    cosigning: tuple[Cosigning, Checkpoints, PostgresLedger], tmp_path: Path, address: str
+) -> None:
+    """Even where it is on record: written before addresses were looked at, or by whoever holds the database."""
+    collecting, checkpoints, ledger = cosigning
+    port = free_port()
+    both = await named(checkpoints, ledger, "a", {"B": address, "G": f"http://127.0.0.1:{port}"}, tmp_path)
+    await named(checkpoints, ledger, "b", {"B": address}, tmp_path)
+    async with served(both["G"], port):
+        assert await collecting.sweep() == 1
+    assert await checkpoints.finality("a", 0) is not None
+
+
+async def test_a_witness_that_redirects_is_not_followed(
+    cosigning: tuple[Cosigning, Checkpoints, PostgresLedger], tmp_path: Path
+) -> None:
+    collecting, checkpoints, ledger = cosigning
+    async with listening(says(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as inside:
+        moved = f"HTTP/1.1 308 x\r\nLocation: {inside.url}/add-checkpoint\r\nContent-Length: 0\r\n\r\n"
+        async with listening(says(moved.encode())) as service:
+            await named(checkpoints, ledger, "a", {"R": service.url}, tmp_path)
+            assert await collecting.sweep() == 0
+    assert (len(service.requests), inside.requests) == (1, [])
+
+
+async def test_a_policy_with_an_address_that_is_none_is_not_set(
+    cosigning: tuple[Cosigning, Checkpoints, PostgresLedger], tmp_path: Path
+) -> None:
+    _, checkpoints, _ = cosigning
+    key = checkpoints.keys.verifiers("a")[0].encoded()
+    witness = Witness.create(tmp_path / "w", "w.test/1").verifier.encoded()
+    with pytest.raises(Malformed, match="the witness W cannot be asked: 'http://xn--0' has a host"):
+        await checkpoints.set_policy("a", f"log {key}\nwitness W {witness} http://xn--0\nquorum W\n".encode())

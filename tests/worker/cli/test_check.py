@@ -68,12 +68,12 @@ def test_errors_name_line_and_field_and_what_to_write() -> None:
         (
             15,
             "conditions.C1.policy.need",
-            "input should be a valid integer, unable to parse string as an integer, and is 'x'",
+            "'x' is not taken here; write a whole number, without quotation marks",
         ),
         (
             13,
             "conditions.C1.due",
-            "input should be a valid datetime or date, input is too short, and is 'tomorrow'",
+            "'tomorrow' is no time with its zone; write one such as 2030-01-01T00:00:00Z",
         ),
         (
             14,

@@ -42,7 +42,7 @@ def problem(**paths: Any) -> str:
         ({"documents__D1__prevailing": "de"}, "not one of"),
         ({"officers__registrar__roles": ["protocol"]}, "belongs to a party"),
         ({"window__ends": "2030-01-01T00:00:00Z"}, "ends before it begins"),
-        ({"window__begins": "2030-05-01T00:00:00"}, "timezone"),
+        ({"window__begins": "2030-05-01T00:00:00"}, "no time with its zone"),
         ({"long_stop": {"at": "2030-01-01T00:00:00Z"}}, "before the window begins"),
         ({"clock": {"mode": "real", "begins": "2030-01-01T00:00:00Z"}}, "simulated"),
         ({"parties__AA__contact": "clock"}, "reserved"),

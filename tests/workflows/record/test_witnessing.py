@@ -75,6 +75,14 @@ def test_it_has_no_more_lines_than_the_ledger_reads() -> None:
     assert MAX_LINES == policy.MAX_LINES
 
 
+@pytest.mark.parametrize(
+    "address", ["http://xn--0", "ftp://w.test", "https://me@w.test", "https://w.test/?x", "w.test"]
+)
+def test_a_witness_stands_at_an_address_that_can_be_one(address: str) -> None:
+    with pytest.raises(Rejected, match=r"line 2: .* (no address|has a host)"):
+        parse_act("propose_witness_policy", {"policy": f"# x\n{AA} {address}\nquorum AA\n"})
+
+
 def test_it_names_no_key_of_the_log() -> None:
     log = key_line("entente.test/accords/accord-1", 1, 1)
     with pytest.raises(Rejected, match="line 1: which key the log has"):

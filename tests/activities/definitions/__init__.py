@@ -1,0 +1,1 @@
+"""Definition files: how hostile ones are read."""
