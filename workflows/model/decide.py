@@ -6,7 +6,7 @@ The workflow, the ledger's own gate, the dry run, "why" and the offline verifier
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -251,7 +251,7 @@ def judge(
 ) -> Iterable[Check]:
     """Every guard of an act at ``at``, authority first. One that finds its object unknown ends the list."""
     # The gates know only the state; a state without a deadline up to ``at`` is the state at that time.
-    a = replace(a, time=max(a.time, at))
+    a = a.changed(time=max(a.time, at))
     for check in _guards(a, wanted, actor, at, own, required_version):
         yield check
         if not check.met and (check.guard in _FINAL or check.guard.endswith("_known")):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from workflows.model.commands import RecordedEvent
 from workflows.model.declare import Event, Stamp
 from workflows.model.definition import Definition
@@ -35,12 +33,12 @@ def fold(a: Accord | None, happened: Event, stamp: Stamp) -> Accord:
         return begin(happened, stamp)
     if a is None:
         raise ValueError(f"the log does not begin with accord_opened but with {happened.type}")
-    changed = happened.apply(a, stamp)
+    after = happened.apply(a, stamp)
     if happened.changes_state:
-        return replace(
-            changed, size=stamp.position + 1, version=stamp.position, time=max(a.time, stamp.at), refusals={}
+        return after.changed(
+            size=stamp.position + 1, version=stamp.position, time=max(a.time, stamp.at), refusals={}
         )
-    return replace(changed, size=stamp.position + 1, time=max(a.time, stamp.at))
+    return after.changed(size=stamp.position + 1, time=max(a.time, stamp.at))
 
 
 def evolve(a: Accord | None, recorded: RecordedEvent) -> Accord:

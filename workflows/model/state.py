@@ -305,7 +305,8 @@ class Refused:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, for ``changed``.
+@dataclass(frozen=True)
 class Accord:
     """The whole state of one accord: the events, folded."""
 
@@ -341,6 +342,15 @@ class Accord:
     log_keys: tuple[LogKey, ...] = ()
     witness_policy: WitnessPolicy = field(default_factory=WitnessPolicy)
     erased: tuple[int, ...] = ()
+
+    def changed(self, **changes: Any) -> Accord:
+        """As ``dataclasses.replace``, in a tenth of the time: that sets thirty fields one by one, at every entry."""
+        if not changes.keys() <= self.__dict__.keys():
+            raise TypeError(f"an accord has no {', '.join(sorted(changes.keys() - self.__dict__.keys()))}")
+        made = object.__new__(Accord)
+        made.__dict__.update(self.__dict__)
+        made.__dict__.update(changes)
+        return made
 
     @property
     def rules(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -246,3 +247,16 @@ def test_too_many_events_at_once_are_no_act() -> None:
 
 def test_an_events_record_carries_no_particulars_to_the_fold() -> None:
     assert "particulars" not in RecordedEvent.model_fields
+
+
+def test_a_changed_state_is_what_replacing_its_fields_gives() -> None:
+    play = Play(pair())
+    a = play.state
+    later = a.time + timedelta(days=1)
+    assert a.changed(time=later, size=7) == replace(a, time=later, size=7)
+    assert state_digest(a.changed(size=7)) == state_digest(replace(a, size=7))
+    assert (a.changed(), a.changed() is a) == (a, False)
+    with pytest.raises(TypeError, match="an accord has no sizes"):
+        a.changed(sizes=7)
+    with pytest.raises(FrozenInstanceError):
+        a.size = 7  # type: ignore[misc]
