@@ -102,6 +102,8 @@ def writing_pool(dsn: str, *, min_size: int = 0, max_size: int = 3) -> asyncpg.P
         connection_class=PlainConnection,
         server_settings=WRITING,
         command_timeout=ANSWER_TIMEOUT,
+        # Kept, so that the first act after a quiet time does not wait for a connection; keepalive finds dead ones.
+        max_inactive_connection_lifetime=0.0,
         init=_limited,
     )
 

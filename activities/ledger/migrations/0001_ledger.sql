@@ -307,6 +307,8 @@ $$;
 grant select, insert on entries, payloads, merkle_nodes, commands to entente_writer;
 grant select, insert, update on heads, accords to entente_writer;
 grant select, update on feed to entente_writer;
+-- It writes with the rights of who calls it, so this is for databases that give nobody a function by default.
+grant execute on function append_batch to entente_writer;
 
 grant select on entries, payloads, merkle_nodes, heads, commands, accords, feed to entente_reader;
 
