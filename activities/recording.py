@@ -7,7 +7,8 @@ state then. So nobody can put an entry there that did not follow from a signed a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.errors import Unrecordable, UnsignedCommand
+from activities.errors import Unavailable, Unrecordable, UnsignedCommand
 from activities.identity.own_signatures import WrongSignature, verify_own
 from activities.identity.signing import CommandVerifier
 from activities.ledger.store import Append, Ledger
@@ -62,6 +63,21 @@ def _rejection(error: Rejected) -> ApplicationError:
     return _failure(FailureKind.REJECTED, error.message, details)
 
 
+@contextmanager
+def _in_brief() -> Iterator[None]:
+    """Say what the ledger's trouble is in one line: a chain of causes is too long for a pending activity to show.
+
+    Raises:
+        ApplicationError: ``Unavailable``, which is tried again.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        raise ApplicationError(
+            str(error), type=FailureKind.UNAVAILABLE, category=ApplicationErrorCategory.BENIGN
+        ) from None
+
+
 def _reused(command: Command) -> ApplicationError:
     return _failure(
         FailureKind.COMMAND_ID_REUSED, f"command id {command.id} was used for another command", command.id
@@ -98,11 +114,16 @@ class Recorder:
             ApplicationError: one of :data:`workflows.messages.FINAL`, never to be tried again. All else is tried again.
         """
         self._authenticate(request.command)
-        return await self._recorded(request.command, request.at)
+        with _in_brief():
+            return await self._recorded(request.command, request.at)
 
     @activity.defn(name="record_signals")
     async def record_signals(self, request: SignalsRequest) -> RecordAnswer:
         """Record signals in their order, in one transaction where nothing comes between; each once."""
+        with _in_brief():
+            return await self._recorded_signals(request)
+
+    async def _recorded_signals(self, request: SignalsRequest) -> RecordAnswer:
         commands: dict[str, tuple[Command, RawSignal]] = {}
         for signal in request.signals:
             command = self._attributed(request.accord, signal)
@@ -125,8 +146,8 @@ class Recorder:
     @activity.defn(name="read_standing")
     async def read_standing(self, request: StandingRequest) -> Standing:
         """Where the accord stands by the record."""
-        found = await self._states.get(request.accord)
-        return standing_of(found.state if found is not None else None)
+        with _in_brief():
+            return standing_of(await self._present(request.accord))
 
     @activity.defn(name="minute")
     async def minute(self) -> None:

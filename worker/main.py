@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -98,6 +99,9 @@ async def run_worker(settings: Settings) -> None:
         collecting_cosignatures(settings),
         reviving(settings, client),
     ):
+        # What is loaded by now is here to stay: a full collection need not go through all of it, which takes long.
+        gc.collect()
+        gc.freeze()
         log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace)
         running = asyncio.create_task(worker.run())
         try:

@@ -28,6 +28,8 @@ class FailureKind(StrEnum):
     """What would follow cannot be an entry."""
     NOT_RECORDED = "NotRecorded"
     """An activity was ended by hand; whether anything is on the record the ledger knows."""
+    UNAVAILABLE = "Unavailable"
+    """The ledger does not answer, or not now; tried again until it does."""
     AHEAD_OF_CLOCK = "AheadOfClock"
     """The time lies ahead of the recorder's clock; tried again until that has caught up."""
     CONTINUING = "Continuing"
@@ -39,7 +41,13 @@ class FailureKind(StrEnum):
 FINAL = tuple(
     kind.value
     for kind in FailureKind
-    if kind not in (FailureKind.AHEAD_OF_CLOCK, FailureKind.NOT_RECORDED, FailureKind.CONTINUING)
+    if kind
+    not in (
+        FailureKind.UNAVAILABLE,
+        FailureKind.AHEAD_OF_CLOCK,
+        FailureKind.NOT_RECORDED,
+        FailureKind.CONTINUING,
+    )
 )
 """Kinds of failures of a recording that no further attempt can change."""
 

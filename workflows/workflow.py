@@ -301,7 +301,7 @@ class AccordWorkflow:
             self._acts += 1
             await workflow.wait_condition(lambda: self._stands)
             async with self._turn:
-                receipt = await self._record(RecordRequest(command=command, at=at), name.replace("_", " "))
+                receipt = await self._record(RecordRequest(command=command, at=at), _headline(command))
             if receipt is None:
                 raise ApplicationError(
                     f"{command.id} has no receipt", type=FailureKind.NOT_RECORDED, non_retryable=True
@@ -349,6 +349,7 @@ class AccordWorkflow:
 
     async def _record(self, request: RecordRequest, what: str) -> Receipt | None:
         """Have a command judged and recorded, and show what the record says then; called by whose turn it is."""
+        self._minutes.append(what)
         answer = await self._ask("record", request, RecordAnswer, what)
         self._show(answer.standing)
         await self._minute(answer.minute)
@@ -399,6 +400,7 @@ class AccordWorkflow:
                 result_type=answer,
                 schedule_to_close_timeout=LOCAL_TIME,
                 retry_policy=LOCAL_ATTEMPTS,
+                summary=None if name == "read_standing" else what,
             )
             return answered
         except FailureError as error:
@@ -414,7 +416,7 @@ class AccordWorkflow:
                 result_type=RawValue,
                 start_to_close_timeout=ATTEMPT,
                 retry_policy=ATTEMPTS,
-                summary=what[:LONGEST_SUMMARY],
+                summary=what,
             )
         except ActivityError as error:
             raise _final(error.cause) from None
@@ -431,7 +433,7 @@ class AccordWorkflow:
             ) from None
 
     async def _minute(self, line: str) -> None:
-        """Put a line of the minutes into the history: what became of an act is known only once it is recorded."""
+        """Put a line of the minutes into the history: what followed from an act is known only once it is recorded."""
         if line:
             self._minutes.append(line)
             await workflow.execute_local_activity(
@@ -503,6 +505,19 @@ class AccordWorkflow:
             or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
         )
+
+
+def _headline(command: Command) -> str:
+    """An act in a line, as it is asked for: nothing of it is judged yet, and who is named only if it is signed."""
+    subjects = [str(command.fields[name]) for name in _SUBJECTS if name in command.fields]
+    words = " ".join((command.act.replace("_", " "), *subjects))
+    line = f"{words} · {command.delegate}" if command.signature else f"unverified: {words}"
+    printable = "".join(letter if letter.isprintable() else " " for letter in line)
+    return printable.encode(errors="replace")[:LONGEST_SUMMARY].decode(errors="ignore")
+
+
+_SUBJECTS = ("condition", "document", "language", "seat")
+"""Fields that say what an act is about, in a word."""
 
 
 def _beyond(now: Overflow | None, recorded: Overflow) -> Overflow | None:

@@ -1,4 +1,4 @@
-"""The minutes: one line for people about what became of a command, as the history in the Temporal UI shows it."""
+"""The minutes: a line for people about what became of a command, as the history in the Temporal UI shows it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _SUBJECTS = ("condition", "document", "seat", "party", "delegate")
 
 
 def minute_of(before: Accord | None, command: Command, decision: Decision) -> str:
-    """The line about a command that was judged: when, who did what, and what followed; a refusal first of all."""
+    """The line about a command that was judged: when, who did what, and what followed; a refusal first of all.
+
+    None where nothing followed: what was asked for stands in the history already, and was done.
+    """
     at = decision.events[-1].time if decision.events else decision.after.time
     if decision.refusal is not None:
         return plain(
@@ -29,8 +32,10 @@ def minute_of(before: Accord | None, command: Command, decision: Decision) -> st
     reached = stage(decision.after)
     if before is not None and reached != stage(before):
         followed.append(f"stage {reached}")
-    line = f"{at:%Y-%m-%d} · {_what(command, decision)}"
-    return plain(line + (f" → {', '.join(followed[:6])}" if followed else ""), LONGEST)
+    if not followed:
+        return ""
+    more = f" and {len(followed) - 6} more" if len(followed) > 6 else ""
+    return plain(f"{at:%Y-%m-%d} · {_what(command, decision)} → {', '.join(followed[:6])}{more}", LONGEST)
 
 
 def _what(command: Command, decision: Decision) -> str:

@@ -20,7 +20,7 @@ from temporalio.runtime import (
     TelemetryConfig,
     TelemetryFilter,
 )
-from temporalio.worker import WorkflowRunner
+from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.errors import SettingsProblem, Unreachable
@@ -28,21 +28,15 @@ from activities.runtime.settings import DEFAULT_TEMPORAL_ADDRESS, Settings
 from workflows.messages import FailureKind
 
 PASSED_THROUGH = ("workflows", "pydantic", "pydantic_core", "annotated_types", "yaml")
-"""Modules that the workflow sandbox takes as they are.
-
-The pure model imports neither clock nor randomness (the import rules see to it), and loading it anew for each
-accord would cost a fifth of a second and some megabytes every time.
-"""
+"""Modules that a workflow sandbox takes as they are, where somebody runs one."""
 
 
-def _sandbox(runner: WorkflowRunner | None) -> WorkflowRunner:
-    if runner is None:
-        runner = SandboxedWorkflowRunner()
+def _without_sandbox(runner: WorkflowRunner | None) -> WorkflowRunner:
+    """No sandbox, unless somebody asks for one: why stands in ``deploy/docs/decisions/0008-sandbox.md``."""
     if isinstance(runner, SandboxedWorkflowRunner):
         restrictions = runner.restrictions.with_passthrough_modules(*PASSED_THROUGH)
         return dataclasses.replace(runner, restrictions=restrictions)
-    # Somebody chose to run without the sandbox, as a debugger needs it.
-    return runner
+    return runner if runner is not None else UnsandboxedWorkflowRunner()
 
 
 ANSWERS = (
@@ -51,8 +45,10 @@ ANSWERS = (
     FailureKind.CONTINUING,
     FailureKind.COMMAND_ID_REUSED,
     FailureKind.NOT_SIGNED,
+    FailureKind.UNAVAILABLE,
+    FailureKind.AHEAD_OF_CLOCK,
 )
-"""Kinds of errors that are answers to whoever asked, not faults of the program."""
+"""Kinds of errors that say all that there is to say, and are no faults of the program."""
 
 
 class AnswersWithoutTraces(DefaultFailureConverter):
@@ -77,7 +73,7 @@ class EntentePlugin(SimplePlugin):
     """
 
     def __init__(self) -> None:
-        super().__init__("entente", data_converter=CONVERTER, workflow_runner=_sandbox)
+        super().__init__("entente", data_converter=CONVERTER, workflow_runner=_without_sandbox)
 
 
 def forward_core_logs() -> None:

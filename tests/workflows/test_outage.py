@@ -55,7 +55,6 @@ async def test_an_act_in_an_outage_stands_with_its_cause_and_is_done_afterwards(
 
         await postgres.stop()
         acting = asyncio.create_task(engine.act(accord, "bb.contact", "adopt_definition", digest=named))
-        await engine.handle(accord).signal("unheard_of", "text")
         for _ in range(200):
             found = [each for each in await pending(engine, accord) if each.HasField("last_failure")]
             if found:
@@ -66,6 +65,7 @@ async def test_an_act_in_an_outage_stands_with_its_cause_and_is_done_afterwards(
             [e.user_metadata.summary.data for e in (await engine.handle(accord).fetch_history()).events]
         )
         assert "database" in found[0].last_failure.message.lower()
+        await engine.handle(accord).signal("unheard_of", "text")
         assert not acting.done()
 
         await postgres.start()
@@ -92,9 +92,14 @@ async def test_the_history_reads_as_minutes(engine: Engine) -> None:
     history = await engine.handle(accord).fetch_history()
     lines = [event.user_metadata.summary.data.decode() for event in history.events]
     lines = [line.strip('"') for line in lines if line]
-    assert len(lines) == 5
-    assert "aa.contact for AA opens the accord" in lines[0]
-    assert lines[2].endswith("→ definition adopted")
-    assert lines[3].startswith("✗ REFUSED · ")
-    assert "bb.contact for BB" in lines[3]
+    assert lines[:3] == [
+        "open accord · aa.contact",
+        "adopt definition · aa.contact",
+        "adopt definition · bb.contact",
+    ]
+    assert lines[3].endswith("bb.contact for BB adopts the definition → definition adopted")
+    assert lines[4] == "issue invitation · bb.contact"
+    assert lines[5].startswith("✗ REFUSED · ")
+    assert "bb.contact for BB" in lines[5]
+    assert lines[6:] == ["record statement · aa.contact"]
     assert await engine.handle(accord).query("minutes") == lines

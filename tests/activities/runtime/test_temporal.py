@@ -9,7 +9,8 @@ import pytest
 from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.client import Client
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Replayer, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.errors import Unreachable
 from activities.runtime.settings import read_settings
@@ -49,14 +50,14 @@ def workflow_messages_outside() -> object:
         return sys.modules["workflows.model.commands"]
 
 
-async def test_models_travel_and_the_sandbox_stands(temporal_client: Client) -> None:
+async def test_models_travel_and_no_sandbox_stands_between(temporal_client: Client) -> None:
     queue = f"test-{uuid.uuid4()}"
     async with Worker(temporal_client, task_queue=queue, workflows=[Echo]):
         handle = await temporal_client.start_workflow(Echo.run, SIGNED, id=queue, task_queue=queue)
         answer = await handle.result()
     assert answer.command == SIGNED
     assert answer.same_model
-    assert answer.restricted
+    assert not answer.restricted
     replayer = Replayer(workflows=[Echo], plugins=[EntentePlugin()])
     await replayer.replay_workflow(await handle.fetch_history())
 
@@ -64,10 +65,11 @@ async def test_models_travel_and_the_sandbox_stands(temporal_client: Client) -> 
 async def test_a_runner_that_somebody_chose_stays(temporal_client: Client) -> None:
     queue = f"test-{uuid.uuid4()}"
     async with Worker(
-        temporal_client, task_queue=queue, workflows=[Echo], workflow_runner=UnsandboxedWorkflowRunner()
+        temporal_client, task_queue=queue, workflows=[Echo], workflow_runner=SandboxedWorkflowRunner()
     ):
         answer = await temporal_client.execute_workflow(Echo.run, SIGNED, id=queue, task_queue=queue)
-    assert not answer.restricted
+    assert answer.restricted
+    assert answer.same_model
 
 
 async def test_an_absent_server_is_one_clear_problem() -> None:
