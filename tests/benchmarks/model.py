@@ -13,6 +13,7 @@ import cProfile
 import pstats
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -100,6 +101,15 @@ ACTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 """Acts that are decided, by what they are; none of them is folded."""
 
 
+def thousand_due() -> tuple[Play, datetime]:
+    """A play with a thousand conditions that fall due at one instant, reminded of before; and the day after."""
+    terms = condition("AA", "ab.verifier", due="2030-04-01T00:00:00Z")
+    whole = {**definition(12, 0, 60), "conditions": {f"C{number}": terms for number in range(1000)}}
+    play = Play(whole).go("accepted").prepare()
+    play.until("2030-03-31T00:00:00Z")
+    return play, datetime.fromisoformat("2030-04-01T12:00:00Z")
+
+
 def deciding(play: Play, name: str) -> Callable[[], int]:
     by, act, fields = ACTS[name]
     command = play.command(by, act, fields)
@@ -176,6 +186,12 @@ def report(asked: argparse.Namespace, play: Play) -> None:
     line("evolve an event in memory, late in the log", rate(evolve_tail))
     for name in ACTS:
         line(f"decide {name}", rate(deciding(play, name)))
+    due, at = thousand_due()
+    statement = due.command("press", "record_statement", {"digest": digest("speech")})
+    line(
+        "decide a statement once a thousand conditions fell due",
+        rate(times(lambda: decide(due.state, statement, at))),
+    )
     line("what follows next", rate(times(lambda: follows(a, play.now))))
     line("pending deadlines, sorted", rate(times(lambda: deadlines(a))))
     line("summary", rate(times(lambda: summarize(a))))

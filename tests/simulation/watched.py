@@ -7,16 +7,20 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from tests.simulation.driver import Play
+from tests.simulation.driver import START, Play
 from tests.simulation.move import Move, look_up
 from tests.simulation.oracle import Memory, due_at
 from tests.simulation.rules import RULES, Moment
 from workflows.model.commands import Command, RecordedEvent
 from workflows.model.decide import Decision, decide
 from workflows.model.declare import Rejected
+from workflows.model.declared import EVENTS
 from workflows.model.fold import evolve
-from workflows.model.rules import deadlines, follows
+from workflows.model.rules import deadlines, follows, next_deadline
 from workflows.model.state import STATE, Accord, state_digest
+from workflows.model.working import Calendar, Following
+
+FAR = START + timedelta(days=36500)
 
 
 class Watched(Play):
@@ -25,12 +29,16 @@ class Watched(Play):
     def __init__(self, definition: dict[str, Any], by: str = "aa.contact") -> None:
         self.memory = Memory()
         self.states: list[Accord] = []
+        self.following = Following()
+        self.calendar: Calendar | None = None
+        self.unsettled = True
         super().__init__(definition, by)
 
     def copy(self) -> Watched:
         """The same play, to be continued in another way."""
         other = copy.copy(self)
         other.memory = copy.deepcopy(self.memory)
+        other.following, other.calendar = Following(), None
         other.log, other.states, other.decisions = list(self.log), list(self.states), list(self.decisions)
         return other
 
@@ -48,10 +56,21 @@ class Watched(Play):
         self._check_settled()
         return decision
 
+    def _check_kept_up(self, now: Accord, recorded: RecordedEvent) -> None:
+        """What is kept up from event to event is what all rules and all deadlines together come to."""
+        found = follows(now, recorded.time)
+        assert self.following.next(now, recorded.time) == found, "what follows, kept up"
+        assert EVENTS[recorded.type].reopens or self.unsettled or found is None, f"{recorded.type} reopens"
+        self.unsettled = found is not None
+        self.calendar = self.calendar or Calendar(now, FAR)
+        assert self.calendar.next(now) == next_deadline(now), "the next deadline, kept up"
+
     def _check_events(self, command: Command, decision: Decision, before: Accord | None, start: int) -> None:
-        now = before
+        now = self.states[-1] if self.states else None
+        assert now == before
         for recorded in self.log[start:]:
             then, now = now, evolve(now, recorded)
+            self._check_kept_up(now, recorded)
             assert recorded.time <= max(self.now, now.time), "nothing is dated later than it happens"
             assert then is None or recorded.time >= then.time, "times do not go backwards"
             due = due_at(recorded, then) if then is not None else None
@@ -68,8 +87,9 @@ class Watched(Play):
         a = self.state
         assert a == self.states[-1]
         assert follows(a, a.time) is None, "nothing is left that follows by itself"
-        pending = [one.at for one in deadlines(a)]
-        assert pending == sorted(pending)
+        pending = deadlines(a)
+        assert [one.at for one in pending] == sorted(one.at for one in pending)
+        assert next_deadline(a) == (pending[0] if pending else None)
 
     def make(self, made: Move, variants: dict[str, dict[str, Any]]) -> Decision | str:
         """Make a move; the decision, or the code for which it is no act."""

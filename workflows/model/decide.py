@@ -6,7 +6,7 @@ The workflow, the ledger's own gate, the dry run, "why" and the offline verifier
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,24 +26,21 @@ from workflows.model.commands import (
     OwnSignature,
     Refusal,
 )
-from workflows.model.declare import Act, Check, Event, Gate, Rejected, Stamp, check_size, malformed, parse_act
+from workflows.model.declare import Act, Check, Gate, Rejected, Stamp, check_size, malformed, parse_act
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
 from workflows.model.fold import fold
-from workflows.model.rules import deadlines, follows, gate
+from workflows.model.rules import deadlines, gate
 from workflows.model.state import Accord, Refused
+from workflows.model.working import CLOCK, Working
 from workflows.record.keys import own_signature
 from workflows.record.operation import not_paused
 from workflows.record.refusals import ActRefused, SignalRefused, refusal_key
 from workflows.tracks.founding import AccordOpened, founded
 
-CLOCK = Actor(delegate="clock", role="clock")
 MOST_DEADLINES = 50
 """Deadlines that one command of the clock lets fall; the next one goes on. A thousand at once would take seconds,
 for which a worker can do nothing else, and after two of which Temporal holds the workflow for stuck."""
-
-CHAIN = 10_000
-"""More events than this from one command mean a rule that feeds itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,62 +55,6 @@ class Decision:
     after: Accord
     refusal: Refusal | None = None
     repeats: int | None = None
-
-
-@dataclass(slots=True)
-class _Working:
-    """The state as it would become, and the events so far."""
-
-    state: Accord
-    at: datetime
-    drafts: list[EventDraft] = field(default_factory=list)
-
-    def emit(
-        self,
-        happened: Event,
-        actor: Actor,
-        at: datetime,
-        act: dict[str, Any] | None = None,
-        particulars: dict[str, Any] | None = None,
-    ) -> None:
-        # Folded as it will be read from the record, which has to be possible.
-        said = happened.facts()
-        happened = type(happened).model_validate(said)
-        facts: dict[str, Any] = {"event": said}
-        if act is not None:
-            facts["act"] = act
-        self.drafts.append(
-            EventDraft(
-                type=happened.type,
-                version=happened.version,
-                time=at,
-                facts=facts,
-                particulars=particulars or {},
-                actor=actor,
-            )
-        )
-        if len(self.drafts) > CHAIN:
-            raise Rejected(
-                "too_many_events", f"more than {CHAIN} events would follow; split the act into smaller ones"
-            )
-        self.state = fold(self.state, happened, Stamp(at, actor, self.state.size))
-
-    def settle(self, actor: Actor, at: datetime) -> None:
-        """Let everything happen that follows by itself."""
-        while (happened := follows(self.state, at)) is not None:
-            self.emit(happened, actor, at)
-
-    def pass_deadlines(self, most: int | None = None) -> None:
-        """Let every deadline fall that has passed, each dated when it was due; ``most`` of them at the most."""
-        passed = 0
-        while most is None or passed < most:
-            due = [one for one in deadlines(self.state) if one.at <= self.at]
-            if not due:
-                return
-            passed += 1
-            at = max(due[0].at, self.state.time)
-            self.emit(due[0].event.at_its_time(self.state), CLOCK, at)
-            self.settle(CLOCK, at)
 
 
 def open_accord(accord: str, fields: dict[str, Any], delegate: str, at: datetime) -> Decision:
@@ -198,7 +139,7 @@ def _decide(a: Accord | None, command: Command, at: datetime) -> Decision:
     if a is None:
         raise Rejected("not_open", f"there is no accord {command.accord}; start one first")
     wanted = parse(a, command)
-    work = _Working(a, max(at, a.time))
+    work = Working(a, max(at, a.time))
     work.pass_deadlines(MOST_DEADLINES if command.act == TICK else None)
     if command.act == UNREADABLE:
         return _refused_signal(
@@ -304,7 +245,7 @@ def _own_guards(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[
             yield guard
 
 
-def _refuse(work: _Working, wanted: Act, actor: Actor, unmet: list[Check], command: Command) -> Decision:
+def _refuse(work: Working, wanted: Act, actor: Actor, unmet: list[Check], command: Command) -> Decision:
     first, own = unmet[0], command.own
     refusal = Refusal(
         guard=first.guard,
@@ -323,7 +264,7 @@ def _refuse(work: _Working, wanted: Act, actor: Actor, unmet: list[Check], comma
     return Decision(tuple(work.drafts), actor, work.state, refusal)
 
 
-def _unattributed(work: _Working, wanted: Act) -> Decision:
+def _unattributed(work: Working, wanted: Act) -> Decision:
     """A signal that nobody signed: it can raise an alarm, nothing else, and is on the record either way."""
     actor = Actor(delegate=UNATTRIBUTED, role="monitor")
     unmet = [
@@ -344,7 +285,7 @@ def _open_and_founded(a: Accord) -> Check:
     return Check("accord_open", a.founded and not a.ended, "the accord is not founded, or has ended")
 
 
-def _until_unknown(wanted: Act, work: _Working, actor: Actor) -> Iterable[Check]:
+def _until_unknown(wanted: Act, work: Working, actor: Actor) -> Iterable[Check]:
     if not work.state.founded:
         return
     for check in _own_guards(work.state, wanted, actor, work.at):
@@ -353,7 +294,7 @@ def _until_unknown(wanted: Act, work: _Working, actor: Actor) -> Iterable[Check]
             return
 
 
-def _refused_signal(work: _Working, name: str, reason: str, payload: str) -> Decision:
+def _refused_signal(work: Working, name: str, reason: str, payload: str) -> Decision:
     """The decision that a signal is refused, on the record, once for each content and state."""
     actor = Actor(delegate=UNATTRIBUTED, role="monitor")
     earlier = work.state.refusals.get(refusal_key(UNATTRIBUTED, name, payload))

@@ -84,6 +84,8 @@ class Event(BaseModel):
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
     changes_state: ClassVar[bool] = True
+    reopens: ClassVar[bool] = True
+    """Whether something can follow from it by itself; no rule looks at what an event changes that does not."""
 
     @abstractmethod
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

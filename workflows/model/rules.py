@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from workflows.model.deadlines import Deadline
@@ -13,7 +13,7 @@ from workflows.record import witnessing
 from workflows.record.operation import not_paused
 from workflows.tracks import corrections, founding, invitation, subsequent, understanding, visit
 from workflows.tracks.conditions import disputes, due, verdicts
-from workflows.tracks.conditions.state import check_satisfied, on_gates, satisfied
+from workflows.tracks.conditions.state import check_satisfied, on_gates, satisfied, time_runs
 from workflows.tracks.documents import authentication, texts
 from workflows.tracks.documents.state import check_ready, document_digest, executable, live
 from workflows.tracks.signing import full_powers, release, signatures
@@ -125,25 +125,55 @@ def blocking(a: Accord) -> tuple[Check, ...]:
     return tuple(missing) if paused.met else (paused, *missing)
 
 
+ACCORD_DEADLINES: dict[int, Callable[[Accord], Iterator[Deadline]]] = {
+    0: invitation.deadlines,
+    4: full_powers.deadlines,
+    5: subsequent.deadlines,
+}
+"""What gives deadlines of the accord as a whole, by its place in the order of those at the same time."""
+
+CONDITION_DEADLINES: dict[int, Callable[[Accord, str], Iterator[Deadline]]] = {
+    1: due.deadlines,
+    2: verdicts.deadlines,
+    3: disputes.deadlines,
+}
+"""What gives the deadlines of one condition, likewise."""
+
+Place = tuple[datetime, str, int, int]
+"""Where a deadline stands among all: by its time, then its subject, then what gives it, then its turn there."""
+
+
+def accord_deadlines(a: Accord, order: int) -> Iterator[tuple[Place, Deadline]]:
+    """What one giver of deadlines of the whole accord gives, each with its place."""
+    if a.founded and not a.ended:
+        for turn, one in enumerate(ACCORD_DEADLINES[order](a)):
+            yield (one.at, one.subject, order, turn), one
+
+
+def condition_deadlines(a: Accord, code: str) -> Iterator[tuple[Place, Deadline]]:
+    """The pending deadlines of one condition, each with its place."""
+    if a.founded and not a.ended and time_runs(a, code):
+        for order, given in CONDITION_DEADLINES.items():
+            for turn, one in enumerate(given(a, code)):
+                yield (one.at, one.subject, order, turn), one
+
+
+def _placed(a: Accord) -> Iterator[tuple[Place, Deadline]]:
+    for order in ACCORD_DEADLINES:
+        yield from accord_deadlines(a, order)
+    for code in a.definition.conditions:
+        yield from condition_deadlines(a, code)
+
+
 def deadlines(a: Accord) -> list[Deadline]:
     """Every deadline that is pending, earliest first."""
-    if not a.founded or a.ended:
-        return []
-    found = [
-        *invitation.deadlines(a),
-        *due.deadlines(a),
-        *verdicts.deadlines(a),
-        *disputes.deadlines(a),
-        *full_powers.deadlines(a),
-        *subsequent.deadlines(a),
-    ]
-    return sorted(found, key=lambda one: (one.at, one.subject))
+    return [one for _, one in sorted(_placed(a), key=lambda placed: placed[0])]
 
 
 def next_deadline(a: Accord) -> Deadline | None:
     """The earliest pending deadline, or none."""
-    pending = deadlines(a)
-    return pending[0] if pending else None
+    first = min(_placed(a), key=lambda placed: placed[0], default=None)
+    return first[1] if first is not None else None
 
 
 def server_time(a: Accord, at: datetime) -> datetime:
@@ -151,7 +181,7 @@ def server_time(a: Accord, at: datetime) -> datetime:
     return at - timedelta(microseconds=a.clock_offset)
 
 
-def _texts_reopened(a: Accord) -> Iterator[Event]:
+def _texts_reopened(a: Accord, at: datetime) -> Iterator[Event]:
     """A verdict that holds while texts are unchanged lapses when one of them is another than it was then."""
     for code, terms in a.definition.conditions.items():
         if not terms.valid_while_texts_of:
@@ -165,7 +195,7 @@ def _texts_reopened(a: Accord) -> Iterator[Event]:
                 return
 
 
-def _outlived_by_new_dates(a: Accord) -> Iterator[Event]:
+def _outlived_by_new_dates(a: Accord, at: datetime) -> Iterator[Event]:
     """When the visit is postponed, every expiry is checked against the new window: what ends before it lapses now."""
     window, agreed = a.visit.window, a.visit.dates_agreed
     if window is None or agreed is None or a.visit.arrived_at is not None:
@@ -189,31 +219,41 @@ def _outlived_by_new_dates(a: Accord) -> Iterator[Event]:
                 return
 
 
-def follows(a: Accord, at: datetime) -> Event | None:
-    """The next event that follows from the state by itself, or none: the one place where tracks reopen one another.
+Rule = Callable[[Accord, datetime], Iterator[Event]]
+"""What follows by itself. The time dates what follows; whether anything does is a matter of the state alone."""
+
+
+def _visit_follows(a: Accord, at: datetime) -> Iterator[Event]:
+    return visit.follows(a, at, unmet(a, "visit"))
+
+
+_ALWAYS: tuple[Rule, ...] = (corrections.follows, subsequent.follows, witnessing.follows)
+_BEFORE_FOUNDING: tuple[Rule, ...] = (founding.follows, *_ALWAYS)
+_FOUNDED: tuple[Rule, ...] = (
+    founding.follows,
+    texts.follows,
+    authentication.follows,
+    verdicts.follows,
+    _texts_reopened,
+    _outlived_by_new_dates,
+    understanding.follows,
+    _visit_follows,
+    signatures.follows,
+    release.follows,
+    *_ALWAYS,
+)
+
+
+def rules_of(a: Accord) -> tuple[Rule, ...]:
+    """The rules by which tracks reopen one another, in their order; none, once the accord has ended.
 
     The order matters: terms first, then texts, then verdicts, then what rests on them, and the end last.
     """
     if a.ended:
-        return None
-    rules = (
-        (founding.follows,)
-        if not a.founded
-        else (
-            founding.follows,
-            texts.follows,
-            authentication.follows,
-            verdicts.follows,
-            lambda state, _: _texts_reopened(state),
-            lambda state, _: _outlived_by_new_dates(state),
-            understanding.follows,
-            lambda state, moment: visit.follows(state, moment, unmet(state, "visit")),
-            signatures.follows,
-            release.follows,
-        )
-    )
-    for rule in (*rules, corrections.follows, subsequent.follows, witnessing.follows):
-        found: Event | None = next(iter(rule(a, at)), None)
-        if found is not None:
-            return found
-    return None
+        return ()
+    return _FOUNDED if a.founded else _BEFORE_FOUNDING
+
+
+def follows(a: Accord, at: datetime) -> Event | None:
+    """The next event that follows from the state by itself, or none."""
+    return next((found for rule in rules_of(a) for found in rule(a, at)), None)

@@ -17,18 +17,16 @@ from workflows.tracks.conditions.state import (
     deciders,
     holding,
     not_released,
-    timed,
     with_condition,
 )
 from workflows.tracks.conditions.verdicts import VerdictRevoked
 
 
-def deadlines(a: Accord) -> Iterator[Deadline]:
-    """The ends of the times in which disputes are to be decided."""
-    for code, _, condition in timed(a):
-        if condition.dispute is not None:
-            by = condition.dispute.decide_by
-            yield Deadline(by, "response", f"dispute on {code}", DisputeExpired(condition=code))
+def deadlines(a: Accord, code: str) -> Iterator[Deadline]:
+    """The end of the time in which a dispute on a condition is to be decided."""
+    dispute = a.conditions[code].dispute
+    if dispute is not None:
+        yield Deadline(dispute.decide_by, "response", f"dispute on {code}", DisputeExpired(condition=code))
 
 
 @event

@@ -15,24 +15,24 @@ from workflows.model.deadlines import Deadline
 from workflows.model.declare import Event, Stamp, event
 from workflows.model.state import Accord
 from workflows.model.values import DelegateId, Instant, Reference, add_duration, show_date, subtract_duration
-from workflows.tracks.conditions.state import beneficiaries, owed_by, own_state_holds, timed, with_condition
+from workflows.tracks.conditions.state import beneficiaries, owed_by, own_state_holds, with_condition
 
 
-def deadlines(a: Accord) -> Iterator[Deadline]:
-    """For each condition that does not hold: the reminder, the due date, and when it is escalated, one by one."""
+def deadlines(a: Accord, code: str) -> Iterator[Deadline]:
+    """Of a condition that does not hold: the reminder, the due date, and when it is escalated, one by one."""
+    due, condition = a.definition.conditions[code].due, a.conditions[code]
+    if due is None or condition.escalated or own_state_holds(a, code):
+        return
     before, after = a.definition.reminders.before, a.definition.reminders.escalate_after
-    for code, terms, condition in timed(a):
-        if terms.due is None or condition.escalated or own_state_holds(a, code):
-            continue
-        if condition.overdue_since is not None:
-            if after is not None:
-                yield _escalated(code, condition.overdue_since, after)
-            continue
-        if before is not None and not condition.reminded and a.time <= terms.due:
-            reminder = _due_soon(code, terms.due, before)
-            if condition.since is None or reminder.at > condition.since:
-                yield reminder
-        yield _overdue(code, terms.due)
+    if condition.overdue_since is not None:
+        if after is not None:
+            yield _escalated(code, condition.overdue_since, after)
+        return
+    if before is not None and not condition.reminded and a.time <= due:
+        reminder = _due_soon(code, due, before)
+        if condition.since is None or reminder.at > condition.since:
+            yield reminder
+    yield _overdue(code, due)
 
 
 # Kept, since they are asked for after every event, of every condition, and depend on no more than this.
@@ -61,6 +61,7 @@ def _escalated(code: str, since: datetime, after: str) -> Deadline:
 class ConditionDueSoon(Event):
     """The condition is due soon, and who owes it is reminded. It changes nothing else."""
 
+    reopens = False
     condition: Reference
     due: Instant
     reminded: tuple[DelegateId, ...] = ()
@@ -78,6 +79,7 @@ class ConditionDueSoon(Event):
 class ConditionOverdue(Event):
     """The condition's due date passed without a verdict. A reminder: it changes nothing else."""
 
+    reopens = False
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -89,6 +91,7 @@ class ConditionOverdue(Event):
 class ConditionEscalated(Event):
     """The condition is still overdue, and those who answer for the parties are told. It changes nothing else."""
 
+    reopens = False
     condition: Reference
     told: tuple[DelegateId, ...] = ()
 

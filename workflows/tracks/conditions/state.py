@@ -22,14 +22,12 @@ MOST_REPORTS = 100
 FALLEN = ("lapsed", "revoked")
 
 
-def timed(a: Accord) -> Iterator[tuple[str, ConditionTerms, Condition]]:
-    """The conditions whose time runs, with their terms: not the removed; after release only the subsequent."""
-    for code, terms in a.definition.conditions.items():
-        condition = a.conditions.get(code)
-        if condition is None or condition.status == "removed":
-            continue
-        if a.released_at is None or gate_of(a, code) == "subsequent":
-            yield code, terms, condition
+def time_runs(a: Accord, code: str) -> bool:
+    """Whether a condition's time runs: it is not removed; after release it is a subsequent one."""
+    condition = a.conditions.get(code)
+    if condition is None or condition.status == "removed" or code not in a.definition.conditions:
+        return False
+    return a.released_at is None or gate_of(a, code) == "subsequent"
 
 
 def terms_digest(terms: ConditionTerms) -> str:

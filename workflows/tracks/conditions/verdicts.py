@@ -25,20 +25,19 @@ from workflows.tracks.conditions.state import (
     holding,
     not_released,
     own_state_holds,
-    timed,
     with_condition,
 )
 from workflows.tracks.documents.state import document_digest, texts_agreed
 
 
-def deadlines(a: Accord) -> Iterator[Deadline]:
-    """The ends of verdicts, and of the times to cure what has fallen."""
-    for code, _, condition in timed(a):
-        verdict = condition.verdict
-        if verdict and verdict.valid_until and condition.status in ("verified", "disputed"):
-            yield Deadline(verdict.valid_until, "freshness", f"verdict on {code}", _lapsed(code))
-        if condition.cure_by is not None and not own_state_holds(a, code):
-            yield Deadline(condition.cure_by, "cure", code, CurePeriodEnded(condition=code))
+def deadlines(a: Accord, code: str) -> Iterator[Deadline]:
+    """The end of a condition's verdict, and of the time to cure it once it has fallen."""
+    condition = a.conditions[code]
+    verdict = condition.verdict
+    if verdict and verdict.valid_until and condition.status in ("verified", "disputed"):
+        yield Deadline(verdict.valid_until, "freshness", f"verdict on {code}", _lapsed(code))
+    if condition.cure_by is not None and not own_state_holds(a, code):
+        yield Deadline(condition.cure_by, "cure", code, CurePeriodEnded(condition=code))
 
 
 def _valid_until(a: Accord, code: str, evidence: Iterable[str], at: datetime) -> datetime | None:

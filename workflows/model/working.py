@@ -1,0 +1,209 @@
+"""The state as it would become: events one after another, what follows from each, and the deadlines that pass.
+
+A thousand conditions can be due at one instant, and something can follow from each. So neither every deadline nor every
+rule is gone through after each event, only what has changed since: the events are the same, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import heappop, heappush
+from itertools import compress
+from operator import is_not
+from typing import Any, cast
+
+from workflows.model.commands import Actor, EventDraft
+from workflows.model.deadlines import Deadline
+from workflows.model.declare import Event, Rejected, Stamp
+from workflows.model.fold import fold
+from workflows.model.rules import (
+    ACCORD_DEADLINES,
+    Place,
+    Rule,
+    accord_deadlines,
+    condition_deadlines,
+    rules_of,
+)
+from workflows.model.state import Accord
+
+CLOCK = Actor(delegate="clock", role="clock")
+
+CHAIN = 10_000
+"""More events than this from one command mean a rule that feeds itself."""
+
+
+class _Looked:
+    """Stands for a state, and keeps which parts of it were looked at."""
+
+    __slots__ = ("_state", "parts")
+
+    def __init__(self, state: Accord) -> None:
+        self._state = state
+        self.parts: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._state, name)
+        self.parts[name] = value
+        return value
+
+
+def _same(parts: dict[str, Any] | None, a: Accord) -> bool:
+    """Whether all parts that were looked at are the same in ``a``; not, where nothing was looked at yet."""
+    return parts is not None and all(getattr(a, name) is value for name, value in parts.items())
+
+
+class Following:
+    """What follows from a state by itself, asked again and again while it changes.
+
+    A rule from which nothing followed is asked anew only once a part of the state that it looked at is another one.
+    """
+
+    def __init__(self) -> None:
+        self._nothing: dict[Rule, dict[str, Any]] = {}
+
+    def next(self, a: Accord, at: datetime) -> Event | None:
+        """The same as ``rules.follows``."""
+        for rule in rules_of(a):
+            if _same(self._nothing.get(rule), a):
+                continue
+            looked = _Looked(a)
+            found = next(iter(rule(cast(Accord, looked), at)), None)
+            if found is not None:
+                self._nothing.pop(rule, None)
+                return found
+            self._nothing[rule] = looked.parts
+        return None
+
+
+class Calendar:
+    """The deadlines of a state up to a time, kept up as the state changes.
+
+    What gives deadlines is asked anew, where the part of the state that it looks at is another one: for conditions one
+    by one. A deadline that is no longer given is passed over when its turn comes.
+    """
+
+    def __init__(self, a: Accord, until: datetime) -> None:
+        self._until = until
+        self._heap: list[tuple[Place, int]] = []
+        self._given: dict[int | str, dict[Place, Deadline]] = {}
+        self._parts: dict[int, dict[str, Any]] = {}
+        self._number = 0
+        self._numbered: dict[int, tuple[int | str, Deadline]] = {}
+        self._state = a
+        self._take_up(a, a.definition.conditions)
+
+    def next(self, a: Accord) -> Deadline | None:
+        """The earliest pending deadline of ``a`` that has passed: the first of ``rules.deadlines``, if it has."""
+        self._update(a)
+        while self._heap:
+            place, number = self._heap[0]
+            giver, one = self._numbered[number]
+            if self._given.get(giver, {}).get(place) is one:
+                return one
+            heappop(self._heap)
+            del self._numbered[number]
+        return None
+
+    def _update(self, a: Accord) -> None:
+        was, self._state = self._state, a
+        if was is a:
+            return
+        frame = ("definition", "founded", "ended", "released_at")
+        if any(getattr(was, name) is not getattr(a, name) for name in frame):
+            self._given.clear()
+            self._heap.clear()
+            self._numbered.clear()
+            self._take_up(a, a.definition.conditions)
+            return
+        changed: Iterable[str] = ()
+        if was.conditions is not a.conditions:
+            # In one order, as no definition changed; were they not, more would be asked anew, and never less.
+            changed = compress(a.conditions, map(is_not, a.conditions.values(), was.conditions.values()))
+        self._take_up(a, changed)
+
+    def _take_up(self, a: Accord, conditions: Iterable[str]) -> None:
+        for order in ACCORD_DEADLINES:
+            if not _same(self._parts.get(order), a):
+                looked = _Looked(a)
+                self._give(order, dict(accord_deadlines(cast(Accord, looked), order)))
+                self._parts[order] = looked.parts
+        for code in conditions:
+            self._give(code, dict(condition_deadlines(a, code)))
+
+    def _give(self, giver: int | str, now: dict[Place, Deadline]) -> None:
+        before = self._given.get(giver, {})
+        for place, one in now.items():
+            if place[0] > self._until:
+                continue
+            if before.get(place) == one:
+                # The very one that is in the heap.
+                now[place] = before[place]
+                continue
+            self._number += 1
+            self._numbered[self._number] = (giver, one)
+            heappush(self._heap, (place, self._number))
+        self._given[giver] = now
+
+
+@dataclass(slots=True)
+class Working:
+    """The state as it would become, and the events so far."""
+
+    state: Accord
+    at: datetime
+    drafts: list[EventDraft] = field(default_factory=list)
+    _following: Following = field(default_factory=Following)
+    _settled: bool = False
+
+    def emit(
+        self,
+        happened: Event,
+        actor: Actor,
+        at: datetime,
+        act: dict[str, Any] | None = None,
+        particulars: dict[str, Any] | None = None,
+    ) -> None:
+        """Let an event happen; ``act`` is what its entry says of the act that caused it."""
+        # Folded as it will be read from the record, which has to be possible.
+        said = happened.facts()
+        happened = type(happened).model_validate(said)
+        facts: dict[str, Any] = {"event": said}
+        if act is not None:
+            facts["act"] = act
+        self.drafts.append(
+            EventDraft(
+                type=happened.type,
+                version=happened.version,
+                time=at,
+                facts=facts,
+                particulars=particulars or {},
+                actor=actor,
+            )
+        )
+        if len(self.drafts) > CHAIN:
+            raise Rejected(
+                "too_many_events", f"more than {CHAIN} events would follow; split the act into smaller ones"
+            )
+        self.state = fold(self.state, happened, Stamp(at, actor, self.state.size))
+        self._settled = self._settled and not happened.reopens
+
+    def settle(self, actor: Actor, at: datetime) -> None:
+        """Let everything happen that follows by itself."""
+        while not self._settled:
+            happened = self._following.next(self.state, at)
+            if happened is None:
+                self._settled = True
+            else:
+                self.emit(happened, actor, at)
+
+    def pass_deadlines(self, most: int | None = None) -> None:
+        """Let every deadline fall that has passed, each dated when it was due; ``most`` of them at the most."""
+        calendar = Calendar(self.state, self.at)
+        passed = 0
+        while (most is None or passed < most) and (due := calendar.next(self.state)) is not None:
+            passed += 1
+            at = max(due.at, self.state.time)
+            self.emit(due.event.at_its_time(self.state), CLOCK, at)
+            self.settle(CLOCK, at)
