@@ -218,7 +218,6 @@ def reused(key: str) -> Problem:
 
 FAILURES: tuple[type[Exception], ...] = (
     Problem,
-    Busy,
     RequestValidationError,
     HTTPException,
     EntenteError,
@@ -264,7 +263,7 @@ def of_exception(error: Exception) -> Problem:
         case Problem():
             return error
         case Busy():
-            return Problem("busy", f"The act was not taken: {error}. {_SEND_AGAIN}")
+            return Problem("busy", f"The act was not taken: {error.what}. {_SEND_AGAIN}")
         case RequestValidationError():
             found = tuple(
                 FieldError(field=str(item["loc"][-1]), problem=str(item["msg"])) for item in error.errors()

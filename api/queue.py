@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from workflows.errors import EntenteError
+
 IN_FLIGHT = 5
 """Acts on one accord that one API process has under way at once. Two processes stay within the server's ten."""
 
@@ -23,8 +25,11 @@ WAITING_EACH = 200
 """Acts of one delegate among them."""
 
 
-class Busy(Exception):
+class Busy(EntenteError):
     """There is no room to wait for this act; it was not sent. The text says whose acts fill the queue."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, "Send it again, under the same id, when some of them are done")
 
 
 @dataclass(slots=True)

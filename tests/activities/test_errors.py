@@ -18,11 +18,14 @@ from worker.cli.main import INTERNAL, report
 from workflows.errors import EntenteError
 from workflows.model.declare import Rejected
 
-# Raised inside pydantic's validators, which take ValueError alone, or caught in the module that raises them.
+# Raised inside pydantic's validators, which take ValueError alone, or a sign from one module to the one that calls it.
 _WITHIN = {
     "activities.definitions.structured.Unreadable",
     "workflows.model.canonical.NotCanonical",
     "workflows.model.definition.Inconsistent",
+    "workflows.model.definition.UnknownRules",
+    "api.updates.NoWorkflow",
+    "api.updates.NothingDecided",
     "workflows.model.upcasting.UnknownEvent",
 }
 

@@ -308,4 +308,5 @@ def test_a_new_secret_is_on_the_disk_before_it_is_used(
 
     monkeypatch.setattr(os, "fsync", noted)
     LogKeys.add(key_file, "entente.test")
-    assert synced == [(False, False), (True, True)]
+    # The new file and its name first, then that it took the old one's place.
+    assert synced == [(False, False), (True, False), (True, True)]
