@@ -101,8 +101,20 @@ async def test_what_is_proposed_beside_what_stands(reading_api: Api, filler: Fil
     assert (text["digest"], text["agreed"], text["amendment"]) == (digest("fr"), True, digest("comma"))
     pending = said["understanding"]["pending"]
     assert said["consents"] == [
-        {"subject": "understanding", "digest": pending, "given": ["AA"], "missing": ["BB"]},
-        {"subject": "text/D1/fr", "digest": digest("comma"), "given": ["BB"], "missing": ["AA"]},
+        {
+            "subject": "understanding",
+            "says": "the understanding",
+            "digest": pending,
+            "given": ["AA"],
+            "missing": ["BB"],
+        },
+        {
+            "subject": "text/D1/fr",
+            "says": "the text of D1 in fr",
+            "digest": digest("comma"),
+            "given": ["BB"],
+            "missing": ["AA"],
+        },
     ]
 
 
