@@ -190,7 +190,10 @@ class Recorder:
 
     async def _recorded(self, command: Command, at: datetime) -> RecordAnswer:
         """Judge on the state at hand and append; where the ledger has another state by now, judge again on that."""
-        held = self._states.cached(command.accord) or await self._states.get(command.accord)
+        # The clock's command names the size of the record, which a state at hand may be behind.
+        held = None if command.act == TICK else self._states.cached(command.accord)
+        if held is None:
+            held = await self._states.get(command.accord)
         while True:
             answer = await self._try(held, command, at)
             if answer is not None:
