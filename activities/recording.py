@@ -16,7 +16,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.errors import Unavailable, Unrecordable, UnsignedCommand
+from activities.errors import Locked, Unavailable, Unrecordable, UnsignedCommand
 from activities.identity.own_signatures import WrongSignature, verify_own
 from activities.identity.signing import CommandVerifier
 from activities.ledger.store import Append, Ledger
@@ -256,6 +256,11 @@ class Recorder:
                 kept.append((command, signal))
                 state = decision.after
             outcomes = await self._ledger.record(appends)
+            if any(outcome.status == "locked" for outcome in outcomes):
+                raise Locked(
+                    f"another session holds the lock of accord {accord}",
+                    "The signals wait, and are tried again",
+                )
             signals = []
             for (command, signal), outcome in zip(kept, outcomes, strict=True):
                 if outcome.status == "mismatch":

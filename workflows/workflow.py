@@ -185,9 +185,11 @@ class AccordWorkflow:
         """Ask the ledger where the accord stands: when a run starts, whatever the reason, and after a reset."""
         self._doubted = False
         while True:
+            request, what = StandingRequest(accord=self._accord), "where the accord stands"
             try:
-                request, name = StandingRequest(accord=self._accord), "where the accord stands"
-                self._show(await self._ask("read_standing", request, Standing, name))
+                # In turn: an answer that is older than an act's must not come after it.
+                async with self._turn:
+                    self._show(await self._ask("read_standing", request, Standing, what))
                 break
             except ApplicationError as error:
                 # Somebody ended the activity by hand; an accord must not end by that.
@@ -245,7 +247,11 @@ class AccordWorkflow:
             await self._pause("then the deadline is tried again")
 
     async def _record_signals(self) -> None:
-        """Put signals on the record, some at a time; nobody waits for the answer."""
+        """Put signals on the record, some at a time; nobody waits for the answer.
+
+        By a regular activity, never a local one: what a local one did stays done where the workflow's task fails, and
+        the task is made anew after more signals have come. A signal could be recorded, and counted as overflowed too.
+        """
         async with self._turn:
             signals = tuple(self._signals)[:SIGNALS_AT_ONCE]
             overflow = self._overflow if len(signals) == len(self._signals) else None
@@ -253,7 +259,7 @@ class AccordWorkflow:
             count = len(signals) + (overflow.count if overflow else 0)
             try:
                 what = f"{count} signal{'' if count == 1 else 's'}"
-                answer = await self._ask("record_signals", request, RecordAnswer, what)
+                answer = await self._insist("record_signals", request, RecordAnswer, what)
             except ApplicationError as error:
                 # Ended by hand: they stay in the queue.
                 workflow.logger.warning("signals were not recorded: %s", error.message)
@@ -408,7 +414,14 @@ class AccordWorkflow:
             cause = error.cause if isinstance(error, ActivityError) else error
             if isinstance(cause, ApplicationError) and cause.type in FINAL:
                 raise _final(cause) from None
-        # Now it stands among the pending activities, with the act and the cause, for as long as it takes.
+        return await self._insist(name, request, answer, what)
+
+    async def _insist(self, name: str, request: Message, answer: type[A], what: str) -> A:
+        """What a regular activity answers. It stands among the pending ones, with the cause, as long as it takes.
+
+        Raises:
+            ApplicationError: it failed for good, or was ended by hand.
+        """
         try:
             raw = await workflow.execute_activity(
                 name,

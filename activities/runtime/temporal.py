@@ -32,11 +32,16 @@ PASSED_THROUGH = ("workflows", "pydantic", "pydantic_core", "annotated_types", "
 
 
 def _without_sandbox(runner: WorkflowRunner | None) -> WorkflowRunner:
-    """No sandbox, unless somebody asks for one: why stands in ``deploy/docs/decisions/0008-sandbox.md``."""
+    """No sandbox, unless somebody asks for another than the default one: why stands in the decision on it.
+
+    (``deploy/docs/decisions/0008-sandbox.md``)
+    """
+    if runner is None or runner == SandboxedWorkflowRunner():
+        return UnsandboxedWorkflowRunner()
     if isinstance(runner, SandboxedWorkflowRunner):
         restrictions = runner.restrictions.with_passthrough_modules(*PASSED_THROUGH)
         return dataclasses.replace(runner, restrictions=restrictions)
-    return runner if runner is not None else UnsandboxedWorkflowRunner()
+    return runner
 
 
 ANSWERS = (

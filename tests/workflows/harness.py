@@ -34,6 +34,9 @@ ROLES = [
 ]
 
 
+_AGAIN = (RPCStatusCode.NOT_FOUND, RPCStatusCode.UNAVAILABLE, RPCStatusCode.FAILED_PRECONDITION)
+
+
 class Engine:
     """Sends signed commands to accords, as the API does."""
 
@@ -98,7 +101,8 @@ class Engine:
                 if not (isinstance(error.cause, ApplicationError) and error.cause.type == "Continuing"):
                     raise
             except RPCError as error:
-                if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.UNAVAILABLE):
+                # As the API does: a task that fails, as one that ends a run while signals come, is made again.
+                if error.status not in _AGAIN:
                     raise
             await asyncio.sleep(0.02)
         raise AssertionError(f"{command.id} was never taken up")

@@ -68,12 +68,14 @@ async def refusal_of(engine: Engine, request: RecordRequest) -> ApplicationError
 
 
 @asynccontextmanager
-async def stuck(engine: Engine, accord: str) -> AsyncIterator[None]:
-    """The accord cannot be recorded in during the block."""
+async def stuck(
+    engine: Engine, accord: str, lock: str = "select from heads where accord = $1 for update"
+) -> AsyncIterator[None]:
+    """The accord cannot be recorded in during the block, nor be read where ``lock`` says so."""
     connection = await asyncpg.connect(engine.settings.database_dsn())
     try:
         async with connection.transaction():
-            await connection.execute("select from heads where accord = $1 for update", accord)
+            await connection.execute(lock, *([accord] if "$1" in lock else []))
             yield
     finally:
         await connection.close()
@@ -253,7 +255,7 @@ async def test_nonsense_given_by_hand_stops_no_accord(engine: Engine, result: An
 async def test_an_activity_failed_by_hand_ends_no_accord(engine: Engine) -> None:
     """Also where the act came as a signal, in which an error would end the workflow."""
     accord = await founded(engine)
-    async with stuck(engine, accord):
+    async with stuck(engine, accord, "lock table heads in access exclusive mode"):
         await engine.handle(accord).signal("unheard_of", "text")
         hand = await pending_activity(engine, accord, "record_signals")
         await hand.fail(ApplicationError("by hand", type="Rejected", non_retryable=True))

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import Replayer, Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.errors import Unreachable
 from activities.runtime.settings import read_settings
@@ -65,7 +65,12 @@ async def test_models_travel_and_no_sandbox_stands_between(temporal_client: Clie
 async def test_a_runner_that_somebody_chose_stays(temporal_client: Client) -> None:
     queue = f"test-{uuid.uuid4()}"
     async with Worker(
-        temporal_client, task_queue=queue, workflows=[Echo], workflow_runner=SandboxedWorkflowRunner()
+        temporal_client,
+        task_queue=queue,
+        workflows=[Echo],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules("tests")
+        ),
     ):
         answer = await temporal_client.execute_workflow(Echo.run, SIGNED, id=queue, task_queue=queue)
     assert answer.restricted
