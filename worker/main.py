@@ -32,6 +32,10 @@ GRACE = timedelta(seconds=10)
 ACTIVITIES_AT_ONCE = 200
 """Acts that one worker records at the same time; they share the batches of one writer."""
 
+TASKS_AT_ONCE = 10
+"""Workflow tasks that one worker has under way. After a restart every accord is replayed before it goes on: all at once
+they would share one processor, and none would be through before the server gives its task to somebody else."""
+
 STICKY = timedelta(seconds=2)
 """After this long what was meant for a worker that has the accord at hand goes to any: below the API's deadline."""
 
@@ -78,6 +82,7 @@ async def accord_worker(settings: Settings, client: Client) -> AsyncIterator[Wor
             task_queue=settings.task_queue,
             workflows=[AccordWorkflow],
             activities=recorder.activities,
+            max_concurrent_workflow_tasks=TASKS_AT_ONCE,
             max_concurrent_activities=ACTIVITIES_AT_ONCE,
             max_concurrent_local_activities=ACTIVITIES_AT_ONCE,
             sticky_queue_schedule_to_start_timeout=STICKY,
