@@ -208,13 +208,18 @@ class Stack:
         if child is not None:
             child.kill()
 
+    def crash(self, name: str) -> None:
+        """SIGKILL the process ``name`` and leave it down, until :meth:`resume`."""
+        self._held.add(name)
+        self.kill(name)
+
     async def hold(self, name: str) -> None:
         """Stop the process ``name`` and leave it down, until :meth:`resume`."""
         self._held.add(name)
         await self.services[name].stop()
 
     async def resume(self, name: str) -> None:
-        """Start the process ``name`` again after :meth:`hold`; returns when it works."""
+        """Start the process ``name`` again after :meth:`hold` or :meth:`crash`; returns when it works."""
         await self.services[name].start()
         self._held.discard(name)
 
