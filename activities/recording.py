@@ -39,6 +39,7 @@ from workflows.model.canonical import canonical
 from workflows.model.commands import TICK, UNATTRIBUTED, Command, Receipt
 from workflows.model.decide import Decision, decide, many_due
 from workflows.model.declare import Rejected, outline
+from workflows.model.repeats import Refusals, unless_recorded
 from workflows.model.state import Accord
 from workflows.model.summary import summarize
 from workflows.tracks.predecessor import CarryOverVerdict, carried_over_holds
@@ -215,6 +216,9 @@ class Recorder:
         try:
             _check_own_signature(state, command)
             decision = decide(state, command, now)
+            if decision.sought is not None:
+                earlier = await self._ledger.refused(command.accord, decision.sought)
+                decision = unless_recorded(decision, state, earlier)
             await self._check_predecessor(state, command, decision)
         except Rejected as error:
             # What was recorded before the accord went on may no longer be judged at all: the record decides.
@@ -247,11 +251,16 @@ class Recorder:
             state = await self._present(accord)
             if state is None:
                 return
-            appends, kept = [], []
+            appends, kept, refusals, begun = [], [], Refusals(), state.size
             for command, signal in signals:
                 now = signal.at + timedelta(microseconds=state.clock_offset)
                 self._check_clock(state, command, now)
                 command, decision = _judge_signal(state, command, signal, now)
+                # What was refused in a state that only this batch has come to cannot be on the record yet.
+                if decision.sought is not None and state.version < begun:
+                    earlier = await self._ledger.refused(accord, decision.sought)
+                    decision = unless_recorded(decision, state, earlier)
+                decision = refusals.settle(state, decision)
                 appends.append(_append(state, command, decision))
                 kept.append((command, signal))
                 state = decision.after
@@ -355,9 +364,12 @@ def _append(
             events=decision.events,
             summary=summarize(decision.after),
             version=decision.after.version,
-            signed=canonical({**command.signed_part(), "signature": command.signature}),
+            signed=None
+            if decision.unheard
+            else canonical({**command.signed_part(), "signature": command.signature}),
             refusal=decision.refusal,
             repeats=decision.repeats,
+            mark=decision.mark,
             frontier=frontier,
         )
     except Unrecordable as error:

@@ -16,7 +16,7 @@ from api.problems import Problem, of_rejection
 from api.schemas import View
 from workflows.model.authority import resolve
 from workflows.model.commands import TICK, Command, EventDraft, OwnSignature, Refusal
-from workflows.model.decide import decide, judge
+from workflows.model.decide import Decision, decide, judge
 from workflows.model.declare import Check, Rejected, parse_act
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES, gate, stage
@@ -92,11 +92,11 @@ class Why(View):
     checks: tuple[CheckView, ...]
 
 
-def dry_run(a: Accord, command: Command, at: datetime, own_key: str = "") -> DryRun:
-    """What the command would do at ``at``, signed with the delegate's ``own_key`` if one is named.
+def tried(a: Accord, command: Command, at: datetime, own_key: str = "") -> Decision:
+    """What would be decided at ``at``, signed with the delegate's ``own_key`` if one is named.
 
-    Where it requires another version than the present one, it would be refused by the guard ``version_current``.
-    A dry run takes no signature, which somebody could send on as that of an act.
+    Where the command requires another version than the present one, it would be refused by ``version_current``. A dry
+    run takes no signature, which somebody could send on as that of an act.
 
     Raises:
         Problem: the act is none: malformed, or by somebody whom the accord does not know.
@@ -107,9 +107,13 @@ def dry_run(a: Accord, command: Command, at: datetime, own_key: str = "") -> Dry
         raise Problem("malformed", "Entente-Key is not the id of a key: 16 hexadecimal digits.") from None
     command = command.model_copy(update={"own": own})
     try:
-        decision = decide(a, command, at)
+        return decide(a, command, at)
     except Rejected as error:
         raise of_rejection(a.id, error) from None
+
+
+def dry_run(a: Accord, command: Command, at: datetime, decision: Decision) -> DryRun:
+    """What the command would do at ``at``, by what is decided on it."""
     before, after = _standing(a), _standing(decision.after)
     return DryRun(
         accord=a.id,

@@ -30,7 +30,7 @@ ATTEMPTS = 5
 _FIRST_PAUSE = 0.01
 _RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
 
-_APPEND = f"select append_batch({', '.join(f'${number}' for number in range(1, 30))})"
+_APPEND = f"select append_batch({', '.join(f'${number}' for number in range(1, 31))})"
 
 _LOOK = """
 select 0 as what, h.accord, null as id, h.size as number, h.frontier as bytes,
@@ -200,6 +200,7 @@ def arguments(done: Settlement, before: dict[str, Frontier]) -> list[list[Any]]:
             sealed.facts.content,
             sealed.particulars.salt,
             sealed.particulars.content,
+            done.marks.get((sealed.entry.accord, sealed.entry.position)),
         )
         for sealed in done.entries
     ]
@@ -209,4 +210,4 @@ def arguments(done: Settlement, before: dict[str, Frontier]) -> list[list[Any]]:
         for node in completed
         if node.level > 0
     ]
-    return [*columns(heads, 7), *columns(commands, 7), *columns(entries, 11), *columns(nodes, 4)]
+    return [*columns(heads, 7), *columns(commands, 7), *columns(entries, 12), *columns(nodes, 4)]

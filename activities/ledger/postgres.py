@@ -108,6 +108,15 @@ class PostgresLedger:
         """
         return await self._appender.record(appends)
 
+    async def refused(self, accord: str, mark: str) -> int | None:
+        """See :meth:`activities.ledger.store.Ledger.refused`."""
+        row = await self._row(
+            "select position from entries where accord = $1 and mark = $2 order by position limit 1",
+            accord,
+            mark,
+        )
+        return None if row is None else int(row["position"])
+
     async def outcome(self, accord: str, command_id: str) -> Known | None:
         """See :meth:`activities.ledger.store.Ledger.outcome`."""
         row = await self._row(

@@ -28,6 +28,8 @@ class Settlement:
     commands: dict[CommandKey, StoredCommand] = field(default_factory=dict)
     summaries: dict[str, Append] = field(default_factory=dict)
     """The last append of each accord, which has its summary."""
+    marks: dict[tuple[str, int], str] = field(default_factory=dict)
+    """The marks of the refusals among the entries, by accord and position."""
 
 
 def seal_events(append: Append) -> tuple[SealedEntry, ...]:
@@ -83,6 +85,9 @@ def settle(
                 else Outcome("mismatch", None, frontier.size)
             )
             continue
+        if append.expected != frontier.size or append.frontier not in (None, frontier):
+            done.outcomes.append(Outcome("conflict", None, frontier.size))
+            continue
         if append.repeats is not None:
             place = (append.accord, append.repeats)
             leaf = fresh.get(place) or leaves.get(place)
@@ -90,20 +95,25 @@ def settle(
                 done.outcomes.append(Outcome("conflict", None, frontier.size))
                 continue
             receipt = _receipt(append, append.repeats, append.repeats, leaf, frontier)
-        elif append.expected != frontier.size or append.frontier not in (None, frontier):
-            done.outcomes.append(Outcome("conflict", None, frontier.size))
-            continue
         else:
             frontier, nodes = frontier.extend(entry.leaf for entry in sealed)
             fresh.update(((append.accord, entry.entry.position), entry.leaf) for entry in sealed)
             done.frontiers[append.accord] = frontier
             done.nodes.setdefault(append.accord, []).extend(nodes)
             done.entries.extend(sealed)
+            if append.mark is not None:
+                done.marks[(append.accord, frontier.size - 1)] = append.mark
             done.summaries[append.accord] = append
             receipt = _receipt(append, append.expected, frontier.size - 1, sealed[-1].leaf, frontier)
         salt = fresh_salt(SALT_BYTES)
         command = StoredCommand(
-            append.command_id, salted(append.fingerprint, salt), salt, receipt, append.signed, append.outline
+            append.command_id,
+            salted(append.fingerprint, salt),
+            # Without the salt nobody can try texts until one fits.
+            salt if append.signed is not None else None,
+            receipt,
+            append.signed,
+            append.outline,
         )
         outcomes[key] = command.known()
         done.commands[key] = command

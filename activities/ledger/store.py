@@ -82,15 +82,16 @@ class Append:
 
     ``expected`` is the number of entries that the accord has to have, ``events`` follow at that position.
     With no events it is a repeated refusal: only the command's outcome is kept, and it points to the entry
-    ``repeats``, which recorded the refusal first; ``expected`` is then not used, and the read model stays.
+    ``repeats``, which recorded the refusal first, and the read model stays.
 
     ``frontier`` is the Merkle tree of the entries that the state was folded from; ``expected`` is its size. With it
     (and without it to open an accord) an append that nobody races takes one round trip; and it is a conflict where
     the accord has another root, whatever its size.
 
     ``fingerprint`` tells a retry from another command under the same id, ``outline`` does so once the free text is
-    erased. ``signed`` is the canonical signed command, kept beside the outcome. ``version`` is the position of the last
-    entry that changed the state.
+    erased. ``signed`` is the canonical signed command, kept beside the outcome; none, where nothing of what was asked
+    for is to be kept. ``mark`` is that of the refusal which the last event records. ``version`` is the
+    position of the last entry that changed the state.
     """
 
     accord: str
@@ -102,9 +103,10 @@ class Append:
     events: tuple[EventDraft, ...]
     summary: Summary
     version: int
-    signed: bytes
+    signed: bytes | None
     refusal: Refusal | None = None
     repeats: int | None = None
+    mark: str | None = None
     outline: str | None = None
     frontier: Frontier | None = None
     sealed: tuple[SealedEntry, ...] | None = field(default=None, init=False, compare=False, repr=False)
@@ -323,6 +325,10 @@ class Ledger(Protocol):
         Raises:
             Unrecordable: where an append can never be stored; then nothing of the batch is.
         """
+        ...
+
+    async def refused(self, accord: str, mark: str) -> int | None:
+        """The position of the entry that recorded the refusal of this mark, if there is one."""
         ...
 
     async def outcome(self, accord: str, command_id: str) -> Known | None:

@@ -40,7 +40,7 @@ def minute_of(before: Accord | None, command: Command, decision: Decision) -> st
 
 def _what(command: Command, decision: Decision) -> str:
     if command.act in ACTS:
-        return sentence(ACTS[command.act], command.fields, decision.actor)
+        return sentence(ACTS[command.act], {} if decision.unheard else command.fields, decision.actor)
     if command.act == OPEN:
         return f"{decision.actor.delegate} for {decision.actor.party} opens the accord"
     if command.act == UNREADABLE:

@@ -23,6 +23,7 @@ from activities.verifier.signatures import SignedBytes
 from workflows.model.canonical import NotCanonical, canonical, digest_bytes, digest_of
 from workflows.model.commands import OPEN, TICK, UNATTRIBUTED, OwnSignature
 from workflows.model.declare import Rejected, parse_act
+from workflows.record.refusals import ActRefused
 
 _SIGNED = {"accord", "act", "delegate", "fields", "id", "key_id", "signature"}
 _OPTIONAL = {"own", "required_version"}
@@ -91,7 +92,16 @@ class SignedActs:
                 )
 
     def _erased(self, group: Group) -> None:
-        if any(told.erased for told in group.told):
+        told = group.act_entry
+        if (
+            told is not None
+            and told.entry.type == ActRefused.type
+            and (told.act or {}).get("withheld") is True
+        ):
+            self._finding.note(
+                "acts of who might not act are refused without what they asked for, and nobody's signature is kept"
+            )
+        elif any(told.erased for told in group.told):
             self._finding.gap("signed commands are erased with the particulars that they held")
         else:
             self._finding.fail(

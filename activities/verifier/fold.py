@@ -12,6 +12,7 @@ from workflows.model.commands import EventDraft, Receipt
 from workflows.model.decide import decide
 from workflows.model.declare import Rejected
 from workflows.model.fold import evolve
+from workflows.model.repeats import Refusals
 from workflows.model.rules import stage
 from workflows.model.state import Accord, state_digest
 from workflows.model.upcasting import read_event
@@ -24,6 +25,7 @@ class Fold:
         self.state: Accord | None = None
         self._finding = finding
         self._stopped = False
+        self._refusals = Refusals()
 
     @property
     def stopped(self) -> bool:
@@ -88,7 +90,7 @@ class Fold:
         """The state after the group, if it is exactly what follows; else a failure is noted, and ``None``."""
         try:
             command, at = group.asked()
-            decision = decide(self.state, command, at)
+            decision = self._refusals.settle(self.state, decide(self.state, command, at))
         except Rejected as error:
             self._finding.fail(
                 f"entry {group.first}: {group.command!r} is no act here: {error.message[:200]}"

@@ -34,13 +34,14 @@ from api.calls import (
 )
 from api.examples import example_of
 from api.heavy import JUDGING
-from api.preview import DRY_RUN, dry_run
+from api.preview import DRY_RUN, dry_run, tried
 from api.problems import Problem, not_found, of_refusal
 from api.schemas import View
 from workflows.model.authority import known
 from workflows.model.commands import Command, Receipt
 from workflows.model.declare import Act
 from workflows.model.declared import ACTS
+from workflows.model.repeats import unless_recorded
 from workflows.model.state import Accord
 
 router = APIRouter(route_class=BoundedRoute)
@@ -120,7 +121,11 @@ async def _foreseen(
     seen_whole(access)
     time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
     # In a thread: where thousands of deadlines fall before it, it takes seconds, for which others must not wait.
-    found = await JUDGING.run(dry_run, state, command, time, signed.key)
+    decision = await JUDGING.run(tried, state, command, time, signed.key)
+    if decision.sought is not None:
+        earlier = await parts.reader.refused(state.id, decision.sought)
+        decision = unless_recorded(decision, state, earlier)
+    found = await JUDGING.run(dry_run, state, command, time, decision)
     return answer(found, headers={"ETag": etag(state.version)})
 
 

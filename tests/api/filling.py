@@ -9,6 +9,7 @@ from activities.ledger.store import Append, Ledger
 from workflows.model.canonical import canonical
 from workflows.model.commands import OPEN, Command, Receipt
 from workflows.model.decide import Decision, decide
+from workflows.model.repeats import Refusals
 from workflows.model.state import Accord
 from workflows.model.summary import summarize
 
@@ -24,6 +25,7 @@ class Filler:
         self.states: dict[str, Accord] = {}
         self.at = start
         self._commands = 0
+        self._refusals: dict[str, Refusals] = {}
 
     async def do(
         self, accord: str, act: str, by: str, /, *, at: datetime | None = None, **fields: Any
@@ -36,6 +38,7 @@ class Filler:
         )
         state = self.states.get(accord)
         decision: Decision = decide(state, command, self.at)
+        decision = self._refusals.setdefault(accord, Refusals()).settle(state, decision)
         [outcome] = await self.ledger.record(
             [
                 Append(
@@ -48,9 +51,10 @@ class Filler:
                     events=decision.events,
                     summary=summarize(decision.after),
                     version=decision.after.version,
-                    signed=canonical(command.signed_part()),
+                    signed=None if decision.unheard else canonical(command.signed_part()),
                     refusal=decision.refusal,
                     repeats=decision.repeats,
+                    mark=decision.mark,
                 )
             ]
         )

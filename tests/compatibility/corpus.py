@@ -42,7 +42,7 @@ def whole() -> Play:
     play.do("bb.protocol", "acknowledge_invitation")
     play.do("bb.protocol", "accept_invitation_in_principle")
     play.do("aa.protocol", "extend_invitation", valid_until="2030-04-01T00:00:00Z")
-    play.do("press", "record_statement", digest=digest("speech"))
+    play.do("watch", "record_statement", digest=digest("speech"))
     title = {"title": "What the speech calls it"}
     play.do("bb.protocol", "import_statement", digest=digest("speech"), source="Agency", changes=title)
     for guest in ("bb", "cc"):

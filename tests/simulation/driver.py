@@ -13,6 +13,7 @@ from workflows.model.decide import Decision, decide
 from workflows.model.declare import Rejected
 from workflows.model.declared import ACTS
 from workflows.model.fold import evolve
+from workflows.model.repeats import Refusals, unless_recorded
 from workflows.model.rules import gate, next_deadline, stage
 from workflows.model.state import Accord
 from workflows.tracks.conditions.state import satisfied
@@ -44,6 +45,7 @@ class Play:
         self.decisions: list[tuple[Command, datetime, Decision]] = []
         self._state: Accord | None = None
         self._commands = 0
+        self.refusals = Refusals()
         self._take(self.command(by, OPEN, {"definition": definition}))
 
     @property
@@ -58,7 +60,7 @@ class Play:
         return Command(accord="accord-1", id=f"{by}/{self._commands}", act=act, fields=fields, delegate=by)
 
     def _take(self, command: Command) -> Decision:
-        decision = decide(self._state, command, self.now)
+        decision = self.refusals.settle(self._state, decide(self._state, command, self.now))
         self.decisions.append((command, self.now, decision))
         for draft in decision.events:
             recorded = RecordedEvent(
@@ -118,7 +120,8 @@ class Play:
 
     def preview(self, by: str, act: str, /, **fields: Any) -> Decision:
         """Decide, and fold nothing."""
-        return decide(self._state, self.command(by, act, fields), self.now)
+        decision = decide(self._state, self.command(by, act, fields), self.now)
+        return unless_recorded(decision, self._state, self.refusals.known(decision.sought))
 
     # Time
 

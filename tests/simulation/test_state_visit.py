@@ -78,7 +78,7 @@ async def test_the_record_shows_invitation_meetings_and_documents_in_order() -> 
 
 async def test_a_recorded_speech_leaves_everything_as_it_stood() -> None:
     _, _, moments = await played(entry("state-visit").read())
-    speech = next(moment for moment in moments if moment.by == "press")
+    speech = next(moment for moment in moments if moment.by == "venue.monitor")
     assert speech.outcome is not None
     assert speech.outcome.events == ("statement_recorded",)
     assert speech.changed == ()

@@ -16,6 +16,7 @@ from workflows.model.decide import Decision, decide
 from workflows.model.declare import Rejected
 from workflows.model.declared import EVENTS
 from workflows.model.fold import evolve
+from workflows.model.repeats import unless_recorded
 from workflows.model.rules import deadlines, follows, next_deadline
 from workflows.model.state import STATE, Accord, state_digest
 from workflows.model.working import Calendar, Following
@@ -37,7 +38,7 @@ class Watched(Play):
     def copy(self) -> Watched:
         """The same play, to be continued in another way."""
         other = copy.copy(self)
-        other.memory = copy.deepcopy(self.memory)
+        other.memory, other.refusals = copy.deepcopy(self.memory), copy.deepcopy(self.refusals)
         other.following, other.calendar = Following(), None
         other.log, other.states, other.decisions = list(self.log), list(self.states), list(self.decisions)
         return other
@@ -46,6 +47,7 @@ class Watched(Play):
         before, start = self._state, len(self.log)
         content = STATE.dump_json(before) if before is not None else b""
         preview = decide(before, command, self.now)
+        preview = unless_recorded(preview, before, self.refusals.known(preview.sought))
         decision = super()._take(command)
         assert preview == decision, "the dry run is what the act then does"
         assert before is None or STATE.dump_json(before) == content, "decide changes nothing"

@@ -13,6 +13,7 @@ from workflows.model.decide import Decision, decide
 from workflows.model.declare import Rejected
 from workflows.model.definition import Definition
 from workflows.model.fold import evolve
+from workflows.model.repeats import Refusals, unless_recorded
 from workflows.model.rules import blocking, next_deadline, stage
 from workflows.model.state import Accord, state_digest
 from workflows.tracks.conditions.state import satisfied
@@ -34,6 +35,7 @@ class Memory:
         self._now: datetime | None = None
         self._accords = 0
         self._commands = 0
+        self._refusals = Refusals()
 
     async def open(self, definition: Definition, by: str) -> Outcome:
         """Open an accord; its log begins."""
@@ -44,6 +46,7 @@ class Memory:
         self.state, self.log, self._now = None, [], at
         command = self._command(by, OPEN, {"definition": definition.as_facts()}, f"accord-{self._accords}")
         decision = decide(None, command, at)
+        self._refusals = Refusals()
         self._record(command, decision)
         self._now = self._open.time
         return self._outcome(decision)
@@ -59,7 +62,7 @@ class Memory:
         """Decide, and fold what was decided."""
         command = self._command(by, act, dict(fields))
         try:
-            decision = decide(self.state, command, self._time)
+            decision = self._refusals.settle(self.state, decide(self.state, command, self._time))
         except Rejected as error:
             return Outcome("rejected", stage(self._open), guard=error.code, reason=error.message)
         self._record(command, decision)
@@ -70,6 +73,7 @@ class Memory:
         before = self._open
         try:
             decision = decide(before, self._command(by, act, dict(fields)), self._time)
+            decision = unless_recorded(decision, before, self._refusals.known(decision.sought))
         except Rejected as error:
             return Outcome("rejected", stage(before), guard=error.code, reason=error.message)
         return self._outcome(decision, reopened(before, decision.after))

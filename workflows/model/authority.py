@@ -37,12 +37,17 @@ def holders(a: Accord, roles: tuple[str, ...], parties: tuple[str, ...] | None =
         code
         for code, one in a.delegates.items()
         if (parties is None or one.party in parties)
-        and not one.revoked
+        and one.holds(a.time)
         and any(role in one.roles for role in roles)
     )
 
 
-def resolve(a: Accord, delegate: str, wanted: Act, at: datetime) -> Actor:
+def only_observes(appointment: Appointment) -> bool:
+    """Whether the delegate is an observer and nothing else: it sees cleared status, and no word of anybody's."""
+    return set(appointment.roles) <= {"observer"}
+
+
+def resolve(a: Accord, delegate: str, wanted: Act | type[Act], at: datetime) -> Actor:
     """The actor behind a command: the delegate, in the role in which the act is done, or in their first one.
 
     Raises:
@@ -59,7 +64,21 @@ def resolve(a: Accord, delegate: str, wanted: Act, at: datetime) -> Actor:
     return Actor(delegate=delegate, party=appointment.party, role=role)
 
 
-def authority_checks(a: Accord, wanted: Act, by: Actor, at: datetime) -> Iterator[Check]:
+def is_heard(a: Accord, wanted: type[Act], by: Actor, at: datetime) -> bool:
+    """Whether what the delegate says in an act gets onto the record, even if the act is refused.
+
+    Not of who was revoked or is not in force, nor of the contact of a party that is none yet, nor of an observer who
+    may not do the act: they write nothing into a record that they have no part in, or may not read.
+    """
+    appointment = known(a, by.delegate)
+    if appointment is None or not appointment.holds(at):
+        return False
+    if by.party is not None and by.party not in a.definition.parties:
+        return wanted.by_candidates
+    return not only_observes(appointment) or all(check.met for check in authority_checks(a, wanted, by, at))
+
+
+def authority_checks(a: Accord, wanted: Act | type[Act], by: Actor, at: datetime) -> Iterator[Check]:
     """The guards that every act has: an appointment in force, the right side, one of the roles."""
     appointment = known(a, by.delegate)
     if appointment is None:
@@ -93,7 +112,7 @@ def authority_checks(a: Accord, wanted: Act, by: Actor, at: datetime) -> Iterato
     right_role = (
         any(role in appointment.roles for role in who.roles)
         if who.roles
-        else set(appointment.roles) != {OPERATOR}
+        else set(appointment.roles) != {OPERATOR} and (who.observers or not only_observes(appointment))
     )
     could = holders(a, who.roles, _side_parties(a, who.side)) if who.roles else ()
     if by.delegate == INSTALLATION and could:

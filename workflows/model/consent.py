@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
@@ -169,11 +172,20 @@ class ConsentWithdrawn(Event):
         return replace(a, consents={**a.consents, self.subject: rest})
 
 
+SubjectName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z_]{1,40}( [a-z]{1,20})?(/[A-Za-z0-9:._-]{1,100}){0,3}$",
+        description="what the consent is to, as the accord's pending consents name it",
+    ),
+]
+
+
 @act
 class WithdrawConsent(Act):
     """Withdraw a consent that your party gave and that has not taken effect yet."""
 
-    subject: Text
+    subject: SubjectName
     who = Who(CONSENTING, "any")
     says = "{by} withdraws the consent to {subject}"
     before_founding = True

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from workflows.model.authority import authority_checks, resolve
+from workflows.model.authority import authority_checks, is_heard, resolve
 from workflows.model.canonical import digest_of
 from workflows.model.commands import (
     OPEN,
@@ -26,16 +26,26 @@ from workflows.model.commands import (
     OwnSignature,
     Refusal,
 )
-from workflows.model.declare import Act, Check, Gate, Rejected, Stamp, check_size, malformed, parse_act
+from workflows.model.declare import (
+    Act,
+    Check,
+    Gate,
+    Rejected,
+    Stamp,
+    act_class,
+    check_size,
+    malformed,
+    parse_act,
+)
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
 from workflows.model.fold import fold
 from workflows.model.rules import deadlines, gate
-from workflows.model.state import Accord, Refused
+from workflows.model.state import Accord
 from workflows.model.working import CLOCK, Working
 from workflows.record.keys import own_signature
 from workflows.record.operation import not_paused
-from workflows.record.refusals import ActRefused, SignalRefused, refusal_key
+from workflows.record.refusals import ActRefused, SignalRefused, mark_of
 from workflows.tracks.founding import AccordOpened, founded
 
 MOST_DEADLINES = 50
@@ -47,7 +57,9 @@ for which a worker can do nothing else, and after two of which Temporal holds th
 class Decision:
     """What follows from a command: events to record, and the refusal if it was refused.
 
-    ``repeats`` is the position of the entry that recorded the same refusal before; then nothing is recorded anew.
+    ``mark`` is what the same refusal would have too; ``repeats`` the position of the entry that recorded it before,
+    where there is one: then nothing is recorded anew (:mod:`workflows.model.repeats`). ``unheard`` says that the
+    delegate may not act, and that nothing of what it sent gets onto the record.
     """
 
     events: tuple[EventDraft, ...]
@@ -55,6 +67,13 @@ class Decision:
     after: Accord
     refusal: Refusal | None = None
     repeats: int | None = None
+    mark: str | None = None
+    unheard: bool = False
+
+    @property
+    def sought(self) -> str | None:
+        """The mark by which an earlier entry stands for this refusal; none where a deadline fell before it."""
+        return self.mark if len(self.events) == 1 else None
 
 
 def open_accord(accord: str, fields: dict[str, Any], delegate: str, at: datetime) -> Decision:
@@ -138,9 +157,14 @@ def _decide(a: Accord | None, command: Command, at: datetime) -> Decision:
         return open_accord(command.accord, command.fields, command.delegate, at)
     if a is None:
         raise Rejected("not_open", f"there is no accord {command.accord}; start one first")
-    wanted = parse(a, command)
     work = Working(a, max(at, a.time))
+    asked = asked_for(a, command)
     work.pass_deadlines(MOST_DEADLINES if command.act == TICK else None)
+    if asked is not None:
+        actor = resolve(work.state, command.delegate, asked, work.at)
+        if not is_heard(work.state, asked, actor, work.at):
+            return _refuse_unheard(work, asked, actor)
+    wanted = parse(a, command)
     if command.act == UNREADABLE:
         return _refused_signal(
             work, **{key: str(command.fields.get(key, "")) for key in ("name", "reason", "payload")}
@@ -163,6 +187,22 @@ def _decide(a: Accord | None, command: Command, at: datetime) -> Decision:
             work.emit(happened, actor, work.at)
     work.settle(actor, work.at)
     return Decision(tuple(work.drafts), actor, work.state)
+
+
+def asked_for(a: Accord, command: Command) -> type[Act] | None:
+    """The act that a delegate asks for, whose fields nobody has looked at yet; none where no delegate asks.
+
+    Raises:
+        Rejected: there is no such act, the delegate is a stranger, or the command is for another accord.
+    """
+    check_size(command)
+    if command.accord != a.id:
+        raise Rejected("other_accord", f"the command is for accord {command.accord}, not for {a.id}")
+    if command.act in SYSTEM or command.delegate == UNATTRIBUTED:
+        return None
+    asked = act_class(command.act)
+    resolve(a, command.delegate, asked, a.time)
+    return asked
 
 
 def many_due(a: Accord, at: datetime) -> bool:
@@ -193,7 +233,11 @@ def judge(
     """Every guard of an act at ``at``, authority first. One that finds its object unknown ends the list."""
     # The gates know only the state; a state without a deadline up to ``at`` is the state at that time.
     a = a.changed(time=max(a.time, at))
-    for check in _guards(a, wanted, actor, at, own, required_version):
+    yield from _until_final(_guards(a, wanted, actor, at, own, required_version))
+
+
+def _until_final(checks: Iterable[Check]) -> Iterable[Check]:
+    for check in checks:
         yield check
         if not check.met and (check.guard in _FINAL or check.guard.endswith("_known")):
             return
@@ -213,16 +257,7 @@ def _guards(
     own: OwnSignature | None,
     required_version: int | None,
 ) -> Iterable[Check]:
-    over = (a.closed and not wanted.after_closing) or (a.terminated is not None and not wanted.after_end)
-    yield Check(
-        "accord_open",
-        not over,
-        f"the accord is {'closed' if a.closed else f'terminated: {a.terminated}'}",
-        "its texts and verdicts stay readable; start another accord that names this one as predecessor",
-    )
-    if not wanted.while_paused:
-        yield not_paused(a)
-    yield from authority_checks(a, wanted, actor, at)
+    yield from _standing(a, wanted, actor, at)
     yield own_signature(a, wanted, actor, own)
     if required_version is not None:
         yield Check(
@@ -236,6 +271,20 @@ def _guards(
     yield from _own_guards(a, wanted, actor, at)
 
 
+def _standing(a: Accord, wanted: Act | type[Act], actor: Actor, at: datetime) -> Iterable[Check]:
+    """The guards that come before all others, and ask nothing of what the act says."""
+    over = (a.closed and not wanted.after_closing) or (a.terminated is not None and not wanted.after_end)
+    yield Check(
+        "accord_open",
+        not over,
+        f"the accord is {'closed' if a.closed else f'terminated: {a.terminated}'}",
+        "its texts and verdicts stay readable; start another accord that names this one as predecessor",
+    )
+    if not wanted.while_paused:
+        yield not_paused(a)
+    yield from authority_checks(a, wanted, actor, at)
+
+
 def _own_guards(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[Check]:
     """The guards beyond authority; a gate among them stands for its own guards."""
     for guard in wanted.guards(a, actor, at):
@@ -246,22 +295,36 @@ def _own_guards(a: Accord, wanted: Act, actor: Actor, at: datetime) -> Iterable[
 
 
 def _refuse(work: Working, wanted: Act, actor: Actor, unmet: list[Check], command: Command) -> Decision:
-    first, own = unmet[0], command.own
-    refusal = Refusal(
+    refusal, own, target = _refusal(unmet), command.own, wanted.target()
+    key = own.key if own is not None else ""
+    mark = mark_of(
+        work.state, actor.delegate, wanted.name, target, refusal.guard, key, command.required_version
+    )
+    said, particulars = _said(wanted, command)
+    refused = ActRefused(act=wanted.name, target=target[:500], refusal=refusal)
+    work.emit(refused, actor, work.at, said, particulars)
+    return Decision(tuple(work.drafts), actor, work.state, refusal, mark=mark)
+
+
+def _refuse_unheard(work: Working, asked: type[Act], actor: Actor) -> Decision:
+    """The decision on an act of who is not heard: that it was refused is recorded, and nothing of what it says."""
+    now = work.state.changed(time=max(work.state.time, work.at))
+    checks = _until_final(_standing(now, asked, actor, work.at))
+    refusal = _refusal([check for check in checks if not check.met])
+    mark = mark_of(work.state, actor.delegate, asked.name, "", refusal.guard)
+    refused = ActRefused(act=asked.name, target="", refusal=refusal)
+    work.emit(refused, actor, work.at, {"name": asked.name, "fields": {}, "withheld": True})
+    return Decision(tuple(work.drafts), actor, work.state, refusal, mark=mark, unheard=True)
+
+
+def _refusal(unmet: list[Check]) -> Refusal:
+    first = unmet[0]
+    return Refusal(
         guard=first.guard,
         reason=first.reason,
         remedy=first.remedy,
         unmet=tuple(check.as_unmet() for check in unmet[:200]),
     )
-    # Signed with a key or not is not the same: what nobody signed must not stand for what a delegate did.
-    target = wanted.target()[:500] + (f" signed with {own.key}" if own is not None else "")
-    now = work.state
-    earlier: Refused | None = now.refusals.get(refusal_key(actor.delegate, wanted.name, target))
-    if earlier is not None and earlier.version == now.version and not work.drafts:
-        return Decision((), actor, now, refusal, earlier.position)
-    said, particulars = _said(wanted, command)
-    work.emit(ActRefused(act=wanted.name, target=target, refusal=refusal), actor, work.at, said, particulars)
-    return Decision(tuple(work.drafts), actor, work.state, refusal)
 
 
 def _unattributed(work: Working, wanted: Act) -> Decision:
@@ -297,12 +360,11 @@ def _until_unknown(wanted: Act, work: Working, actor: Actor) -> Iterable[Check]:
 def _refused_signal(work: Working, name: str, reason: str, payload: str) -> Decision:
     """The decision that a signal is refused, on the record, once for each content and state."""
     actor = Actor(delegate=UNATTRIBUTED, role="monitor")
-    earlier = work.state.refusals.get(refusal_key(UNATTRIBUTED, name, payload))
-    if earlier is not None and earlier.version == work.state.version and not work.drafts:
-        return Decision((), actor, work.state, _no_signal(reason), earlier.position)
     refused = SignalRefused(signal=name[:300] or "?", reason=reason[:300] or "?", payload=payload[:100])
+    refusal = _no_signal(reason)
+    mark = mark_of(work.state, UNATTRIBUTED, refused.signal, refused.payload, refusal.guard)
     work.emit(refused, actor, work.at)
-    return Decision(tuple(work.drafts), actor, work.state, _no_signal(reason))
+    return Decision(tuple(work.drafts), actor, work.state, refusal, mark=mark)
 
 
 def _no_signal(reason: str) -> Refusal:

@@ -122,6 +122,8 @@ class Who:
     side: Literal["host", "guest", "any", "officer", "anyone"] = "any"
     agree: str = "–"
     sees: Audience = Audience.PARTIES
+    observers: bool = True
+    """Whether who is only an observer may do what any delegate may."""
 
     def describe(self) -> str:
         """The rule as a phrase: "host's protocol"."""
@@ -133,7 +135,7 @@ class Who:
             "officer": "the ",
             "anyone": "any ",
         }
-        return prefix[self.side] + roles
+        return prefix[self.side] + roles + ("" if self.observers else " but an observer")
 
 
 class Act(BaseModel):
@@ -276,17 +278,26 @@ def _snake(name: str) -> str:
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
 
 
+def act_class(name: str) -> type[Act]:
+    """The act of that name.
+
+    Raises:
+        Rejected: ``unknown_act``.
+    """
+    cls = ACTS.get(name)
+    if cls is None:
+        raise Rejected("unknown_act", f"There is no act {name!r}. The acts are: {', '.join(sorted(ACTS))}.")
+    return cls
+
+
 def parse_act(name: str, fields: Mapping[str, Any]) -> Act:
     """The act that a command asks for.
 
     Raises:
         Rejected: ``unknown_act``, or ``malformed`` with one error for each field.
     """
-    cls = ACTS.get(name)
-    if cls is None:
-        raise Rejected("unknown_act", f"There is no act {name!r}. The acts are: {', '.join(sorted(ACTS))}.")
     try:
-        return cls.model_validate(dict(fields))
+        return act_class(name).model_validate(dict(fields))
     except ValidationError as error:
         raise malformed(f"{name} is malformed", error) from None
 

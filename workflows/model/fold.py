@@ -35,9 +35,7 @@ def fold(a: Accord | None, happened: Event, stamp: Stamp) -> Accord:
         raise ValueError(f"the log does not begin with accord_opened but with {happened.type}")
     after = happened.apply(a, stamp)
     if happened.changes_state:
-        return after.changed(
-            size=stamp.position + 1, version=stamp.position, time=max(a.time, stamp.at), refusals={}
-        )
+        return after.changed(size=stamp.position + 1, version=stamp.position, time=max(a.time, stamp.at))
     return after.changed(size=stamp.position + 1, time=max(a.time, stamp.at))
 
 

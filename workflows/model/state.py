@@ -297,14 +297,6 @@ class WitnessPolicy:
     proposed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A refusal that is on the record, and in which state: the same one is not recorded twice."""
-
-    version: int
-    position: int
-
-
 # Without slots, for ``changed``.
 @dataclass(frozen=True)
 class Accord:
@@ -338,7 +330,6 @@ class Accord:
     schedules: Mapping[str, tuple[ScheduledText, ...]] = field(default_factory=dict)
     corrections: Mapping[str, Corrections] = field(default_factory=dict)
     keys: Mapping[str, tuple[DelegateKey, ...]] = field(default_factory=dict)
-    refusals: Mapping[str, Refused] = field(default_factory=dict)
     log_keys: tuple[LogKey, ...] = ()
     witness_policy: WitnessPolicy = field(default_factory=WitnessPolicy)
     erased: tuple[int, ...] = ()
@@ -374,7 +365,7 @@ def state_json(a: Accord) -> dict[str, Any]:
 
 
 _NOT_ATTESTED: dict[str, Any] = {
-    **dict.fromkeys(("time", "size", "refusals", "statements"), True),
+    **dict.fromkeys(("time", "size", "statements"), True),
     "visit": {"minutes"},
 }
 """What entries that change nothing leave behind: the clock, and what was only put on record."""

@@ -1,13 +1,15 @@
-"""Refusals: that an act or a signal was refused is on the record, once for each content and state."""
+"""Refusals: that an act or a signal was refused is on the record, once for each content and state.
+
+A state does not carry them: a flood would make it grow without end. What tells a repeat is the refusal's mark, which
+whoever records keeps beside its entry and looks up (:mod:`workflows.model.repeats`).
+"""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Refusal
 from workflows.model.declare import Event, Stamp, event
-from workflows.model.state import Accord, Refused
+from workflows.model.state import Accord
 from workflows.model.values import Text
 
 
@@ -21,9 +23,8 @@ class ActRefused(Event):
     refusal: Refusal
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Remember where it stands, so that a repeat is not recorded again."""
-        key = refusal_key(stamp.actor.delegate, self.act, self.target)
-        return replace(a, refusals={**a.refusals, key: Refused(a.version, stamp.position)})
+        """Nothing: it is on the record, and that is all."""
+        return a
 
 
 @event
@@ -36,11 +37,16 @@ class SignalRefused(Event):
     payload: str
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Remember where it stands, so that a repeat is not recorded again."""
-        key = refusal_key(stamp.actor.delegate, self.signal, self.payload)
-        return replace(a, refusals={**a.refusals, key: Refused(a.version, stamp.position)})
+        """Nothing: it is on the record, and that is all."""
+        return a
 
 
-def refusal_key(delegate: str, act: str, target: str) -> str:
-    """Under what a refusal is remembered. Long targets are kept by digest."""
-    return f"{delegate} {act} {target if len(target) <= 120 else digest_of(target)}"
+def mark_of(
+    a: Accord, delegate: str, act: str, target: str, guard: str, key: str = "", version: int | None = None
+) -> str:
+    """What the same refusal has in common: this delegate's act, its target, the state, and the guard that refused it.
+
+    ``key`` is that of the delegate's own signature: what nobody signed must not stand for what a delegate did. For an
+    act that required another ``version`` does not stand one that required none.
+    """
+    return digest_of([a.version, delegate, act, target, guard, key, version])

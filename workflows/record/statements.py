@@ -40,7 +40,7 @@ class RecordStatement(Act):
 
     digest: Digest
     words: Note = ""
-    who = Who((), "anyone", sees=Audience.ALL)
+    who = Who((), "anyone", sees=Audience.ALL, observers=False)
     says = "{by} records a statement"
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

@@ -469,7 +469,7 @@ class RecordMinutes(Act):
     digest: Digest
     item: Text
     note: Note = ""
-    who = Who((), "anyone", sees=Audience.ALL)
+    who = Who((), "anyone", sees=Audience.ALL, observers=False)
     says = "{by} records minutes of {item}"
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

@@ -17,12 +17,16 @@ create table entries (
     command text collate "C" not null,
     bytes bytea not null check (octet_length(bytes) between 2 and 65535),
     leaf bytea not null check (octet_length(leaf) = 32),
+    mark text collate "C",
     primary key (accord, position),
     constraint entries_feed_key unique (feed)
 );
 -- What the record says of the log itself is found without reading all of it.
 create index entries_about_the_log on entries (accord, position)
     where type in ('log_key_rotated', 'log_key_retired', 'witness_policy_changed', 'particulars_erased');
+-- A refusal is on the record once: whether it is there already is asked at every refusal.
+create index entries_refusals on entries (accord, mark) where mark is not null;
+comment on column entries.mark is 'Of a refusal: the digest of what the same refusal would have too.';
 comment on table entries is 'The record. Append-only; its rows in the order of feed are also the outbox.';
 comment on column entries.feed is 'Position in the feed over all accords: 1, 2, 3, … without a gap, in the order of commits.';
 comment on column entries.bytes is 'The canonical JSON that the leaf is the hash of; never serialised again.';
@@ -110,7 +114,7 @@ create function append_batch(
     signed_commands bytea[],
     entry_accords text[], positions bigint[], types text[], times timestamptz[], causes text[],
     contents bytea[], leaves bytea[],
-    facts_salts bytea[], facts bytea[], particulars_salts bytea[], particulars bytea[],
+    facts_salts bytea[], facts bytea[], particulars_salts bytea[], particulars bytea[], marks text[],
     node_accords text[], levels smallint[], indexes bigint[], hashes bytea[]
 ) returns text[] language plpgsql
 -- The plans are kept; made while tables are small, they must not read whole tables for ever.
@@ -207,11 +211,11 @@ begin
 
     update feed f set position = f.position + added where f.one returning f.position into last;
 
-    insert into entries (accord, position, feed, type, time, command, bytes, leaf)
+    insert into entries (accord, position, feed, type, time, command, bytes, leaf, mark)
     select n.accord, n.position, last - added + row_number() over (order by n.ordinal),
-        n.type, n.time, n.command, n.bytes, n.leaf
-    from unnest(entry_accords, positions, types, times, causes, contents, leaves) with ordinality
-        as n (accord, position, type, time, command, bytes, leaf, ordinal)
+        n.type, n.time, n.command, n.bytes, n.leaf, n.mark
+    from unnest(entry_accords, positions, types, times, causes, contents, leaves, marks) with ordinality
+        as n (accord, position, type, time, command, bytes, leaf, mark, ordinal)
     where whole or n.accord = any (passed);
 
     perform pg_notify('entente_feed', last::text);

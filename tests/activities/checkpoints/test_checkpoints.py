@@ -133,7 +133,7 @@ async def test_a_receipt_can_be_had_after_the_key_of_its_size_is_retired_and_gon
 
 async def test_a_repeated_refusal_leads_to_the_entry_that_recorded_it_first(notary: Notary) -> None:
     await notary.ledger.record([append("a", 0, "d/1", count=2)])
-    [outcome] = await notary.ledger.record([repeated("a", "d/2", 1)])
+    [outcome] = await notary.ledger.record([repeated("a", "d/2", 1, 2)])
     assert outcome.receipt is not None
     proof = await notary.checkpoints.receipt("a", outcome.receipt.position)
     assert proof.index == 1

@@ -104,7 +104,7 @@ class LedgerContract:
         assert await ledger.feed_position() == 1
 
     async def test_a_conflict_with_an_accord_that_is_not_there_makes_none(self, ledger: Ledger) -> None:
-        outcomes = await ledger.record([append("a", 3, "d/1"), repeated("a", "d/2", 0)])
+        outcomes = await ledger.record([append("a", 3, "d/1"), repeated("a", "d/2", 0, 1)])
         assert [(outcome.status, outcome.size) for outcome in outcomes] == [("conflict", 0)] * 2
         assert await ledger.head("a") is None
         assert await ledger.summary("a") is None
@@ -121,8 +121,8 @@ class LedgerContract:
                 append("a", 2, "d/3"),
                 append("a", 3, "d/1", fingerprint=other),
                 append("a", 3, "d/3", count=3),
-                repeated("a", "d/4", 5),
-                repeated("a", "d/5", 6),
+                repeated("a", "d/4", 5, 6),
+                repeated("a", "d/5", 6, 6),
             ]
         )
         assert [(outcome.status, outcome.size) for outcome in outcomes] == [
@@ -157,7 +157,7 @@ class LedgerContract:
         refused = append("a", 1, "d/2", events=(event("act_refused"),), refusal=REFUSAL, version=0)
         [first] = await ledger.record([refused])
         await ledger.record([append("a", 2, "d/3")])
-        [again] = await ledger.record([repeated("a", "d/4", 1, version=0)])
+        [again] = await ledger.record([repeated("a", "d/4", 1, 3, version=0)])
         assert first.receipt is not None
         assert again.receipt is not None
         assert (again.status, again.size) == ("appended", 3)
@@ -170,8 +170,29 @@ class LedgerContract:
         assert (again.receipt.size, again.receipt.root) == (3, head.root.hex())
         assert len(await ledger.entries("a")) == 3
         assert await ledger.summary("a") == summary("a", 3)
-        [retried] = await ledger.record([repeated("a", "d/4", 1, version=0)])
+        [retried] = await ledger.record([repeated("a", "d/4", 1, 3, version=0)])
         assert (retried.status, retried.receipt) == ("duplicate", again.receipt)
+
+    async def test_a_repeated_refusal_that_was_judged_on_another_state_is_a_conflict(
+        self, ledger: Ledger
+    ) -> None:
+        await ledger.record([append("a", 0, "d/1", count=2)])
+        [outcome] = await ledger.record([repeated("a", "d/2", 1, 1)])
+        assert (outcome.status, outcome.receipt) == ("conflict", None)
+
+    async def test_a_refusal_is_found_by_its_mark_in_its_accord(self, ledger: Ledger) -> None:
+        refused = append("a", 1, "d/2", events=(event(), event("act_refused")), refusal=REFUSAL, mark="m")
+        await ledger.record([append("a", 0, "d/1"), refused, append("b", 0, "d/1")])
+        assert await ledger.refused("a", "m") == 2
+        assert await ledger.refused("a", "n") is None
+        assert await ledger.refused("b", "m") is None
+
+    async def test_of_what_is_not_to_be_kept_nothing_is(self, ledger: Ledger) -> None:
+        [first] = await ledger.record([append("a", 0, "d/1", signed=None, outline="sha256:" + "1" * 64)])
+        [kept] = await ledger.commands("a")
+        assert (kept.signed, kept.salt) == (None, None), "nobody can try texts against the fingerprint"
+        [again] = await ledger.record([append("a", 0, "d/1", signed=None, outline="sha256:" + "1" * 64)])
+        assert (again.status, again.receipt) == ("duplicate", first.receipt)
 
     async def test_proofs_are_built_from_stored_nodes(self, ledger: Ledger) -> None:
         sizes = (1, 2, 5, 6, 7, 16, 21)
@@ -231,7 +252,7 @@ class LedgerContract:
 
     async def test_commands_come_in_the_order_in_which_they_were_recorded(self, ledger: Ledger) -> None:
         await ledger.record([append("a", 0, "z/1", count=2), append("a", 2, "b/1")])
-        await ledger.record([repeated("a", "c/1", 1), repeated("a", "a/1", 1), append("a", 3, "a/2")])
+        await ledger.record([repeated("a", "c/1", 1, 3), repeated("a", "a/1", 1, 3), append("a", 3, "a/2")])
         await ledger.record([append("other", 0, "d/1")])
 
         found = [command async for command in ledger.commands_in_order("a", 4)]

@@ -66,8 +66,15 @@ def append(accord: str, expected: int, command: str, *, count: int = 1, **change
     return Append(**{**given, **changes})
 
 
-def repeated(accord: str, command: str, repeats: int, **changes: Any) -> Append:
-    """A refusal that the entry ``repeats`` recorded first."""
+def repeated(accord: str, command: str, repeats: int, expected: int, **changes: Any) -> Append:
+    """A refusal that the entry ``repeats`` recorded first, judged on a state of ``expected`` entries."""
     return append(
-        accord, 0, command, events=(), repeats=repeats, refusal=REFUSAL, summary=summary(accord, 0), **changes
+        accord,
+        expected,
+        command,
+        events=(),
+        repeats=repeats,
+        refusal=REFUSAL,
+        summary=summary(accord, expected),
+        **changes,
     )

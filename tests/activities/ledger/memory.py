@@ -40,6 +40,7 @@ class MemoryLedger:
         self._accords: dict[str, _Accord] = {}
         self._commands: dict[CommandKey, StoredCommand] = {}
         self._feed: list[tuple[str, int]] = []
+        self._marks: dict[tuple[str, str], int] = {}
 
     async def record(self, appends: Sequence[Append]) -> list[Outcome]:
         """See :meth:`activities.ledger.store.Ledger.record`."""
@@ -76,7 +77,13 @@ class MemoryLedger:
                 )
             )
         self._commands.update(done.commands)
+        for (name, position), mark in done.marks.items():
+            self._marks.setdefault((name, mark), position)
         return done.outcomes
+
+    async def refused(self, accord: str, mark: str) -> int | None:
+        """See :meth:`activities.ledger.store.Ledger.refused`."""
+        return self._marks.get((accord, mark))
 
     async def outcome(self, accord: str, command_id: str) -> Known | None:
         """See :meth:`activities.ledger.store.Ledger.outcome`."""

@@ -87,7 +87,7 @@ async def test_what_does_not_say_what_it_rests_on_takes_two(counted: Counted) ->
     await grown(counted.ledger, "a")
     counted.sent()
     outcomes = await counted.ledger.record(
-        [append("a", 1, "d/1"), append("b", 0, "d/1"), repeated("a", "d/2", 0)]
+        [append("a", 1, "d/1"), append("b", 0, "d/1"), repeated("a", "d/2", 0, 2)]
     )
     assert ([outcome.status for outcome in outcomes], counted.sent()) == (["appended"] * 3, 2)
     [outcome] = await counted.ledger.record([append("a", 1, "d/3")])

@@ -47,9 +47,12 @@ class Kept(Memory):
                 events=decision.events,
                 summary=summarize(decision.after),
                 version=decision.after.version,
-                signed=canonical({**signed.signed_part(), "signature": signed.signature}),
+                signed=None
+                if decision.unheard
+                else canonical({**signed.signed_part(), "signature": signed.signature}),
                 refusal=decision.refusal,
                 repeats=decision.repeats,
+                mark=decision.mark,
             )
         )
 

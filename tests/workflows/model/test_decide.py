@@ -108,7 +108,7 @@ def test_a_refusal_moves_no_version_and_forgets_no_other_refusal() -> None:
     play = Play(trio()).go("accepted")
     version = play.state.version
     play.refused("aa.protocol", "confirm_visit")
-    play.do("press", "record_statement", digest=digest("speech"))
+    play.do("watch", "record_statement", digest=digest("speech"))
     assert play.state.version == version
     assert play.attempt("aa.protocol", "confirm_visit").repeats is not None
 

@@ -158,7 +158,7 @@ def test_another_party_makes_the_understanding_stale() -> None:
 @pytest.mark.parametrize(
     ("by", "act", "fields"),
     [
-        ("press", "record_statement", {"digest": digest("speech")}),
+        ("watch", "record_statement", {"digest": digest("speech")}),
         ("aa.protocol", "record_minutes", {"digest": digest("minutes"), "item": "Talks"}),
         ("aa.contact", "revoke_delegate", {"delegate": "aa.verifier"}),
         ("bb.verifier", "revoke_verdict", {"condition": "Z1"}),

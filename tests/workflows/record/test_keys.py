@@ -297,7 +297,7 @@ def test_a_definition_does_not_read_with_a_key_that_is_none() -> None:
 
 def officed(**more: Any) -> Play:
     registrar = {"office": "Registrar", "roles": ["registrar"], "signed_acts": True, **more}
-    return Play(pair(officers={"registrar": registrar, "press": {"office": "Press", "roles": ["observer"]}}))
+    return Play(pair(officers={"registrar": registrar, "watch": {"office": "Watch", "roles": ["monitor"]}}))
 
 
 def test_an_officer_whose_acts_are_to_be_signed_enrols_its_own_first_key() -> None:
@@ -305,7 +305,7 @@ def test_an_officer_whose_acts_are_to_be_signed_enrols_its_own_first_key() -> No
     refusal = play.refused("registrar", "record_statement", **STATEMENT)
     assert (refusal.guard, refusal.unmet[0].who) == ("own_signature", ("registrar",))
     assert refusal.remedy.startswith("enrol a key of yours")
-    play.do("press", "record_statement", **STATEMENT)
+    play.do("watch", "record_statement", **STATEMENT)
     play.do("registrar", "enrol_key", delegate="registrar", public_key=public_key_of(key))
     assert play.guard("registrar", "record_statement", **STATEMENT) == "own_signature"
     assert guard_of(signed(play, key, "registrar", "record_statement", **STATEMENT)) is None

@@ -18,7 +18,7 @@ def test_a_recorded_speech_changes_no_state_and_is_no_evidence() -> None:
     play = Play(pair()).go("accepted")
     play.submit("C1", text="other")
     before = state_json(play.state)
-    assert play.do("press", "record_statement", digest=digest("speech")) == ("statement_recorded",)
+    assert play.do("watch", "record_statement", digest=digest("speech")) == ("statement_recorded",)
     after = state_json(play.state)
     assert {key for key in after if after[key] != before[key]} == {"size", "statements"}
     refusal = play.refused("bb.verifier", "verify_condition", condition="C1", evidence=[digest("speech")])

@@ -252,6 +252,6 @@ def test_a_cancelled_visit_is_planned_anew_by_new_dates() -> None:
 def test_minutes_change_nothing() -> None:
     play = Play(pair()).go("arrived")
     version = play.state.version
-    play.do("press", "record_minutes", digest=digest("minutes"), item="Talks")
+    play.do("watch", "record_minutes", digest=digest("minutes"), item="Talks")
     assert play.state.version == version
     assert play.state.visit.minutes == 1
