@@ -180,11 +180,8 @@ def warnings(definition: Definition, source: Source | None = None) -> tuple[Wron
 
 
 def parties_of(definition: Definition) -> dict[str, str]:
-    """The party of each delegate that the definition itself names for one: contacts and holders of seats."""
-    found = {party.contact: code for code, party in definition.parties.items()}
-    for document in definition.documents.values():
-        found.update({seat.holder: seat.party for seat in document.seats.values()})
-    return found
+    """The party of each delegate that the definition names for one."""
+    return {delegate: party for delegate, party in definition.owners().items() if party is not None}
 
 
 def _about_officers(d: Definition) -> Iterator[Wrong]:

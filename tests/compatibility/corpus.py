@@ -223,6 +223,31 @@ def declined() -> Play:
     return play
 
 
+def amended() -> Play:
+    """Amendments, each of which reopens what it changes."""
+    play = Play(trio()).go("founded")
+    play.do("aa.protocol", "defer_condition", condition="V2", gate="signing")
+    play.do("aa.protocol", "waive_condition", condition="V2")
+    now = changed(trio(), conditions__V2__waivable=False, conditions__V2__gate="signing")
+    play.amend(now)
+    play.go_on("accepted", "signed")
+    now = changed(
+        now,
+        conditions__V1__policy__grade="inspected",
+        conditions__S1__obligors=["BB"],
+        conditions__X1=None,
+        documents__D1__languages=["en"],
+        documents__D1__seats__BB="bb.deputy",
+        documents__D2=None,
+        documents__D3__seats__CC="cc.head",
+    )
+    play.amend(now)
+    play.until("2030-12-02T00:00:00Z")
+    due = "2031-02-01T00:00:00Z"
+    play.amend(changed(now, long_stop__at="2031-06-01T00:00:00Z", conditions__Z1__due=due))
+    return play
+
+
 def _report(condition_: str) -> dict[str, Any]:
     return {
         "condition": condition_,
@@ -247,6 +272,7 @@ ALL: dict[str, Callable[[], Play]] = {
         declined,
         about_the_log,
         operated,
+        amended,
     )
 }
 

@@ -21,7 +21,9 @@ WINDOW = {"begins": "2030-05-01T08:00:00Z", "ends": "2030-05-03T18:00:00Z", "pla
 
 
 def party(code: str, capacity: str = "guest", **more: Any) -> dict[str, Any]:
-    return {"name": f"Party {code}", "capacity": capacity, "contact": f"{code.lower()}.contact", **more}
+    """A party; whom its contact appoints as verifiers, it names."""
+    named = {"delegates": [f"{code.lower()}.{one}" for one in ("verifier", "second")], **more}
+    return {"name": f"Party {code}", "capacity": capacity, "contact": f"{code.lower()}.contact", **named}
 
 
 def condition(obligor: str, *verifiers: str, gate: str = "visit", **more: Any) -> dict[str, Any]:

@@ -43,9 +43,13 @@ def accepted(a: Accord) -> bool:
     )
 
 
+WORDS_AND_TIMES = {"title", "due", "response", "cure"}
+"""What a verdict does not rest on."""
+
+
 @cache
 def _digest_of_terms(terms: ConditionTerms) -> str:
-    return digest_of(terms.model_dump(mode="json", exclude_defaults=True))
+    return digest_of(terms.model_dump(mode="json", exclude_defaults=True, exclude=WORDS_AND_TIMES))
 
 
 def terms_digest(a: Accord, code: str) -> str:

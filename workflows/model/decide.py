@@ -46,7 +46,7 @@ from workflows.model.working import CLOCK, Working
 from workflows.record.keys import own_signature
 from workflows.record.operation import not_paused
 from workflows.record.refusals import ActRefused, SignalRefused, mark_of
-from workflows.tracks.founding import AccordOpened, founded
+from workflows.tracks.founding.adoption import AccordOpened, founded
 
 MOST_DEADLINES = 50
 """Deadlines that one command of the clock lets fall; the next one goes on. A thousand at once would take seconds,

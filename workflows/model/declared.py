@@ -7,7 +7,6 @@ from workflows.model.declare import ACTS, EVENTS
 from workflows.record import attestation, erasure, keys, logkeys, operation, refusals, statements, witnessing
 from workflows.tracks import (
     corrections,
-    founding,
     invitation,
     predecessor,
     schedules,
@@ -17,12 +16,14 @@ from workflows.tracks import (
 )
 from workflows.tracks.conditions import disputes, due, evidence, verdicts, waivers
 from workflows.tracks.documents import authentication, texts
+from workflows.tracks.founding import adoption, amendment, appointments, reopening
 from workflows.tracks.signing import full_powers, release, signatures
 
 DECLARING = (
     consent,
     *(attestation, erasure, keys, logkeys, operation, refusals, statements, witnessing),
-    *(founding, invitation, disputes, due, evidence, verdicts, waivers, predecessor),
+    *(adoption, amendment, appointments, reopening),
+    *(invitation, disputes, due, evidence, verdicts, waivers, predecessor),
     *(authentication, texts, schedules, understanding, visit),
     *(full_powers, release, signatures, subsequent, corrections),
 )

@@ -195,6 +195,10 @@ class Definition(Message):
         """The parties that are invited, in the definition's order."""
         return tuple(code for code, party in self.parties.items() if party.capacity == "guest")
 
+    def owners(self) -> dict[str, str | None]:
+        """The party of each delegate that the definition names: only it appoints them. None: an officer of all."""
+        return {delegate: party for delegate, party, _ in _named(self)}
+
     def as_facts(self) -> dict[str, Any]:
         """The definition as plain JSON values, without what is left at its default; its rules are always named."""
         return self.model_dump(mode="json", exclude_defaults=True)
@@ -227,6 +231,38 @@ MOST_NAMES = 12
 """Names that an error lists."""
 
 
+def _named(d: Definition) -> Iterable[tuple[str, str | None, str]]:
+    """Each delegate that the definition gives to a side, with the side and where it says so."""
+    for code, party in d.parties.items():
+        yield party.contact, code, f"parties.{code}.contact"
+        for delegate in party.delegates:
+            yield delegate, code, f"parties.{code}.delegates"
+    for officer in d.officers:
+        yield officer, None, f"officers.{officer}"
+    for code, document in d.documents.items():
+        for name, seat in document.seats.items():
+            yield seat.holder, seat.party, f"documents.{code}.seats.{name}"
+
+
+def _owner_problems(d: Definition) -> Iterable[str]:
+    """Whose each named delegate is stands in the definition, and nobody acts for two sides."""
+    owners: dict[str, tuple[str | None, str]] = {}
+    for delegate, party, where in _named(d):
+        first, said = owners.setdefault(delegate, (party, where))
+        if first != party:
+            yield (
+                f"{where}: {delegate} acts for {party or 'all parties'} here, and for {first or 'all parties'} "
+                f"in {said}; a delegate acts for one side"
+            )
+    for code, terms in d.conditions.items():
+        unowned = [one for one in terms.policy.verifiers if one not in owners]
+        if unowned:
+            yield (
+                f"conditions.{code}.policy.verifiers: whose is {_some(unowned)}? "
+                "Name it under the delegates of its party, or under officers"
+            )
+
+
 def _problems(d: Definition) -> Iterable[str]:
     hosts = [code for code, party in d.parties.items() if party.capacity == "host"]
     if len(hosts) != 1:
@@ -235,9 +271,10 @@ def _problems(d: Definition) -> Iterable[str]:
         yield "parties: at least one guest's acceptance must be required"
     contacts = [party.contact for party in d.parties.values()]
     for contact, times in sorted(Counter(contacts).items()):
-        if times > 1 or contact in d.officers:
+        if times > 1:
             yield f"parties: {contact} stands for more than one; each party has a contact of its own"
     yield from _key_problems(d)
+    yield from _owner_problems(d)
     for code, terms in d.conditions.items():
         where = f"conditions.{code}"
         yield from _unknown("party", terms.obligors, d.parties, f"{where}.obligors")

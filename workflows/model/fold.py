@@ -7,7 +7,8 @@ from workflows.model.declare import Event, Stamp
 from workflows.model.definition import Definition
 from workflows.model.state import Accord
 from workflows.model.upcasting import read_event
-from workflows.tracks.founding import AccordOpened, contacts
+from workflows.tracks.founding.adoption import AccordOpened
+from workflows.tracks.founding.appointments import contacts
 
 
 def begin(recorded: AccordOpened, stamp: Stamp) -> Accord:

@@ -11,11 +11,12 @@ from workflows.model.state import Accord
 from workflows.model.values import show_date
 from workflows.record import witnessing
 from workflows.record.operation import not_paused
-from workflows.tracks import corrections, founding, invitation, subsequent, understanding, visit
+from workflows.tracks import corrections, invitation, subsequent, understanding, visit
 from workflows.tracks.conditions import disputes, due, verdicts
 from workflows.tracks.conditions.state import check_satisfied, on_gates, satisfied, time_runs
 from workflows.tracks.documents import authentication, texts
 from workflows.tracks.documents.state import check_ready, document_digest, executable, live
+from workflows.tracks.founding import adoption
 from workflows.tracks.signing import full_powers, release, signatures
 
 LADDER = ("invitation", "verification", "drafting", "visit", "signing", "concluded")
@@ -42,7 +43,7 @@ def gate(a: Accord, name: str) -> Iterator[Check]:
     """
     if name not in GATES:
         raise KeyError(name)
-    yield founding.founded(a)
+    yield adoption.founded(a)
     if name == "founding" or not a.founded:
         return
     if name == "closing":
@@ -228,9 +229,9 @@ def _visit_follows(a: Accord, at: datetime) -> Iterator[Event]:
 
 
 _ALWAYS: tuple[Rule, ...] = (corrections.follows, subsequent.follows, witnessing.follows)
-_BEFORE_FOUNDING: tuple[Rule, ...] = (founding.follows, *_ALWAYS)
+_BEFORE_FOUNDING: tuple[Rule, ...] = (adoption.follows, *_ALWAYS)
 _FOUNDED: tuple[Rule, ...] = (
-    founding.follows,
+    adoption.follows,
     texts.follows,
     authentication.follows,
     verdicts.follows,

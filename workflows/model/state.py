@@ -311,6 +311,10 @@ class Accord:
     size: int = 0
     version: int = 0
     founded: bool = False
+    added: tuple[str, ...] = ()
+    """Until founding: the parties that a proposal added to those with whom the accord was opened."""
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
+    """Until founding: the parties that a proposal left out, by code, and who their contact was."""
     declined_by: str | None = None
     amendment: Definition | None = None
     delegates: Mapping[str, Appointment] = field(default_factory=dict)

@@ -40,6 +40,7 @@ MOST_VERIFIERS = 50
 MOST_LANGUAGES = 50
 MOST_SEATS = 9 * MOST_PARTIES
 MOST_ITEMS = 500
+MOST_DELEGATES = 500
 """How many of each a definition, or what is in it, may name."""
 
 MOST_ERRORS = 200
@@ -95,6 +96,11 @@ class Party(Message):
         description="exactly one party is the host, which issues the invitation; the others are guests"
     )
     contact: DelegateId
+    delegates: tuple[DelegateId, ...] = Field(
+        default=(),
+        max_length=MOST_DELEGATES,
+        description="whom conditions name as its verifiers: its delegates, whom only its contact appoints",
+    )
     languages: tuple[Language, ...] = Field(
         default=(), max_length=MOST_LANGUAGES, description="its languages, by BCP 47 tags"
     )

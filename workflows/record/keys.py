@@ -21,7 +21,7 @@ from workflows.model.canonical import canonical, digest_bytes
 from workflows.model.commands import Actor, OwnSignature
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord, DelegateKey
-from workflows.model.terms import OFFICER_ROLES
+from workflows.model.terms import OFFICER_ROLES, Party
 from workflows.model.values import DelegateId, PublicKey
 
 PURPOSE = "entente.act/1"
@@ -78,6 +78,11 @@ def live(a: Accord, delegate: str) -> tuple[DelegateKey, ...]:
     return tuple(one for one in a.keys.get(delegate, ()) if one.revoked is None)
 
 
+def _parties(a: Accord) -> dict[str, Party]:
+    """The parties, and those that a pending amendment would add."""
+    return {**(a.amendment.parties if a.amendment is not None else {}), **a.definition.parties}
+
+
 def first_enroller(a: Accord, delegate: str) -> str | None:
     """Who enrols the delegate's first key: the contact of its party; an officer does so itself. None for others."""
     one = a.delegates.get(delegate)
@@ -85,7 +90,7 @@ def first_enroller(a: Accord, delegate: str) -> str | None:
         return None
     if one.party is None:
         return delegate if delegate in a.definition.officers else None
-    party = a.definition.parties.get(one.party)
+    party = _parties(a).get(one.party)
     return party.contact if party is not None else None
 
 
@@ -94,7 +99,7 @@ def agreed_key(a: Accord, delegate: str) -> str | None:
     officer = a.definition.officers.get(delegate)
     if officer is not None:
         return officer.key
-    return next((one.contact_key for one in a.definition.parties.values() if one.contact == delegate), None)
+    return next((one.contact_key for one in _parties(a).values() if one.contact == delegate), None)
 
 
 def given_to(a: Accord, public_key: str) -> str | None:
@@ -113,25 +118,29 @@ def asked_to_sign(a: Accord, delegate: str) -> bool:
     if one.party is None:
         officer = a.definition.officers.get(delegate)
         return officer is not None and officer.signed_acts
-    party = a.definition.parties.get(one.party)
+    party = _parties(a).get(one.party)
     return party is not None and party.signed_acts
 
 
 def required(a: Accord, wanted: Act, by: Actor) -> bool:
     """Whether an act has to carry the delegate's own signature.
 
-    Until the accord is founded only who had a key enrolled has to sign. A contact, and an officer, enrols its own
-    first key unsigned: there is none yet to sign with.
+    Until a party is bound to a definition, others can propose another one: so a contact that has enrolled a key signs
+    whatever is proposed. Where the definition gives its first key, it enrols that before it adopts. A contact, and an
+    officer, enrols its own first key unsigned: there is none yet to sign with.
     """
     if wanted.signed_with() is not None:
         return True
+    had = bool(a.keys.get(by.delegate))
+    unbound = not a.founded or by.party not in (None, *a.definition.parties)
+    if unbound and had:
+        return True
     if not asked_to_sign(a, by.delegate):
         return False
-    had = bool(a.keys.get(by.delegate))
     own_key = isinstance(wanted, EnrolKey) and wanted.delegate == by.delegate
     if own_key and not had and first_enroller(a, by.delegate) == by.delegate:
         return False
-    return a.founded or had
+    return not unbound or agreed_key(a, by.delegate) is not None
 
 
 def own_signature(a: Accord, wanted: Act, by: Actor, own: OwnSignature | None) -> Check:
@@ -267,6 +276,7 @@ class EnrolKey(Act):
     says = "{by} enrols a key of {delegate}"
     while_paused = True
     before_founding = True
+    by_candidates = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """A delegate of one's own party, by its contact, or an officer's own; a key that nobody had."""
@@ -297,6 +307,7 @@ class RotateKey(Act):
     says = "{by} puts another key in the place of {key}"
     while_paused = True
     before_founding = True
+    by_candidates = True
 
     def signed_with(self) -> str | None:
         """The key that is replaced."""
@@ -322,6 +333,7 @@ class RevokeKey(Act):
     says = "{by} revokes the key {key} of {delegate}"
     while_paused = True
     before_founding = True
+    by_candidates = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """One's own key, or as contact a delegate's; in force; and not the last one of who enrols its own and signs."""
@@ -342,7 +354,8 @@ class RevokeKey(Act):
             f"{self.key} is no key of {self.delegate} that is in force",
             "nothing is left to do",
         )
-        alone = first_enroller(a, self.delegate) == self.delegate and asked_to_sign(a, self.delegate)
+        signs = asked_to_sign(a, self.delegate) or not a.founded
+        alone = first_enroller(a, self.delegate) == self.delegate and signs
         yield Check(
             "key_remains",
             not alone or len(keys) > 1,

@@ -19,7 +19,8 @@ from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act
 from workflows.model.definition import LARGEST_DEFINITION, Definition
 from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, Text
-from workflows.tracks.founding import SUBJECT, AmendDefinition, DefinitionProposed
+from workflows.tracks.founding.adoption import SUBJECT, DefinitionProposed
+from workflows.tracks.founding.amendment import AmendDefinition
 
 
 @event

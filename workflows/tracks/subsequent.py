@@ -20,7 +20,7 @@ from workflows.model.state import Accord
 from workflows.model.values import Digest, Instant, Note, PartyId, Reference, Text, show_date
 from workflows.tracks.conditions.state import check_satisfied, on_gates
 from workflows.tracks.documents.state import AboutDocument, live, with_document
-from workflows.tracks.founding import LONG_STOP
+from workflows.tracks.founding.reopening import LONG_STOP
 
 
 def signing_parties(a: Accord, document: str) -> tuple[str, ...]:

@@ -56,6 +56,10 @@ def drift(a: Accord) -> str | None:
     pins = a.understanding.pins
     now = content(a, a.understanding.severable)
     for code in now["texts"]:
+        if code not in pins["texts"]:
+            return f"{code} is a document that it does not name"
+        if not now["texts"][code]:
+            return f"{code} asks for a text that is not there yet"
         if now["texts"][code] != pins["texts"].get(code):
             return f"the text of {code} changed"
         if now["signatories"][code] != pins["signatories"].get(code):

@@ -197,7 +197,7 @@ WRITTEN = """\
 title: Visit
 parties:
   AA: {name: A, capacity: host, contact: aa.contact}
-  BB: {name: B, capacity: guest, contact: bb.contact}
+  BB: {name: B, capacity: guest, contact: bb.contact, delegates: [bb.other]}
 conditions:
   C1:
     title: Venue

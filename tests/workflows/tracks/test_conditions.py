@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.simulation.definitions import changed, condition, pair, trio
+from tests.simulation.definitions import changed, condition, pair, party, trio
 from tests.simulation.driver import Play
 from tests.simulation.one_condition import founded, submission, verified
 from tests.simulation.small import digest
@@ -104,7 +104,7 @@ def test_as_many_distinct_verifiers_as_the_policy_needs() -> None:
         pair(
             parties={
                 **pair()["parties"],
-                "CC": {"name": "C", "capacity": "guest", "contact": "cc.contact"},
+                "CC": party("CC"),
             },
             conditions={"C1": condition("AA", "bb.verifier", "cc.verifier", need=2)},
         )
@@ -237,9 +237,10 @@ def test_no_verdict_is_revoked_or_disputed_after_release() -> None:
 
 def test_changed_terms_void_the_verdict_and_only_this_one() -> None:
     play = Play(trio()).go("verified")
-    play.amend(changed(trio(), conditions__V1__title="Another matter"))
-    assert play.status("V1") == "agreed"
+    play.amend(changed(trio(), conditions__V1__policy__grade="inspected"))
+    assert play.status("V1") == "evidence_submitted"
     assert play.state.conditions["V1"].verdict is None
+    assert play.fact("verdict_reopened", "cause") == "the amendment changes its policy"
     assert play.status("V2") == "verified"
     assert not play.satisfied("V2"), "what it depends on has fallen, but it keeps its verdict"
 

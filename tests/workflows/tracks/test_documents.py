@@ -151,9 +151,12 @@ def test_nothing_is_changed_that_is_released() -> None:
     assert play.guard("aa.treaty", "agree_text", **text()) == "document_open"
 
 
-def test_changed_terms_begin_the_document_anew() -> None:
-    play = Play(pair()).go("texts")
+def test_another_title_leaves_the_texts_and_a_language_that_is_taken_away_takes_its_own() -> None:
+    play = Play(pair(documents={"D1": document("AA", "BB", languages=("en", "fr"))})).go("texts")
+    play.amend(changed(play.state.definition.as_facts(), documents__D1__title="Another"))
+    assert status(play) == "execution_version"
     play.amend(changed(pair(), documents__D1__title="Another"))
-    assert status(play) == "outline"
-    play.do("aa.treaty", "propose_text", document="D1", language="en", digest=digest("D1 in en"))
-    assert status(play) == "negotiating", "BB agreed to this text for the other document"
+    assert play.fact("text_reopened", "language") == "fr"
+    assert play.fact("step_reopened", "step") == "concordance"
+    assert set(play.state.documents["D1"].texts) == {"en"}
+    assert status(play) == "execution_version", "one language needs no concordance"

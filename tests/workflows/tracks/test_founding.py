@@ -123,8 +123,9 @@ def test_a_party_to_be_added_can_take_its_adoption_back_and_others_can_do_withou
 
 def test_a_party_to_be_added_has_a_contact_of_its_own() -> None:
     play = Play(pair()).go("founded")
-    puppet = changed(with_third(), parties__CC__contact="aa.head")
-    assert play.guard("aa.contact", "amend_definition", definition=puppet) == "new_contacts_free"
+    puppet = changed(with_third(), parties__CC__contact="aa.protocol")
+    refusal = play.refused("aa.contact", "amend_definition", definition=puppet)
+    assert refusal.guard == "named_are_free"
 
 
 def test_consents_to_a_superseded_amendment_do_not_come_back_with_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.definitions import changed, party, trio
+from tests.simulation.definitions import changed, document, party, trio
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
 
@@ -87,10 +87,11 @@ def test_it_pins_terms_texts_parties_window_and_signatories() -> None:
 @pytest.mark.parametrize(
     ("changes", "cause"),
     [
-        ({"conditions__Z1__title": "Other"}, "the conditions' terms changed"),
+        ({"conditions__Z1__valid_for": "P9D"}, "the conditions' terms changed"),
         ({"conditions__Z1": None}, "the conditions' terms changed"),
         ({"documents__D2": None}, "D2 is no longer one of the documents"),
-        ({"documents__D2__title": "Other"}, "the text of D2 changed"),
+        ({"documents__D2__languages": ["fr"]}, "D2 asks for a text that is not there yet"),
+        ({"documents__D9": document("AA", "BB")}, "D9 is a document that it does not name"),
         ({"parties__DD": party("DD", required=False)}, "the parties changed"),
     ],
 )
@@ -103,6 +104,10 @@ def test_it_is_stale_when_what_it_pins_changes(changes: dict, cause: str) -> Non
 
 
 def test_what_it_does_not_pin_leaves_it_in_effect() -> None:
+    play = effective()
+    titles = {"conditions__Z1__title": "Other", "documents__D2__title": "Other"}
+    play.amend(changed(trio(), conditions__Z1__due="2030-08-01T00:00:00Z", **titles))
+    assert standing(play) == "effective"
     play = effective()
     play.amend(trio(title="Another title"))
     assert standing(play) == "effective"

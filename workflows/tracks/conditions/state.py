@@ -30,28 +30,29 @@ def time_runs(a: Accord, code: str) -> bool:
     return a.released_at is None or gate_of(a, code) == "subsequent"
 
 
+NOT_OF_THE_TERMS = ("title", "due", "response", "cure")
+"""Fields that say nothing of what has to be found, by whom, and what rests on it: their change reopens nothing."""
+
+
 def terms_digest(terms: ConditionTerms) -> str:
     """The digest of a condition's terms; the policy's version, which a verdict names."""
-    return digest_of(terms.model_dump(mode="json", exclude_defaults=True))
+    return digest_of(terms.model_dump(mode="json", exclude_defaults=True, exclude=set(NOT_OF_THE_TERMS)))
 
 
 def adopt_terms(a: Accord, at: datetime) -> Accord:
-    """The state with the definition's conditions: new ones agreed, changed ones agreed anew, dropped ones removed."""
+    """The state with the definition's conditions: new ones agreed, the others as they stand, under the new terms.
+
+    What an amendment reopens has fallen before (``founding.reopening``).
+    """
     conditions: dict[str, Condition] = {}
     for code, terms in a.definition.conditions.items():
-        digest = terms_digest(terms)
-        old = a.conditions.get(code)
-        if old is None or old.terms != digest or old.status == "removed":
+        digest, old = terms_digest(terms), a.conditions.get(code)
+        if old is None or old.status == "removed":
             conditions[code] = Condition(terms=digest, since=at)
-        elif old.status == "waived" and not _waived_by_all(a, code, old):
-            # A party that was added is a beneficiary too, and has waived nothing yet.
-            conditions[code] = replace(old, status="evidence_submitted" if old.evidence else "agreed")
         else:
-            conditions[code] = old
-    for code, old in a.conditions.items():
-        if code not in conditions:
-            conditions[code] = replace(old, status="removed")
-    return replace(a, conditions=conditions)
+            conditions[code] = replace(old, terms=digest)
+    removed = {code: old for code, old in a.conditions.items() if code not in conditions}
+    return replace(a, conditions={**conditions, **removed})
 
 
 def gate_of(a: Accord, code: str) -> str:
@@ -70,10 +71,6 @@ def beneficiaries(a: Accord, code: str) -> tuple[str, ...]:
     if terms.beneficiaries is not None:
         return terms.beneficiaries
     return tuple(party for party in a.definition.parties if party not in terms.obligors)
-
-
-def _waived_by_all(a: Accord, code: str, condition: Condition) -> bool:
-    return all(party in condition.waived_by for party in beneficiaries(a, code))
 
 
 def own_state_holds(a: Accord, code: str) -> bool:

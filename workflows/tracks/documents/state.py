@@ -9,7 +9,7 @@ from typing import Any
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
-from workflows.model.consent import clear, missing, subject
+from workflows.model.consent import missing, subject
 from workflows.model.declare import Act, Audience, Check, Who
 from workflows.model.state import Accord, Document, SeatState
 from workflows.model.terms import DocumentTerms
@@ -21,22 +21,22 @@ def _terms_digest(terms: DocumentTerms) -> str:
 
 
 def adopt_terms(a: Accord) -> Accord:
-    """The state with the definition's documents; a document whose terms changed begins anew."""
+    """The state with the definition's documents: new ones begin, the others stand, with the seats that they have now.
+
+    What an amendment reopens has fallen before (``founding.reopening``).
+    """
     documents: dict[str, Document] = {}
     for code, terms in a.definition.documents.items():
-        digest = _terms_digest(terms)
-        old = a.documents.get(code)
-        if old is not None and old.terms == digest and not old.removed:
-            documents[code] = old
-        else:
-            seats = {name: SeatState(seat.party, seat.holder) for name, seat in terms.seats.items()}
-            documents[code] = Document(terms=digest, seats=seats)
-            texts = [name for name in a.consents if name.startswith(f"text/{code}/")]
-            a = clear(a, *texts, *steps_after_agreement(code), f"severance/{code}")
-    for code, old in a.documents.items():
-        if code not in documents:
-            documents[code] = replace(old, removed=True)
-    return replace(a, documents=documents)
+        digest, old = _terms_digest(terms), a.documents.get(code)
+        if old is None or old.removed:
+            old = Document()
+        seats = {
+            name: old.seats.get(name) or SeatState(seat.party, seat.holder)
+            for name, seat in terms.seats.items()
+        }
+        documents[code] = replace(old, terms=digest, seats=seats)
+    removed = {code: old for code, old in a.documents.items() if code not in documents}
+    return replace(a, documents={**documents, **removed})
 
 
 def live(a: Accord) -> tuple[str, ...]:
@@ -96,6 +96,10 @@ STEPS = (
     subject("execution", "the execution version of {document}", _open_digest, "document"),
 )
 """The steps after agreement, in their order."""
+
+
+AFTER_AGREEMENT = {"concordance": "certified", "initials": "initialled", "execution": "execution"}
+"""The steps after agreement, and where a document keeps the digest for which every party has taken each."""
 
 
 def text_subject(document: str, language: str) -> str:
