@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activities.runtime.settings import Settings
@@ -21,7 +22,9 @@ from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.problems import FAILURES, of_exception
 from api.routes import accords, acts, clock, health, ledger, record
+from api.routing import without_body
 
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 log = structlog.get_logger(__name__)
@@ -74,10 +77,25 @@ def _docs(request: Request) -> HTMLResponse:
 
 def _handle_errors(app: FastAPI) -> None:
     async def say(request: Request, error: Exception) -> Response:
-        return of_exception(error).response(request.scope.get("request_id"))
+        problem = of_exception(error)
+        if problem.code == "method_not_allowed":
+            problem.headers["Allow"] = ", ".join(_methods(app, request.scope))
+        return problem.response(request.scope.get("request_id"))
 
     for kind in FAILURES:
         app.add_exception_handler(kind, say)
+
+
+def _methods(app: FastAPI, scope: Scope) -> list[str]:
+    """Every method that the address of a request takes. A router's own answer names those of one route alone."""
+    found = set()
+    for route in app.routes:
+        matched, _ = route.matches({**scope, "method": "GET"})
+        if matched is not Match.NONE:
+            found |= {
+                method for method in _METHODS if route.matches({**scope, "method": method})[0] is Match.FULL
+            }
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 class Requests:
@@ -109,16 +127,25 @@ class Requests:
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
                 ]
+            elif head and message["type"] == "http.response.body":
+                # The headers are those of the answer to GET; there is no body behind them.
+                message = {
+                    "type": "http.response.body",
+                    "body": b"",
+                    "more_body": message.get("more_body", False),
+                }
             await send(message)
 
+        head = scope["method"] == "HEAD"
+        served = without_body(scope) if head else scope
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:
-                await self._app(scope, receive, answered)
+                await self._app(served, receive, answered)
             except Exception as error:
                 if status:
                     raise
                 problem: Any = of_exception(error).response(request_id)
-                await problem(scope, receive, answered)
+                await problem(served, receive, answered)
             finally:
                 log.info(
                     "request",

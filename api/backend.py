@@ -27,6 +27,9 @@ from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from api.clock import Clocks
 from api.commands import Commands
+from api.exports import Exports
+from api.heavy import FOLDING
+from api.limits import Limits
 from api.queue import ActQueue
 
 CONNECTIONS = 10
@@ -82,6 +85,8 @@ class Backend:
     commands: Commands
     clocks: Clocks
     queue: ActQueue
+    limits: Limits
+    exports: Exports
 
 
 @asynccontextmanager
@@ -100,13 +105,16 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     try:
         ledger = PostgresLedger(pool)
         states = States(ledger)
-        reader = Reader(ledger, states)
+        reader = Reader(ledger, states, beside=FOLDING.run)
         identities = Identities(pool)
         clocks = Clocks(temporal.client, settings.task_queue)
         queue = ActQueue()
-        commands = Commands(settings, signer, states, identities, clocks, temporal.client, queue)
+        limits = Limits(settings)
+        commands = Commands(settings, signer, states, identities, clocks, temporal.client, queue, limits)
         log.info("api started", signs_with=signer.key_id, signing_public_key=signer.public_key)
-        yield Backend(settings, pool, temporal, ledger, reader, identities, commands, clocks, queue)
+        yield Backend(
+            settings, pool, temporal, ledger, reader, identities, commands, clocks, queue, limits, Exports()
+        )
     finally:
         await temporal.aclose()
         try:

@@ -14,6 +14,7 @@ from activities.definitions import structured
 from activities.definitions.structured import Source, Unreadable, Wrong
 from api.heavy import READING, SMALL
 from api.problems import FieldError, Problem
+from api.routing import in_time
 
 T = TypeVar("T")
 
@@ -77,11 +78,15 @@ async def content_of(request: Request) -> bytes:
     """The bytes of a request's body; it stops reading once they are too many.
 
     Raises:
-        Problem: ``too_large``.
+        Problem: ``too_large``, or ``request_timeout`` where it comes too slowly.
     """
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and (len(declared) > 9 or int(declared) > LARGEST):
         raise _too_large()
+    return await in_time(request, _all_of(request))
+
+
+async def _all_of(request: Request) -> bytes:
     content = bytearray()
     async for chunk in request.stream():
         content += chunk

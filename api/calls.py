@@ -1,21 +1,18 @@
-"""What routes have in common: the caller, the backend, conditional requests, paging, times in queries, answers."""
+"""What routes have in common: the caller, the backend, paging, times in queries, answers."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import structlog
 from fastapi import Depends, Header, Path, Request, Response
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activities.identity.keys import Identity, NotAuthenticated
 from activities.identity.own_signatures import GivenSignature
@@ -23,16 +20,12 @@ from api.access import Access, known_in
 from api.backend import Backend
 from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found
 from workflows.model.authority import OPERATOR
+from workflows.model.commands import Instant
 from workflows.model.declare import Act
 from workflows.model.state import Accord
 from workflows.model.values import INSTALLATION
 
-T = TypeVar("T")
-
 YAML = "application/yaml"
-
-YEARS = (1900, 2999)
-"""The years that times in queries may lie in; beyond them a duration could lead out of what a calendar holds."""
 
 _BEARER = HTTPBearer(
     auto_error=False,
@@ -41,51 +34,8 @@ _BEARER = HTTPBearer(
 )
 _ACCORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
-_TAG = re.compile(r'(?:W/)?"([^"]*)"')
-_VERSION = re.compile(r"v(0|[1-9][0-9]{0,14})", re.ASCII)
 _PLUS = re.compile(r"(T[0-9:.]+) (\d\d:?\d\d)$")
-_TIME = TypeAdapter(AwareDatetime)
-
-
-class BoundedRoute(APIRoute):
-    """A route that answers within the API's deadline, whatever it waits for."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, bounded."""
-        handle = super().get_route_handler()
-
-        async def bounded(request: Request) -> Response:
-            async with asyncio.timeout(backend(request).settings.api_deadline):
-                return await handle(request)
-
-        return bounded
-
-
-async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """What ``work`` returns; it is given up as soon as the caller has gone away. To be used once the body is read.
-
-    Raises:
-        Problem: ``hung_up``, which nobody reads but our logs.
-    """
-    working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_hung_up(request))
-    try:
-        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise Problem(
-                "hung_up", "The caller went away before there was an outcome; there may be one yet."
-            )
-        return working.result()
-    finally:
-        # Both are over when this returns, whichever way: what waited in a queue has left it.
-        working.cancel()
-        gone.cancel()
-        await asyncio.gather(working, gone, return_exceptions=True)
-
-
-async def _hung_up(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+_TIME: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 
 def backend(request: Request) -> Backend:
@@ -117,6 +67,7 @@ async def caller(
             headers={"WWW-Authenticate": 'Bearer realm="entente", error="invalid_token"'},
         ) from None
     structlog.contextvars.bind_contextvars(principal=identity.principal, key=identity.key_id)
+    await backend(request).limits.count("key", identity.key_id)
     return identity
 
 
@@ -141,14 +92,6 @@ IdempotencyKey = Annotated[
         description="Names the request for good: 1 to 128 visible ASCII characters, your own choice. The same request "
         "under the same key has one outcome, however often it is sent. Not needed for a dry run.",
         examples=["9f6d3c1e-verify-c1"],
-    ),
-]
-IfMatch = Annotated[
-    str | None,
-    Header(
-        alias="If-Match",
-        description='The version that the act is meant for, such as "v17". It is part of the act, and judged where '
-        "the act is recorded: where the accord has moved on, it is refused (412), and the refusal is on the record.",
     ),
 ]
 OwnKey = Annotated[
@@ -181,10 +124,6 @@ def _signed(key: OwnKey = None, signature: OwnSignatureHeader = None, salt: OwnS
 
 
 Signed = Annotated[GivenSignature, Depends(_signed)]
-
-IfNoneMatch = Annotated[
-    str | None, Header(alias="If-None-Match", description='Such as "v17"; 304 while it is current.')
-]
 
 
 def acting(identity: Identity, act: type[Act] | None = None) -> str:
@@ -255,45 +194,29 @@ def moment(text: str, name: str) -> datetime:
         Problem: ``malformed``, naming the parameter.
     """
     try:
-        time = _TIME.validate_python(_PLUS.sub(r"\1+\2", text)).astimezone(UTC)
-        said = f"{text[:40]!r} lies outside the years from {YEARS[0]} to {YEARS[1]}"
-    except (ValidationError, OverflowError):
-        time, said = None, f"{text[:40]!r} is no time with its zone by RFC 3339, such as 2027-04-12T10:00:00Z"
-    if time is None or not YEARS[0] <= time.year <= YEARS[1]:
-        raise Problem("malformed", f"{name}: {said}.", errors=(FieldError(field=name, problem=said),))
-    return time
+        return _TIME.validate_python(_PLUS.sub(r"\1+\2", text))
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+    raise Problem("malformed", f"{name}: {said}.", errors=(FieldError(field=name, problem=said),))
 
 
-def etag(version: int) -> str:
-    """The entity tag of an accord's version."""
-    return f'"v{version}"'
-
-
-def matches(header: str, tag: str) -> bool:
-    """Whether an If-Match or If-None-Match header (RFC 9110, 13.1) names ``tag``."""
-    return header.strip() == "*" or tag.strip('"') in _TAG.findall(header)
-
-
-def required_version(header: str | None) -> int | None:
-    """The version that ``If-Match`` requires; none where there is no header, or any will do (``*``).
+def time_asked_for(text: str | None, state: Accord) -> datetime | None:
+    """The time in ``at`` to look ahead to; none where none is given.
 
     Raises:
-        Problem: ``precondition_failed`` where no tag is one of ours; ``malformed`` where there are several, since an
-            act is recorded with the version that it was meant for.
+        Problem: ``malformed``, or ``time_passed``: what was recorded since cannot be taken away again.
     """
-    if header is None or header.strip() == "*":
+    if text is None:
         return None
-    versions = {int(found[1]) for tag in _TAG.findall(header) if (found := _VERSION.fullmatch(tag))}
-    if not versions:
+    time = moment(text, "at")
+    if time < state.time:
         raise Problem(
-            "precondition_failed",
-            f"{header[:80]} names no version of an accord, which looks like {etag(17)}. Nothing was recorded. "
-            "Read the accord again, and send its ETag.",
+            "time_passed",
+            f"The accord's last entry is of {state.time.isoformat()}, after {text[:40]}. Ask for a later time, or "
+            "leave `at` out; how the accord stood at an earlier time, GET /v1/accords/{accord}?as_of= tells.",
+            accord=state.id,
         )
-    if len(versions) > 1:
-        said = "an act is meant for one version; name one"
-        raise Problem("malformed", f"If-Match: {said}.", errors=(FieldError(field="If-Match", problem=said),))
-    return versions.pop()
+    return time
 
 
 def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -28,6 +28,7 @@ from activities.runtime.settings import Settings
 from api.clock import Clocks
 from api.heavy import JUDGING, is_large
 from api.interventions import INTERVENTIONS
+from api.limits import Limits
 from api.problems import Problem, not_found, of_refusal, of_rejection, reused, unavailable
 from api.queue import ActQueue
 from api.updates import NothingDecided, NoWorkflow, Updates
@@ -119,6 +120,7 @@ class Commands:
         clocks: Clocks,
         client: Callable[[], Awaitable[Client]],
         queue: ActQueue,
+        limits: Limits,
     ) -> None:
         self._task_queue = settings.task_queue
         self._signer = signer
@@ -127,6 +129,7 @@ class Commands:
         self._clocks = clocks
         self._client = client
         self._queue = queue
+        self._limits = limits
         self._updates = Updates(client, settings.task_queue)
 
     async def open(self, definition: Definition, delegate: str, key: str, now: datetime) -> Receipt:
@@ -142,7 +145,9 @@ class Commands:
         except KeyReused:
             raise reused(key) from None
         _, settled = await self._look(command)
-        settled = settled or await self._deliver(command, start=True)
+        if settled is None:
+            await self._limits.count("opening", delegate)
+            settled = await self._deliver(command, start=True)
         return _receipt(settled)
 
     async def act(self, command: Command, signed: GivenSignature = NOT_SIGNED) -> Settled:
@@ -155,7 +160,7 @@ class Commands:
         seen, settled = await self._look(command)
         if settled is not None:
             return settled
-        state = await _judged(seen, command)
+        state = await self._judged_and_counted(seen, command)
         command = _with_own(state, command, signed)
         if state.closed:
             if ACTS[command.act].after_closing:
@@ -178,7 +183,7 @@ class Commands:
         seen, settled = await self._look(command)
         if settled is not None:
             return _receipt(settled)
-        state = await _judged(seen, command)
+        state = await self._judged_and_counted(seen, command)
         command = _with_own(state, command, own)
         if state.closed:
             raise of_refusal(await self._over(state, command), act=command.act, accord=state.id)
@@ -200,6 +205,19 @@ class Commands:
         if not outcome.is_of(command.fingerprint(), outline(command)):
             raise reused(command.id.partition("/")[2])
         return state, Settled(state, outcome.receipt)
+
+    async def _judged_and_counted(self, seen: Accord | None, command: Command) -> Accord:
+        """The accord's state, once the command is one that its delegate may send, and not one too many.
+
+        Raises:
+            Problem: ``not_found``, what is wrong with the command, or ``rate_limited``.
+        """
+        state = await _judged(seen, command)
+        # By party, so that no party's delegates use up what another's need; who stands for none counts alone.
+        appointment = state.delegates.get(command.delegate)
+        party = None if appointment is None else appointment.party
+        await self._limits.count("accord", command.accord, party or command.delegate)
+        return state
 
     async def _allowed(self, state: Accord, command: Command) -> bool:
         """Whether the act would be recorded as done, by the state that is known here."""

@@ -1,7 +1,7 @@
 """Work that takes long: done beside the event loop, by few threads, with a bounded queue.
 
 Reading 512 KB of YAML, or checking a thousand conditions, takes some hundred milliseconds, for which other requests
-must not wait. Python runs one thread at a time; so there are two threads here, which can be interrupted between any
+must not wait. Python runs one thread at a time; so there are three threads here, which can be interrupted between any
 two steps, and whatever comes in beyond a queue of bounded length is asked to come again.
 """
 
@@ -83,6 +83,9 @@ def is_large(value: Any) -> bool:
 
 READING = Heavy("reading")
 """For bodies, which anybody with a key can send: however many wait, the other kind goes on."""
+
+FOLDING = Heavy("folding")
+"""For states as they were, which are folded from the beginning."""
 
 JUDGING = Heavy("judging")
 """For what is known to be a definition or an act: what would follow from it, and why not yet."""

@@ -41,6 +41,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "clock_is_real": (409, "The accord's clock is the real one"),
     "clock_runs_forward": (409, "A clock only moves forward"),
     "clock_stopped": (409, "The accord's clock has stopped"),
+    "request_timeout": (408, "The request came too slowly"),
     "precondition_failed": (412, "The accord has moved on"),
     "too_large": (413, "The content is too large"),
     "unsupported_media_type": (415, "The content type is not taken"),
@@ -48,18 +49,20 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "own_signature_wrong": (422, "The delegate's own signature does not fit"),
     "idempotency_key_reused": (422, "The Idempotency-Key was used for something else"),
     "beyond_record": (422, "The record does not reach there"),
+    "time_passed": (422, "The time has passed"),
+    "rate_limited": (429, "Too many requests"),
     "hung_up": (499, "The caller hung up"),
     "internal": (500, "A fault on our side"),
     "clock_unavailable": (501, "The clock cannot be moved here"),
     "unavailable": (503, "Not available at the moment"),
-    "busy": (503, "Too many acts wait"),
+    "busy": (503, "Too much waits already"),
 }
 """Every code with its HTTP status and title."""
 
 _STATUS_CODES = {status: code for code, (status, _) in reversed(list(TABLE.items()))}
 
-RETRY_AFTER: Mapping[str, int] = {"unavailable": 1, "busy": 5}
-"""Seconds that a client is asked to wait after each problem with 503."""
+RETRY_AFTER: Mapping[str, int] = {"unavailable": 1, "busy": 5, "rate_limited": 1}
+"""Seconds that a client is asked to wait after each of these, where the problem itself knows no better."""
 
 
 class FieldError(BaseModel):
@@ -263,7 +266,7 @@ def of_exception(error: Exception) -> Problem:
         case Problem():
             return error
         case Busy():
-            return Problem("busy", f"The act was not taken: {error.what}. {_SEND_AGAIN}")
+            return Problem("busy", f"The request was not taken: {error.what}. {_SEND_AGAIN}")
         case RequestValidationError():
             found = tuple(
                 FieldError(field=str(item["loc"][-1]), problem=str(item["msg"])) for item in error.errors()

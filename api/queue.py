@@ -70,13 +70,20 @@ class ActQueue:
     """The queues of all accords in one API process."""
 
     def __init__(
-        self, in_flight: int = IN_FLIGHT, waiting: int = WAITING, waiting_each: int = WAITING_EACH
+        self,
+        in_flight: int = IN_FLIGHT,
+        waiting: int = WAITING,
+        waiting_each: int = WAITING_EACH,
+        what: str = "acts",
+        where: str = " on this accord",
     ) -> None:
         if min(in_flight, waiting, waiting_each) < 1:
             raise ValueError("a queue has room for one act at least")
         self._in_flight = in_flight
         self._waiting = waiting
         self._waiting_each = waiting_each
+        self._what = what
+        self._where = where
         self._lines: dict[str, _Line] = {}
 
     def waiting(self, accord: str) -> int:
@@ -126,17 +133,19 @@ class ActQueue:
     def _make_room(self, line: _Line, delegate: str) -> None:
         own = len(line.waiting.get(delegate, ()))
         if own >= self._waiting_each:
-            raise Busy(f"{own} acts of {delegate} on this accord wait already")
+            raise Busy(f"{own} {self._what} of {delegate}{self._where} wait already")
         if line.length() < self._waiting:
             return
         longest, queue = max(line.waiting.items(), key=lambda each: len(each[1]))
         if len(queue) <= own + 1:
-            raise Busy(f"{self._waiting} acts on this accord wait already")
+            raise Busy(f"{self._waiting} {self._what}{self._where} wait already")
         # The last of whoever has most waiting gives way, so that no flood keeps others out.
         last = queue[-1]
         line.drop(longest, last)
         if not last.done():
-            last.set_exception(Busy(f"{self._waiting} acts on this accord wait, most of them of {longest}"))
+            last.set_exception(
+                Busy(f"{self._waiting} {self._what}{self._where} wait, most of them of {longest}")
+            )
 
     def _leave(self, accord: str, line: _Line) -> None:
         if line.call_next():

@@ -5,7 +5,7 @@ Nothing here needs a live workflow. States as they are now come from the cache (
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from activities.ledger.store import Ledger, StoredEntry
@@ -15,7 +15,13 @@ from workflows.model.fold import evolve
 from workflows.model.state import Accord
 
 PAGE = 200
-"""Entries read and folded before other requests get their turn."""
+"""Entries read and folded at a time, between which other states that are folded get their turn."""
+
+Page = list[StoredEntry]
+Folding = tuple[Accord | None, int]
+"""The state so far, and how many entries of the page were within what was asked for."""
+Fold = Callable[[Accord | None, Page, int | datetime], Folding]
+Beside = Callable[[Fold, Accord | None, Page, int | datetime], Awaitable[Folding]]
 
 
 class BeyondRecord(EntenteError):
@@ -36,11 +42,21 @@ class BeforeOpening(EntenteError):
         self.opened = opened
 
 
-class Reader:
-    """The states of the accords of ``ledger``, now and as they were; ``states`` is the cache to share."""
+async def at_once(fold: Fold, state: Accord | None, page: Page, moment: int | datetime) -> Folding:
+    """Fold in the event loop itself."""
+    return fold(state, page, moment)
 
-    def __init__(self, ledger: Ledger, states: States | None = None) -> None:
+
+class Reader:
+    """The states of the accords of ``ledger``, now and as they were; ``states`` is the cache to share.
+
+    A state as it was is folded from the beginning, which for a long record takes seconds: by ``beside``, which a
+    server lets work beside its event loop.
+    """
+
+    def __init__(self, ledger: Ledger, states: States | None = None, *, beside: Beside = at_once) -> None:
         self._ledger = ledger
+        self._beside = beside
         self.states = States(ledger) if states is None else states
 
     async def state(self, accord: str) -> Accord | None:
@@ -69,17 +85,14 @@ class Reader:
             page = await self._ledger.entries(accord, 0 if state is None else state.size, PAGE)
             if not page and state is None:
                 return None
-            wanted = [entry for entry in page if _is_within(entry, moment)]
-            if wanted:
-                state = _folded(state, wanted)
-            elif state is None:
+            state, wanted = await self._beside(_folded, state, page, moment)
+            if state is None:
                 first = page[0].entry()
                 if isinstance(moment, int):
                     raise BeyondRecord(moment, 0)
                 raise BeforeOpening(first.time)
-            if len(wanted) < len(page) or len(page) < PAGE:
+            if wanted < len(page) or len(page) < PAGE:
                 break
-            await asyncio.sleep(0)
         if isinstance(moment, int) and (state is None or state.size <= moment):
             raise BeyondRecord(moment, 0 if state is None else state.size)
         return state
@@ -89,8 +102,8 @@ def _is_within(entry: StoredEntry, moment: int | datetime) -> bool:
     return entry.position <= moment if isinstance(moment, int) else entry.entry().time <= moment
 
 
-def _folded(state: Accord | None, entries: list[StoredEntry]) -> Accord:
-    for entry in entries:
+def _folded(state: Accord | None, page: Page, moment: int | datetime) -> Folding:
+    wanted = [entry for entry in page if _is_within(entry, moment)]
+    for entry in wanted:
         state = evolve(state, entry.recorded())
-    assert state is not None  # noqa: S101 - only called with entries
-    return state
+    return state, len(wanted)

@@ -11,11 +11,37 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, SkipValidation, ValidationError, field_validator
+from limits import parse_many
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    SecretStr,
+    SkipValidation,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.envconfig import ClientConfigProfile
 
 from activities.errors import SettingsProblem
+
+NO_LIMIT = "none"
+
+
+def _rates(text: str) -> str:
+    if text != NO_LIMIT:
+        try:
+            parse_many(text)
+        except ValueError:
+            raise ValueError(
+                f"{text[:60]!r} is no rate: write such as 600/minute, several with a semicolon between, or none"
+            ) from None
+    return text
+
+
+RateLimits = Annotated[str, AfterValidator(_rates)]
+"""How often something may be done: ``600/minute``, or several with semicolons between; ``none`` for no limit."""
 
 DEFAULT_TEMPORAL_ADDRESS = "127.0.0.1:7233"
 """Where Temporal is looked for when nothing says otherwise; the embedded server's usual place."""
@@ -44,6 +70,26 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8080, ge=0, le=65535, description="port that the API listens on; 0 for any")
     api_deadline: float = Field(
         default=10.0, gt=0, description="seconds after which the API stops waiting for an act's outcome"
+    )
+    api_head_seconds: float = Field(
+        default=10.0, gt=0, description="seconds in which a request's line and headers have to arrive"
+    )
+    api_body_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        description="seconds in which a request's body has to arrive, once its headers are there",
+    )
+    rate_key: RateLimits = Field(
+        default="12000/minute", description="requests with one API key; none: as many as come"
+    )
+    rate_delegate: RateLimits = Field(
+        default="6000/minute", description="acts and dry runs of one delegate, over all accords"
+    )
+    rate_accord: RateLimits = Field(
+        default="6000/minute", description="acts on one accord by the delegates of one party together"
+    )
+    rate_opening: RateLimits = Field(
+        default="2000/hour; 10000/day", description="accords that one delegate opens"
     )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="auto: for people on a terminal, JSON otherwise"

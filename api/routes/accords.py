@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -17,17 +18,13 @@ from api.bodies import definition_body, field_errors
 from api.calls import (
     YAML,
     AccordId,
-    BoundedRoute,
     Caller,
     IdempotencyKey,
-    IfNoneMatch,
     Parts,
     acting,
     answer,
     cursor,
-    etag,
     idempotency_key,
-    matches,
     moment,
     next_link,
     problems,
@@ -37,7 +34,9 @@ from api.calls import (
 from api.clock import Present
 from api.commands import judge_opening
 from api.heavy import JUDGING, READING
+from api.preconditions import IfNoneMatch, etag, unchanged
 from api.problems import Problem, not_found
+from api.routing import BoundedRoute, QueryFlag, WholeNumber
 from api.schemas import AccordView, StatusView, View
 from api.views import accord_view, status_view
 from workflows.model.commands import Summary
@@ -46,6 +45,8 @@ from workflows.model.state import Accord
 
 _WORD = r"^[a-z][a-z_]{0,39}$"
 _PARTY = r"^[A-Z][A-Z0-9]{0,11}$"
+
+_POSITION = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 router = APIRouter(route_class=BoundedRoute, tags=["accords"])
 
@@ -155,7 +156,7 @@ async def open_accord(
     parts: Parts,
     identity: Caller,
     given_key: IdempotencyKey = None,
-    dry_run: Annotated[bool, Query(description="only say whether it could be opened")] = False,
+    dry_run: Annotated[QueryFlag, Query(description="only say whether it could be opened")] = False,
 ) -> Response:
     """Propose a definition to its parties and begin the accord's record.
 
@@ -163,6 +164,7 @@ async def open_accord(
     every party has adopted its digest.
     """
     delegate = acting(identity)
+    await parts.limits.count("delegate", identity.principal)
     key = None if dry_run else idempotency_key(given_key)
     definition = await read_definition(await definition_body(request))
     now = datetime.now(UTC)
@@ -192,7 +194,7 @@ async def list_accords(
         str | None, Query(pattern=_WORD, description="such as diplomatic or closing")
     ] = None,
     after: Annotated[str | None, Query(max_length=80, description="the cursor of a page")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """The accords that the caller may know of, the last opened first."""
     position = read_cursor(after)
@@ -257,24 +259,29 @@ async def get_accord(
     An observer gets cleared status only: stage, gates, dates.
     """
     state, access = await seen(parts, identity, accord)
-    if as_of is None:
-        present = await parts.clocks.present(state)
-    else:
-        state = await _as_of(parts, accord, as_of)
-        present = Present(state.time if as_of.isdigit() else moment(as_of, "as_of"), True)
+    present = await parts.clocks.present(state)
+    if as_of is not None:
+        state, at = await _as_of(parts, accord, as_of, present.time)
+        present = Present(at, True)
     tag = etag(state.version)
-    if if_none_match is not None and matches(if_none_match, tag):
+    if unchanged(if_none_match, tag):
         return Response(status_code=304, headers={"ETag": tag, "Vary": "Authorization"})
     view = status_view(state, present) if access.cleared else accord_view(state, present)
     return answer(view, headers={"ETag": tag})
 
 
-async def _as_of(parts: Parts, accord: str, text: str) -> Accord:
+async def _as_of(parts: Parts, accord: str, text: str, now: datetime) -> tuple[Accord, datetime]:
+    """The state as of a position or a time, and the accord's time then."""
+    asked = int(text) if _POSITION.fullmatch(text) else moment(text, "as_of")
+    if isinstance(asked, datetime) and asked > now:
+        raise Problem(
+            "beyond_record",
+            f"It is {now.isoformat()} in this accord; what is on the record at {text[:40]} nobody knows yet. What "
+            "falls by itself until then, GET …/why/{step}?at= and a dry run with at= take into account.",
+            accord=accord,
+        )
     try:
-        if text.isascii() and text.isdigit():
-            state = await parts.reader.state_as_of(accord, int(text[:18]))
-        else:
-            state = await parts.reader.state_as_of(accord, moment(text, "as_of"))
+        state = await parts.reader.state_as_of(accord, asked)
     except BeyondRecord as error:
         raise Problem(
             "beyond_record",
@@ -289,7 +296,7 @@ async def _as_of(parts: Parts, accord: str, text: str) -> Accord:
         ) from None
     if state is None:
         raise not_found(accord)
-    return state
+    return state, asked if isinstance(asked, datetime) else state.time
 
 
 @router.get(
@@ -313,7 +320,9 @@ async def get_definition(
     accord: AccordId,
     parts: Parts,
     identity: Caller,
-    amendment: Annotated[bool, Query(description="the amendment that waits for adoption, instead")] = False,
+    amendment: Annotated[
+        QueryFlag, Query(description="the amendment that waits for adoption, instead")
+    ] = False,
 ) -> Response:
     """The definition in force, or proposed; as JSON, or as YAML where Accept prefers it."""
     state, access = await seen(parts, identity, accord)

@@ -14,28 +14,25 @@ from api.access import seen_whole
 from api.bodies import json_body, may_be_large
 from api.calls import (
     AccordId,
-    BoundedRoute,
     Caller,
     IdempotencyKey,
-    IfMatch,
     Parts,
     Signed,
     access_to,
     acting,
     answer,
     backend,
-    etag,
     idempotency_key,
-    moment,
     problems,
-    required_version,
     seen,
-    unless_hung_up,
+    time_asked_for,
 )
 from api.examples import example_of
 from api.heavy import JUDGING
+from api.preconditions import IfMatch, etag, required_version
 from api.preview import DRY_RUN, dry_run, tried
-from api.problems import Problem, not_found, of_refusal
+from api.problems import FieldError, Problem, not_found, of_refusal
+from api.routing import BoundedRoute, QueryFlag, unless_hung_up
 from api.schemas import View
 from workflows.model.authority import known
 from workflows.model.commands import Command, Receipt
@@ -47,7 +44,7 @@ from workflows.model.state import Accord
 router = APIRouter(route_class=BoundedRoute)
 
 DryRunFlag = Annotated[
-    bool, Query(alias="dry_run", description="only say what would follow; nothing is recorded")
+    QueryFlag, Query(alias="dry_run", description="only say what would follow; nothing is recorded")
 ]
 At = Annotated[
     str | None,
@@ -119,7 +116,7 @@ async def _foreseen(
 ) -> Response:
     state, access = await seen(parts, identity, command.accord)
     seen_whole(access)
-    time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
+    time = time_asked_for(at, state) or (await parts.clocks.present(state)).time
     # In a thread: where thousands of deadlines fall before it, it takes seconds, for which others must not wait.
     decision = await JUDGING.run(tried, state, command, time, signed.key)
     if decision.sought is not None:
@@ -146,9 +143,18 @@ async def _command(
     if_match: str | None = None,
     *,
     dry: bool,
+    at: str | None,
 ) -> Command:
-    """The command that a request asks for."""
+    """The command that a request asks for.
+
+    Raises:
+        Problem: it asks for nothing that could be done or tried.
+    """
+    if at is not None and not dry:
+        said = "it is for a dry run; an act is done now"
+        raise Problem("malformed", f"at: {said}.", errors=(FieldError(field="at", problem=said),))
     delegate = acting(identity, act)
+    await backend(request).limits.count("delegate", identity.principal)
     key = DRY_RUN if dry else idempotency_key(given_key, identity)
     version = required_version(if_match)
     await _before_reading(request, accord, delegate)
@@ -175,7 +181,7 @@ def _act_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         dry: DryRunFlag = False,
         at: At = None,
     ) -> Response:
-        command = await _command(request, act, accord, identity, given_key, if_match, dry=dry)
+        command = await _command(request, act, accord, identity, given_key, if_match, dry=dry, at=at)
         if dry:
             return await _foreseen(parts, identity, command, at, signed)
         settled = await unless_hung_up(request, parts.commands.act(command, signed))
@@ -201,7 +207,7 @@ def _signal_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         dry: DryRunFlag = False,
         at: At = None,
     ) -> Response:
-        command = await _command(request, act, accord, identity, given_key, dry=dry)
+        command = await _command(request, act, accord, identity, given_key, dry=dry, at=at)
         if dry:
             return await _foreseen(parts, identity, command, at, signed)
         receipt = await parts.commands.signal(command, signed)

@@ -11,19 +11,9 @@ from pydantic import Field, ValidationError
 from activities.identity.keys import KeyReused
 from api.access import seen_whole
 from api.bodies import json_body
-from api.calls import (
-    AccordId,
-    BoundedRoute,
-    Caller,
-    IdempotencyKey,
-    Parts,
-    answer,
-    idempotency_key,
-    moment,
-    problems,
-    seen,
-)
+from api.calls import AccordId, Caller, IdempotencyKey, Parts, answer, idempotency_key, moment, problems, seen
 from api.problems import FieldError, Problem, reused
+from api.routing import BoundedRoute
 from api.schemas import View
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Instant, Message

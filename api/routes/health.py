@@ -13,9 +13,10 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from activities.ledger.migrate import load
 from api.backend import Backend
 from api.calls import Parts
+from api.routing import CheckedRoute
 from api.schemas import View
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=CheckedRoute, tags=["health"])
 
 PATIENCE = 3.0
 """Seconds that each check may take."""

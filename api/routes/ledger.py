@@ -6,15 +6,11 @@ sees an accord at all gets them; entries are for those who see the whole of it, 
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
-from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 
 from activities.bundle.export import export_accord
 from activities.bundle.format import Audience
@@ -25,19 +21,17 @@ from activities.errors import LedgerError, Malformed, SettingsProblem
 from activities.tlog.tiles import parse_path
 from api.access import Access, seen_whole
 from api.backend import Backend
-from api.calls import AccordId, BoundedRoute, Caller, Parts, problems, seen
+from api.calls import AccordId, Caller, Parts, problems, seen
 from api.problems import Problem, unavailable
+from api.routing import BoundedRoute, CheckedRoute, QueryFlag, WholeNumber, head_only, unless_hung_up
 
 TEXT = "text/plain; charset=utf-8"
-EXPORTS_AT_ONCE = 2
-"""Bundles that one process writes at the same time; each goes through a whole record."""
 
 router = APIRouter(route_class=BoundedRoute, tags=["record"])
 # Not bounded by the API's deadline: a long record takes its time.
-_unbounded = APIRouter(tags=["record"])
-_exporting = asyncio.Semaphore(EXPORTS_AT_ONCE)
+_unbounded = APIRouter(route_class=CheckedRoute, tags=["record"])
 
-Position = Annotated[int, InPath(ge=0, lt=2**53, description="the entry's position", examples=[7])]
+Position = Annotated[WholeNumber, InPath(ge=0, lt=2**53, description="the entry's position", examples=[7])]
 
 
 def _text(description: str) -> dict[int | str, dict[str, Any]]:
@@ -90,7 +84,7 @@ async def get_proof(
     parts: Parts,
     identity: Caller,
     final: Annotated[
-        bool, Query(description="against a checkpoint that the witnesses' quorum has cosigned")
+        QueryFlag, Query(description="against a checkpoint that the witnesses' quorum has cosigned")
     ] = False,
 ) -> Response:
     """The entry's receipt, a C2SP `tlog-proof`: the same bytes whenever it is asked for.
@@ -200,40 +194,35 @@ async def get_bundle(request: Request, accord: AccordId, parts: Parts, identity:
     """
     _, access = await seen(parts, identity, accord)
     checkpoints = _checkpoints(request, parts)
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="entente-bundle-"))
-    file = folder / "bundle"
+
+    async def export(file: Path) -> None:
+        await export_accord(
+            file,
+            checkpoints,
+            parts.ledger,
+            accord,
+            command_keys=parts.settings.command_public_keys,
+            audience=_audience(access),
+            withhold=(lambda entry: True) if access.cleared else None,  # noqa: ARG005
+        )
+
+    headers = {
+        "Cache-Control": "private, no-store",
+        "Vary": "Authorization",
+        "Content-Disposition": f'attachment; filename="{accord}.bundle"',
+    }
+    if head_only(request):
+        return Response(None, 200, headers, "application/zip")
     try:
-        async with _exporting:
-            await export_accord(
-                file,
-                checkpoints,
-                parts.ledger,
-                accord,
-                command_keys=parts.settings.command_public_keys,
-                audience=_audience(access),
-                withhold=(lambda entry: True) if access.cleared else None,  # noqa: ARG005
-            )
+        return await unless_hung_up(request, parts.exports.write(identity.principal, export, headers))
     except LedgerError as error:
-        _forget(folder)
         raise _problem(error) from error
-    except BaseException:
-        _forget(folder)
-        raise
-    headers = {"Cache-Control": "private, no-store", "Vary": "Authorization"}
-    task = BackgroundTask(_forget, folder)
-    return FileResponse(file, 200, headers, "application/zip", filename=f"{accord}.bundle", background=task)
 
 
 def _audience(access: Access) -> Audience:
     if access.audits:
         return "all"
     return "none" if access.cleared else "facts"
-
-
-def _forget(folder: Path) -> None:
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
 
 
 def _answer(content: bytes, media_type: str, *, lasting: bool = False) -> Response:

@@ -15,21 +15,21 @@ from api.access import Access, may_read_particulars, seen_whole
 from api.bodies import read_json
 from api.calls import (
     AccordId,
-    BoundedRoute,
     Caller,
     Parts,
     answer,
     cursor,
-    etag,
-    moment,
     next_link,
     problems,
     read_cursor,
     seen,
+    time_asked_for,
 )
 from api.heavy import JUDGING
+from api.preconditions import etag
 from api.preview import Why, step_name, why_act, why_gate
 from api.problems import FieldError, Problem
+from api.routing import FURTHER, BoundedRoute, WholeNumber
 from api.schemas import View
 from workflows.model.commands import Actor
 from workflows.model.declare import sentence
@@ -94,9 +94,9 @@ async def list_events(
     identity: Caller,
     after: Annotated[str | None, Query(max_length=80, description="the cursor of a page")] = None,
     start: Annotated[
-        int, Query(ge=0, lt=2**53, description="the position to begin at, where there is no cursor")
+        WholeNumber, Query(ge=0, lt=2**53, description="the position to begin at, where there is no cursor")
     ] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: Annotated[WholeNumber, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """Every entry, refusals included, in the order of the record."""
     inner = read_cursor(after)
@@ -151,7 +151,8 @@ def _actor(actor: Actor) -> ActorView:
     operation_id="why",
     summary="Ask why a step cannot be taken yet",
     response_model=Why,
-    responses=problems("not_found", "forbidden"),
+    openapi_extra={FURTHER: True},
+    responses=problems("not_found", "forbidden", "time_passed"),
 )
 async def why(
     request: Request,
@@ -181,13 +182,25 @@ async def why(
     state, access = await seen(parts, identity, accord)
     if name in ACTS:
         seen_whole(access)
-    time = moment(at, "at") if at is not None else (await parts.clocks.present(state)).time
+    time = time_asked_for(at, state) or (await parts.clocks.present(state)).time
     if name in GATES:
+        _no_fields(name, request.query_params)
         found = await JUDGING.run(why_gate, state, name, time, cleared=access.cleared)
     else:
         fields = _fields(name, request.query_params.multi_items())
         found = await JUDGING.run(why_act, state, name, fields, by or identity.principal, time)
     return answer(found, headers={"ETag": etag(state.version)})
+
+
+def _no_fields(gate: str, names: Iterable[str]) -> None:
+    wrong = [name[:80] for name in names if name not in ("at", "by")]
+    if wrong:
+        said = f"the gate {gate} has no fields; those here are at, by"
+        raise Problem(
+            "malformed",
+            f"The query is malformed: {wrong[0]}: {said}.",
+            errors=tuple(FieldError(field=name, problem=said) for name in wrong[:20]),
+        )
 
 
 def _fields(name: str, items: Iterable[tuple[str, str]]) -> dict[str, Any]:

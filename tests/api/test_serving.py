@@ -11,7 +11,7 @@ import pytest
 
 from activities.runtime.loop import run
 from activities.runtime.settings import Settings
-from api.main import LARGEST_HEAD, BoundedHeads
+from api.main import LARGEST_HEAD, BoundedRequests
 from tests.api.conftest import on_a_socket
 
 
@@ -34,7 +34,7 @@ async def test_requests_are_read_by_httptools(settings: Settings) -> None:
         # A head of a size that browsers and proxies send.
         headers = {f"x-{number}": "v" * 1000 for number in range(30)}
         assert (await http.get(f"http://127.0.0.1:{port}/livez", headers=headers)).status_code == 200
-    assert BoundedHeads.__mro__[1].__module__ == "uvicorn.protocols.http.httptools_impl"
+    assert BoundedRequests.__mro__[1].__module__ == "uvicorn.protocols.http.httptools_impl"
 
 
 @pytest.mark.parametrize("endless", [b"x-long: ", b"x-many: v\r\nx-", b""], ids=["value", "headers", "line"])

@@ -1,0 +1,77 @@
+"""How often something may be asked for: with a key, by a delegate, on an accord, and how many accords may be opened.
+
+Each is counted by itself, with the settings' rates, over a sliding window. Acts on an accord are counted for each
+party: what one party's delegates send takes nothing from another's share. Counts are this process's own; of several
+API processes each lets so much through.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from limits import RateLimitItem, parse_many
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+
+from activities.runtime.settings import NO_LIMIT, Settings
+from api.problems import Problem
+
+Kind = Literal["key", "delegate", "accord", "opening"]
+
+_SAYS: dict[Kind, str] = {
+    "key": "with this key {rate} requests are taken",
+    "delegate": "of one delegate {rate} acts are taken",
+    "accord": "on one accord {rate} acts of a party's delegates together are taken",
+    "opening": "one delegate opens {rate} accords",
+}
+
+
+class Limits:
+    """Counts what is asked for. One for each API process; ``now`` is the clock that waiting times are told by."""
+
+    def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._now = now
+        self._rates: dict[Kind, tuple[RateLimitItem, ...]] = {
+            "key": _parsed(settings.rate_key),
+            "delegate": _parsed(settings.rate_delegate),
+            "accord": _parsed(settings.rate_accord),
+            "opening": _parsed(settings.rate_opening),
+        }
+
+    async def count(self, kind: Kind, *whose: str) -> None:
+        """Count one more; what is refused counts as nothing.
+
+        Raises:
+            Problem: ``rate_limited``, with ``Retry-After``.
+        """
+        rates = self._rates[kind]
+        for rate in rates:
+            if not await self._limiter.test(rate, kind, *whose):
+                raise await self._limited(kind, rate, whose)
+        for rate in rates:
+            # Looked at again, since another request may have come in between.
+            if not await self._limiter.hit(rate, kind, *whose):
+                raise await self._limited(kind, rate, whose)
+
+    async def _limited(self, kind: Kind, rate: RateLimitItem, whose: tuple[str, ...]) -> Problem:
+        standing = await self._limiter.get_window_stats(rate, kind, *whose)
+        seconds = max(1, math.ceil(standing.reset_time - self._now()))
+        said = _SAYS[kind].format(rate=_shown(rate))
+        return Problem(
+            "rate_limited",
+            f"Not taken: {said}. Nothing was done; send the same request again after {seconds} s.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+def _parsed(text: str) -> tuple[RateLimitItem, ...]:
+    return () if text == NO_LIMIT else tuple(parse_many(text))
+
+
+def _shown(rate: RateLimitItem) -> str:
+    span = rate.GRANULARITY.name
+    return f"{rate.amount:,} per {span if rate.multiples == 1 else f'{rate.multiples} {span}s'}"
