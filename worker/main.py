@@ -15,15 +15,19 @@ from temporalio.worker import Worker
 
 from activities.errors import SettingsProblem
 from activities.identity.signing import CommandVerifier
+from activities.ledger.connections import writing_pool
 from activities.ledger.migrate import pending
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.writer import BatchWriter
 from activities.reading.states import States
+from activities.reconciling import Reconciler
 from activities.recording import Recorder
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from worker.background.finality import collecting_cosignatures
+from worker.background.reconciling import schedule_reconciling
 from worker.background.revival import reviving
+from workflows.reconcile import ReconcileWorkflow
 from workflows.workflow import SEARCH_ATTRIBUTES, AccordWorkflow
 
 GRACE = timedelta(seconds=10)
@@ -35,6 +39,9 @@ ACTIVITIES_AT_ONCE = 200
 TASKS_AT_ONCE = 10
 """Workflow tasks that one worker has under way. After a restart every accord is replayed before it goes on: all at once
 they would share one processor, and none would be through before the server gives its task to somebody else."""
+
+RECONCILING = 3
+"""Connections of its own for the comparison of everything with everything: recording must not wait for it."""
 
 STICKY = timedelta(seconds=2)
 """After this long what was meant for a worker that has the accord at hand goes to any: below the API's deadline."""
@@ -75,13 +82,18 @@ async def accord_worker(settings: Settings, client: Client) -> AsyncIterator[Wor
         raise SettingsProblem(
             f"The ledger's schema lacks {', '.join(waiting)}.", "Run `entente migrate` first."
         )
-    async with PostgresLedger.connect(dsn) as ledger, BatchWriter(ledger) as writer:
+    async with (
+        PostgresLedger.connect(dsn) as ledger,
+        BatchWriter(ledger) as writer,
+        writing_pool(dsn, max_size=RECONCILING) as reconciling,
+    ):
         recorder = Recorder(ledger, writer, States(ledger), verifier)
+        reconciler = Reconciler(client, reconciling, settings.task_queue)
         yield Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[AccordWorkflow],
-            activities=recorder.activities,
+            workflows=[AccordWorkflow, ReconcileWorkflow],
+            activities=[*recorder.activities, *reconciler.activities],
             max_concurrent_workflow_tasks=TASKS_AT_ONCE,
             max_concurrent_activities=ACTIVITIES_AT_ONCE,
             max_concurrent_local_activities=ACTIVITIES_AT_ONCE,
@@ -99,6 +111,7 @@ async def run_worker(settings: Settings) -> None:
     """
     client = await connect(settings)
     await check_search_attributes(client)
+    await schedule_reconciling(client, settings.task_queue)
     async with (
         accord_worker(settings, client) as worker,
         collecting_cosignatures(settings),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from pathlib import Path
 
 from tests.faults.campaign import GOAL, run, table
 
@@ -18,9 +19,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="what breaks when follows from it")
     parser.add_argument("--accords", type=int, default=12, help="accords that run meanwhile")
     parser.add_argument("--longest", type=float, default=5.0, help="seconds that a fault lasts at most")
+    parser.add_argument(
+        "--keep", type=Path, help="where to leave logs and histories, should something be wrong"
+    )
     given = parser.parse_args()
     outcome = asyncio.run(
-        run(given.seed, given.seconds, given.accords, given.longest, lambda line: print(line, flush=True))
+        run(
+            given.seed,
+            given.seconds,
+            given.accords,
+            given.longest,
+            lambda line: print(line, flush=True),
+            given.keep,
+        )
     )
     print(
         f"\nseed {given.seed}: {len(outcome.effects)} faults, {outcome.acts} acts, {outcome.signals} signals\n"
