@@ -45,6 +45,15 @@ class Settings(BaseSettings):
     api_deadline: float = Field(
         default=10.0, gt=0, description="seconds after which the API stops waiting for an act's outcome"
     )
+    operations_host: str = Field(
+        default="127.0.0.1", description="address for operators: /metrics, /livez and /readyz of this process"
+    )
+    operations_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="port for operators; 0 for any, and none is served where it is not set",
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="auto: for people on a terminal, JSON otherwise"
     )
