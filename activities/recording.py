@@ -25,6 +25,8 @@ from activities.reading.minutes import minute_of
 from activities.reading.signals import overflowed, read_signal, unattributed, unreadable
 from activities.reading.standing import standing_of
 from activities.reading.states import Folded, States, following
+from activities.runtime.logs import logged
+from activities.runtime.metrics import ACT_SECONDS, ACTS, DEADLINE_LATENESS, REFUSALS, SIGNALS, bounded
 from activities.tlog.merkle import Frontier
 from workflows.messages import (
     FailureKind,
@@ -36,10 +38,12 @@ from workflows.messages import (
     StandingRequest,
 )
 from workflows.model.canonical import canonical
-from workflows.model.commands import TICK, UNATTRIBUTED, Command, Receipt
+from workflows.model.commands import OPEN, SYSTEM, TICK, UNATTRIBUTED, Command, Receipt
 from workflows.model.decide import Decision, decide, many_due
 from workflows.model.declare import Rejected, outline
+from workflows.model.declared import ACTS as DECLARED
 from workflows.model.repeats import Refusals, unless_recorded
+from workflows.model.rules import next_deadline
 from workflows.model.state import Accord
 from workflows.model.summary import summarize
 from workflows.tracks.predecessor import CarryOverVerdict, carried_over_holds
@@ -79,6 +83,35 @@ def _in_brief() -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def _counted(command: Command) -> Iterator[None]:
+    """Say in every line of the log which act this is about, and count an act that comes to no outcome."""
+    with logged(accord=command.accord, act=command.act, command=command.id), ACT_SECONDS.time():
+        try:
+            yield
+        except ApplicationError as error:
+            _count(command, "rejected" if error.non_retryable else "failed")
+            raise
+        except Exception:
+            _count(command, "failed")
+            raise
+
+
+_KNOWN = frozenset({*DECLARED, OPEN, *SYSTEM})
+"""The acts that are counted by name."""
+
+
+def _count(command: Command, outcome: str, guard: str | None = None) -> None:
+    ACTS.labels(bounded(command.act, _KNOWN), outcome).inc()
+    if guard is not None:
+        REFUSALS.labels(guard).inc()
+
+
+def _count_appended(command: Command, decision: Decision) -> None:
+    refusal = decision.refusal
+    _count(command, "recorded" if refusal is None else "refused", None if refusal is None else refusal.guard)
+
+
 def _reused(command: Command) -> ApplicationError:
     return _failure(
         FailureKind.COMMAND_ID_REUSED, f"command id {command.id} was used for another command", command.id
@@ -114,14 +147,14 @@ class Recorder:
         Raises:
             ApplicationError: one of :data:`workflows.messages.FINAL`, never to be tried again. All else is tried again.
         """
-        self._authenticate(request.command)
-        with _in_brief():
+        with _counted(request.command), _in_brief():
+            self._authenticate(request.command)
             return await self._recorded(request.command, request.at)
 
     @activity.defn(name="record_signals")
     async def record_signals(self, request: SignalsRequest) -> RecordAnswer:
         """Record signals in their order, in one transaction where nothing comes between; each once."""
-        with _in_brief():
+        with logged(accord=request.accord, act="signals"), _in_brief():
             return await self._recorded_signals(request)
 
     async def _recorded_signals(self, request: SignalsRequest) -> RecordAnswer:
@@ -136,6 +169,7 @@ class Recorder:
         await self._record_together(request.accord, list(commands.values()))
         if request.overflow is not None:
             await self._recorded(overflowed(request.accord, request.overflow), request.overflow.last)
+            SIGNALS.labels("counted").inc(request.overflow.count)
         after = await self._states.get(request.accord)
         state = after.state if after is not None else before.state
         count = len(request.signals) + (request.overflow.count if request.overflow else 0)
@@ -225,6 +259,7 @@ class Recorder:
             known = await self._known(command)
             if known is None:
                 raise _rejection(error) from None
+            _count(command, "repeated")
             return RecordAnswer(receipt=known, standing=standing_of(await self._present(command.accord)))
         if not decision.events and decision.repeats is None:
             return await self._nothing_due(command)
@@ -235,8 +270,11 @@ class Recorder:
         if outcome.status == "conflict":
             return None
         if outcome.status == "duplicate":
+            _count(command, "repeated")
             present = await self._present(command.accord)
             return RecordAnswer(receipt=outcome.receipt, standing=standing_of(present))
+        _count_appended(command, decision)
+        self._observe_lateness(state, command)
         if decision.events and outcome.frontier is not None:
             self._states.keep(following(held, decision.after, outcome.frontier, decision.events))
         return RecordAnswer(
@@ -251,7 +289,7 @@ class Recorder:
             state = await self._present(accord)
             if state is None:
                 return
-            appends, kept, refusals, begun = [], [], Refusals(), state.size
+            appends, kept, decisions, refusals, begun = [], [], [], Refusals(), state.size
             for command, signal in signals:
                 now = signal.at + timedelta(microseconds=state.clock_offset)
                 self._check_clock(state, command, now)
@@ -263,6 +301,7 @@ class Recorder:
                 decision = refusals.settle(state, decision)
                 appends.append(_append(state, command, decision))
                 kept.append((command, signal))
+                decisions.append(decision)
                 state = decision.after
             outcomes = await self._ledger.record(appends)
             if any(outcome.status == "locked" for outcome in outcomes):
@@ -271,7 +310,10 @@ class Recorder:
                     "The signals wait, and are tried again",
                 )
             signals = []
-            for (command, signal), outcome in zip(kept, outcomes, strict=True):
+            for (command, signal), decision, outcome in zip(kept, decisions, outcomes, strict=True):
+                if outcome.status == "appended":
+                    _count_appended(command, decision)
+                    SIGNALS.labels("whole" if signal.whole else "digest").inc()
                 if outcome.status == "mismatch":
                     log.warning(
                         "a signal repeats an id with other content", accord=accord, command=command.id
@@ -282,6 +324,12 @@ class Recorder:
                     signals.append((again, signal))
                 elif outcome.status == "conflict":
                     signals.append((command, signal))
+
+    def _observe_lateness(self, state: Accord | None, command: Command) -> None:
+        """How late the deadline was that has just been recorded, by this machine's clock."""
+        due = next_deadline(state) if state is not None and command.act == TICK else None
+        if state is not None and due is not None and state.definition.clock.mode != "simulated":
+            DEADLINE_LATENESS.observe(max((self._now() - due.at).total_seconds(), 0.0))
 
     def _check_clock(self, state: Accord | None, command: Command, now: datetime) -> None:
         """Nothing happens before its time.

@@ -23,6 +23,7 @@ from api.openapi import document
 from api.problems import FAILURES, of_exception
 from api.routes import accords, acts, clock, health, ledger, record
 from api.routing import without_body
+from api.telemetry import PREFIX, begin_request, count_request
 
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -50,11 +51,17 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
-        # Requests are logged by `Requests`; traces and metrics would need a collector that nobody set up.
-        telemetry={"tracing": False, "metrics": False},
+        # A span for each request, where traces are on; `Requests` logs and counts. The environment is read elsewhere.
+        telemetry={
+            "tracing": True,
+            "operation_spans": False,
+            "metrics": False,
+            "logs": False,
+            "auto_configure": False,
+        },
     )
     for part in (accords, record, ledger, clock, acts):
-        app.include_router(part.router, prefix="/v1")
+        app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     app.add_api_route("/", _to_docs, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
@@ -138,6 +145,7 @@ class Requests:
 
         head = scope["method"] == "HEAD"
         served = without_body(scope) if head else scope
+        about = begin_request()
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:
                 await self._app(served, receive, answered)
@@ -147,11 +155,14 @@ class Requests:
                 problem: Any = of_exception(error).response(request_id)
                 await problem(served, receive, answered)
             finally:
+                seconds = time.perf_counter() - began
+                count_request(scope, status, seconds)
                 log.info(
                     "request",
                     method=scope["method"],
                     path=scope["path"],
                     status=status,
-                    ms=round((time.perf_counter() - began) * 1000, 1),
+                    ms=round(seconds * 1000, 1),
+                    **about,
                 )
-        structlog.contextvars.unbind_contextvars("principal", "key")
+        structlog.contextvars.unbind_contextvars("principal", "key", "accord", "act", "command")

@@ -31,6 +31,7 @@ from api.interventions import INTERVENTIONS
 from api.limits import Limits
 from api.problems import Problem, not_found, of_refusal, of_rejection, reused, unavailable
 from api.queue import ActQueue
+from api.telemetry import name_in_logs
 from api.updates import NothingDecided, NoWorkflow, Updates
 from workflows.model.authority import known
 from workflows.model.canonical import digest_of
@@ -140,6 +141,7 @@ class Commands:
             RPCError, Unreachable, LedgerError, Busy: it cannot be done now; the same request can be sent again.
         """
         command, digest = await JUDGING.run(_opening, definition, delegate, key, now)
+        name_in_logs(accord=command.accord, act=command.act, command=command.id)
         try:
             await self._identities.reserve(delegate, OPENING, key, digest)
         except KeyReused:
@@ -157,6 +159,7 @@ class Commands:
             Problem: no act at all, no such accord for this delegate, or the key was used for another command.
             RPCError, Unreachable, LedgerError, Busy: it cannot be done now; the same request can be sent again.
         """
+        name_in_logs(accord=command.accord, act=command.act, command=command.id)
         seen, settled = await self._look(command)
         if settled is not None:
             return settled
@@ -180,6 +183,7 @@ class Commands:
             Problem: malformed, no such accord for this delegate, or the key was used for another command.
             RPCError, Unreachable, LedgerError: something does not answer; the same request can be sent again.
         """
+        name_in_logs(accord=command.accord, act=command.act, command=command.id)
         seen, settled = await self._look(command)
         if settled is not None:
             return _receipt(settled)

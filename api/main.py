@@ -6,15 +6,19 @@ import asyncio
 import gc
 import json
 import sys
+from functools import partial
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from activities.runtime.operations import Operations, serving_operations
 from activities.runtime.settings import Settings
 from api.app import create_app
 from api.heavy import SWITCH
 from api.problems import MEDIA_TYPE, Problem
+from api.routes.health import checks
+from api.telemetry import observe_queue
 
 GRACE = 15
 """Seconds that open requests get to finish when the API stops; more than one may take."""
@@ -155,12 +159,17 @@ def settle() -> None:
     gc.freeze()
 
 
-async def run_api(settings: Settings) -> None:
+async def run_api(settings: Settings, core_metrics: str | None = None) -> None:
     """Serve the API at the settings' address until it is told to stop (SIGTERM, Ctrl-C); then finish open requests.
+
+    ``core_metrics`` is where Temporal's core serves its metrics, if it does.
 
     Raises:
         SettingsProblem: no database is set, or no key to sign commands with.
     """
     config = server_config(settings)
     settle()
-    await uvicorn.Server(config).serve()
+    app: Any = config.app
+    operations = Operations(checks(app), core_metrics, partial(observe_queue, app))
+    async with serving_operations(settings, operations):
+        await uvicorn.Server(config).serve()

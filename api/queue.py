@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from activities.runtime.metrics import QUEUE_TURNED_AWAY
 from workflows.errors import EntenteError
 
 IN_FLIGHT = 5
@@ -30,6 +31,17 @@ class Busy(EntenteError):
 
     def __init__(self, what: str) -> None:
         super().__init__(what, "Send it again, under the same id, when some of them are done")
+        QUEUE_TURNED_AWAY.inc()
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How the queues of one API process stand, in sum; ``longest`` is the most acts that wait on one accord."""
+
+    accords: int
+    waiting: int
+    under_way: int
+    longest: int
 
 
 @dataclass(slots=True)
@@ -95,6 +107,12 @@ class ActQueue:
         """How many acts on the accord are under way."""
         line = self._lines.get(accord)
         return 0 if line is None else line.under_way
+
+    def figures(self) -> Figures:
+        """How the queues stand, in sum."""
+        lengths = [line.length() for line in self._lines.values()]
+        under_way = sum(line.under_way for line in self._lines.values())
+        return Figures(len(lengths), sum(lengths), under_way, max(lengths, default=0))
 
     @asynccontextmanager
     async def turn(self, accord: str, delegate: str) -> AsyncIterator[None]:

@@ -22,9 +22,12 @@ from activities.ledger.writer import BatchWriter
 from activities.reading.states import States
 from activities.reconciling import Reconciler
 from activities.recording import Recorder
+from activities.runtime.operations import Operations, serving_operations
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from worker.background.finality import collecting_cosignatures
+from worker.background.observing import observing
+from worker.background.readiness import checks
 from worker.background.reconciling import schedule_reconciling
 from worker.background.revival import reviving
 from workflows.reconcile import ReconcileWorkflow
@@ -102,8 +105,10 @@ async def accord_worker(settings: Settings, client: Client) -> AsyncIterator[Wor
         )
 
 
-async def run_worker(settings: Settings) -> None:
+async def run_worker(settings: Settings, core_metrics: str | None = None) -> None:
     """Run until cancelled; then finish what is under way and stop.
+
+    ``core_metrics`` is where Temporal's core serves its metrics, if it does.
 
     Raises:
         SettingsProblem: something that the worker needs is not set up.
@@ -116,6 +121,8 @@ async def run_worker(settings: Settings) -> None:
         accord_worker(settings, client) as worker,
         collecting_cosignatures(settings),
         reviving(settings, client),
+        observing(settings),
+        serving_operations(settings, Operations(checks(settings, client, worker), core_metrics)),
     ):
         # What is loaded by now is here to stay: a full collection need not go through all of it, which takes long.
         gc.collect()

@@ -28,9 +28,9 @@ _LATEST = f"{_SELECT} and c.size = (select max(size) from checkpoints where acco
 _BETWEEN = f"{_SELECT} and c.size > $2 and c.size <= $3 order by c.size, g.received"
 _COSIGNED = f"{_SELECT} and c.size >= $2 and g.witness is not null order by c.size, g.received"
 
-_UNWITNESSED = r"""
+UNCOSIGNED = r"""
 select p.accord from witness_policies p join heads h using (accord)
-where p.accord > $1 and exists (
+where exists (
     select from regexp_matches(
         convert_from(coalesce(p.recorded, p.content), 'LATIN1'),
         '^[ \t]*witness[ \t]+[^ \t\n]+[ \t]+([^ \t\n+]+)\+([0-9a-fA-F]{8})\+[^ \t\n]+[ \t]+[^ \t\n]', 'ng'
@@ -40,11 +40,16 @@ where p.accord > $1 and exists (
         and convert_to(g.witness, 'UTF8') = convert_to(w.key[1], 'LATIN1') and g.key_id = decode(w.key[2], 'hex')
     )
 )
+"""
+"""The accords whose whole record lacks a cosignature of a witness with an address."""
+
+_UNWITNESSED = f"""
+{UNCOSIGNED} and p.accord > $1
 union
 select e.accord from entries e left join witness_policies p using (accord)
 where e.type = 'witness_policy_changed' and e.accord > $1 and e.position > coalesce(p.position, -1)
 order by accord limit $2
-"""
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)

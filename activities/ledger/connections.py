@@ -13,6 +13,9 @@ from typing import Any
 
 import asyncpg
 
+from activities.runtime.metrics import STATEMENT_SECONDS, STATEMENTS
+from activities.runtime.tracing import trace_statement
+
 LOCK_TIMEOUT = 2.0
 """Seconds that a writer waits for a lock. Only the feed's counter and the opening of an accord are waited for."""
 
@@ -70,6 +73,20 @@ class PlainConnection(asyncpg.Connection):
         return ""
 
 
+def _observe(connection: Any, pool: str) -> None:
+    """Count and trace each statement that is sent on the connection."""
+    seconds = STATEMENT_SECONDS.labels(pool)
+    done, failed = STATEMENTS.labels(pool, "ok"), STATEMENTS.labels(pool, "failed")
+
+    def ended(statement: Any) -> None:
+        # The driver calls this in the context of whoever sent the statement.
+        seconds.observe(statement.elapsed)
+        (done if statement.exception is None else failed).inc()
+        trace_statement(pool, statement.query, statement.elapsed, statement.exception)
+
+    connection.add_query_logger(ended)
+
+
 async def _keep_alive(connection: Any) -> None:
     """Have this side notice too that the server is gone. The driver offers no setting for it."""
     transport = getattr(connection, "_transport", None)
@@ -91,6 +108,12 @@ async def _limited(connection: Any) -> None:
         "select set_config(name, $1, false) from pg_settings where name = 'transaction_timeout'",
         _milliseconds(TRANSACTION_TIMEOUT),
     )
+    _observe(connection, "writing")
+
+
+async def _for_reading(connection: Any) -> None:
+    await _keep_alive(connection)
+    _observe(connection, "reading")
 
 
 def writing_pool(dsn: str, *, min_size: int = 0, max_size: int = 3) -> asyncpg.Pool[Any]:
@@ -116,6 +139,6 @@ def reading_pool(dsn: str, *, min_size: int = 1, max_size: int = 4, **settings: 
         max_size=max_size,
         connection_class=PlainConnection,
         server_settings=KEEPALIVE,
-        init=_keep_alive,
+        init=_for_reading,
         **settings,
     )

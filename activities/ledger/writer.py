@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from activities.errors import LedgerError, Locked, Unavailable, WriterClosed
 from activities.ledger.settle import seal_events
 from activities.ledger.store import Append, Ledger, Outcome
+from activities.runtime.metrics import APPENDS_PENDING, batch_timed
+from activities.runtime.tracing import span
 
 LOCKED_PAUSE = 0.01
 """Seconds until an append whose accord another session has locked is first tried again; doubled each time."""
@@ -29,6 +32,8 @@ class _Waiting:
     pause: float = LOCKED_PAUSE
     until: float = 0.0
     """When to give up, once the accord was found locked."""
+    context: Context = field(default_factory=copy_context)
+    """Of whoever waits: to which trace, and to which lines of the log, it belongs."""
 
 
 class BatchWriter:
@@ -74,6 +79,10 @@ class BatchWriter:
             LedgerError: what the ledger raised for this append.
         """
         seal_events(append)
+        with APPENDS_PENDING.track_inprogress(), span("ledger append"):
+            return await self._committed(append)
+
+    async def _committed(self, append: Append) -> Outcome:
         await self._room.acquire()
         if self._closed:
             self._room.release()
@@ -82,7 +91,8 @@ class BatchWriter:
         self._waiting.append(_Waiting(append, answer))
         self._wake.set()
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="ledger writer")
+            # In a context of its own: it outlives the act that came first.
+            self._task = asyncio.create_task(self._run(), name="ledger writer", context=Context())
         return await answer
 
     async def aclose(self) -> None:
@@ -149,7 +159,8 @@ class BatchWriter:
     def _start(self, batch: list[_Waiting]) -> None:
         accords = {each.append.accord for each in batch}
         self._under_way |= accords
-        task = asyncio.create_task(self._record(batch), name="ledger batch")
+        # What is sent to the database is traced with the first act of the batch; of the others the wait is.
+        task = asyncio.create_task(self._record(batch), name="ledger batch", context=batch[0].context)
         self._batches[task] = batch
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -164,7 +175,8 @@ class BatchWriter:
 
     async def _record(self, batch: list[_Waiting]) -> None:
         try:
-            outcomes = await self._ledger.record([each.append for each in batch])
+            with batch_timed(len(batch)):
+                outcomes = await self._ledger.record([each.append for each in batch])
         except Locked as error:
             # Either somebody else is opening one of the accords, and the others can go on; or it is the feed's counter.
             opening = [each for each in batch if each.append.expected == 0]

@@ -15,6 +15,8 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from activities.runtime.tracing import add_trace_ids
+
 QUIET = ("httpx", "httpcore", "asyncio", "uvicorn.access")
 """Libraries whose remarks below a warning only repeat what our own lines say."""
 
@@ -67,6 +69,7 @@ def configure_logs(format: Literal["auto", "console", "json"] = "auto", level: s
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         _drop_repeated,
+        add_trace_ids,
         _bounded,
     ]
     last: list[Processor] = (

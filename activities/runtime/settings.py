@@ -91,6 +91,15 @@ class Settings(BaseSettings):
     rate_opening: RateLimits = Field(
         default="2000/hour; 10000/day", description="accords that one delegate opens"
     )
+    operations_host: str = Field(
+        default="127.0.0.1", description="address for operators: /metrics, /livez and /readyz of this process"
+    )
+    operations_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="port for operators; 0 for any, and none is served where it is not set",
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="auto: for people on a terminal, JSON otherwise"
     )

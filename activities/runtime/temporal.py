@@ -16,6 +16,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
+    PrometheusConfig,
     Runtime,
     TelemetryConfig,
     TelemetryFilter,
@@ -24,6 +25,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.errors import SettingsProblem, Unreachable
+from activities.runtime import tracing
 from activities.runtime.settings import DEFAULT_TEMPORAL_ADDRESS, Settings
 from workflows.messages import FailureKind
 
@@ -72,25 +74,47 @@ CONVERTER = dataclasses.replace(pydantic_data_converter, failure_converter_class
 
 
 class EntentePlugin(SimplePlugin):
-    """The data converter (pydantic) and the sandbox policy, for client, worker and replayer alike.
+    """The data converter (pydantic), the sandbox policy and traces (where on): for client, worker and replayer.
 
     A worker takes it over from its client, so only a replayer has to be given it.
     """
 
     def __init__(self) -> None:
-        super().__init__("entente", data_converter=CONVERTER, workflow_runner=_without_sandbox)
+        super().__init__(
+            "entente",
+            data_converter=CONVERTER,
+            interceptors=tracing.interceptors(),
+            workflow_runner=_without_sandbox,
+        )
 
 
-def forward_core_logs() -> None:
-    """Send what Temporal's core (which is not Python) logs through the process's own pipeline.
+def set_up_core(metrics: str | None = None) -> None:
+    """Send what Temporal's core (which is not Python) logs through the process's own pipeline, and serve its metrics.
 
-    To be called before the first connection, in a process that has its logs configured.
+    To be called before the first connection, in a process that has its logs configured. ``metrics`` is the address
+    (host:port) at which Prometheus's format is to be had; none for no metrics.
+
+    Raises:
+        SettingsProblem: the address is taken.
     """
     forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
     logs = LoggingConfig(
         filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
     )
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logs)), error_if_already_set=False)
+    exporter = (
+        None
+        if metrics is None
+        else PrometheusConfig(
+            bind_address=metrics, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
+        )
+    )
+    try:
+        runtime = Runtime(telemetry=TelemetryConfig(logging=logs, metrics=exporter))
+    except (RuntimeError, ValueError) as error:
+        raise SettingsProblem(
+            f"Temporal's core cannot serve its metrics at {metrics}: {error}.", "Start again."
+        ) from error
+    Runtime.set_default(runtime, error_if_already_set=False)
 
 
 async def connect(settings: Settings, *, target: str | None = None, runtime: Runtime | None = None) -> Client:

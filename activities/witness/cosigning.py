@@ -18,6 +18,7 @@ import structlog
 from activities.checkpoints.checkpoints import Checkpoints
 from activities.checkpoints.store import StoredCheckpoint
 from activities.errors import EntenteError, LedgerError, Malformed
+from activities.runtime.metrics import WITNESS_ANSWERS
 from activities.tlog.note import Signature, parse_signature
 from activities.witness.reaching import Reaching, Unreachable
 from activities.witness.witness import Request
@@ -253,6 +254,7 @@ class Cosigning:
                 # The accord's time is over.
                 self._leave_alone(host)
                 raise
+        WITNESS_ANSWERS.labels("cosigned").inc()
         self._slow_hosts.drop(host)
         if self._failing.drop(f"{accord} {name}") is not None:
             log.info("a witness cosigns again", witness=name, address=address)
@@ -265,6 +267,7 @@ class Cosigning:
         self._slow_hosts.put(host, _Slow(times, self._clock() + pause))
 
     def _failed(self, accord: str, name: str, address: str, reason: str) -> None:
+        WITNESS_ANSWERS.labels("failed").inc()
         if self._failing.get(f"{accord} {name}") != reason:
             # Said once for as long as it lasts, not on every try.
             log.warning(

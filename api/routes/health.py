@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, FastAPI, Response
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
 from activities.ledger.migrate import load
+from activities.runtime.operations import PATIENCE, Checks, tried
 from api.backend import Backend
 from api.calls import Parts
 from api.routing import CheckedRoute
 from api.schemas import View
 
 router = APIRouter(route_class=CheckedRoute, tags=["health"])
-
-PATIENCE = 3.0
-"""Seconds that each check may take."""
 
 
 class Live(View):
@@ -53,7 +52,7 @@ async def livez() -> Live:
 async def readyz(parts: Parts, response: Response) -> Ready:
     """Whether database, Temporal and the database's schema are as they have to be."""
     database, schema, temporal = await asyncio.gather(
-        _tried(_database(parts)), _tried(_schema(parts)), _tried(_temporal(parts))
+        *(tried(_CHECKS[name](parts)) for name in ("database", "migrations", "temporal"))
     )
     ready = database == schema == temporal == "ok"
     response.status_code = 200 if ready else 503
@@ -61,17 +60,6 @@ async def readyz(parts: Parts, response: Response) -> Ready:
     return Ready(
         status="ready" if ready else "not ready", database=database, temporal=temporal, migrations=schema
     )
-
-
-async def _tried(check: Awaitable[str]) -> str:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            return await check
-    except TimeoutError:
-        return "does not answer in time"
-    except Exception as error:
-        # Its text may tell addresses; who may know them finds them in the log.
-        return f"not available ({type(error).__name__})"
 
 
 async def _database(parts: Backend) -> str:
@@ -95,3 +83,20 @@ async def _temporal(parts: Backend) -> str:
         DescribeNamespaceRequest(namespace=client.namespace), timeout=timedelta(seconds=PATIENCE)
     )
     return "ok"
+
+
+_CHECKS: Mapping[str, Callable[[Backend], Awaitable[str]]] = {
+    "database": _database,
+    "migrations": _schema,
+    "temporal": _temporal,
+}
+
+
+def checks(app: FastAPI) -> Checks:
+    """The same checks for the operators' port."""
+
+    async def ask(check: Callable[[Backend], Awaitable[str]]) -> str:
+        parts: Backend | None = getattr(app.state, "backend", None)
+        return "starts" if parts is None else await check(parts)
+
+    return {name: partial(ask, check) for name, check in _CHECKS.items()}

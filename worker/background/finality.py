@@ -7,11 +7,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-import asyncpg
-
 from activities.checkpoints.checkpoints import Checkpoints
 from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.checkpoints.rollback import Guard
+from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings
 from activities.witness.cosigning import Cosigning
@@ -32,7 +31,7 @@ async def collecting_cosignatures(settings: Settings) -> AsyncIterator[None]:
     guard = Guard(guard_directory(settings.log_key_file))
     # Connections of its own: recording must not wait for a witness.
     async with (
-        asyncpg.create_pool(settings.database_dsn(), min_size=0, max_size=2) as pool,
+        reading_pool(settings.database_dsn(), min_size=0, max_size=2) as pool,
         aclosing(Reaching(parse_networks(settings.witness_networks))) as reaching,
     ):
         cosigning = Cosigning(Checkpoints(PostgresLedger(pool), pool, keys, guard), reaching)

@@ -108,6 +108,7 @@ class Stack:
         self._command_key = settings.command_key_file or self.state / "command-key.pem"
         self._log_key = settings.log_key_file or self.state / "log.key"
         self._api_port = 0
+        self._operations: dict[str, int] = {}
         self._held: set[str] = set()
         self._watchers: list[asyncio.Task[None]] = []
 
@@ -148,6 +149,10 @@ class Stack:
             "temporal": self.temporal_address,
             "postgres": f"127.0.0.1:{self._postgres.port}" if self._postgres is not None else "",
             "state": str(self.state),
+            **{
+                f"{name}_operations": f"http://{self.settings.operations_host}:{port}"
+                for name, port in self._operations.items()
+            },
         }
         return {name: value for name, value in found.items() if value}
 
@@ -253,6 +258,8 @@ class Stack:
             "database_url": SecretStr(self.database_url),
             "state_dir": self.state,
             "api_port": self._api_port,
+            # Each process has a port for operators of its own.
+            "operations_port": self._operations.get("api" if private else "worker"),
             "command_public_keys": tuple(dict.fromkeys(trusted)),
             "command_key_file": self._command_key if private else None,
             "log_key_file": self._log_key,
@@ -303,6 +310,9 @@ class Stack:
             LogKeys.create(self._log_key, self.settings.log_origin)
         self._signer = CommandSigner.load(self._command_key)
         self._api_port = next_free(self.settings.api_port)
+        if self.settings.operations_port is not None:
+            worker = next_free(self.settings.operations_port, but=self._api_port)
+            self._operations = {"worker": worker, "api": next_free(worker + 1, but=self._api_port)}
 
     async def _start_processes(self) -> None:
         host = self.settings.api_host

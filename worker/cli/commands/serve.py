@@ -48,12 +48,19 @@ def _worker() -> None:
     """Run a worker: it carries the accords on and records what happens. Ends on SIGTERM, in order."""
     from activities.runtime.logs import configure_logs
     from activities.runtime.loop import run
+    from activities.runtime.operations import core_address
     from activities.runtime.settings import read_settings
+    from activities.runtime.temporal import set_up_core
+    from activities.runtime.tracing import configure_tracing, flush
     from worker.main import run_worker
 
     settings = read_settings()
     configure_logs(settings.log_format, settings.log_level)
-    run(_until_signalled(run_worker(settings)))
+    configure_tracing("entente-worker")
+    core = core_address(settings)
+    set_up_core(core)
+    run(_until_signalled(run_worker(settings, core)))
+    flush()
     _leave()
 
 
@@ -61,17 +68,22 @@ def _api() -> None:
     """Run the HTTP API. Ends on SIGTERM, when open requests are done."""
     from activities.runtime.logs import configure_logs
     from activities.runtime.loop import run
+    from activities.runtime.operations import core_address
     from activities.runtime.settings import read_settings
-    from activities.runtime.temporal import forward_core_logs
+    from activities.runtime.temporal import set_up_core
+    from activities.runtime.tracing import configure_tracing, flush
     from api.main import run_api
 
     settings = read_settings()
     configure_logs(settings.log_format, settings.log_level)
-    forward_core_logs()
+    configure_tracing("entente-api")
+    core = core_address(settings)
+    set_up_core(core)
     # The server raises the signal that ended it once more when it is done, to whatever handled it before.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
-    run(run_api(settings))
+    run(run_api(settings, core))
+    flush()
     _leave()
 
 

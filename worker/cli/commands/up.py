@@ -174,6 +174,8 @@ async def _announce(stack: Stack, *, as_json: bool) -> None:
         "temporal": "Temporal",
         "postgres": "Postgres",
         "state": "state and logs",
+        "worker_operations": "worker's metrics",
+        "api_operations": "API's metrics",
     }
     table = Table.grid(padding=(0, 2))
     for name, label in labels.items():
