@@ -8,9 +8,7 @@ can change which commands this code gives to Temporal, and any rule can change w
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -24,17 +22,15 @@ from workflows.messages import (
     FINAL,
     AccordInput,
     FailureKind,
-    Overflow,
-    RawSignal,
     RecordAnswer,
     RecordRequest,
-    SignalsRequest,
     Standing,
     StandingRequest,
     Status,
 )
 from workflows.model.commands import Command, Message, Receipt
 from workflows.registry import TICK, Rejected, update_acts, well_formed
+from workflows.signals import SignalQueue
 
 STAGE = SearchAttributeKey.for_keyword("EntenteStage")
 PARTIES = SearchAttributeKey.for_keyword_list("EntenteParties")
@@ -49,18 +45,6 @@ ACTS_PER_RUN = 100
 
 SIGNALS_PER_RUN = 2_000
 """A run continues as new after so many signals; the server ends one for good at 10,000."""
-
-WAITING_SIGNALS = 500
-"""Signals that wait to be recorded; those beyond are counted, and the count is recorded."""
-
-WAITING_BYTES = 512 * 1024
-"""Bytes of the arguments of signals that wait: they have to fit into the input of the next run."""
-
-LARGEST_SIGNAL = 64 * 1024
-"""Bytes of a signal's argument that are kept; of a larger one its digest is."""
-
-SIGNALS_AT_ONCE = 25
-"""Signals that are recorded together; acts are taken up between two such batches."""
 
 LOCAL_ATTEMPTS = RetryPolicy(
     initial_interval=timedelta(milliseconds=100), maximum_attempts=2, non_retryable_error_types=FINAL
@@ -111,10 +95,7 @@ class AccordWorkflow:
         self._doubted = False
         self._continuing = False
         self._acts = 0
-        self._taken = 0
-        self._signals = deque(start.signals)
-        self._bytes = sum(len(signal.data) for signal in start.signals)
-        self._overflow = start.overflow
+        self._signals = SignalQueue(start)
         self._minutes = deque(start.minutes, maxlen=MINUTES)
         self._attributes: dict[str, Any] = {}
         self._label = ""
@@ -174,7 +155,7 @@ class AccordWorkflow:
                 await self._stand()
             elif self._continuation_due():
                 await self._continue(start)
-            elif self._signals or self._overflow:
+            elif self._signals:
                 await self._record_signals()
             else:
                 await self._next_deadline()
@@ -216,7 +197,6 @@ class AccordWorkflow:
                 self._standing.deadline != due
                 or self._doubted
                 or self._signals
-                or self._overflow
                 or self._continuation_due()
                 or self._over()
             )
@@ -253,10 +233,8 @@ class AccordWorkflow:
         the task is made anew after more signals have come. A signal could be recorded, and counted as overflowed too.
         """
         async with self._turn:
-            signals = tuple(self._signals)[:SIGNALS_AT_ONCE]
-            overflow = self._overflow if len(signals) == len(self._signals) else None
-            request = SignalsRequest(accord=self._accord, signals=signals, overflow=overflow)
-            count = len(signals) + (overflow.count if overflow else 0)
+            request = self._signals.batch()
+            count = len(request.signals) + (request.overflow.count if request.overflow else 0)
             try:
                 what = f"{count} signal{'' if count == 1 else 's'}"
                 answer = await self._insist("record_signals", request, RecordAnswer, what)
@@ -265,11 +243,7 @@ class AccordWorkflow:
                 workflow.logger.warning("signals were not recorded: %s", error.message)
                 answer = None
             if answer is not None:
-                for signal in signals:
-                    self._signals.popleft()
-                    self._bytes -= len(signal.data)
-                if overflow is not None:
-                    self._overflow = _beyond(self._overflow, overflow)
+                self._signals.recorded(request)
                 self._show(answer.standing)
                 await self._minute(answer.minute)
         if answer is None:
@@ -288,12 +262,13 @@ class AccordWorkflow:
         # Validators answer "continuing" from here on, so that handlers do come to an end under load.
         self._continuing = True
         await workflow.wait_condition(workflow.all_handlers_finished)
+        signals, overflow = self._signals.handed_on
         workflow.continue_as_new(
             AccordInput(
                 accord=self._accord,
                 continue_after=start.continue_after,
-                signals=tuple(self._signals),
-                overflow=self._overflow,
+                signals=signals,
+                overflow=overflow,
                 minutes=tuple(self._minutes)[-10:],
             )
         )
@@ -365,31 +340,7 @@ class AccordWorkflow:
 
     def _signalled(self, name: str, raws: Sequence[RawValue]) -> None:
         """Keep a signal until it is recorded. Any name, any argument: the recorder reads it, not the workflow."""
-        self._taken += 1
-        now = workflow.now()
-        content = raws[0].payload.data if raws else b""
-        whole = len(content) <= LARGEST_SIGNAL
-        if len(self._signals) >= WAITING_SIGNALS or self._bytes + len(content) * 4 // 3 > WAITING_BYTES:
-            seen = self._overflow
-            self._overflow = Overflow(
-                count=seen.count + 1 if seen else 1, first=seen.first if seen else now, last=now
-            )
-            return
-        data = base64.b64encode(content).decode() if whole else ""
-        digest = hashlib.sha256(b"".join(raw.payload.data for raw in raws)).hexdigest()
-        encoding = raws[0].payload.metadata.get("encoding", b"") if raws else b""
-        self._bytes += len(data)
-        self._signals.append(
-            RawSignal(
-                at=now,
-                name=name[:200],
-                arguments=len(raws),
-                encoding=encoding.decode(errors="replace")[:100],
-                data=data,
-                digest=f"sha256:{digest}",
-                whole=whole,
-            )
-        )
+        self._signals.take(name, raws, workflow.now())
 
     # The ledger
 
@@ -489,7 +440,7 @@ class AccordWorkflow:
             stage=self._standing.stage,
             next_deadline=self._standing.deadline,
             blocked_by=shown.blocked_by if shown else 0,
-            waiting_signals=len(self._signals) + (self._overflow.count if self._overflow else 0),
+            waiting_signals=self._signals.length,
         )
 
     @workflow.query
@@ -514,7 +465,7 @@ class AccordWorkflow:
         info = workflow.info()
         return (
             self._acts >= self._continue_after
-            or self._taken >= SIGNALS_PER_RUN
+            or self._signals.taken >= SIGNALS_PER_RUN
             or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
         )
@@ -531,13 +482,6 @@ def _headline(command: Command) -> str:
 
 _SUBJECTS = ("condition", "document", "language", "seat")
 """Fields that say what an act is about, in a word."""
-
-
-def _beyond(now: Overflow | None, recorded: Overflow) -> Overflow | None:
-    """What overflowed since ``recorded`` was taken."""
-    if now is None or now.count <= recorded.count:
-        return None
-    return Overflow(count=now.count - recorded.count, first=recorded.last, last=now.last)
 
 
 def _final(cause: BaseException | None) -> ApplicationError:
