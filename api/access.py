@@ -1,7 +1,9 @@
 """Who sees what of an accord. Who may *do* what is the model's matter, and decided there.
 
 An accord's delegates see it, as long as their appointment is in force; who is only an observer sees cleared status:
-stage, gates, dates. Keys of auditors and operators read every accord. For everybody else it does not exist.
+stage, gates, dates. The contact of a party that an amendment would add sees that, and the definition and the
+amendment that it is asked to adopt. An auditor whom all parties named reads everything; a party's own reads what that
+party reads. Keys of auditors and operators read every accord. For everybody else it does not exist.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from workflows.model.declare import Audience
 from workflows.model.declared import ACTS
 from workflows.model.state import Accord
 from workflows.tracks.conditions.state import beneficiaries
+from workflows.tracks.founding.appointments import is_candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +30,23 @@ class Access:
     party: str | None
     roles: tuple[str, ...]
     reads_all: bool = False
+    candidate: bool = False
+    """Whether the caller stands for a party that a pending amendment would add."""
 
     @property
     def cleared(self) -> bool:
         """Whether only cleared status may be shown: no evidence, no drafts, no names."""
-        return not self.reads_all and set(self.roles) <= {"observer"}
+        return not self.reads_all and (self.candidate or set(self.roles) <= {"observer"})
 
     @property
     def audits(self) -> bool:
-        """Whether nothing is withheld from the caller."""
-        return self.reads_all or "auditor" in self.roles
+        """Whether nothing is withheld from the caller: an auditor of all parties, who is none of one's own."""
+        return self.reads_all or (self.party is None and "auditor" in self.roles)
+
+    @property
+    def reads_definition(self) -> bool:
+        """Whether the caller may read the definition and its amendment: who is asked to adopt it, too."""
+        return self.candidate or not self.cleared
 
 
 def known_in(identity: Identity, a: Accord, now: datetime) -> Access:
@@ -50,15 +60,22 @@ def known_in(identity: Identity, a: Accord, now: datetime) -> Access:
     appointment = a.delegates.get(identity.principal)
     if appointment is None or not appointment.holds(now):
         raise not_found(a.id)
-    return Access(identity.principal, appointment.party, appointment.roles)
+    candidate = is_candidate(a, identity.principal)
+    return Access(identity.principal, appointment.party, appointment.roles, candidate=candidate)
 
 
 def seen_whole(access: Access) -> Access:
     """The same access, if it is not for cleared status only.
 
     Raises:
-        Problem: ``forbidden`` for an observer.
+        Problem: ``forbidden`` for an observer, and for the contact of a party that is none yet.
     """
+    if access.candidate:
+        raise Problem(
+            "forbidden",
+            "Until every party has adopted the amendment that adds yours, you read the definition, the amendment, "
+            "and the accord's stage, gates and dates: GET /v1/accords/{accord}, …/definition?amendment=true and …/why/{gate}.",
+        )
     if access.cleared:
         raise Problem(
             "forbidden",

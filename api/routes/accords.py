@@ -326,7 +326,8 @@ async def get_definition(
 ) -> Response:
     """The definition in force, or proposed; as JSON, or as YAML where Accept prefers it."""
     state, access = await seen(parts, identity, accord)
-    seen_whole(access)
+    if not access.reads_definition:
+        seen_whole(access)
     definition = state.amendment if amendment else state.definition
     if definition is None:
         raise Problem("not_found", "No amendment waits for adoption.", accord=accord)

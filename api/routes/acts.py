@@ -129,9 +129,11 @@ async def _foreseen(
 def _sees_reasons(identity: Identity, state: Accord) -> bool:
     """Whether a refusal's reasons and names are for the caller."""
     try:
-        return not access_to(identity, state).cleared
+        access = access_to(identity, state)
     except Problem:
         return False
+    # A candidate's own acts are about the amendment that it is to adopt, which it may read.
+    return access.candidate or not access.cleared
 
 
 async def _command(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.definitions import changed, pair
+from tests.simulation.definitions import changed, pair, party
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
 from workflows.model.canonical import canonical
@@ -89,8 +89,7 @@ def test_nothing_that_a_revoked_delegate_or_an_observer_says_gets_onto_the_recor
 
 def test_nothing_of_the_contact_of_a_party_that_is_none_yet_gets_onto_the_record() -> None:
     play = Play(pair()).go("founded")
-    more = changed(pair(), parties__CC={"name": "Third", "contact": "cc.contact", "side": "guest"})
-    more["parties"]["CC"] = {**more["parties"]["BB"], "name": "Third", "contact": "cc.contact"}
+    more = changed(pair(), parties__CC=party("CC"))
     play.do("aa.contact", "amend_definition", definition=more)
     decision = play.attempt("cc.contact", "record_statement", digest=digest("x"), words=SECRET)
     assert decision.refusal is not None

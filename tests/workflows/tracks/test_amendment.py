@@ -218,7 +218,7 @@ def wanted(changes: dict[str, Any]) -> dict[str, Any] | None:
 def of_the_definition(a: Accord) -> dict[str, Any]:
     """The state without what the definition itself says, and what only tells that entries were added."""
     told = state_json(a)
-    for name in ("definition", "definition_digest", "amendment", "size", "version", "time", "refusals"):
+    for name in ("definition", "definition_digest", "amendment", "size", "version", "time"):
         del told[name]
     named = a.definition.owners()
     told["delegates"] = {code: one for code, one in told["delegates"].items() if code not in named}
