@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -36,6 +38,8 @@ from workflows.model.declare import sentence
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES
 from workflows.model.state import Accord
+
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 router = APIRouter(route_class=BoundedRoute, tags=["record"])
 
@@ -210,10 +214,12 @@ def _fields(name: str, items: Iterable[tuple[str, str]]) -> dict[str, Any]:
         if key not in ("at", "by"):
             given.setdefault(key, []).append(text)
     fields: dict[str, Any] = {}
+    schemas = _schemas(name)
     for key, texts in given.items():
-        info = ACTS[name].model_fields.get(key)
-        listed = info is not None and str(info.annotation).startswith("tuple")
-        values = [_value(key, text) for text in texts]
+        schema = schemas.get(key, {})
+        listed = schema.get("type") == "array"
+        kind = str((schema.get("items", {}) if listed else schema).get("type"))
+        values = [_value(key, text, kind) for text in texts]
         if len(values) == 1 and (not listed or isinstance(values[0], list)):
             fields[key] = values[0]
         else:
@@ -221,7 +227,19 @@ def _fields(name: str, items: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return fields
 
 
-def _value(key: str, text: str) -> Any:
+@cache
+def _schemas(name: str) -> dict[str, Any]:
+    """The JSON Schema of each of an act's fields."""
+    found: dict[str, Any] = ACTS[name].model_json_schema().get("properties", {})
+    return found
+
+
+def _value(key: str, text: str, kind: str) -> Any:
+    """A value from a query; numbers and truth values are written there as in JSON, and stay text otherwise."""
+    if kind == "boolean" and text in ("true", "false"):
+        return text == "true"
+    if kind == "integer" and _NUMBER.fullmatch(text):
+        return int(text)
     if not text.startswith(("{", "[")):
         return text
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from itertools import islice
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,11 +21,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from workflows.errors import EntenteError
 from workflows.model.canonical import NotCanonical, canonical, depth, digest_of
 from workflows.model.commands import Actor, Command, Unmet
+from workflows.model.definition import Inconsistent
 from workflows.model.state import Accord
 from workflows.model.values import Particular
 
 LARGEST_COMMAND = 512 * 1024
 """Bytes of canonical JSON that a command may have."""
+
+MOST_ERRORS = 50
+"""Fields that a malformed act is told of at once."""
 
 DEEPEST = 64
 """Levels to which a command's fields may be nested."""
@@ -344,11 +349,21 @@ def _short(words: str, most: int) -> str:
 def malformed(what: str, error: ValidationError) -> Rejected:
     """A :class:`Rejected` that names each field and what is wrong with it."""
     errors = tuple(
-        {
-            "field": _short(".".join(str(part) for part in item["loc"]), 120) or "(whole)",
-            "problem": _short(item["msg"].removeprefix("Value error, "), 300),
-        }
-        for item in error.errors(include_url=False, include_context=False, include_input=False)[:50]
+        {"field": _short(field, 120) or "(whole)", "problem": _short(said, 300)}
+        for field, said in islice(_wrong_fields(error), MOST_ERRORS)
     )
     listing = "; ".join(f"{e['field']}: {e['problem']}" for e in errors[:5])
     return Rejected("malformed", f"{what}: {listing}. Mend the fields named and send it again.", errors)
+
+
+def _wrong_fields(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Each field by its dotted name, and what is wrong with it; parts that do not fit together are told one by one."""
+    for item in error.errors(include_url=False, include_input=False):
+        place = [str(part) for part in item["loc"] if part != "[key]"]
+        cause = item.get("ctx", {}).get("error")
+        if isinstance(cause, Inconsistent):
+            for problem in cause.problems:
+                field, _, said = problem.partition(": ")
+                yield ".".join([*place, field]), said
+        else:
+            yield ".".join(place), item["msg"].removeprefix("Value error, ")

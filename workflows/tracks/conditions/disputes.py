@@ -9,7 +9,7 @@ from workflows.model.commands import Actor
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Dispute
-from workflows.model.values import Instant, Note, PartyId, Reference, Text, add_duration
+from workflows.model.values import Flag, Instant, Note, PartyId, Reference, Text, add_duration
 from workflows.tracks.conditions.state import (
     MOST_REPORTS,
     VERIFIER,
@@ -152,7 +152,7 @@ class DisputeVerdict(AboutCondition):
 class DecideDispute(AboutCondition):
     """Decide a dispute as one of the condition's other verifiers: uphold it, and the verdict falls, or reject it."""
 
-    uphold: bool
+    uphold: Flag
     note: Note = ""
     who = VERIFIER
     says = "{by} decides the dispute on {condition}"
