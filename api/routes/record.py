@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from activities.ledger.store import StoredEntry
+from activities.reading.minutes import entry_says
 from api.access import Access, may_read_particulars, seen_whole
 from api.bodies import read_json
 from api.calls import (
@@ -34,7 +35,6 @@ from api.problems import FieldError, Problem
 from api.routing import FURTHER, BoundedRoute, WholeNumber
 from api.schemas import View
 from workflows.model.commands import Actor
-from workflows.model.declare import sentence
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES
 from workflows.model.state import Accord
@@ -63,7 +63,9 @@ class EventView(View):
     type: str
     version: int
     actor: ActorView
-    says: str | None = Field(description="the act that caused it, as a sentence")
+    says: str = Field(
+        description="as a sentence: the act that it records, an act that was refused (`✗ refused: …`), or what followed"
+    )
     facts: dict[str, Any]
     particulars: dict[str, Any] | None = Field(
         description="names and free text, where they are for the reader"
@@ -119,11 +121,6 @@ def _event(stored: StoredEntry, state: Accord, access: Access) -> EventView:
     shown = may_read_particulars(access, state, recorded.actor, act)
     if stored.particulars is not None:
         stored.particulars.verify(entry.particulars)
-    says = (
-        sentence(ACTS[act["name"]], act.get("fields", {}), recorded.actor)
-        if act and act["name"] in ACTS
-        else None
-    )
     return EventView(
         position=recorded.position,
         feed=stored.feed,
@@ -131,7 +128,7 @@ def _event(stored: StoredEntry, state: Accord, access: Access) -> EventView:
         type=recorded.type,
         version=recorded.version,
         actor=_actor(recorded.actor),
-        says=says,
+        says=entry_says(recorded),
         facts=recorded.facts,
         particulars=stored.particulars.value() if shown and stored.particulars is not None else None,
         withheld=not shown,

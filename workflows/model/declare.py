@@ -88,6 +88,8 @@ class Event(BaseModel):
 
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
+    says: ClassVar[str] = ""
+    """A sentence with fields in braces, of what has happened: ``condition {condition} is verified``."""
     changes_state: ClassVar[bool] = True
     reopens: ClassVar[bool] = True
     """Whether something can follow from it by itself; no rule looks at what an event changes that does not."""
@@ -99,6 +101,11 @@ class Event(BaseModel):
     def at_its_time(self, a: Accord) -> Self:
         """The event with the facts that only the state at its time gives: a deadline's is made long before it falls."""
         return self
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, Any]) -> str:
+        """The event as one line for people, from its facts as they are recorded."""
+        return cls.says.format_map(_in_words(facts))
 
     def facts(self) -> dict[str, Any]:
         """The event's fields as JSON values."""
@@ -235,9 +242,13 @@ class _Fields(dict[str, Any]):
         return "…"
 
 
+def _in_words(facts: Mapping[str, Any]) -> _Fields:
+    return _Fields({key: ", ".join(map(str, v)) if isinstance(v, list) else v for key, v in facts.items()})
+
+
 def sentence(act: type[Act], facts: Mapping[str, Any], by: Actor) -> str:
     """``act.says`` with its fields filled in, "X for Y" first."""
-    values = _Fields({key: ", ".join(map(str, v)) if isinstance(v, list) else v for key, v in facts.items()})
+    values = _in_words(facts)
     for name, info in act.model_fields.items():
         if name not in values and info.default is not None and not info.is_required():
             values[name] = info.default

@@ -23,6 +23,7 @@ from workflows.model.values import Count, Digest
 class StateAttested(Event):
     """A delegate attested what the entries up to a version come to, and the rules came to the same."""
 
+    says = "the state at entry {position} is attested"
     changes_state = False
     position: Count = Field(ge=0, description="the version: the last entry that changed the state")
     digest: Digest

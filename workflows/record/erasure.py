@@ -43,6 +43,7 @@ Order = Annotated[
 class ParticularsErased(Event):
     """Names and free text of these entries are erased, with the salts that they could be guessed by."""
 
+    says = "the particulars of entries {positions} are erased"
     positions: Positions
     ground: Ground
     ordered_by: Order
