@@ -133,15 +133,28 @@ def _inside(lines: Lines, names: Sequence[str | int]) -> Lines | None:
 
 
 class _Refused(ValueError):
-    pass
+    """What cannot be taken, and the dotted name of the field that it is in."""
+
+    def __init__(self, said: str, name: str = WHOLE) -> None:
+        super().__init__(said)
+        self.name = name
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """Stands in a value that was read for what cannot be taken: only when it is gone through is its place known."""
+
+    said: str
+    inner: str | None = None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Any:
     if len(pairs) > MOST_MEMBERS:
-        raise _Refused(_TOO_LONG)
+        return _Bad(_TOO_LONG)
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise _Refused(f"an object names {_first_repeated(key for key, _ in pairs)[:80]!r} twice")
+        name = _first_repeated(key for key, _ in pairs)[:80]
+        return _Bad(f"{name!r} is there twice", name)
     return members
 
 
@@ -155,20 +168,18 @@ def _first_repeated(names: Iterable[str]) -> str:
 
 
 def _no_float(text: str) -> Any:
-    raise _Refused(f"the number {text[:40]} is not an integer; send text instead")
+    return _Bad(f"the number {text[:40]} is not an integer; send text instead")
 
 
-def _integer(text: str) -> int:
-    if len(text) > 16:
-        raise _Refused(f"the number {text[:40]} is beyond ±(2^53 - 1)")
-    return int(text)
+def _integer(text: str) -> Any:
+    return int(text) if len(text) <= 16 else _Bad(f"the number {text[:40]} is beyond ±(2^53 - 1)")
 
 
 def read_json(content: bytes) -> Any:
     """The value of strict JSON: UTF-8, no member twice, no floats, not nested deeper than ``DEEPEST``.
 
     Raises:
-        Unreadable: it is no JSON, or holds what cannot be taken.
+        Unreadable: it is no JSON, or holds what cannot be taken; then the error names the field.
     """
     try:
         value = json.loads(
@@ -178,10 +189,6 @@ def read_json(content: bytes) -> Any:
             parse_constant=_no_float,
             parse_int=_integer,
         )
-        _Check().value(value)
-        return value
-    except _Refused as error:
-        raise Unreadable("malformed", f"cannot be taken: {error}.") from None
     except json.JSONDecodeError as error:
         raise Unreadable(
             "bad_request", f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
@@ -190,6 +197,16 @@ def read_json(content: bytes) -> Any:
         raise Unreadable("bad_request", f"is not UTF-8: byte {error.start} cannot be read.") from None
     except RecursionError:
         raise Unreadable("malformed", f"is nested more than {DEEPEST} levels deep.") from None
+    try:
+        _Check().value(value)
+    except _Refused as error:
+        raise _in_field(error) from None
+    return value
+
+
+def _in_field(error: _Refused, line: int | None = None) -> Unreadable:
+    wrong = Wrong(field=error.name, problem=str(error), line=line)
+    return Unreadable("malformed", f"cannot be taken: {wrong}.", (wrong,))
 
 
 class _Check:
@@ -197,45 +214,67 @@ class _Check:
 
     def __init__(self) -> None:
         self._count = 0
+        self._path: list[str | int] = []
 
-    def value(self, value: Any, depth: int = 1) -> None:
+    def value(self, value: Any) -> None:
+        """Go through a value.
+
+        Raises:
+            _Refused: it cannot be taken.
+        """
         self._count += 1
         if self._count > MOST_VALUES:
             raise _Refused(_TOO_MANY)
         if isinstance(value, str):
-            _check_text(value)
+            said = _wrong_text(value)
+            if said:
+                raise self._refused(said)
+        elif isinstance(value, _Bad):
+            raise self._refused(value.said, *([value.inner] if value.inner is not None else []))
         elif isinstance(value, dict | list):
-            if depth > DEEPEST:
-                raise _Refused(f"it is nested more than {DEEPEST} levels deep")
+            if len(self._path) >= DEEPEST:
+                raise self._refused(f"it is nested more than {DEEPEST} levels deep")
             if len(value) > MOST_MEMBERS:
-                raise _Refused(_TOO_LONG)
+                raise self._refused(_TOO_LONG)
             if isinstance(value, dict):
                 for key in value:
-                    _check_name(key)
-            for item in value.values() if isinstance(value, dict) else value:
-                self.value(item, depth + 1)
+                    said = _wrong_name(key)
+                    if said:
+                        raise self._refused(said)
+            self._path.append("")
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                self._path[-1] = key
+                self.value(item)
+            self._path.pop()
+
+    def _refused(self, said: str, *inner: str) -> _Refused:
+        return _Refused(said, ".".join([str(part)[:80] for part in self._path] + list(inner)) or WHOLE)
 
 
 _TOO_LONG = f"an object or a list has more than {MOST_MEMBERS:,} members"
 _TOO_MANY = f"it holds more than {MOST_VALUES:,} values; split it"
 
 
-def _check_name(key: str) -> None:
+def _wrong_name(key: str) -> str:
+    """What is wrong with the name of a field; nothing, if nothing is."""
     if not key.isascii():
-        raise _Refused(f"the field {key[:40]!r} has a name that is not ASCII")
+        return f"the field {key[:40]!r} has a name that is not ASCII"
     if len(key) > LONGEST_NAME:
-        raise _Refused(f"the field {key[:40]!r}… has a name of more than {LONGEST_NAME} characters")
+        return f"the field {key[:40]!r}… has a name of more than {LONGEST_NAME} characters"
+    return ""
 
 
-def _check_text(value: str) -> None:
+def _wrong_text(value: str) -> str:
+    """What is wrong with a text; nothing, if nothing is."""
     if "\x00" in value:
         # A summary with it could not be stored; by then a workflow would have been started for nothing.
-        raise _Refused(f"the text {value[:40]!r} holds U+0000; leave it out")
+        return f"the text {value[:40]!r} holds U+0000; leave it out"
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise _Refused("a text holds half a surrogate pair") from None
+            return "a text holds half a surrogate pair"
+    return ""
 
 
 def read_yaml(content: bytes) -> Source:
@@ -246,8 +285,6 @@ def read_yaml(content: bytes) -> Source:
     """
     try:
         source = _Reading().read(content.decode())
-        _Check().value(source.value)
-        return source
     except UnicodeDecodeError as error:
         raise Unreadable("bad_request", f"is not UTF-8: byte {error.start} cannot be read.") from None
     except yaml.MarkedYAMLError as error:
@@ -257,8 +294,11 @@ def read_yaml(content: bytes) -> Source:
         raise Unreadable("bad_request", f"is not YAML: {said}{where}.") from None
     except yaml.YAMLError as error:
         raise Unreadable("bad_request", f"is not YAML: {str(error)[:200]}.") from None
+    try:
+        _Check().value(source.value)
     except _Refused as error:
-        raise Unreadable("malformed", f"cannot be taken: {error}.") from None
+        raise _in_field(error, source.line_of(error.name)) from None
+    return source
 
 
 def _at(line: int, said: str, name: str = WHOLE) -> Unreadable:
@@ -268,10 +308,14 @@ def _at(line: int, said: str, name: str = WHOLE) -> Unreadable:
 
 @dataclass(slots=True)
 class _Open:
-    """A list or an object whose end has not come yet; ``key`` is the name whose value comes next."""
+    """A list or an object whose end has not come yet; ``key`` is the name whose value comes next.
+
+    ``place`` is its own name or index in what is around it.
+    """
 
     value: Any
     lines: Lines
+    place: str
     key: str | None = None
     key_line: int = 0
 
@@ -311,7 +355,8 @@ class _Reading:
             value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
             if self._awaits_key():
                 raise _at(line, "a key is not text", self._name())
-            self._open.append(_Open(value, self._put(value, line)))
+            place = self._place()
+            self._open.append(_Open(value, self._put(value, line), place))
         elif isinstance(event, yaml.CollectionEndEvent):
             self._open.pop()
 
@@ -325,10 +370,8 @@ class _Reading:
         around, key = self._open[-1], event.value
         if key in around.value:
             raise _at(line, f"{key[:80]!r} is there twice", self._name(key[:80]))
-        try:
-            _check_name(key)
-        except _Refused as error:
-            raise _at(line, str(error), self._name()) from None
+        if said := _wrong_name(key):
+            raise _at(line, said, self._name())
         around.key, around.key_line = key, line
 
     def _put(self, value: Any, line: int) -> Lines:
@@ -349,14 +392,17 @@ class _Reading:
         around.value[key] = value
         return around.lines.put(key, around.key_line)
 
+    def _place(self) -> str:
+        """The name or index of the value that comes next in what is around it."""
+        if not self._open:
+            return ""
+        around = self._open[-1]
+        return (around.key or "") if isinstance(around.value, dict) else str(len(around.value))
+
     def _name(self, key: str | None = None) -> str:
         """The dotted name of the value that comes next, or of ``key`` beside it."""
-        parts = [
-            one.key if one.key is not None else str(len(one.value) - (one is not self._open[-1]))
-            for one in self._open
-            if isinstance(one.value, list) or one.key is not None
-        ]
-        return ".".join([*parts, *([key] if key is not None else [])]) or WHOLE
+        parts = [*(one.place for one in self._open), self._place() if key is None else key]
+        return ".".join(part[:80] for part in parts if part) or WHOLE
 
 
 def _plain(event: Any, line: int, name: Callable[[], str]) -> Any:

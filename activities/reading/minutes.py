@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.model.commands import OPEN, UNREADABLE, Command, EventDraft
+from workflows.model.commands import OPEN, UNREADABLE, Command, EventDraft, RecordedEvent
 from workflows.model.decide import Decision
-from workflows.model.declare import ACTS, sentence
+from workflows.model.declare import sentence
+from workflows.model.declared import ACTS, EVENTS
 from workflows.model.rules import stage
 from workflows.model.state import Accord
 from workflows.model.summary import plain
+from workflows.record.refusals import ActRefused, SignalRefused, reason_of
 
 LONGEST = 380
 """Bytes of a line; a server may refuse a summary of more than 400."""
-
-_SUBJECTS = ("condition", "document", "seat", "party", "delegate")
 
 
 def minute_of(before: Accord | None, command: Command, decision: Decision) -> str:
@@ -49,10 +49,24 @@ def _what(command: Command, decision: Decision) -> str:
 
 
 def _event(draft: EventDraft) -> str:
-    """An event in words: its subject, then what happened to it."""
-    facts: dict[str, Any] = draft.facts.get("event", {})
-    for kind in _SUBJECTS:
-        subject = facts.get(kind)
-        if isinstance(subject, str) and subject:
-            return f"{subject} {draft.type.removeprefix(kind + '_').replace('_', ' ')}"
-    return draft.type.replace("_", " ")
+    return EVENTS[draft.type].sentence(draft.facts.get("event", {}))
+
+
+def entry_says(event: RecordedEvent) -> str:
+    """An entry of the record as a sentence: the act that was done, or was refused, or what followed by itself."""
+    facts: dict[str, Any] = event.facts.get("event", {})
+    act = event.facts.get("act")
+    if act is None:
+        kind = EVENTS.get(event.type)
+        return event.type.replace("_", " ") if kind is None else kind.sentence(facts)
+    name = str(act["name"])
+    if name == OPEN:
+        return f"{event.actor.delegate} for {event.actor.party} opens the accord"
+    done = (
+        sentence(ACTS[name], act.get("fields", {}), event.actor)
+        if name in ACTS
+        else f"{event.actor.delegate}: {name.replace('_', ' ')}"
+    )
+    if event.type in (ActRefused.type, SignalRefused.type):
+        return f"✗ refused: {done} — {reason_of(facts)}"
+    return done

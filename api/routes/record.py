@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from activities.ledger.store import StoredEntry
+from activities.reading.minutes import entry_says
 from api.access import Access, may_read_particulars, seen_whole
 from api.bodies import read_json
 from api.calls import (
@@ -32,10 +35,11 @@ from api.problems import FieldError, Problem
 from api.routing import FURTHER, BoundedRoute, WholeNumber
 from api.schemas import View
 from workflows.model.commands import Actor
-from workflows.model.declare import sentence
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES
 from workflows.model.state import Accord
+
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 router = APIRouter(route_class=BoundedRoute, tags=["record"])
 
@@ -59,7 +63,9 @@ class EventView(View):
     type: str
     version: int
     actor: ActorView
-    says: str | None = Field(description="the act that caused it, as a sentence")
+    says: str = Field(
+        description="as a sentence: the act that it records, an act that was refused (`✗ refused: …`), or what followed"
+    )
     facts: dict[str, Any]
     particulars: dict[str, Any] | None = Field(
         description="names and free text, where they are for the reader"
@@ -115,11 +121,6 @@ def _event(stored: StoredEntry, state: Accord, access: Access) -> EventView:
     shown = may_read_particulars(access, state, recorded.actor, act)
     if stored.particulars is not None:
         stored.particulars.verify(entry.particulars)
-    says = (
-        sentence(ACTS[act["name"]], act.get("fields", {}), recorded.actor)
-        if act and act["name"] in ACTS
-        else None
-    )
     return EventView(
         position=recorded.position,
         feed=stored.feed,
@@ -127,7 +128,7 @@ def _event(stored: StoredEntry, state: Accord, access: Access) -> EventView:
         type=recorded.type,
         version=recorded.version,
         actor=_actor(recorded.actor),
-        says=says,
+        says=entry_says(recorded),
         facts=recorded.facts,
         particulars=stored.particulars.value() if shown and stored.particulars is not None else None,
         withheld=not shown,
@@ -210,10 +211,12 @@ def _fields(name: str, items: Iterable[tuple[str, str]]) -> dict[str, Any]:
         if key not in ("at", "by"):
             given.setdefault(key, []).append(text)
     fields: dict[str, Any] = {}
+    schemas = _schemas(name)
     for key, texts in given.items():
-        info = ACTS[name].model_fields.get(key)
-        listed = info is not None and str(info.annotation).startswith("tuple")
-        values = [_value(key, text) for text in texts]
+        schema = schemas.get(key, {})
+        listed = schema.get("type") == "array"
+        kind = str((schema.get("items", {}) if listed else schema).get("type"))
+        values = [_value(key, text, kind) for text in texts]
         if len(values) == 1 and (not listed or isinstance(values[0], list)):
             fields[key] = values[0]
         else:
@@ -221,7 +224,19 @@ def _fields(name: str, items: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return fields
 
 
-def _value(key: str, text: str) -> Any:
+@cache
+def _schemas(name: str) -> dict[str, Any]:
+    """The JSON Schema of each of an act's fields."""
+    found: dict[str, Any] = ACTS[name].model_json_schema().get("properties", {})
+    return found
+
+
+def _value(key: str, text: str, kind: str) -> Any:
+    """A value from a query; numbers and truth values are written there as in JSON, and stay text otherwise."""
+    if kind == "boolean" and text in ("true", "false"):
+        return text == "true"
+    if kind == "integer" and _NUMBER.fullmatch(text):
+        return int(text)
     if not text.startswith(("{", "[")):
         return text
     try:

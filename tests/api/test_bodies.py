@@ -22,7 +22,7 @@ def refused(read: object, content: bytes) -> Problem:
         (b'{"a": 1e2}', "malformed", "1e2"),
         (b'{"a": NaN}', "malformed", "NaN"),
         (b'{"a": 12345678901234567890}', "malformed", "2^53"),
-        (b'{"a": 1, "b": {"c": 1, "c": 2}}', "malformed", "'c' twice"),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', "malformed", "b.c: 'c' is there twice"),
         ('{"Ж": 1}'.encode(), "malformed", "not ASCII"),
         (b'{"a": ["\\ud800"]}', "malformed", "surrogate"),
         (b'{"a": {"b": "x\\u0000y"}}', "malformed", r"'x\x00y' holds U+0000"),

@@ -97,7 +97,9 @@ async def test_the_history_reads_as_minutes(engine: Engine) -> None:
         "adopt definition · aa.contact",
         "adopt definition · bb.contact",
     ]
-    assert lines[3].endswith("bb.contact for BB adopts the definition → definition adopted")
+    assert lines[3].endswith(
+        "bb.contact for BB adopts the definition → the definition is adopted, and the accord founded"
+    )
     assert lines[4] == "issue invitation · bb.contact"
     assert lines[5].startswith("✗ REFUSED · ")
     assert "bb.contact for BB" in lines[5]

@@ -148,6 +148,7 @@ def same_digest(subject: str, named: str, current: str | None) -> Check:
 class ConsentGiven(Event):
     """A party consented to a digest."""
 
+    says = "{party} consents to {subject}"
     subject: Text
     party: PartyId
     digest: Digest
@@ -161,6 +162,7 @@ class ConsentGiven(Event):
 class ConsentWithdrawn(Event):
     """A party withdrew a consent that had not taken effect."""
 
+    says = "{party} withdraws its consent to {subject}"
     subject: Text
     party: PartyId
 

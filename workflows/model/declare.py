@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from itertools import islice
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,11 +21,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from workflows.errors import EntenteError
 from workflows.model.canonical import NotCanonical, canonical, depth, digest_of
 from workflows.model.commands import Actor, Command, Unmet
+from workflows.model.definition import Inconsistent
 from workflows.model.state import Accord
 from workflows.model.values import Particular
 
 LARGEST_COMMAND = 512 * 1024
 """Bytes of canonical JSON that a command may have."""
+
+MOST_ERRORS = 50
+"""Fields that a malformed act is told of at once."""
 
 DEEPEST = 64
 """Levels to which a command's fields may be nested."""
@@ -83,6 +88,8 @@ class Event(BaseModel):
 
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
+    says: ClassVar[str] = ""
+    """A sentence with fields in braces, of what has happened: ``condition {condition} is verified``."""
     changes_state: ClassVar[bool] = True
     reopens: ClassVar[bool] = True
     """Whether something can follow from it by itself; no rule looks at what an event changes that does not."""
@@ -94,6 +101,11 @@ class Event(BaseModel):
     def at_its_time(self, a: Accord) -> Self:
         """The event with the facts that only the state at its time gives: a deadline's is made long before it falls."""
         return self
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, Any]) -> str:
+        """The event as one line for people, from its facts as they are recorded."""
+        return cls.says.format_map(_in_words(facts))
 
     def facts(self) -> dict[str, Any]:
         """The event's fields as JSON values."""
@@ -230,9 +242,13 @@ class _Fields(dict[str, Any]):
         return "…"
 
 
+def _in_words(facts: Mapping[str, Any]) -> _Fields:
+    return _Fields({key: ", ".join(map(str, v)) if isinstance(v, list) else v for key, v in facts.items()})
+
+
 def sentence(act: type[Act], facts: Mapping[str, Any], by: Actor) -> str:
     """``act.says`` with its fields filled in, "X for Y" first."""
-    values = _Fields({key: ", ".join(map(str, v)) if isinstance(v, list) else v for key, v in facts.items()})
+    values = _in_words(facts)
     for name, info in act.model_fields.items():
         if name not in values and info.default is not None and not info.is_required():
             values[name] = info.default
@@ -344,11 +360,21 @@ def _short(words: str, most: int) -> str:
 def malformed(what: str, error: ValidationError) -> Rejected:
     """A :class:`Rejected` that names each field and what is wrong with it."""
     errors = tuple(
-        {
-            "field": _short(".".join(str(part) for part in item["loc"]), 120) or "(whole)",
-            "problem": _short(item["msg"].removeprefix("Value error, "), 300),
-        }
-        for item in error.errors(include_url=False, include_context=False, include_input=False)[:50]
+        {"field": _short(field, 120) or "(whole)", "problem": _short(said, 300)}
+        for field, said in islice(_wrong_fields(error), MOST_ERRORS)
     )
     listing = "; ".join(f"{e['field']}: {e['problem']}" for e in errors[:5])
     return Rejected("malformed", f"{what}: {listing}. Mend the fields named and send it again.", errors)
+
+
+def _wrong_fields(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Each field by its dotted name, and what is wrong with it; parts that do not fit together are told one by one."""
+    for item in error.errors(include_url=False, include_input=False):
+        place = [str(part) for part in item["loc"] if part != "[key]"]
+        cause = item.get("ctx", {}).get("error")
+        if isinstance(cause, Inconsistent):
+            for problem in cause.problems:
+                field, _, said = problem.partition(": ")
+                yield ".".join([*place, field]), said
+        else:
+            yield ".".join(place), item["msg"].removeprefix("Value error, ")

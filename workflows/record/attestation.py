@@ -16,15 +16,16 @@ from pydantic import Field
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord, state_digest
-from workflows.model.values import Digest
+from workflows.model.values import Count, Digest
 
 
 @event
 class StateAttested(Event):
     """A delegate attested what the entries up to a version come to, and the rules came to the same."""
 
+    says = "the state at entry {position} is attested"
     changes_state = False
-    position: int = Field(ge=0, description="the version: the last entry that changed the state")
+    position: Count = Field(ge=0, description="the version: the last entry that changed the state")
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -36,7 +37,9 @@ class StateAttested(Event):
 class AttestState(Act):
     """Attest the digest of the state that the record comes to at its present version; taken only if it is right."""
 
-    position: int = Field(ge=0, description="the version: position of the last entry that changed the state")
+    position: Count = Field(
+        ge=0, description="the version: position of the last entry that changed the state"
+    )
     digest: Digest
     who = Who((), "anyone", sees=Audience.ALL)
     says = "{by} attests the state at entry {position}"

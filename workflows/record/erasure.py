@@ -18,7 +18,7 @@ from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord
-from workflows.model.values import Text
+from workflows.model.values import Count, Text
 
 MOST_POSITIONS = 1000
 """Entries whose particulars one act can erase."""
@@ -29,7 +29,7 @@ def _ascending(positions: tuple[int, ...]) -> tuple[int, ...]:
 
 
 Positions = Annotated[
-    tuple[Annotated[int, Field(ge=0)], ...],
+    tuple[Annotated[Count, Field(ge=0)], ...],
     Field(min_length=1, max_length=MOST_POSITIONS, description="positions of entries, counted from 0"),
     AfterValidator(_ascending),
 ]
@@ -43,6 +43,7 @@ Order = Annotated[
 class ParticularsErased(Event):
     """Names and free text of these entries are erased, with the salts that they could be guessed by."""
 
+    says = "the particulars of entries {positions} are erased"
     positions: Positions
     ground: Ground
     ordered_by: Order

@@ -192,6 +192,7 @@ def own_signature(a: Accord, wanted: Act, by: Actor, own: OwnSignature | None) -
 class KeyEnrolled(Event):
     """A key of a delegate's own was enrolled: what is signed with it from here on is that delegate's."""
 
+    says = "a key of {delegate}'s own is enrolled"
     delegate: DelegateId
     public_key: PublicKey
 
@@ -205,6 +206,7 @@ class KeyEnrolled(Event):
 class KeyRevoked(Event):
     """A delegate's key was revoked: nothing can be signed with it from here on; what was, stays."""
 
+    says = "key {key} of {delegate} is revoked"
     delegate: DelegateId
     key: KeyId
 

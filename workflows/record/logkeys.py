@@ -51,6 +51,7 @@ def _id(line: str) -> str:
 class LogKeyRotated(Event):
     """Another key signs the log from here on, beside the old one until that is retired."""
 
+    says = "another key signs the log"
     old: LogKeyLine
     new: LogKeyLine
 
@@ -63,6 +64,7 @@ class LogKeyRotated(Event):
 class LogKeyRetired(Event):
     """A key of the log counts no more: no checkpoint that commits to this entry is signed with it."""
 
+    says = "a key of the log is retired"
     key: LogKeyLine
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

@@ -40,6 +40,7 @@ def not_paused(a: Accord) -> Check:
 class AccordPaused(Event):
     """Whoever runs the installation paused the accord: no act is taken up until it is resumed."""
 
+    says = "the accord is paused: {reason}"
     reason: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -51,6 +52,8 @@ class AccordPaused(Event):
 class AccordResumed(Event):
     """The accord goes on where it was paused."""
 
+    says = "the accord is resumed"
+
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Not paused."""
         return replace(a, paused=None)
@@ -60,6 +63,7 @@ class AccordResumed(Event):
 class InterventionRecorded(Event):
     """Whoever runs the installation retried or repaired what carries the accord. It changes no state of the matter."""
 
+    says = "intervention by whoever runs the installation ({kind}): {reason}"
     changes_state = False
     kind: Literal["retry", "repair"]
     reason: Text

@@ -6,6 +6,9 @@ whoever records keeps beside its entry and looks up (:mod:`workflows.model.repea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Refusal
 from workflows.model.declare import Event, Stamp, event
@@ -17,20 +20,34 @@ from workflows.model.values import Text
 class ActRefused(Event):
     """An act of a known delegate was refused. Kept once for each delegate, act, target and state; changes nothing."""
 
+    says = "{act} is refused: {reason}"
     changes_state = False
     act: Text
     target: str
     refusal: Refusal
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, Any]) -> str:
+        """The act by its name, and why it was refused."""
+        words = {"act": str(facts.get("act", "an act")).replace("_", " "), "reason": reason_of(facts)}
+        return super().sentence(words)
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Nothing: it is on the record, and that is all."""
         return a
 
 
+def reason_of(facts: Mapping[str, Any]) -> str:
+    """Why an act or a signal was refused, from the facts of the event that says so."""
+    refusal = facts.get("refusal")
+    return str(refusal.get("reason", "…") if isinstance(refusal, dict) else facts.get("reason", "…"))
+
+
 @event
 class SignalRefused(Event):
     """A signal could not be taken up: unknown, malformed, or refused; its payload is kept as a digest."""
 
+    says = "a signal is not taken up: {reason}"
     changes_state = False
     signal: Text
     reason: Text

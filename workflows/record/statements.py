@@ -27,6 +27,7 @@ from workflows.tracks.founding.amendment import AmendDefinition
 class StatementRecorded(Event):
     """Something that somebody said in public was recorded. It changes no state and is no evidence."""
 
+    says = "a statement is recorded"
     changes_state = False
     digest: Digest
 

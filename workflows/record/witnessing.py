@@ -141,6 +141,7 @@ subject(SUBJECT, "the witness policy", _pending)
 class WitnessPolicyProposed(Event):
     """A party proposed whose cosignatures are to make a checkpoint final."""
 
+    says = "a witness policy is proposed"
     policy: PolicyText
     digest: Digest
 
@@ -153,6 +154,7 @@ class WitnessPolicyProposed(Event):
 class WitnessPolicyChanged(Event):
     """Every party has agreed to the policy: checkpoints that commit to this entry are judged by it."""
 
+    says = "the witness policy is changed"
     policy: PolicyText
     digest: Digest
 

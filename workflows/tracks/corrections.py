@@ -43,6 +43,7 @@ def _set(a: Accord, document: str, now: Corrections) -> Accord:
 class CorrigendumProposed(Event):
     """A corrected text of a signed document was put forward."""
 
+    says = "a corrigendum of document {document} in {language} is proposed"
     document: Reference
     language: Language
     digest: Digest
@@ -60,6 +61,7 @@ class CorrigendumProposed(Event):
 class DocumentCorrected(Event):
     """Every party that signed the document agreed to the corrected text."""
 
+    says = "document {document} is corrected in {language}"
     document: Reference
     language: Language
     digest: Digest

@@ -71,6 +71,7 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
 class InvitationIssued(Event):
     """The host issued the invitation."""
 
+    says = "the invitation is issued"
     valid_until: Instant | None = None
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -87,6 +88,7 @@ class InvitationIssued(Event):
 class InvitationReceived(Event):
     """A guest acknowledged receipt; its answer is pending."""
 
+    says = "{party} has received the invitation"
     party: PartyId
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -99,6 +101,7 @@ class InvitationReceived(Event):
 class InvitationAnswered(Event):
     """A guest answered."""
 
+    says = "{party} answers the invitation: {answer}"
     party: PartyId
     answer: Answer
 
@@ -122,6 +125,7 @@ class InvitationAnswered(Event):
 class InvitationExtended(Event):
     """The host extended its own invitation."""
 
+    says = "the invitation is extended"
     valid_until: Instant | None = None
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -133,6 +137,8 @@ class InvitationExtended(Event):
 class InvitationWithdrawn(Event):
     """The host withdrew the invitation. The accord terminates with it; what was verified stays readable."""
 
+    says = "the invitation is withdrawn"
+
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """No longer open."""
         return replace(a, invitation=replace(a.invitation, status="withdrawn"))
@@ -141,6 +147,8 @@ class InvitationWithdrawn(Event):
 @event
 class InvitationExpired(Event):
     """The invitation's validity ended before it was accepted."""
+
+    says = "the invitation expires"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """No longer open."""

@@ -16,7 +16,7 @@ from pydantic import Field
 from workflows.model.commands import Actor, RecordedEvent
 from workflows.model.declare import Check, Event, act
 from workflows.model.state import Accord
-from workflows.model.values import Digest, Grade, Instant, Note, Reference, show_date
+from workflows.model.values import Count, Digest, Grade, Instant, Note, Reference, show_date
 from workflows.tracks.conditions.evidence import OBLIGOR, EvidenceSubmitted, obligor_checks
 from workflows.tracks.conditions.state import AboutCondition
 from workflows.tracks.conditions.verdicts import ConditionVerified
@@ -27,7 +27,7 @@ class CarryOverVerdict(AboutCondition):
     """Submit as evidence a verdict of the predecessor accord that is still fresh: by its entry's position and leaf."""
 
     predecessor: Reference = Field(description="the condition of the predecessor accord")
-    position: int = Field(ge=0, description="the position of its condition_verified entry")
+    position: Count = Field(ge=0, description="the position of its condition_verified entry")
     leaf: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="the leaf hash of that entry")]
     digest: Digest = Field(description="one of the digests that the verdict names")
     grade: Grade

@@ -46,6 +46,7 @@ def waiting(a: Accord, digest: str, party: str) -> tuple[ScheduledText, ...]:
 class ScheduleProposed(Event):
     """Texts were put forward together, under one digest."""
 
+    says = "texts are proposed together"
     digest: Digest
     texts: tuple[ScheduledText, ...]
 

@@ -89,6 +89,7 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
 class LongStopReached(Event):
     """The long-stop date passed before release: a right to terminate, or the end, as the definition says."""
 
+    says = "the long stop is reached"
     policy: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -100,6 +101,7 @@ class LongStopReached(Event):
 class AccordTerminated(Event):
     """The accord ended before release. Texts and verdicts stay readable, and a next accord can refer to them."""
 
+    says = "the accord terminates: {cause}"
     cause: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -111,6 +113,8 @@ class AccordTerminated(Event):
 class AccordClosed(Event):
     """Nothing subsequent is open: the record is complete, and the workflow ends."""
 
+    says = "the accord is closed"
+
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Closed."""
         return replace(a, closed=True)
@@ -120,6 +124,7 @@ class AccordClosed(Event):
 class DocumentRatified(Event):
     """A party ratified a document."""
 
+    says = "{party} has ratified document {document}"
     document: Reference
     party: PartyId
     instrument: Digest
@@ -134,6 +139,7 @@ class DocumentRatified(Event):
 class DocumentInForce(Event):
     """A document entered into force."""
 
+    says = "document {document} is in force"
     document: Reference
     at: Instant
 
@@ -146,6 +152,7 @@ class DocumentInForce(Event):
 class DocumentRegistered(Event):
     """A document was registered."""
 
+    says = "document {document} is registered as {registration}"
     document: Reference
     registration: Text
 
@@ -194,6 +201,7 @@ subject("termination", "the termination of the accord", termination_digest)
 class DefinitionDeclined(Event):
     """A party declined the definition: there will be no accord on it."""
 
+    says = "{party} declines the definition"
     party: PartyId
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

@@ -123,6 +123,7 @@ def effective(a: Accord) -> Check:
 class UnderstandingProposed(Event):
     """An understanding was put forward, with what it pins."""
 
+    says = "an understanding is proposed"
     digest: Digest
     pins: dict[str, Any]
     severable: tuple[Reference, ...] = ()
@@ -141,6 +142,7 @@ class UnderstandingProposed(Event):
 class UnderstandingEffective(Event):
     """Every party concurred: the understanding is effective."""
 
+    says = "the understanding is effective"
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -159,6 +161,7 @@ class UnderstandingEffective(Event):
 class UnderstandingStale(Event):
     """What the understanding pinned has changed; it needs new concurrence."""
 
+    says = "the understanding needs new concurrence: {cause}"
     cause: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

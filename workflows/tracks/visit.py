@@ -91,6 +91,7 @@ def _set(a: Accord, **changes: object) -> Accord:
 class DatesProposed(Event):
     """New dates for the visit were proposed."""
 
+    says = "new dates are proposed"
     window: Window
     digest: Digest
 
@@ -103,6 +104,7 @@ class DatesProposed(Event):
 class DatesAgreed(Event):
     """Every party agreed to the new dates. A visit that was confirmed is postponed by it, and confirmed anew."""
 
+    says = "the new dates are agreed"
     window: Window
     postponed: bool
 
@@ -123,6 +125,7 @@ class DatesAgreed(Event):
 class VisitConfirmed(Event):
     """Every party confirmed: the visit takes place."""
 
+    says = "the visit is confirmed"
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -134,6 +137,7 @@ class VisitConfirmed(Event):
 class VisitOnHold(Event):
     """The visit was put on hold: by a party, or because what it rests on has fallen."""
 
+    says = "the visit is on hold: {cause}"
     cause: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -146,6 +150,8 @@ class VisitOnHold(Event):
 class AdvanceDone(Event):
     """The advance work on the spot is done."""
 
+    says = "the advance work is done"
+
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Ready for arrival."""
         return _set(a, status="advance_done")
@@ -154,6 +160,8 @@ class AdvanceDone(Event):
 @event
 class VisitArrived(Event):
     """Host and guest recorded the arrival. A latch: nothing that lapses later undoes it."""
+
+    says = "the arrival is recorded"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Arrived."""
@@ -164,6 +172,7 @@ class VisitArrived(Event):
 class VisitEnded(Event):
     """Every party agreed that the visit is completed, curtailed, or cancelled."""
 
+    says = "the visit is {outcome}"
     outcome: Literal["completed", "curtailed", "cancelled"]
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -175,6 +184,7 @@ class VisitEnded(Event):
 class MinutesRecorded(Event):
     """Minutes of a meeting were recorded by digest."""
 
+    says = "minutes of {item} are recorded"
     changes_state = False
     digest: Digest
     item: Text

@@ -47,7 +47,7 @@ class Field:
 
     @property
     def kind(self) -> str:
-        """Its JSON type: string, boolean, array or object."""
+        """Its JSON type: string, integer, boolean, array or object."""
         return str(self.schema.get("type", "object"))
 
     @property
@@ -113,6 +113,12 @@ class Field:
                 raise typer.BadParameter(
                     f"{text[1:]} cannot be read: {error.strerror}", param_hint=f"--{hyphens(self.name)}"
                 ) from None
+        if self.schema.get("items", self.schema).get("type") == "integer":
+            if not (text.isascii() and text.isdigit() and len(text) < 16):
+                raise typer.BadParameter(
+                    f"{text[:40]!r} is no whole number, in digits", param_hint=f"--{hyphens(self.name)}"
+                )
+            return int(text)
         return text
 
     def example(self) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from workflows.model.commands import Actor
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Dispute
-from workflows.model.values import Instant, Note, PartyId, Reference, Text, add_duration
+from workflows.model.values import Flag, Instant, Note, PartyId, Reference, Text, add_duration
 from workflows.tracks.conditions.state import (
     MOST_REPORTS,
     VERIFIER,
@@ -33,6 +34,7 @@ def deadlines(a: Accord, code: str) -> Iterator[Deadline]:
 class ConditionQuestioned(Event):
     """A monitor reported a change. By policy an alarm, or its gate closes until a verifier confirms or revokes."""
 
+    says = "condition {condition} is questioned"
     condition: Reference
     report: Text
     source: Text
@@ -56,6 +58,7 @@ class ConditionQuestioned(Event):
 class ConditionConfirmed(Event):
     """A verifier confirmed the verdict after a question."""
 
+    says = "condition {condition} is confirmed"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -67,6 +70,7 @@ class ConditionConfirmed(Event):
 class VerdictDisputed(Event):
     """A party disputes the verdict; the policy's other verifiers decide."""
 
+    says = "{party} disputes the verdict on condition {condition}"
     condition: Reference
     party: PartyId
     decide_by: Instant
@@ -81,8 +85,17 @@ class VerdictDisputed(Event):
 class DisputeDecided(Event):
     """The dispute was upheld, and the verdict falls; or rejected, and it stands."""
 
+    says = "the dispute on condition {condition} is {outcome}"
     condition: Reference
     upheld: bool
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, Any]) -> str:
+        """With what became of the verdict."""
+        outcome = (
+            "upheld, and the verdict falls" if facts.get("upheld") else "rejected, and the verdict stands"
+        )
+        return super().sentence({**facts, "outcome": outcome})
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Revoked or verified."""
@@ -95,6 +108,7 @@ class DisputeDecided(Event):
 class DisputeExpired(Event):
     """Nobody decided the dispute in time; it falls, and the verdict stands."""
 
+    says = "the dispute on condition {condition} falls undecided, and the verdict stands"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -152,7 +166,7 @@ class DisputeVerdict(AboutCondition):
 class DecideDispute(AboutCondition):
     """Decide a dispute as one of the condition's other verifiers: uphold it, and the verdict falls, or reject it."""
 
-    uphold: bool
+    uphold: Flag
     note: Note = ""
     who = VERIFIER
     says = "{by} decides the dispute on {condition}"

@@ -19,6 +19,7 @@ from workflows.tracks.conditions.state import VERIFIER, AboutCondition, with_con
 class EvidenceSubmitted(Event):
     """An obligor submitted evidence for a condition."""
 
+    says = "{party} submits evidence for condition {condition}"
     condition: Reference
     digest: Digest
     grade: Grade
@@ -43,6 +44,7 @@ class EvidenceSubmitted(Event):
 class EvidenceReturned(Event):
     """A verifier returned the evidence: it does not show what it should."""
 
+    says = "the evidence for condition {condition} is returned"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

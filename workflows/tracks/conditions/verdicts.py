@@ -77,6 +77,7 @@ def _fallen(a: Accord, code: str, status: str, reason: str, at: datetime) -> Acc
 class ConditionFoundMet(Event):
     """One verifier found the condition met, on named evidence."""
 
+    says = "{verifier} finds condition {condition} met"
     condition: Reference
     verifier: DelegateId
     evidence: tuple[Digest, ...]
@@ -91,6 +92,7 @@ class ConditionFoundMet(Event):
 class ConditionVerified(Event):
     """The verdict: as many verifiers as the policy needs found the condition met on the same evidence."""
 
+    says = "condition {condition} is verified"
     condition: Reference
     evidence: tuple[Digest, ...]
     policy: Digest
@@ -126,6 +128,7 @@ class ConditionVerified(Event):
 class VerdictRevoked(Event):
     """A verifier revoked the verdict."""
 
+    says = "the verdict on condition {condition} is revoked"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -138,6 +141,7 @@ class VerdictRevoked(Event):
 class VerdictLapsed(Event):
     """A verdict ended by itself: its time was over, or a text changed that it was about."""
 
+    says = "the verdict on condition {condition} lapses: {cause}"
     condition: Reference
     cause: Text
 
@@ -150,6 +154,7 @@ class VerdictLapsed(Event):
 class CurePeriodEnded(Event):
     """The time to cure a fallen condition is over; the parties have a right to terminate."""
 
+    says = "the time to cure condition {condition} is over"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

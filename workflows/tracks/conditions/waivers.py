@@ -27,6 +27,7 @@ from workflows.tracks.conditions.state import (
 class ConditionWaived(Event):
     """A beneficiary waived the condition; it is waived when each of them has."""
 
+    says = "{party} waives condition {condition}"
     condition: Reference
     party: PartyId
 
@@ -44,6 +45,7 @@ class ConditionWaived(Event):
 class WaiverWithdrawn(Event):
     """A beneficiary withdrew its waiver before every beneficiary had waived."""
 
+    says = "{party} withdraws its waiver of condition {condition}"
     condition: Reference
     party: PartyId
 
@@ -57,6 +59,7 @@ class WaiverWithdrawn(Event):
 class ConditionDeferred(Event):
     """The beneficiary deferred the condition to a later gate."""
 
+    says = "condition {condition} is deferred to the gate {gate}"
     condition: Reference
     gate: Text
 

@@ -52,6 +52,7 @@ class _StepTaken(Event):
 class ConcordanceCertified(_StepTaken):
     """Every party's treaty section certified that the language texts say the same."""
 
+    says = "the texts of document {document} are certified to say the same"
     step = "concordance"
     mark = "certified"
 
@@ -65,6 +66,7 @@ class ConcordanceCertified(_StepTaken):
 class DocumentInitialled(_StepTaken):
     """Every party's treaty section initialled the document: it is authentic and definitive."""
 
+    says = "document {document} is initialled"
     step = "initials"
     mark = "initialled"
 
@@ -78,6 +80,7 @@ class DocumentInitialled(_StepTaken):
 class ExecutionVersionApproved(_StepTaken):
     """Every party approved the copy that is to be signed."""
 
+    says = "the copy of document {document} that is to be signed is approved"
     step = "execution"
     mark = "execution"
 

@@ -36,6 +36,7 @@ SUBJECT = "definition"
 class AccordOpened(Event):
     """A definition was proposed and the accord's record begins. The only event without a state before it."""
 
+    says = "the accord is opened with a definition that is proposed"
     accord: Text
     definition: dict[str, object]
     digest: Digest
@@ -50,6 +51,7 @@ class AccordOpened(Event):
 class DefinitionAdopted(Event):
     """Every party has adopted the definition: the accord is founded, and its terms are agreed."""
 
+    says = "the definition is adopted, and the accord founded"
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -62,6 +64,7 @@ class DefinitionAdopted(Event):
 class DefinitionProposed(Event):
     """A party proposed another definition in place of the current one."""
 
+    says = "another definition is proposed"
     definition: dict[str, object]
     digest: Digest
 
@@ -87,6 +90,7 @@ class DefinitionProposed(Event):
 class DefinitionAmended(Event):
     """Every party has agreed to the amendment: it is in force. What it reopened fell before, each by its own event."""
 
+    says = "the definition is amended"
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

@@ -20,6 +20,7 @@ from workflows.model.values import DelegateId, Instant, Note, PartyId, Role, Tex
 class DelegateAppointed(Event):
     """A party's contact appointed a delegate."""
 
+    says = "{delegate} is appointed for {party}"
     delegate: DelegateId
     party: PartyId
     office: Text
@@ -40,6 +41,7 @@ class DelegateAppointed(Event):
 class DelegateRevoked(Event):
     """A party's contact revoked an appointment."""
 
+    says = "the appointment of {delegate} is revoked"
     delegate: DelegateId
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

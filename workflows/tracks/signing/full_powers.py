@@ -109,6 +109,7 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
 class FullPowersIssued(Event):
     """A party's competent authority issued full powers for a seat; a successor takes the seat by it."""
 
+    says = "full powers for seat {seat} of document {document} are issued to {holder}"
     document: Reference
     seat: SeatName
     holder: DelegateId
@@ -135,6 +136,7 @@ def _with_powers(a: Accord, document: str, seat: str, **changes: Any) -> Accord:
 class FullPowersFound(Event):
     """Another party's treaty section found full powers in due form."""
 
+    says = "{party} finds the full powers for seat {seat} of document {document} in due form"
     document: Reference
     seat: SeatName
     party: PartyId
@@ -150,6 +152,7 @@ class FullPowersFound(Event):
 class FullPowersRevoked(Event):
     """Full powers were revoked: the seat is vacant; a held signature waits for confirmation or a successor."""
 
+    says = "the full powers for seat {seat} of document {document} are revoked"
     document: Reference
     seat: SeatName
 
@@ -162,6 +165,7 @@ class FullPowersRevoked(Event):
 class FullPowersExpired(Event):
     """Full powers ended by themselves."""
 
+    says = "the full powers for seat {seat} of document {document} expire"
     document: Reference
     seat: SeatName
 
@@ -174,6 +178,7 @@ class FullPowersExpired(Event):
 class SigningAuthorized(Event):
     """A party's competent authority authorized its signature of a document."""
 
+    says = "{party} authorizes its signature of document {document}"
     document: Reference
     party: PartyId
 

@@ -79,6 +79,7 @@ def to_release(a: Accord) -> Check:
 class SignaturesReleased(Event):
     """All held signatures of the set were released, in one act. The documents are signed."""
 
+    says = "the signatures of {documents} are released: signed"
     documents: tuple[Reference, ...]
     digest: Digest
 
@@ -101,6 +102,7 @@ class SignaturesReleased(Event):
 class DocumentSevered(Event):
     """Every party agreed to go on without a document that the understanding says is severable."""
 
+    says = "document {document} is severed"
     document: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

@@ -85,6 +85,7 @@ def _seat_words(seat: SeatState) -> str:
 class SignatureHeld(Event):
     """A signature was affixed, and is held until release."""
 
+    says = "the signature on seat {seat} of document {document} is held"
     document: Reference
     seat: SeatName
     holder: DelegateId
@@ -106,6 +107,7 @@ class SignatureHeld(Event):
 class SignatureVoided(Event):
     """A held signature is void: its document changed, its holder was succeeded, or it was withdrawn."""
 
+    says = "the signature on seat {seat} of document {document} is void: {cause}"
     document: Reference
     seat: SeatName
     cause: Text
