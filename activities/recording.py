@@ -7,8 +7,8 @@ state then. So nobody can put an entry there that did not follow from a signed a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,9 +22,17 @@ from activities.identity.signing import CommandVerifier
 from activities.ledger.store import Append, Ledger
 from activities.ledger.writer import BatchWriter
 from activities.reading.minutes import minute_of
-from activities.reading.signals import overflowed, read_signal, unattributed, unreadable
+from activities.reading.signals import (
+    FOR_ANOTHER,
+    id_taken,
+    overflowed,
+    read_signal,
+    unattributed,
+    unreadable,
+)
 from activities.reading.standing import standing_of
 from activities.reading.states import Folded, States, following
+from activities.runtime.alive import alive
 from activities.tlog.merkle import Frontier
 from workflows.messages import (
     FailureKind,
@@ -64,15 +72,18 @@ def _rejection(error: Rejected) -> ApplicationError:
     return _failure(FailureKind.REJECTED, error.message, details)
 
 
-@contextmanager
-def _in_brief() -> Iterator[None]:
-    """Say what the ledger's trouble is in one line: a chain of causes is too long for a pending activity to show.
+@asynccontextmanager
+async def _in_brief() -> AsyncIterator[None]:
+    """Give signs of life, and say what the ledger's trouble is in one line.
+
+    A chain of causes is too long for a pending activity to show.
 
     Raises:
         ApplicationError: ``Unavailable``, which is tried again.
     """
     try:
-        yield
+        async with alive():
+            yield
     except Unavailable as error:
         raise ApplicationError(
             str(error), type=FailureKind.UNAVAILABLE, category=ApplicationErrorCategory.BENIGN
@@ -115,13 +126,13 @@ class Recorder:
             ApplicationError: one of :data:`workflows.messages.FINAL`, never to be tried again. All else is tried again.
         """
         self._authenticate(request.command)
-        with _in_brief():
+        async with _in_brief():
             return await self._recorded(request.command, request.at)
 
     @activity.defn(name="record_signals")
     async def record_signals(self, request: SignalsRequest) -> RecordAnswer:
         """Record signals in their order, in one transaction where nothing comes between; each once."""
-        with _in_brief():
+        async with _in_brief():
             return await self._recorded_signals(request)
 
     async def _recorded_signals(self, request: SignalsRequest) -> RecordAnswer:
@@ -147,7 +158,7 @@ class Recorder:
     @activity.defn(name="read_standing")
     async def read_standing(self, request: StandingRequest) -> Standing:
         """Where the accord stands by the record."""
-        with _in_brief():
+        async with _in_brief():
             return standing_of(await self._present(request.accord))
 
     @activity.defn(name="minute")
@@ -180,7 +191,7 @@ class Recorder:
         if command.delegate == UNATTRIBUTED:
             return command
         if command.accord != accord or command.act != signal.name:
-            return unreadable(accord, signal, "the signed command is for another accord or another signal")
+            return unreadable(accord, signal, FOR_ANOTHER)
         try:
             self._authenticate(command)
         except ApplicationError:
@@ -276,9 +287,7 @@ class Recorder:
                     log.warning(
                         "a signal repeats an id with other content", accord=accord, command=command.id
                     )
-                    again = unreadable(
-                        accord, signal, f"its id {command.id[:100]} belongs to another command"
-                    )
+                    again = unreadable(accord, signal, id_taken(command))
                     signals.append((again, signal))
                 elif outcome.status == "conflict":
                     signals.append((command, signal))
