@@ -6,7 +6,7 @@ what the workflow was told; the ledger shows what is so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -15,8 +15,15 @@ from activities.audit.history import History, Signals, Update
 from activities.audit.record import Recorded
 from activities.errors import UnsignedCommand
 from activities.identity.signing import CommandVerifier
-from activities.reading.signals import read_signal, unattributed
-from workflows.messages import FailureKind
+from activities.reading.signals import (
+    FOR_ANOTHER,
+    id_taken,
+    overflowed,
+    read_signal,
+    unattributed,
+    unreadable,
+)
+from workflows.messages import RawSignal
 from workflows.model.commands import TICK, UNATTRIBUTED, Command, Receipt
 from workflows.model.declare import outline
 
@@ -36,15 +43,6 @@ class Verdict(StrEnum):
     """The ledger has it, within what this run recorded, and the history says nothing of it."""
 
 
-_NO_TRACE = (
-    FailureKind.REJECTED,
-    FailureKind.COMMAND_ID_REUSED,
-    FailureKind.NOT_SIGNED,
-    FailureKind.NOT_RECORDABLE,
-    FailureKind.CONTINUING,
-)
-"""Failures of an update after which the ledger may know nothing of it."""
-
 EXIT_FORGED = 20
 EXIT_EXTRA = 21
 
@@ -54,7 +52,7 @@ class Item:
     """One thing that was compared. ``event`` is its number in the history; none for what the ledger alone has."""
 
     verdict: Verdict
-    kind: Literal["update", "answer", "signals", "entry"]
+    kind: Literal["update", "answer", "signal", "entry"]
     event: int | None
     command: str
     positions: tuple[int, ...]
@@ -95,6 +93,11 @@ class _Comparison:
         for position, entry in enumerate(recorded.entries):
             if entry is not None:
                 self._positions.setdefault(entry.command, []).append(position)
+        self._not_taken_up: dict[str, list[str]] = {}
+        for identity, known in recorded.outcomes.items():
+            digest = recorded.refused.get(known.receipt.position)
+            if digest is not None and identity.startswith(f"{UNATTRIBUTED}/"):
+                self._not_taken_up.setdefault(digest, []).append(identity)
         self._told: set[str] = set()
 
     def items(self) -> Iterator[Item]:
@@ -102,7 +105,8 @@ class _Comparison:
             yield self._update(update)
         for answer in self._history.answers:
             problem = self._receipt(answer.receipt)
-            self._told.add(answer.receipt.command)
+            if not problem:
+                self._told.add(answer.receipt.command)
             yield self._item(
                 Verdict.FORGED if problem else Verdict.AGREES,
                 "answer",
@@ -117,7 +121,7 @@ class _Comparison:
     def _item(
         self,
         verdict: Verdict,
-        kind: Literal["update", "answer", "signals"],
+        kind: Literal["update", "answer", "signal"],
         event: int,
         command: str,
         what: str,
@@ -129,8 +133,9 @@ class _Comparison:
         if command is None:
             verdict = Verdict.FORGED if update.receipt is not None else Verdict.LEFT_NO_TRACE
             return self._item(verdict, "update", update.event, update.name, update.unread)
-        self._told.add(command.id)
         verdict, what = self._judged(update, command)
+        if verdict is Verdict.AGREES:
+            self._told.add(command.id)
         return self._item(verdict, "update", update.event, command.id, f"{update.name} {what}")
 
     def _judged(self, update: Update, command: Command) -> tuple[Verdict, str]:
@@ -150,10 +155,11 @@ class _Comparison:
                 return Verdict.UNDER_WAY, "was accepted, and has no outcome yet"
             return Verdict.LEFT_NO_TRACE, f"failed ({update.failure}), and the ledger knows nothing of it"
         if not update.ended:
-            return Verdict.AGREES, "was accepted; its outcome, which the history does not have yet, is in the ledger"
-        if update.failure in _NO_TRACE and self._other(command, update.name) is None:
-            return Verdict.FORGED, f"failed ({update.failure}), and the ledger has an outcome of it"
-        return Verdict.AGREES, f"failed ({update.failure}); what the ledger has under its id is its own"
+            return (
+                Verdict.AGREES,
+                "was accepted; its outcome, which the history does not have yet, is in the ledger",
+            )
+        return Verdict.AGREES, f"failed ({update.failure}) here; the ledger has an outcome under its id"
 
     def _unsigned(self, command: Command) -> str | None:
         try:
@@ -169,8 +175,8 @@ class _Comparison:
             return f"is answered with a receipt for position {receipt.position}, and the ledger has no such command"
         if known.receipt != receipt:
             return (
-                f"is answered with a receipt for position {receipt.position} and root {receipt.root[:16]}…; the ledger's "
-                f"is for {known.receipt.position} and {known.receipt.root[:16]}…"
+                f"is answered with a receipt for position {receipt.position} and root {receipt.root[:16]}…; "
+                f"the ledger's is for {known.receipt.position} and {known.receipt.root[:16]}…"
             )
         return None
 
@@ -184,41 +190,48 @@ class _Comparison:
         return None
 
     def _signals(self, signals: Signals) -> Iterator[Item]:
-        """Each signal under the id that the recorder gives it; one that was not signed as nobody's."""
-        for raw in signals.request.signals:
-            accord = signals.request.accord
-            command = read_signal(accord, raw)
-            ids = [command.id]
-            if command.delegate != UNATTRIBUTED:
-                ids.append(unattributed(accord, raw, command.fields).id)
+        """Each signal under an id that the recorder may have given it, and the count of those that overflowed."""
+        accord = self._history.accord
+        # For what other reason it was not taken up only the record says; it keeps the signal's digest.
+        wanted = [
+            (raw.name, [*_ids(accord, raw), *self._not_taken_up.get(raw.digest, ())])
+            for raw in signals.request.signals
+        ]
+        if signals.request.overflow is not None:
+            wanted.append(("overflow", [overflowed(accord, signals.request.overflow).id]))
+        for name, ids in wanted:
             found = [each for each in ids if each in self._recorded.outcomes]
-            # Of what could not be read the entry keeps the digest alone; the reason is part of its id.
-            found += [] if found else [each for each in self._by_digest().get(raw.digest, ())]
             self._told.update(found)
             if found:
-                verdict, what = Verdict.AGREES, f"the signal {raw.name} is on the record"
+                verdict, what = Verdict.AGREES, f"the signal {name} is on the record"
             elif signals.recorded:
-                verdict, what = Verdict.FORGED, f"the signal {raw.name} is said to be recorded, and is not"
+                verdict, what = Verdict.FORGED, f"the signal {name} is said to be recorded, and is not"
             else:
-                verdict, what = Verdict.UNDER_WAY, f"the signal {raw.name} waits to be recorded"
-            yield self._item(verdict, "signals", signals.event, found[0] if found else ids[0], what)
-
-    def _by_digest(self) -> Mapping[str, list[str]]:
-        return {}
+                verdict, what = Verdict.UNDER_WAY, f"the signal {name} waits to be recorded"
+            yield self._item(verdict, "signal", signals.event, (found or ids)[0], what)
 
     def _extras(self) -> Iterator[Item]:
-        """What stands between the first and the last entry of this run, and is in nothing that the history tells."""
+        """What stands between the first and the last entry of this run, and is in nothing that the history tells.
+
+        Deadlines are never extra: the recorder lets them fall before any act, and the rules say which and when.
+        """
         mine = [at for command in self._told for at in self._positions.get(command, ())]
-        if not mine:
-            return
-        for position in range(min(mine), max(mine) + 1):
+        for position in range(min(mine, default=0), max(mine, default=-1) + 1):
             entry = self._recorded.entries[position]
-            if entry is None or entry.command in self._told:
+            if entry is None or entry.command in self._told or entry.command.startswith(f"{TICK}/"):
                 continue
-            if entry.command.startswith(f"{UNATTRIBUTED}/") and self._history.signals:
-                # A signal that did not read, or the count of those that overflowed: named by its reason.
-                continue
-            what = f"{entry.type} of {entry.time.isoformat()}"
-            if entry.command.startswith(f"{TICK}/"):
-                what += ", a deadline that this run did not let fall"
+            what = f"{entry.type} of {entry.time.isoformat()} stands on the record"
             yield Item(Verdict.EXTRA, "entry", None, entry.command, (position,), what)
+
+
+def _ids(accord: str, raw: RawSignal) -> list[str]:
+    """Under what ids a signal can be on the record: as its monitor's, as nobody's, or as one that is not taken up."""
+    command = read_signal(accord, raw)
+    if command.delegate == UNATTRIBUTED:
+        return [command.id]
+    return [
+        command.id,
+        unattributed(accord, raw, command.fields).id,
+        unreadable(accord, raw, FOR_ANOTHER).id,
+        unreadable(accord, raw, id_taken(command)).id,
+    ]

@@ -93,7 +93,8 @@ def parse(content: bytes) -> History:
         ) from None
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Malformed(
-            f"the file is no history of an accord's workflow: {type(error).__name__}: {str(error)[:200]}", _AGAIN
+            f"the file is no history of an accord's workflow: {type(error).__name__}: {str(error)[:200]}",
+            _AGAIN,
         ) from None
 
 
@@ -201,10 +202,14 @@ def _value(payload: Any) -> Any:
         data = base64.b64decode(payload.get("data", ""), validate=True)
     except (binascii.Error, UnicodeDecodeError) as error:
         raise ValueError(f"a payload is not in base64: {error}") from None
+    if encoding == "binary/null":
+        return None
     if not encoding.startswith("json/"):
         raise _Encrypted(encoding)
     return json.loads(data)
 
 
 def _first(payloads: Any) -> Any:
-    return next(_values(payloads))
+    for value in _values(payloads):
+        return value
+    raise ValueError("it lacks an argument or a result")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from activities.bundle.format import Bundle
 from activities.errors import Malformed
-from activities.ledger.entry import Entry, parse
+from activities.ledger.entry import Entry, Payload, parse
 from activities.ledger.store import Known, Ledger
 from activities.tlog.merkle import leaf_hash
+from workflows.record.refusals import SignalRefused
 
 PAGE = 1000
 
@@ -22,6 +23,8 @@ class Recorded:
     outcomes: Mapping[str, Known]
     entries: Sequence[Entry | None]
     """By position; none where a bundle withholds it."""
+    refused: Mapping[int, str]
+    """The digests of the signals that were not taken up, by the position that says so; where its facts are there."""
     keys: tuple[str, ...]
 
 
@@ -37,9 +40,14 @@ async def from_ledger(ledger: Ledger, accord: str, keys: tuple[str, ...]) -> Rec
         outcomes |= {command.id: command.known() for command in page}
         after = page[-1].id
     entries: list[Entry | None] = []
+    refused: dict[int, str] = {}
     while more := await ledger.entries(accord, len(entries), PAGE):
-        entries += [entry.entry() for entry in more]
-    return Recorded(accord, outcomes, entries, keys)
+        for stored in more:
+            entry = stored.entry()
+            entries.append(entry)
+            if entry.type == SignalRefused.type and stored.facts is not None:
+                refused[entry.position] = _payload(entry, stored.facts)
+    return Recorded(accord, outcomes, entries, refused, keys)
 
 
 def from_bundle(bundle: Bundle, keys: tuple[str, ...]) -> Recorded:
@@ -59,6 +67,7 @@ def from_bundle(bundle: Bundle, keys: tuple[str, ...]) -> Recorded:
         for command in bundle.commands()
     }
     entries: list[Entry | None] = []
+    refused: dict[int, str] = {}
     for bundled in bundle.entries():
         if bundled.content is None:
             entries.append(None)
@@ -70,4 +79,11 @@ def from_bundle(bundle: Bundle, keys: tuple[str, ...]) -> Recorded:
                 "See what entente verify says of it",
             )
         entries.append(entry)
-    return Recorded(bundle.manifest.accord, outcomes, entries, keys or bundle.manifest.command_keys)
+        if entry.type == SignalRefused.type and isinstance(bundled.facts, Payload):
+            refused[entry.position] = _payload(entry, bundled.facts)
+    return Recorded(bundle.manifest.accord, outcomes, entries, refused, keys or bundle.manifest.command_keys)
+
+
+def _payload(entry: Entry, facts: Payload) -> str:
+    facts.verify(entry.facts)
+    return SignalRefused.model_validate(facts.value()["event"]).payload
