@@ -29,6 +29,7 @@ from activities.ledger.repairing import accords_after, columns_fit, repair_summa
 from activities.reading.standing import standing_of
 from activities.reading.states import States
 from activities.runtime.accords import run_accord
+from activities.runtime.alive import alive
 from workflows.messages import Status
 from workflows.model.state import Accord
 from workflows.model.summary import summarize
@@ -94,15 +95,10 @@ class Reconciler:
 
         async def one(accord: str) -> list[Difference]:
             async with places:
-                found = await self.compare(accord)
-            activity.heartbeat(accord)
-            return found
+                return await self.compare(accord)
 
-        beating = asyncio.create_task(_beat())
-        try:
+        async with alive():
             differences = [each for found in await asyncio.gather(*map(one, accords)) for each in found]
-        finally:
-            beating.cancel()
         meter = activity.metric_meter()
         meter.create_counter("entente_reconciled_accords", "accords that were compared").add(len(accords))
         counter = meter.create_counter("entente_differences", "differences that the reconciler came upon")
@@ -244,10 +240,3 @@ class Reconciler:
             return True
 
         return start
-
-
-async def _beat() -> None:
-    """Give a sign of life while a long record is folded, or a difference is waited for."""
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(5)

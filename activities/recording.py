@@ -7,8 +7,8 @@ state then. So nobody can put an entry there that did not follow from a signed a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,9 +22,17 @@ from activities.identity.signing import CommandVerifier
 from activities.ledger.store import Append, Ledger
 from activities.ledger.writer import BatchWriter
 from activities.reading.minutes import minute_of
-from activities.reading.signals import overflowed, read_signal, unattributed, unreadable
+from activities.reading.signals import (
+    FOR_ANOTHER,
+    id_taken,
+    overflowed,
+    read_signal,
+    unattributed,
+    unreadable,
+)
 from activities.reading.standing import standing_of
 from activities.reading.states import Folded, States, following
+from activities.runtime.alive import alive
 from activities.runtime.logs import logged
 from activities.runtime.metrics import ACT_SECONDS, ACTS, DEADLINE_LATENESS, REFUSALS, SIGNALS, bounded
 from activities.tlog.merkle import Frontier
@@ -68,15 +76,18 @@ def _rejection(error: Rejected) -> ApplicationError:
     return _failure(FailureKind.REJECTED, error.message, details)
 
 
-@contextmanager
-def _in_brief() -> Iterator[None]:
-    """Say what the ledger's trouble is in one line: a chain of causes is too long for a pending activity to show.
+@asynccontextmanager
+async def _in_brief() -> AsyncIterator[None]:
+    """Give signs of life, and say what the ledger's trouble is in one line.
+
+    A chain of causes is too long for a pending activity to show.
 
     Raises:
         ApplicationError: ``Unavailable``, which is tried again.
     """
     try:
-        yield
+        async with alive():
+            yield
     except Unavailable as error:
         raise ApplicationError(
             str(error), type=FailureKind.UNAVAILABLE, category=ApplicationErrorCategory.BENIGN
@@ -147,15 +158,17 @@ class Recorder:
         Raises:
             ApplicationError: one of :data:`workflows.messages.FINAL`, never to be tried again. All else is tried again.
         """
-        with _counted(request.command), _in_brief():
+        with _counted(request.command):
             self._authenticate(request.command)
-            return await self._recorded(request.command, request.at)
+            async with _in_brief():
+                return await self._recorded(request.command, request.at)
 
     @activity.defn(name="record_signals")
     async def record_signals(self, request: SignalsRequest) -> RecordAnswer:
         """Record signals in their order, in one transaction where nothing comes between; each once."""
-        with logged(accord=request.accord, act="signals"), _in_brief():
-            return await self._recorded_signals(request)
+        with logged(accord=request.accord, act="signals"):
+            async with _in_brief():
+                return await self._recorded_signals(request)
 
     async def _recorded_signals(self, request: SignalsRequest) -> RecordAnswer:
         commands: dict[str, tuple[Command, RawSignal]] = {}
@@ -181,7 +194,7 @@ class Recorder:
     @activity.defn(name="read_standing")
     async def read_standing(self, request: StandingRequest) -> Standing:
         """Where the accord stands by the record."""
-        with _in_brief():
+        async with _in_brief():
             return standing_of(await self._present(request.accord))
 
     @activity.defn(name="minute")
@@ -214,7 +227,7 @@ class Recorder:
         if command.delegate == UNATTRIBUTED:
             return command
         if command.accord != accord or command.act != signal.name:
-            return unreadable(accord, signal, "the signed command is for another accord or another signal")
+            return unreadable(accord, signal, FOR_ANOTHER)
         try:
             self._authenticate(command)
         except ApplicationError:
@@ -318,9 +331,7 @@ class Recorder:
                     log.warning(
                         "a signal repeats an id with other content", accord=accord, command=command.id
                     )
-                    again = unreadable(
-                        accord, signal, f"its id {command.id[:100]} belongs to another command"
-                    )
+                    again = unreadable(accord, signal, id_taken(command))
                     signals.append((again, signal))
                 elif outcome.status == "conflict":
                     signals.append((command, signal))

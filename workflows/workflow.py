@@ -62,7 +62,10 @@ ATTEMPTS = RetryPolicy(
 """What the local attempts could not do is tried until it succeeds: an act that was taken up is never half done."""
 
 ATTEMPT = timedelta(seconds=10)
-"""After this long an attempt is given up, its worker being dead or cut off; the next finds what it committed."""
+"""After this long an attempt is given up; the next finds what it committed."""
+
+SILENCE = timedelta(seconds=4)
+"""After this long without a sign of life of an attempt its worker is dead or cut off: the accord waits for nothing."""
 
 LONGEST_TIMER = timedelta(days=3650)
 """A deadline that is further away is waited for in stages: the server counts nanoseconds in 64 bits."""
@@ -379,6 +382,7 @@ class AccordWorkflow:
                 request,
                 result_type=RawValue,
                 start_to_close_timeout=ATTEMPT,
+                heartbeat_timeout=SILENCE,
                 retry_policy=ATTEMPTS,
                 summary=what,
             )

@@ -14,7 +14,10 @@ from pydantic import ValidationError
 from workflows.messages import Overflow, RawSignal
 from workflows.model.canonical import NotCanonical, digest_of
 from workflows.model.commands import UNATTRIBUTED, UNREADABLE, Command
-from workflows.model.declare import ACTS
+from workflows.model.declared import ACTS
+
+FOR_ANOTHER = "the signed command is for another accord or another signal"
+"""Why a signal is not taken up whose command is signed, and for something else."""
 
 _READABLE = ("json/plain", "")
 
@@ -57,6 +60,11 @@ def unattributed(accord: str, signal: RawSignal, fields: dict[str, Any]) -> Comm
 def unreadable(accord: str, signal: RawSignal, reason: str) -> Command:
     """The signal as one that cannot be taken up, for ``reason``; its payload by digest."""
     return _refused(accord, {"name": signal.name[:100], "reason": reason[:300], "payload": signal.digest})
+
+
+def id_taken(command: Command) -> str:
+    """Why a signal is not taken up whose id belongs to another command."""
+    return f"its id {command.id[:100]} belongs to another command"
 
 
 def overflowed(accord: str, overflow: Overflow) -> Command:

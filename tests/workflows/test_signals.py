@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
-from tests.simulation.small import digest, small
+from tests.simulation.small import bare, digest, small
 from tests.workflows.harness import Engine
 from workflows.model.definition import Definition
 from workflows.model.state import Accord
+from workflows.workflow import ATTEMPT, SILENCE
 
 REPORT = {
     "condition": "C1",
@@ -120,3 +121,22 @@ async def test_a_signal_without_arguments(engine: Engine) -> None:
     state = await after(engine, accord, size + 1)
     assert (await last(engine, accord)).type == "signal_refused"
     assert state.size == size + 1
+
+
+async def test_the_server_is_told_to_wait_for_signs_of_life(engine: Engine) -> None:
+    accord = await engine.open(bare())
+    await engine.handle(accord).signal("weather", {"sunny": True})
+    scheduled = []
+    for _ in range(100):
+        history = await engine.handle(accord).fetch_history()
+        scheduled = [
+            event.activity_task_scheduled_event_attributes
+            for event in history.events
+            if event.HasField("activity_task_scheduled_event_attributes")
+        ]
+        if scheduled:
+            break
+        await asyncio.sleep(0.05)
+    assert scheduled[0].activity_type.name == "record_signals"
+    assert scheduled[0].heartbeat_timeout.ToTimedelta() == SILENCE
+    assert timedelta(0) < SILENCE < ATTEMPT

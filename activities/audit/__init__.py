@@ -1,0 +1,1 @@
+"""Whether a history that Temporal has, or had, tells what the ledger tells."""
