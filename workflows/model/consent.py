@@ -159,6 +159,24 @@ class ConsentGiven(Event):
 
 
 @event
+class ConsentsFell(Event):
+    """Consents that had not taken effect fell: what they named is no longer so, or its gate closed."""
+
+    subject: Text
+    parties: tuple[PartyId, ...]
+    cause: Text
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Forget them: they do not come back by themselves."""
+        kept = {
+            party: digest
+            for party, digest in a.consents.get(self.subject, {}).items()
+            if party not in self.parties
+        }
+        return replace(a, consents={**a.consents, self.subject: kept})
+
+
+@event
 class ConsentWithdrawn(Event):
     """A party withdrew a consent that had not taken effect."""
 

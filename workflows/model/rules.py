@@ -228,6 +228,10 @@ def _visit_follows(a: Accord, at: datetime) -> Iterator[Event]:
     return visit.follows(a, at, unmet(a, "visit"))
 
 
+def _release_falls(a: Accord, at: datetime) -> Iterator[Event]:
+    return release.falls(a, unmet(a, "held"))
+
+
 _ALWAYS: tuple[Rule, ...] = (corrections.follows, subsequent.follows, witnessing.follows)
 _BEFORE_FOUNDING: tuple[Rule, ...] = (adoption.follows, *_ALWAYS)
 _FOUNDED: tuple[Rule, ...] = (
@@ -240,6 +244,7 @@ _FOUNDED: tuple[Rule, ...] = (
     understanding.follows,
     _visit_follows,
     signatures.follows,
+    _release_falls,
     release.follows,
     *_ALWAYS,
 )

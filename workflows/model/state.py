@@ -107,7 +107,7 @@ class Condition:
     cure_by: datetime | None = None
     fallen: bool = False
     reason: str | None = None
-    reports: tuple[str, ...] = ()
+    reports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def overdue(self) -> bool:

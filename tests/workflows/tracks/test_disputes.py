@@ -139,3 +139,22 @@ def test_a_dispute_that_nobody_decides_expires_and_the_verdict_stands() -> None:
     play = disputed(response="P10D")
     assert play.pass_time(days=10) == ("dispute_expired",)
     assert play.satisfied("C1")
+
+
+def test_nobody_else_uses_up_the_id_of_a_monitors_report() -> None:
+    play = verified()
+    play.signal("condition_changed", **report(source="An unknown"))
+    play.do("aa.protocol", "condition_changed", **report(source="The obligor"))
+    assert play.do("watch", "condition_changed", **report()) == ("condition_questioned",)
+    assert play.guard("watch", "condition_changed", **report()) == "report_is_new"
+    # What a monitor reported is not news when somebody unknown repeats it.
+    assert play.signal("condition_changed", **report(source="Echo")).refusal is not None
+
+
+def test_reports_of_one_delegate_do_not_push_out_those_of_another() -> None:
+    play = verified()
+    play.do("watch", "condition_changed", **report())
+    for number in range(120):
+        play.do("aa.protocol", "condition_changed", **report(report=f"P-{number}"))
+    assert play.guard("watch", "condition_changed", **report()) == "report_is_new"
+    assert len(play.state.conditions["C1"].reports["aa.protocol"]) == 100

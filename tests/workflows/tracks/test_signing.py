@@ -228,7 +228,9 @@ def test_at_release_full_powers_count_that_began_since_the_last_event() -> None:
     play.each("protocol", "consent_to_release", digest=release_digest(play.state))
     play.empower("D1", "BB", valid_from="2030-05-02T00:00:00Z")
     assert play.guard("registrar", "release_signatures") == "authority_valid"
+    assert play.state.consents["release"] == {}, "the gate closed, and the consents fell"
     play.until("2030-05-02T00:00:00Z")
+    play.each("protocol", "consent_to_release", digest=release_digest(play.state))
     play.do("registrar", "release_signatures")
 
 

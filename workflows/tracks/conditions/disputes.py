@@ -45,12 +45,17 @@ class ConditionQuestioned(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Questioned; never satisfied by it."""
         now = a.conditions[self.condition]
+        reports = now.reports
+        if self.attributed:
+            # Each under its own name: nobody else's report uses up a monitor's id, an unsigned one none at all.
+            by = stamp.actor.delegate
+            reports = {**reports, by: (*reports.get(by, ()), self.report)[-MOST_REPORTS:]}
         return with_condition(
             a,
             self.condition,
             questioned=True,
             question_closes=now.question_closes or self.closes,
-            reports=(*now.reports, self.report)[-MOST_REPORTS:],
+            reports=reports,
         )
 
 
@@ -217,9 +222,15 @@ class ConditionChanged(AboutCondition):
             "send the time of observation in UTC",
             subject=self.condition,
         )
+        reports = a.conditions[self.condition].reports
+        taken = (
+            self.report in reports.get(by.delegate, ())
+            if by.delegate in a.delegates
+            else any(self.report in own for own in reports.values())
+        )
         yield Check(
             "report_is_new",
-            self.report not in a.conditions[self.condition].reports,
+            not taken,
             f"report {self.report} on {self.condition} was taken up already",
             "give each report an id of its own",
             subject=self.condition,

@@ -16,7 +16,7 @@ from workflows.model.terms import ConditionTerms
 from workflows.model.values import GRADES, Reference
 
 MOST_REPORTS = 100
-"""Ids of monitors' reports that a condition remembers."""
+"""Ids of its own latest reports that a condition remembers for each delegate who reports."""
 
 
 FALLEN = ("lapsed", "revoked")

@@ -1,16 +1,22 @@
-"""The release of all held signatures, all or nothing, in one act; and what is severed from it before."""
+"""The release of all held signatures, all or nothing, in one act; and what is severed from it before.
+
+Consents to either name texts, seats, verdicts and understanding by digest. They fall, as an event, as soon as the gate
+closes or what they name is another; they do not come back when the same is so once more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.consent import (
     ConsentGiven,
+    ConsentsFell,
     clear,
     complete,
     missing,
@@ -20,23 +26,78 @@ from workflows.model.consent import (
 )
 from workflows.model.declare import Act, Audience, Check, Event, Gate, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
-from workflows.model.values import Digest, Note, Reference
+from workflows.model.values import Digest, Note, Reference, show_time
+from workflows.tracks import understanding
+from workflows.tracks.conditions.state import on_gates
 from workflows.tracks.documents.state import AboutDocument, document_digest, is_open, live, with_document
 from workflows.tracks.signing.signatures import held
 
 
+def _verdicts(a: Accord) -> dict[str, Any]:
+    """By what each condition before the release is satisfied: this very verdict, these waivers."""
+    found: dict[str, Any] = {}
+    for code in on_gates(a, "visit", "signing", "ceremony"):
+        condition = a.conditions[code]
+        verdict = condition.verdict
+        found[code] = {
+            "status": condition.status,
+            "terms": condition.terms,
+            "verdict": None
+            if verdict is None
+            else [
+                verdict.position,
+                verdict.policy,
+                *sorted(verdict.evidence),
+                "by",
+                *sorted(verdict.verifiers),
+            ],
+            "waived_by": sorted(condition.waived_by) if condition.status == "waived" else [],
+        }
+    return found
+
+
+def _seat(a: Accord, code: str, name: str) -> dict[str, Any]:
+    seat = a.documents[code].seats[name]
+    signature = seat.signature if held(a, code, name) else None
+    return {
+        "holder": seat.holder,
+        "signature": None
+        if signature is None
+        else [signature.form, signature.authority, signature.conditions, signature.understanding],
+    }
+
+
 def release_digest(a: Accord) -> str:
-    """The digest of the set that is released: documents by digest, and the signatures on them."""
+    """The digest of the set that is released: texts, seats with the signatures on them, verdicts, the understanding."""
     return digest_of(
         {
-            code: {
-                "digest": document_digest(a, code) or "",
-                "seats": {
-                    name: [seat.holder, seat.signature.form if held(a, code, name) and seat.signature else ""]
-                    for name, seat in a.documents[code].seats.items()
-                },
-            }
-            for code in live(a)
+            "texts": {code: document_digest(a, code) or "" for code in live(a)},
+            "seats": {
+                code: {name: _seat(a, code, name) for name in a.documents[code].seats} for code in live(a)
+            },
+            "understanding": a.understanding.digest,
+            "verdicts": _verdicts(a),
+        }
+    )
+
+
+def severance_digest(a: Accord, document: str) -> str:
+    """The digest of what a severance is agreed on: the document, and texts, seats, verdicts and understanding by then.
+
+    Without the signatures: whoever signs meanwhile changes nothing of what is severed.
+    """
+    return digest_of(
+        {
+            "severed": document,
+            "texts": {code: document_digest(a, code) or "" for code in live(a)},
+            "seats": {
+                code: {name: seat.holder for name, seat in a.documents[code].seats.items()}
+                for code in live(a)
+            },
+            "understanding": [a.understanding.digest, show_time(a.understanding.effective_at)]
+            if a.understanding.effective_at is not None
+            else None,
+            "verdicts": _verdicts(a),
         }
     )
 
@@ -45,7 +106,7 @@ subject("release", "the release of the signatures", lambda a: release_digest(a) 
 
 
 def _severing(a: Accord, document: str) -> str | None:
-    return a.understanding.digest if is_open(a, document) else None
+    return severance_digest(a, document) if is_open(a, document) else None
 
 
 subject("severance", "the severance of {document}", _severing, "document")
@@ -110,10 +171,37 @@ class DocumentSevered(Event):
         return clear(with_document(a, self.document, severed=True), f"severance/{self.document}")
 
 
+def falls(a: Accord, closed: Iterable[Check]) -> Iterator[Event]:
+    """Consents to the release fall when its gate closes, those to a severance when no understanding is in effect.
+
+    ``closed`` are the guards of the gate of consents to the release that are not met.
+    """
+    given = a.consents.get("release", {})
+    if given and a.released_at is None:
+        first = next(iter(closed), None)
+        yield from _fallen("release", given, release_digest(a), first)
+    for code in live(a):
+        given = a.consents.get(f"severance/{code}", {})
+        if given:
+            check = understanding.effective(a)
+            yield from _fallen(
+                f"severance/{code}", given, severance_digest(a, code), None if check.met else check
+            )
+
+
+def _fallen(name: str, given: Mapping[str, str], current: str, closed: Check | None) -> Iterator[Event]:
+    gone = tuple(party for party, digest in given.items() if closed is not None or digest != current)
+    if gone:
+        cause = f"the gate closed: {closed.reason}" if closed is not None else "what they named changed"
+        yield ConsentsFell(subject=name, parties=gone, cause=cause[:300])
+
+
 def follows(a: Accord, at: datetime) -> Iterator[Event]:
     """A document is severed when every party has agreed to it under the understanding in effect."""
     for code in live(a):
-        if complete(a, f"severance/{code}", a.understanding.digest or ""):
+        if a.consents.get(f"severance/{code}") and complete(
+            a, f"severance/{code}", severance_digest(a, code)
+        ):
             yield DocumentSevered(document=code)
             return
 
@@ -148,12 +236,15 @@ class SeverDocument(AboutDocument):
             "terminate instead",
             subject=self.document,
         )
-        yield not_yet_given(a, f"severance/{self.document}", now.digest or "", by)
+        yield understanding.effective(a)
+        yield not_yet_given(a, f"severance/{self.document}", severance_digest(a, self.document), by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The party's consent."""
         yield ConsentGiven(
-            subject=f"severance/{self.document}", party=party_of(by), digest=a.understanding.digest or ""
+            subject=f"severance/{self.document}",
+            party=party_of(by),
+            digest=severance_digest(a, self.document),
         )
 
 
