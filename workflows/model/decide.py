@@ -297,11 +297,11 @@ def _until_unknown(wanted: Act, work: Working, actor: Actor) -> Iterable[Check]:
 def _refused_signal(work: Working, name: str, reason: str, payload: str) -> Decision:
     """The decision that a signal is refused, on the record, once for each content and state."""
     actor = Actor(delegate=UNATTRIBUTED, role="monitor")
+    name, reason, payload = name[:300] or "?", reason[:300] or "?", payload[:100]
     earlier = work.state.refusals.get(refusal_key(UNATTRIBUTED, name, payload))
     if earlier is not None and earlier.version == work.state.version and not work.drafts:
         return Decision((), actor, work.state, _no_signal(reason), earlier.position)
-    refused = SignalRefused(signal=name[:300] or "?", reason=reason[:300] or "?", payload=payload[:100])
-    work.emit(refused, actor, work.at)
+    work.emit(SignalRefused(signal=name, reason=reason, payload=payload), actor, work.at)
     return Decision(tuple(work.drafts), actor, work.state, _no_signal(reason))
 
 
