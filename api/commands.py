@@ -37,7 +37,7 @@ from workflows.model.authority import known
 from workflows.model.canonical import digest_of
 from workflows.model.commands import OPEN, Command, Receipt, Refusal
 from workflows.model.decide import Decision, decide, parse
-from workflows.model.declare import Rejected, outline, parse_act
+from workflows.model.declare import Rejected, in_normal_form, outline, parse_act
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
 from workflows.model.state import Accord
@@ -160,6 +160,7 @@ class Commands:
             RPCError, Unreachable, LedgerError, Busy: it cannot be done now; the same request can be sent again.
         """
         name_in_logs(accord=command.accord, act=command.act, command=command.id)
+        command = await _normal(command)
         seen, settled = await self._look(command)
         if settled is not None:
             return settled
@@ -184,6 +185,7 @@ class Commands:
             RPCError, Unreachable, LedgerError: something does not answer; the same request can be sent again.
         """
         name_in_logs(accord=command.accord, act=command.act, command=command.id)
+        command = await _normal(command)
         seen, settled = await self._look(command)
         if settled is not None:
             return _receipt(settled)
@@ -295,6 +297,13 @@ def _receipt(settled: Settled) -> Receipt:
     if isinstance(settled.outcome, Refusal):
         raise TypeError(f"{settled.state.id} is closed, and the command has no receipt")
     return settled.outcome
+
+
+async def _normal(command: Command) -> Command:
+    """The command in its normal form, in which it is signed, recorded, and known again."""
+    if is_large(command.fields):
+        return await JUDGING.run(in_normal_form, command)
+    return in_normal_form(command)
 
 
 async def _judged(state: Accord | None, command: Command) -> Accord:

@@ -5,20 +5,19 @@ The file is written in one pass over the entries, 256 at a time, and gets its na
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from collections.abc import AsyncIterable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from activities.bundle import format as layout
 from activities.bundle.format import Audience, payload_member
 from activities.checkpoints.checkpoints import Checkpoints
+from activities.checkpoints.standing import TYPES
 from activities.errors import LedgerError
 from activities.ledger.entry import Payload
 from activities.ledger.store import Ledger, StoredCommand, StoredEntry
@@ -49,7 +48,8 @@ class Export:
 
     ``checkpoints`` are signed notes with their cosignatures, the smallest first; ``log_keys`` and ``command_keys`` the
     public keys, ``policy`` the accord's policy file. ``withhold`` says which entries are left out, but for their leaf
-    hashes; with ``audience`` "facts" particulars and signed commands stay behind, with "none" all payloads.
+    hashes; with ``audience`` "facts" particulars and signed commands stay behind, with "none"
+    all payloads but the facts that say which keys of the log, and which witnesses, count.
     """
 
     ledger: Ledger
@@ -135,7 +135,7 @@ class _Writing:
 
     async def run(self) -> None:
         export = self._export
-        self._write(layout.FORMAT_TEXT, files("activities.bundle").joinpath("FORMAT.md").read_bytes())
+        self._write(layout.FORMAT_TEXT, layout.format_text())
         if export.policy is not None:
             self._write(layout.POLICY, export.policy)
         for index in range(-(-export.size // WIDTH)):
@@ -184,9 +184,8 @@ class _Writing:
             )
         contents = [b"" if self._export.withhold(entry) else entry.content for entry in found]
         self._write(Tile(None, index, width).path(), encode_entries(contents))
-        if self._export.audience != "none":
-            lines = [self._payloads(entry) for entry in found]
-            self._write(payload_member(index), b"".join(map(_line, lines)))
+        lines = [self._payloads(entry) for entry in found]
+        self._write(payload_member(index), b"".join(map(_line, lines)))
         for entry in found:
             self._frontier, nodes = self._frontier.append(entry.leaf)
             for node in nodes:
@@ -205,10 +204,12 @@ class _Writing:
 
     def _payloads(self, entry: StoredEntry) -> dict[str, Any]:
         withheld = self._export.withhold(entry)
-        hidden = withheld or self._export.audience == "facts"
+        hidden = withheld or self._export.audience != "all"
+        # Which keys and witnesses count is no secret, and without it nobody can tell whether the record is signed.
+        without = withheld or (self._export.audience == "none" and entry.entry().type not in TYPES)
         return {
             "position": entry.position,
-            "facts": "withheld" if withheld else _payload(entry.facts),
+            "facts": "withheld" if without else _payload(entry.facts),
             "particulars": "withheld" if hidden else _payload(entry.particulars),
         }
 
@@ -244,7 +245,7 @@ def _info(name: str, compression: int) -> zipfile.ZipInfo:
 
 
 def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return canonical(value) + b"\n"
 
 
 def _payload(payload: Payload | None) -> dict[str, str] | str:

@@ -6,23 +6,22 @@ and whatever is not exactly as the format says ends in one :class:`~activities.e
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
-from pydantic_core import from_json
 
-from activities.errors import LedgerError, Malformed
+from activities.bundle.archive import AGAIN, Archive
+from activities.errors import Malformed
 from activities.ledger.entry import Payload, decode_canonical
 from activities.tlog.checkpoint import MAX_SIZE
 from activities.tlog.note import decode_base64
 from activities.tlog.tiles import WIDTH, Tile, decode_entries, decode_hashes, tiles_of
+from workflows.model.canonical import NotCanonical, canonical
 from workflows.model.commands import Digest, Message, Receipt
 
 FORMAT: Final = "entente-bundle/1"
@@ -40,15 +39,10 @@ MAX_LINE: Final = 16 * 1024 * 1024
 MAX_TEXT: Final = 1024 * 1024
 """The most bytes of manifest and policy."""
 
-MAX_DIRECTORY: Final = 64 * 1024 * 1024
-"""The most bytes of the archive's own table of contents: a record of some hundred million entries."""
-
-_END_BYTES: Final = 22
-_BLOCK: Final = 64 * 1024
-_AGAIN: Final = "Have it exported again, and compare the copies"
+_AGAIN: Final = AGAIN
 
 Audience = Literal["all", "facts", "none"]
-"""Which payloads are in a bundle: facts and particulars, facts alone, or none."""
+"""Which payloads are in a bundle: facts and particulars, facts alone, or none but those about the log itself."""
 
 Absent = Literal["erased", "withheld"]
 """Why a payload or a signed command is not there. The exporter says so; it cannot be proved."""
@@ -102,21 +96,15 @@ def members(size: int, audience: Audience, *, policy: bool) -> set[str]:
     """Every member that a bundle has, no more and no less."""
     names = {MANIFEST, FORMAT_TEXT, CHECKPOINTS} | ({POLICY} if policy else set())
     names |= {tile.path() for tile in tiles_of(size)}
+    names |= {payload_member(index) for index in range(-(-size // WIDTH))}
     if audience != "none":
         names.add(COMMANDS)
-        names |= {payload_member(index) for index in range(-(-size // WIDTH))}
     return names
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except (LedgerError, MemoryError, OSError):
-        raise
-    except Exception as error:
-        # The standard library's reader answers a damaged archive with many kinds of error, struct's and zlib's too.
-        raise Malformed(f"the file is no readable bundle: {str(error)[:200]}", _AGAIN) from None
+def format_text() -> bytes:
+    """The text of the format that this version writes, and knows."""
+    return files("activities.bundle").joinpath("FORMAT.md").read_bytes()
 
 
 class Bundle:
@@ -130,13 +118,12 @@ class Bundle:
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
         try:
-            with _reading():
-                self._check_directory()
-                self._zip = zipfile.ZipFile(self._file)
-                names = [info.filename for info in self._zip.infolist()]
-                self.manifest = self._manifest(names)
-                self._check_members(names)
-                self.policy = self._whole(POLICY, MAX_TEXT) if self.manifest.policy else None
+            self._archive = Archive(self._file)
+            names = self._archive.names
+            self.manifest = self._manifest(names)
+            self._check_members(names)
+            self.policy = self._whole(POLICY, MAX_TEXT) if self.manifest.policy else None
+            self.same_format = self._whole(FORMAT_TEXT, MAX_TEXT) == format_text()
         except BaseException:
             self._file.close()
             raise
@@ -147,7 +134,6 @@ class Bundle:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._zip.close()
         self._file.close()
 
     def entries(self) -> Iterator[BundledEntry]:
@@ -178,6 +164,7 @@ class Bundle:
                 receipt = Receipt.model_validate(line["receipt"])
             except ValidationError as error:
                 raise Malformed(f"a receipt does not read: {_first(error)}", _AGAIN) from None
+            _as_written(receipt, line["receipt"], "a receipt")
             salt = line["salt"]
             yield BundledCommand(
                 _text(line["id"], "an id"),
@@ -193,78 +180,42 @@ class Bundle:
             _exactly(line, {"note"}, "a checkpoint")
             yield _text(line["note"], "a checkpoint").encode()
 
-    def _check_directory(self) -> None:
-        """Bound the table of contents before the standard library reads the whole of it."""
-        end = self._file.seek(0, 2)
-        start = max(0, end - _END_BYTES - 0xFFFF)
-        self._file.seek(start)
-        tail = self._file.read()
-        # The same place that zipfile takes: at the very end, else the last one before a comment.
-        at = len(tail) - _END_BYTES
-        if at < 0 or tail[at : at + 4] != b"PK\5\6":
-            at = tail.rfind(b"PK\5\6")
-        if at < 0 or len(tail) - at < _END_BYTES:
-            raise Malformed("the file is neither a bundle nor evidence: it is no zip archive", _AGAIN)
-        size = int.from_bytes(tail[at + 12 : at + 16], "little")
-        if start + at >= 20 + 56:
-            # zipfile goes by the larger record wherever its locator is, whatever the end record says.
-            self._file.seek(start + at - 20 - 56)
-            larger = self._file.read(56 + 20)
-            if larger[56:60] == b"PK\6\7":
-                size = max(size, int.from_bytes(larger[40:48], "little"))
-        if size > MAX_DIRECTORY:
-            raise Malformed("the archive's table of contents is too large", _AGAIN)
-        self._file.seek(0)
-
     def _manifest(self, names: list[str]) -> Manifest:
         if MANIFEST not in names:
             raise Malformed(f"the archive has no {MANIFEST}: it is no bundle", _AGAIN)
         value = decode_canonical(self._whole(MANIFEST, MAX_TEXT), "the manifest")
         try:
-            return Manifest.model_validate(value)
+            manifest = Manifest.model_validate(value)
         except ValidationError as error:
             raise Malformed(f"the manifest does not read: {_first(error)}", _AGAIN) from None
+        _as_written(manifest, value, "the manifest")
+        return manifest
 
     def _check_members(self, names: list[str]) -> None:
         # Many times fewer members than entries: a huge size in a small file is refused before it is counted out.
         if self.manifest.size > len(names) * WIDTH:
             raise Malformed("the archive has too few members for the size in its manifest", _AGAIN)
         wanted = members(self.manifest.size, self.manifest.audience, policy=self.manifest.policy)
-        if len(set(names)) != len(names) or set(names) != wanted:
-            odd = sorted(set(names) ^ wanted)[:5] or ["a member twice"]
+        if set(names) != wanted:
+            odd = sorted(set(names) ^ wanted)[:5]
             raise Malformed(f"the archive does not have the members of its format: {', '.join(odd)}", _AGAIN)
 
     def _whole(self, name: str, most: int) -> bytes:
-        with _reading(), self._zip.open(name) as member:
-            content = member.read(most + 1)
-        if len(content) > most:
-            raise Malformed(f"{name} is larger than the {most} bytes that it may have", _AGAIN)
-        return content
+        return self._archive.read(name, most)
 
     def _lines(self, name: str) -> Iterator[dict[str, Any]]:
-        with _reading():
-            # The archive's own reader looks for the end of a line byte by byte, in Python.
-            member = io.BufferedReader(cast(io.RawIOBase, self._zip.open(name)), _BLOCK)
-        with member:
-            while True:
-                with _reading():
-                    line = member.readline(MAX_LINE + 1)
-                if not line:
-                    return
-                if len(line) > MAX_LINE or not line.endswith(b"\n"):
-                    raise Malformed(f"{name} has a line that is too long, or does not end", _AGAIN)
-                yield _object(line, name)
+        for line in self._archive.lines(name, MAX_LINE):
+            value = decode_canonical(line, f"a line of {name}")
+            if not isinstance(value, dict):
+                raise Malformed(f"{name} has a line that is not a JSON object", _AGAIN)
+            yield value
 
     def _payloads(self, tile: Tile) -> Iterator[tuple[Payload | Absent, Payload | Absent]]:
-        if self.manifest.audience == "none":
-            for _ in range(tile.width):
-                yield "withheld", "withheld"
-            return
         name = payload_member(tile.index)
         count = 0
         for line in self._lines(name):
             _exactly(line, {"position", "facts", "particulars"}, "a line of payloads")
-            if line["position"] != tile.index * WIDTH + count:
+            if isinstance(line["position"], bool) or line["position"] != tile.index * WIDTH + count:
                 raise Malformed(f"{name} has no line for entry {tile.index * WIDTH + count}", _AGAIN)
             yield _payload(line["facts"]), _payload(line["particulars"])
             count += 1
@@ -272,14 +223,14 @@ class Bundle:
             raise Malformed(f"{name} has {count} lines instead of {tile.width}", _AGAIN)
 
 
-def _object(line: bytes, name: str) -> dict[str, Any]:
+def _as_written(read: Message, value: Any, what: str) -> None:
+    """What is read says exactly what is written: no number as text, no time in another form."""
     try:
-        value = from_json(line, allow_inf_nan=False)
-    except ValueError as error:
-        raise Malformed(f"{name} has a line that is not JSON: {str(error)[:100]}", _AGAIN) from None
-    if not isinstance(value, dict):
-        raise Malformed(f"{name} has a line that is not a JSON object", _AGAIN)
-    return value
+        same = canonical(read.model_dump(mode="json")) == canonical(value)
+    except NotCanonical:
+        same = False
+    if not same:
+        raise Malformed(f"{what} has a value that is not in its one form", _AGAIN)
 
 
 def _exactly(line: dict[str, Any], names: set[str], what: str) -> None:

@@ -20,6 +20,7 @@ from activities.errors import SettingsProblem, UnsignedCommand
 from activities.identity.keyfiles import create_key, load_key
 from workflows.model.canonical import NotCanonical, canonical
 from workflows.model.commands import Command
+from workflows.model.declare import in_normal_form
 
 _SIGN_AGAIN = "Give commands through the API, which signs them."
 
@@ -72,12 +73,12 @@ class CommandSigner:
         return cls(create_key(path))
 
     def sign(self, command: Command) -> Command:
-        """``command`` with this key's id and signature.
+        """``command`` in its normal form, with this key's id and signature.
 
         Raises:
             NotCanonical: its fields have no canonical form.
         """
-        named = command.model_copy(update={"key_id": self.key_id, "signature": ""})
+        named = in_normal_form(command).model_copy(update={"key_id": self.key_id, "signature": ""})
         signature = self._key.sign(canonical(named.signed_part()))
         return named.model_copy(update={"signature": base64.b64encode(signature).decode()})
 

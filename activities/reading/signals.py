@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from workflows.messages import Overflow, RawSignal
 from workflows.model.canonical import NotCanonical, digest_of
 from workflows.model.commands import UNATTRIBUTED, UNREADABLE, Command
+from workflows.model.declare import in_normal_form
 from workflows.model.declared import ACTS
 
 FOR_ANOTHER = "the signed command is for another accord or another signal"
@@ -48,6 +49,8 @@ def read_signal(accord: str, signal: RawSignal) -> Command:
 
 def unattributed(accord: str, signal: RawSignal, fields: dict[str, Any]) -> Command:
     """The signal as one that nobody signed: it can raise an alarm, nothing else."""
+    command = Command(accord=accord, id="", act=signal.name, fields=fields, delegate=UNATTRIBUTED)
+    fields = in_normal_form(command).fields
     try:
         mark = _mark(fields)
     except NotCanonical as error:

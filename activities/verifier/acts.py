@@ -1,13 +1,11 @@
-"""Signed acts and completeness: what was asked for, who signed it, and whether all of it is there."""
+"""Signed acts: what was asked for, who signed it, and that it is what stands on the record."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
-import itertools
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -18,15 +16,20 @@ from activities.errors import Malformed
 from activities.ledger.entry import decode_canonical
 from activities.tlog.note import verifies_ed25519
 from activities.verifier.findings import Finding
-from activities.verifier.groups import Group
+from activities.verifier.groups import Group, Told
+from activities.verifier.refusals import RecordedRefusal
 from activities.verifier.signatures import SignedBytes
+from activities.verifier.unsigned import NOBODY, salted_digest, unsigned_problem
 from workflows.model.canonical import NotCanonical, canonical, digest_bytes, digest_of
-from workflows.model.commands import OPEN, TICK, UNATTRIBUTED, OwnSignature
+from workflows.model.commands import OPEN, OwnSignature
 from workflows.model.declare import Rejected, parse_act
 from workflows.record.refusals import ActRefused
 
 _SIGNED = {"accord", "act", "delegate", "fields", "id", "key_id", "signature"}
 _OPTIONAL = {"own", "required_version"}
+
+OWN_WORD = "the keys that commands are signed with came with the bundle; give --command-key"
+"""Why a good signature on a command proves nothing."""
 
 
 def parse_command_key(text: str) -> tuple[str, bytes]:
@@ -45,6 +48,10 @@ def parse_command_key(text: str) -> tuple[str, bytes]:
     return hashlib.sha256(raw).hexdigest()[:16], raw
 
 
+UNHEARD = "acts of who might not act are refused without what they asked for, and nobody's signature is kept"
+"""What there is to say of a refusal by which nothing of a delegate's act got onto the record."""
+
+
 class SignedActs:
     """Holds each group of entries against the signed command that is said to have caused it.
 
@@ -52,8 +59,9 @@ class SignedActs:
     handed to the verifier, and do not merely come with the bundle.
     """
 
-    def __init__(self, finding: Finding, keys: Iterable[str], *, given: bool) -> None:
+    def __init__(self, finding: Finding, accord: str, keys: Iterable[str], *, given: bool) -> None:
         self._finding = finding
+        self._accord = accord
         self._keys = dict(parse_command_key(key) for key in keys)
         self._given = given
 
@@ -63,85 +71,116 @@ class SignedActs:
         ``verified`` says whether what :meth:`signed` gave for it verifies, ``None`` if that is to be found out here.
         """
         delegate = group.command.partition("/")[0]
-        if delegate in (TICK, UNATTRIBUTED):
-            self._unsigned(group, delegate)
+        if delegate in NOBODY:
+            self._nobody_stands(group, delegate)
+        if command is None:
+            self._finding.lack("the outcomes of commands are withheld")
+            return
+        where = f"entry {group.first}: {group.command!r}"
+        if not isinstance(command.signed, bytes):
+            if command.signed == "erased" and group.unheard:
+                self._finding.note(UNHEARD)
+                return
+            self._absent(where, command, erased=any(told.erased for told in group.told))
             return
         self._finding.checked += 1
-        if command is None or command.signed == "withheld":
-            self._finding.gap("signed commands are withheld")
-        elif command.signed == "erased":
-            self._erased(group)
-        elif isinstance(command.signed, bytes):
-            if verified is None:
-                signed = self.signed(group, command)
-                verified = signed is not None and signed.verifies()
-            problem = None if verified else self._problem(group, command, command.signed)
-            if problem is not None:
-                self._finding.fail(f"entry {group.first}: {group.command!r}: {problem}")
-            elif not self._given:
-                self._finding.gap(
-                    "the keys that commands are signed with came with the bundle; give --command-key"
-                )
+        if delegate in NOBODY:
+            self._say(where, unsigned_problem(self._accord, command, command.signed, group))
+            return
+        if verified is None:
+            signed = self.signed(group, command)
+            verified = signed is not None and signed.verifies()
+        self._say(where, None if verified else self._problem(group, command, command.signed))
+        if not self._given:
+            self._finding.gap(OWN_WORD)
 
-    def _unsigned(self, group: Group, delegate: str) -> None:
+    def check_repeat(self, command: BundledCommand, refused: RecordedRefusal | None) -> dict[str, Any] | None:
+        """Check a command without entries, which repeats what was refused; its signed form, where that is genuine."""
+        where = f"the command {command.id[:80]!r}, which caused no entry"
+        if not isinstance(command.signed, bytes):
+            if command.signed == "erased" and refused is not None and refused.unheard:
+                self._finding.note(UNHEARD)
+                return None
+            self._absent(where, command, erased=refused is not None and refused.erased)
+            return None
+        self._finding.checked += 1
+        if command.id.partition("/")[0] in NOBODY:
+            self._say(where, unsigned_problem(self._accord, command, command.signed, None, refused))
+            return None
+        problem, signed = self._genuine(command, command.signed)
+        if problem is None and signed is not None and refused is not None:
+            problem = _repeats_otherwise(signed, command, refused)
+        self._say(where, problem)
+        if not self._given:
+            self._finding.gap(OWN_WORD)
+        return None if problem else signed
+
+    def _say(self, where: str, problem: str | None) -> None:
+        if problem is not None:
+            self._finding.fail(f"{where}: {problem}")
+
+    def _nobody_stands(self, group: Group, delegate: str) -> None:
         """Nobody signs for the clock or an unattributed signal: then no delegate may stand on the entries."""
         for told in group.told:
-            if told.entry.actor.delegate not in (TICK, delegate) or told.entry.actor.party is not None:
+            if told.entry.actor.delegate not in ("clock", delegate) or told.entry.actor.party is not None:
                 self._finding.fail(
                     f"entry {told.entry.position}: {told.entry.actor.delegate!r} stands on it, and nobody signed"
                 )
 
-    def _erased(self, group: Group) -> None:
-        told = group.act_entry
-        if (
-            told is not None
-            and told.entry.type == ActRefused.type
-            and (told.act or {}).get("withheld") is True
-        ):
-            self._finding.note(
-                "acts of who might not act are refused without what they asked for, and nobody's signature is kept"
-            )
-        elif any(told.erased for told in group.told):
-            self._finding.gap("signed commands are erased with the particulars that they held")
+    def _absent(self, where: str, command: BundledCommand, *, erased: bool) -> None:
+        if command.signed == "withheld":
+            self._finding.lack("signed commands are withheld")
+        elif erased:
+            self._finding.lack("signed commands are erased with the particulars that they held")
         else:
             self._finding.fail(
-                f"entry {group.first}: the signed command is missing, and no particulars were erased with it"
+                f"{where}: the signed command is missing, and no particulars were erased with it"
             )
 
     def _problem(self, group: Group, command: BundledCommand, content: bytes) -> str | None:
+        problem, signed = self._genuine(command, content)
+        if problem is not None or signed is None:
+            return problem
+        return _mismatch(group, signed)
+
+    def _genuine(self, command: BundledCommand, content: bytes) -> tuple[str | None, dict[str, Any] | None]:
+        """What is wrong with the signature on a command, with its id or its fingerprint; and the command."""
         try:
             signed = decode_canonical(content, "the signed command")
         except Malformed as error:
-            return error.what
+            return error.what, None
         if not isinstance(signed, dict) or signed.keys() - _OPTIONAL != _SIGNED:
-            return "the signed command does not have the members of one"
-        entry = group.told[0].entry
+            return "the signed command does not have the members of one", None
         by = str(signed["delegate"])
-        if (signed["accord"], signed["id"]) != (entry.accord, entry.command) or not entry.command.startswith(
+        if (signed["accord"], signed["id"]) != (self._accord, command.id) or not command.id.startswith(
             by + "/"
         ):
-            return "the signed command is for another accord, or has another id"
+            return "the signed command is for another accord, or has another id", None
         part = {key: value for key, value in signed.items() if key != "signature"}
         if not self._signed_by_known_key(part, signed["signature"]):
-            return f"no known key made the signature (key id {str(signed['key_id'])[:20]!r})"
+            return f"no known key made the signature (key id {str(signed['key_id'])[:20]!r})", None
         kept = {key: value for key, value in part.items() if key not in ("key_id", "own")}
         if command.salt is None:
-            return "the salt of its fingerprint is missing, and the signed command is there"
+            return "the salt of its fingerprint is missing, and the signed command is there", None
         if salted_digest(digest_of(kept), command.salt) != command.fingerprint:
-            return "the fingerprint that the ledger kept is not that of the signed command"
-        return _mismatch(group, signed)
+            return "the fingerprint that the ledger kept is not that of the signed command", None
+        if signed["act"] != command.receipt.act:
+            return f"the receipt is of the act {command.receipt.act[:60]!r}, another one was signed", None
+        return None, signed
 
     def signed(self, group: Group, command: BundledCommand | None) -> SignedBytes | None:
         """What is to be verified, if what was signed is, byte for byte, the command from which the entries follow.
 
-        That is so for nearly every act of an honest record, and costs a fraction of reading the act once more. Where it
-        is not, this says nothing: the checks one by one find out what is wrong, if anything is.
+        That is so for every act of an honest record, and costs a fraction of reading the act once more. Where it is
+        not, this says nothing: the checks one by one find out what is wrong, if anything is.
         """
         asked, told = group.follows, group.act_entry
-        if asked is None or told is None or asked.act == OPEN or command is None or command.salt is None:
+        if asked is None or told is None or command is None or command.salt is None:
             return None
         entry, content = group.told[0].entry, command.signed
         if told.entry.actor.delegate != asked.delegate or not entry.command.startswith(f"{asked.delegate}/"):
+            return None
+        if command.id != entry.command or command.receipt.act != asked.act:
             return None
         try:
             signed: Any = from_json(content) if isinstance(content, bytes) else None
@@ -180,17 +219,10 @@ class SignedActs:
             return False
 
 
-def salted_digest(fingerprint: str, salt: bytes) -> str:
-    """What the ledger keeps of a command's fingerprint: SHA-256 over a salt and its text."""
-    return "sha256:" + hashlib.sha256(salt + fingerprint.encode()).hexdigest()
-
-
 def _mismatch(group: Group, signed: dict[str, Any]) -> str | None:
     """How the entries differ from what was signed."""
     told = group.act_entry
     if told is None:
-        if all(each.facts is not None and each.entry.actor.delegate == TICK for each in group.told):
-            return None
         if any(each.facts is None for each in group.told):
             return None
         return "the entries do not say which act caused them"
@@ -205,122 +237,63 @@ def _mismatch(group: Group, signed: dict[str, Any]) -> str | None:
         )
     try:
         if signed["act"] == OPEN:
-            same = (told.facts or {}).get("event", {}).get("digest") == act["fields"]["definition"]
-            return None if same and _definition(signed) == act["fields"]["definition"] else _OTHER
-        wanted = parse_act(signed["act"], signed["fields"])
-        if canonical(wanted.facts()) != canonical(act["fields"]):
-            return _OTHER
-        said: dict[str, Any] = {"act": wanted.particulars()} if wanted.particulars() else {}
-        own = OwnSignature.model_validate(signed["own"]) if "own" in signed else None
-        if signed.get("required_version") != act.get("required_version"):
-            return "the version that was required is not the one on the entry"
-        if (own.facts() if own is not None else {}) != {
-            key: value for key, value in act.items() if key not in ("name", "fields", "required_version")
-        }:
-            return (
-                "the delegate's own signature on the entry is not the one that was passed on with the command"
-            )
-        if said and own is not None:
-            said["salt"] = own.salt
-        if told.particulars is not None and told.particulars != said:
-            return "the particulars are not those that were signed"
-    except (Rejected, KeyError, TypeError, ValueError, AttributeError) as error:
+            return _other_definition(told, signed)
+        return _other_fields(told, act, signed)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         return f"the signed command does not read: {str(error)[:200]}"
-    return None
 
 
 _OTHER = "the fields on the entry are not those that were signed"
 
 
-def _definition(signed: dict[str, Any]) -> str:
-    from workflows.model.definition import Definition
+def _other_definition(told: Told, signed: dict[str, Any]) -> str | None:
+    event, fields = (told.facts or {})["event"], (told.act or {})["fields"]
+    if signed["fields"].keys() != {"definition"}:
+        return _OTHER
+    digest = digest_of(signed["fields"]["definition"])
+    same = (event["definition"], event["digest"], fields) == (
+        signed["fields"]["definition"],
+        digest,
+        {"definition": digest},
+    )
+    return None if same else _OTHER
 
-    return Definition.model_validate(signed["fields"]["definition"]).digest()
+
+def _other_fields(told: Told, act: dict[str, Any], signed: dict[str, Any]) -> str | None:
+    facts, fields = act["fields"], signed["fields"]
+    if canonical({name: fields[name] for name in fields if name in facts}) != canonical(facts):
+        return _OTHER
+    if signed.get("required_version") != act.get("required_version"):
+        return "the version that was required is not the one on the entry"
+    own = OwnSignature.model_validate(signed["own"]) if "own" in signed else None
+    if (own.facts() if own is not None else {}) != {
+        key: value for key, value in act.items() if key not in ("name", "fields", "required_version")
+    }:
+        return "the delegate's own signature on the entry is not the one that was passed on with the command"
+    free = {name: value for name, value in fields.items() if name not in facts}
+    said: dict[str, Any] = {"act": free} if free else {}
+    if free and own is not None:
+        said["salt"] = own.salt
+    if told.particulars is not None and canonical(told.particulars) != canonical(said):
+        return "the particulars are not those that were signed"
+    return None
 
 
-class Completeness:
-    """Walks through the outcomes of the commands beside the groups of entries, and misses what is missing."""
-
-    def __init__(self, finding: Finding, commands: Iterator[BundledCommand] | None) -> None:
-        self._finding = finding
-        self._commands = commands
-        self._ahead: BundledCommand | None = None
-        self._seen = array("Q")
-        if commands is None:
-            self._finding.gap("the outcomes of commands are withheld")
-        else:
-            self._ahead = next(commands, None)
-
-    def take(self, group: Group, root: str) -> BundledCommand | None:
-        """The outcome of the group's command, checked against it; ``root`` is the hexadecimal root after it."""
-        self._finding.checked += 1
-        self._see(group.command)
-        if self._commands is None:
-            return None
-        self._repeats(group.first)
-        found = self._ahead
-        if found is None or not found.receipt.events or found.receipt.size > group.end:
-            self._finding.fail(
-                f"entry {group.first}: the outcome of its command {group.command!r} is missing"
-            )
-            return None
-        self._ahead = next(self._commands, None)
-        self._check(group, found, root)
-        return found
-
-    def give_up(self) -> None:
-        """Entries are absent: which commands they belong to cannot be told."""
-        self._finding.gap("entries are absent")
-        self._commands = None
-
-    def finish(self, size: int) -> None:
-        """What is left after the last entry; commands that come twice."""
-        if self._commands is not None:
-            self._repeats(size)
-            if self._ahead is not None:
-                self._finding.fail(
-                    f"the command {self._ahead.id[:80]!r} has a receipt at size {self._ahead.receipt.size}, and its "
-                    f"entries are missing: the record ends at {size}, or they were taken out"
-                )
-        ordered = sorted(self._seen)
-        for one, other in itertools.pairwise(ordered):
-            if one == other:
-                self._finding.fail("two commands of the record have the same id")
-
-    def _repeats(self, up_to: int) -> None:
-        """Pass over repeated refusals, which have no entries of their own."""
-        while (
-            self._commands is not None
-            and self._ahead is not None
-            and not self._ahead.receipt.events
-            and self._ahead.receipt.size <= up_to
-        ):
-            receipt = self._ahead.receipt
-            self._see(self._ahead.id)
-            if receipt.status != "refused" or receipt.position >= receipt.size:
-                self._finding.fail(
-                    f"the command {self._ahead.id[:80]!r} caused nothing, and is no repeated refusal"
-                )
-            self._ahead = next(self._commands, None)
-
-    def _check(self, group: Group, command: BundledCommand, root: str) -> None:
-        last = group.told[-1]
-        receipt = command.receipt
-        said = (command.id, receipt.command, receipt.first_position, receipt.position, receipt.size)
-        there = (group.command, group.command, group.first, last.entry.position, group.end)
-        if said != there:
-            self._finding.fail(
-                f"entry {group.first}: the receipt beside it is of other entries: {said} for {there}"
-            )
-        elif receipt.events != tuple(told.entry.type for told in group.told):
-            self._finding.fail(
-                f"entry {group.first}: its receipt names other events: {', '.join(receipt.events[:5])}"
-            )
-        elif (receipt.leaf, receipt.root) != (last.leaf.hex(), root):
-            self._finding.fail(
-                f"entry {group.first}: its receipt names another leaf or root than the record has"
-            )
-
-    def _see(self, command: str) -> None:
-        # Eight bytes for each, so that a million take eight megabytes.
-        self._seen.append(int.from_bytes(hashlib.sha256(command.encode()).digest()[:8], "big"))
+def _repeats_otherwise(
+    signed: dict[str, Any], command: BundledCommand, refused: RecordedRefusal
+) -> str | None:
+    """How the refusal that a repeated command points at is not one of that very act."""
+    where = f"the entry {command.receipt.position} that it points at"
+    if refused.type != ActRefused.type or refused.delegate != signed["delegate"]:
+        return f"{where} refuses nothing to {str(signed['delegate'])[:60]!r}"
+    if refused.event is None:
+        return None
+    try:
+        target = parse_act(signed["act"], signed["fields"]).target()[:500]
+        if "own" in signed:
+            target += f" signed with {OwnSignature.model_validate(signed['own']).key}"
+    except (Rejected, ValueError, TypeError) as error:
+        return f"the signed command does not read: {str(error)[:200]}"
+    if (refused.event.get("act"), refused.event.get("target")) != (signed["act"], target):
+        return f"{where} refuses another act, or one about something else"
+    return None

@@ -39,7 +39,7 @@ class Erasures:
         """The record is read: what is missing, and nobody said so; what was said to be erased, and is there."""
         for position in sorted(self._said):
             if position < len(self._there) and self._there[position]:
-                self._finding.gap(
+                self._finding.note(
                     "particulars are on record as erased, and are still there: erasing is not finished"
                 )
         missing = set(self._missing)
@@ -49,4 +49,4 @@ class Erasures:
                     f"entry {position}: its particulars are missing, and no entry says that they were erased"
                 )
             else:
-                self._finding.gap("entries that may say what was erased are withheld")
+                self._finding.lack("entries that may say what was erased are withheld")

@@ -25,11 +25,18 @@ EXIT_EQUIVOCATION: Final = 18
 EXIT_NO_EVIDENCE: Final = 19
 """The exit code for evidence that proves nothing."""
 
+EXIT_UNPROVEN: Final = 20
+"""The exit code where nothing is wrong, and something rests on the bundle's own word."""
+
+EXIT_WITHHELD: Final = 21
+"""The exit code of ``--strict`` where all that is here is proved, and a part is withheld or erased."""
+
 MOST_PROBLEMS: Final = 20
 """Problems kept for each finding; all are counted."""
 
-Status = Literal["holds", "fails", "unproven"]
-"""``unproven``: nothing speaks against it, and something that is needed to be certain was not there."""
+Status = Literal["holds", "fails", "unproven", "withheld"]
+"""``unproven``: nothing speaks against it, and it rests on the bundle's own word; the reader brought nothing to hold it
+against. ``withheld``: what is here is proved by what the reader brought, and a part is withheld or lawfully erased."""
 
 
 @dataclass(slots=True)
@@ -41,6 +48,7 @@ class Finding:
     problems: list[str] = field(default_factory=list)
     failures: int = 0
     gaps: dict[str, int] = field(default_factory=dict)
+    absent: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -48,7 +56,9 @@ class Finding:
         """Whether it holds."""
         if self.failures:
             return "fails"
-        return "unproven" if self.gaps else "holds"
+        if self.gaps:
+            return "unproven"
+        return "withheld" if self.absent else "holds"
 
     def fail(self, problem: str) -> None:
         """Something is wrong."""
@@ -57,8 +67,12 @@ class Finding:
             self.problems.append(problem)
 
     def gap(self, what: str) -> None:
-        """Something could not be checked; equal gaps are counted."""
+        """Something rests on the bundle's own word; equal gaps are counted."""
         self.gaps[what] = self.gaps.get(what, 0) + 1
+
+    def lack(self, what: str) -> None:
+        """Something is withheld or erased, and could not be checked; equal ones are counted."""
+        self.absent[what] = self.absent.get(what, 0) + 1
 
     def note(self, text: str) -> None:
         """Something that the reader should know."""
@@ -75,6 +89,7 @@ class Finding:
             "failures": self.failures,
             "problems": self.problems,
             "unproven": self.gaps,
+            "withheld": self.absent,
             "notes": self.notes,
         }
 
@@ -103,11 +118,17 @@ class Report:
         return self.findings[question]
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """0, or the code of the first question whose answer is no; ``strict`` counts what is unproven as a no."""
-        for finding in self.findings.values():
-            if finding.status == "fails" or (strict and finding.status == "unproven"):
-                return QUESTIONS[finding.question][0]
-        return 0
+        """The code of the first question whose answer is no; else 20 where something is unproven; else 0.
+
+        ``strict`` also asks that nothing is withheld or erased: 21 where something is.
+        """
+        statuses = {finding.question: finding.status for finding in self.findings.values()}
+        for question, status in statuses.items():
+            if status == "fails":
+                return QUESTIONS[question][0]
+        if "unproven" in statuses.values():
+            return EXIT_UNPROVEN
+        return EXIT_WITHHELD if strict and "withheld" in statuses.values() else 0
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values."""

@@ -33,9 +33,9 @@ class Fold:
         return self._stopped
 
     def stop(self, why: str) -> None:
-        """Go no further: something that the fold needs is not there."""
+        """Go no further: something that the fold needs is withheld."""
         self._stopped = True
-        self._finding.gap(why)
+        self._finding.lack(why)
 
     def take(self, group: Group) -> None:
         """Judge a group, and fold it."""
@@ -46,7 +46,8 @@ class Fold:
             return
         newer = next(filter(None, map(_newer_rules, group.told)), None)
         if newer is not None:
-            self.stop(
+            self._stopped = True
+            self._finding.gap(
                 f"entry {group.first} names rules {newer}, and this release knows those up to {definition.RULES}: "
                 "verify it by a newer release"
             )

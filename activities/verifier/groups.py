@@ -16,6 +16,7 @@ from workflows.model.commands import (
     OwnSignature,
     RecordedEvent,
 )
+from workflows.record.refusals import ActRefused
 
 
 @dataclass(slots=True)
@@ -49,6 +50,11 @@ class Told:
         """The act that the entry names, if it is the first that an act caused."""
         found = None if self.facts is None else self.facts.get("act")
         return found if isinstance(found, dict) else None
+
+    @property
+    def unheard(self) -> bool:
+        """Whether it refuses an act of who might not act, of which nothing is kept but that it was refused."""
+        return self.entry.type == ActRefused.type and (self.act or {}).get("withheld") is True
 
     @property
     def own(self) -> OwnSignature | None:
@@ -95,6 +101,12 @@ class Group:
     def act_entry(self) -> Told | None:
         """The entry that names the act; deadlines that fell before it stand above."""
         return next((told for told in self.told if told.act is not None), None)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether the command is one of who might not act, of which nothing is kept."""
+        told = self.act_entry
+        return told is not None and told.unheard
 
     def asked(self) -> tuple[Command, datetime]:
         """The command as the entries tell it, and the time at which it was judged.

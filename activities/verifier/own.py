@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from activities.identity.own_signatures import fits
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
+from workflows.model.commands import OwnSignature
 from workflows.model.declare import parse_act
 from workflows.model.state import Accord
 from workflows.record.keys import find, own_part, own_signature, particulars_digest
 from workflows.record.refusals import ActRefused
+
+UNKNOWN = "delegates' own signatures, since the state before them is not known"
+"""What cannot be checked where entries or facts are withheld."""
 
 
 class OwnSignatures:
@@ -31,11 +37,39 @@ class OwnSignatures:
         if problem is not None:
             self._finding.fail(f"entry {told.entry.position}: {group.command!r}: {problem}")
 
+    def check_repeat(self, signed: dict[str, Any], state: Accord | None) -> None:
+        """Check the signature on a genuine command without entries; ``state`` is the one in which it was refused."""
+        if "own" not in signed:
+            return
+        if state is None:
+            self._finding.lack(UNKNOWN)
+            return
+        problem: str | None
+        try:
+            own, by = OwnSignature.model_validate(signed["own"]), str(signed["delegate"])
+            wanted = parse_act(signed["act"], signed["fields"])
+            key = find(state, by, own.key)
+            part = own_part(
+                accord=signed["accord"],
+                act=signed["act"],
+                delegate=by,
+                fields=wanted.facts(),
+                command=signed["id"],
+                particulars=own.particulars,
+            )
+            fitting = key is not None and fits(key.public_key, own.signature, part)
+            same = own.particulars == particulars_digest(own.salt, wanted.particulars())
+            problem = None if fitting and same else f"the own signature of {by!r} does not fit the act"
+        except Exception as error:
+            problem = f"the own signature cannot be checked: {type(error).__name__}: {str(error)[:200]}"
+        if problem is not None:
+            self._finding.fail(f"{str(signed['id'])[:80]!r}, which caused no entry: {problem}")
+
     def _problem(self, told: Told, before: Accord | None) -> str | None:
         own, act, entry = told.own, told.act or {}, told.entry
         if before is None:
             if own is not None:
-                self._finding.gap("delegates' own signatures, since the state before them is not known")
+                self._finding.lack(UNKNOWN)
             return None
         if own is not None:
             key = find(before, entry.actor.delegate, own.key)

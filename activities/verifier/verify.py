@@ -11,25 +11,28 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from activities.bundle.format import Bundle, BundledEntry
+from activities.bundle.format import FORMAT, FORMAT_TEXT, Bundle, BundledCommand, BundledEntry
 from activities.checkpoints.standing import TYPES
 from activities.errors import LedgerError
 from activities.ledger.entry import Payload, parse
 from activities.tlog import policy as policies
-from activities.tlog.checkpoint import Checkpoint, parse_text
-from activities.tlog.merkle import Frontier, Node, consistency_proof, leaf_hash, root_at
-from activities.tlog.note import Ed25519Verifier, Note
+from activities.tlog.merkle import Frontier, Node, leaf_hash
+from activities.tlog.note import Ed25519Verifier
 from activities.tlog.policy import Policy
 from activities.tlog.tiles import HEIGHT, WIDTH, Tile, TileReader
-from activities.verifier.acts import Completeness, SignedActs
+from activities.verifier.acts import SignedActs
+from activities.verifier.completeness import Completeness
 from activities.verifier.erasures import Erasures
-from activities.verifier.evidence import Evidence
 from activities.verifier.findings import Report
 from activities.verifier.fold import Fold
 from activities.verifier.groups import Group, Told
+from activities.verifier.held import Held, HeldCheckpoints
 from activities.verifier.own import OwnSignatures
+from activities.verifier.refusals import RecordedRefusal, Refusals
 from activities.verifier.signatures import SignatureQueue, Waiting
 from activities.verifier.witnessed import Witnessed
+from workflows.model.rules import stage
+from workflows.model.state import state_digest
 
 Progress = Callable[[int, int], None]
 """Is told how many entries of how many are done; from time to time."""
@@ -40,12 +43,12 @@ class Trust:
     """What the verifier has from a source of its own.
 
     ``policy`` names the log's key and the witnesses, ``command_keys`` are those of the API (base64 of raw Ed25519
-    public keys), ``held`` are notes of checkpoints that were kept from before.
+    public keys), ``held`` are checkpoints, receipts and finality proofs that were kept from before.
     """
 
     policy: Policy | None = None
     command_keys: tuple[str, ...] = ()
-    held: tuple[Note, ...] = field(default=())
+    held: tuple[Held, ...] = field(default=())
 
 
 def verify_bundle(
@@ -84,11 +87,19 @@ class _Verification:
         self._witnessed = Witnessed(self.report, bundle.checkpoints(), claimed, policy, given=given)
         self._erasures = Erasures(self.report["completeness"])
         self._acts = SignedActs(
-            self.report["acts"], trust.command_keys or manifest.command_keys, given=bool(trust.command_keys)
+            self.report["acts"],
+            manifest.accord,
+            trust.command_keys or manifest.command_keys,
+            given=bool(trust.command_keys),
         )
+        self._refusals = Refusals()
         self._own = OwnSignatures(self.report["acts"])
         self._complete = Completeness(
-            self.report["completeness"], None if manifest.audience == "none" else bundle.commands()
+            self.report["completeness"],
+            manifest.accord,
+            None if manifest.audience == "none" else bundle.commands(),
+            self._refusals,
+            self._repeat,
         )
         self._fold = Fold(self.report["fold"])
         self._signatures = SignatureQueue(executor, self._acts.signed, self._judge_act)
@@ -100,6 +111,10 @@ class _Verification:
             if entry.position % WIDTH == 0:
                 self._progress(entry.position, self.report.size)
             told = self._read(entry)
+            if told is None:
+                # Whether the group before it is whole cannot be told.
+                self._fold.stop("entries are withheld, and the rules cannot be applied without them")
+                self._complete.give_up()
             if told is None or told.entry.causation is None:
                 self._close()
             self._add(told)
@@ -107,6 +122,7 @@ class _Verification:
                 self._witnessed.withheld()
             elif told.entry.type in TYPES:
                 self._witnessed.tell(entry.position, told.entry.type, told.facts)
+                self._witnessed.keep(entry)
             self._erasures.take(entry.position, told)
             self._tree.append(entry.leaf)
             self._witnessed.reach(entry.position + 1, self._tree.root)
@@ -114,13 +130,36 @@ class _Verification:
         self._signatures.finish()
         self._progress(self.report.size, self.report.size)
         self._tree.finish()
-        last = self._witnessed.finish()
+        self._witnessed.finish()
+        self._witnessed.against(self._bundle.manifest, self._bundle.policy)
         self._complete.finish(self.report.size)
         self._erasures.finish()
         self._fold.finish(self._bundle.manifest.state)
-        self._against_held(last)
+        held = HeldCheckpoints(self.report, self._witnessed, TileReader(self.report.size, self._tile))
+        held.check(self._trust.held, self._tree.root())
+        self._claims()
         self._describe()
         return self.report
+
+    def _claims(self) -> None:
+        """What of the bundle's own words is not proved by the rest, and what rests on them."""
+        if not self._bundle.same_format:
+            self.report["record"].fail(
+                f"{FORMAT_TEXT} in it is not the text of {FORMAT} that this verifier knows: believe nothing of it"
+            )
+        others = set(self._bundle.manifest.command_keys) - set(self._trust.command_keys)
+        if self._trust.command_keys and others:
+            self.report["acts"].note(
+                "the bundle names command keys that you did not give; they count for nothing"
+            )
+        rests = None
+        if not self._witnessed.rooted:
+            rests = "it rests on the bundle's own word: no key of the log was given; give --policy"
+        elif self.report["signatures"].status in ("fails", "unproven"):
+            rests = "it rests on the bundle's own word: no key that you know stands behind all of it"
+        if rests is not None:
+            for question in ("record", "consistency", "completeness", "fold"):
+                self.report[question].gap(rests)
 
     def _read(self, entry: BundledEntry) -> Told | None:
         """The entry, with its bytes and payloads held against their hashes."""
@@ -128,7 +167,7 @@ class _Verification:
         record.checked += 1
         if entry.content is None:
             self.report.withheld += 1
-            record.gap("entries are withheld; their leaf hashes stand in the tree")
+            record.lack("entries are withheld; their leaf hashes stand in the tree")
             return None
         if leaf_hash(entry.content) != entry.leaf:
             record.fail(
@@ -176,9 +215,7 @@ class _Verification:
 
     def _add(self, told: Told | None) -> None:
         if told is None:
-            self._fold.stop("entries are absent, and the rules cannot be applied without them")
-            self._complete.give_up()
-            self.report["acts"].gap("entries are absent")
+            self.report["acts"].lack("entries are withheld")
             return
         if not self._group.told and told.entry.causation is not None:
             if not self.report.withheld:
@@ -199,12 +236,24 @@ class _Verification:
         group, self._group = self._group, Group()
         if not group.told:
             return
-        command = self._complete.take(group, self._tree.root().hex())
+        root = self._tree.root().hex()
+        command = self._complete.take(group, root)
         before = None if self._fold.stopped else self._fold.state
         self._fold.take(group)
+        known = None if self._fold.stopped or self._fold.state is None else self._fold.state.version
+        for told in group.told:
+            self._refusals.take(told, known)
         self._signatures.put(Waiting(group, command, before))
         if command is not None:
             self._fold.check_receipt(command.receipt)
+        self._complete.repeats(group.end, root)
+
+    def _repeat(self, command: BundledCommand, refused: RecordedRefusal | None) -> None:
+        """A command that caused nothing, since it was refused before."""
+        signed = self._acts.check_repeat(command, refused)
+        if signed is not None:
+            self._own.check_repeat(signed, None if self._fold.stopped else self._fold.state)
+        self._fold.check_receipt(command.receipt)
 
     def _judge_act(self, waiting: Waiting, verified: bool | None) -> None:
         self._acts.check(waiting.group, waiting.command, verified)
@@ -213,9 +262,6 @@ class _Verification:
     def _describe(self) -> None:
         state = self._fold.state
         if state is not None and not self._fold.stopped:
-            from workflows.model.rules import stage
-            from workflows.model.state import state_digest
-
             self.report.stage = stage(state)
             self.report.state, self.report.version = state_digest(state), state.version
         if state is not None:
@@ -224,47 +270,6 @@ class _Verification:
             self.report.simulated = state.definition.clock.mode == "simulated"
         if self.report.erased:
             self.report["record"].note(f"particulars of {self.report.erased} entries are erased")
-
-    def _against_held(self, last: Note | None) -> None:
-        """Hold the record against the checkpoints that were kept from before."""
-        for note in self._trust.held:
-            try:
-                held = parse_text(note.text)
-                if held.origin == self.report.origin:
-                    self._witnessed.counted(note, held.size)
-            except LedgerError as error:
-                self.report["signatures"].fail(f"a checkpoint that you hold: {error.what}")
-                continue
-            self._hold(held, note, last)
-
-    def _hold(self, held: Checkpoint, note: Note, last: Note | None) -> None:
-        if held.origin != self.report.origin:
-            self.report["consistency"].fail(
-                f"a checkpoint that you hold is of another log: {held.origin[:80]!r}"
-            )
-            return
-        if held.size > self.report.size:
-            self.report["completeness"].fail(
-                f"you hold a checkpoint of {held.size} entries, and the record here ends at {self.report.size}: it was "
-                "truncated, or is an old copy"
-            )
-            return
-        lookup = TileReader(self.report.size, self._tile)
-        root = root_at(held.size, lookup)
-        self.report["consistency"].checked += 1
-        if root == held.root:
-            return
-        self.report["consistency"].fail(
-            f"the checkpoint that you hold commits to the root {held.root.hex()} at size {held.size}, and the record "
-            f"comes to {root.hex()}: two histories were shown"
-        )
-        if last is not None and parse_text(last.text).root == self._tree.root():
-            proof = consistency_proof(held.size, self.report.size, lookup)
-            same = held.size == self.report.size
-            evidence = Evidence(
-                (note.encoded(), last.encoded()), None if same else root, () if same else proof
-            )
-            self.report.evidence = evidence.encoded()
 
     def _tile(self, tile: Tile) -> bytes:
         return b"".join(self._bundle.hashes(tile))

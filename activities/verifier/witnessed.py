@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from activities.bundle.format import BundledEntry, Manifest
 from activities.checkpoints.standing import Standing, read_policy, same_policy
-from activities.errors import LedgerError, Malformed
+from activities.errors import LedgerError
+from activities.tlog import policy as policies
 from activities.tlog.checkpoint import Checkpoint, parse_text
 from activities.tlog.cosignature import CosignatureVerifier
+from activities.tlog.merkle import inclusion_proof
 from activities.tlog.note import Ed25519Verifier, Note, verify
 from activities.tlog.note import parse as parse_note
 from activities.tlog.policy import Policy
+from activities.tlog.tiles import TileReader
 from activities.verifier.findings import Report
 from workflows.record.logkeys import MOST_LOG_KEYS, LogKeyRotated
 from workflows.record.witnessing import WitnessPolicyChanged
@@ -47,7 +51,10 @@ class Witnessed:
         )
         self._trusted = {log.public for log in self._own}
         self._first_policy = policy
-        self._policy: Policy | None = given
+        # Whose quorum counts for the reader: the one brought, and each to which its cosignatures lead.
+        self._believed: Policy | None = given
+        self._kept: list[BundledEntry] = []
+        self._committing: list[tuple[int, Note]] = []
         self._anchored: int | None = None
         self._ahead: tuple[Checkpoint, Note] | None = None
         self._last: tuple[Checkpoint, Note] | None = None
@@ -58,9 +65,60 @@ class Witnessed:
         # Whether what is withheld may change the keys, or the policy, from here on.
         self._hidden = False
         self._hidden_policy = False
-        if (not self._own and given is not None) or not self._known:
+        if (not self._own and given is not None and given.logs) or not self._known:
             report["signatures"].fail(f"no key of the log {report.origin!r} is known")
         self._advance()
+
+    @property
+    def rooted(self) -> bool:
+        """Whether the reader brought a key of this log."""
+        return bool(self._own)
+
+    @property
+    def last(self) -> Note | None:
+        """The note of the last checkpoint."""
+        return None if self._last is None else self._last[1]
+
+    def keep(self, entry: BundledEntry) -> None:
+        """Keep an entry that says something of the log, for evidence to show it; there are twenty keys at the most."""
+        if len(self._kept) < 2 * MOST_LOG_KEYS:
+            self._kept.append(entry)
+
+    def rotations(self) -> list[tuple[BundledEntry, Note]]:
+        """The rotations on the record, each with checkpoints that commit to it: the first, and the last."""
+        named = {one.named for one in self.standing.keys if one.named is not None}
+        found = []
+        for entry in self._kept:
+            if entry.position in named and entry.content is not None:
+                notes = [note for size, note in self._committing if size > entry.position]
+                found += [(entry, note) for note in dict.fromkeys([*notes[:2], *notes[-1:]])]
+        return found
+
+    def inclusion(self, position: int, note: Note, lookup: TileReader) -> tuple[bytes, ...]:
+        """The proof that the checkpoint in ``note`` commits to the entry at ``position``."""
+        return tuple(inclusion_proof(position, parse_text(note.text).size, lookup))
+
+    def against(self, manifest: Manifest, policy: bytes | None) -> None:
+        """Hold what the bundle says beside the record of keys and policy against what the record says."""
+        named = {one.key for one in self.standing.keys}
+        if named and not self._hidden and set(manifest.log_keys) != named:
+            self._report["signatures"].fail("the manifest names other keys of the log than the record")
+        if policy is None:
+            return
+        beside = policies.parse(policy)
+        if any(log.encoded() not in manifest.log_keys for log in beside.logs):
+            self._report["signatures"].fail("the policy beside the record names a key that is not the log's")
+        recorded = self.standing.policy_at(self._report.size)
+        if recorded is not None and not self._hidden_policy:
+            holds = self._policy_at(self._report.size)
+            if holds is not None and not same_policy(holds, beside):
+                self._report["quorum"].fail(
+                    "the policy beside the record is not the one that the record names"
+                )
+        elif self._given is not None and not same_policy(self._given, beside):
+            self._report["quorum"].note(
+                "the policy in the bundle is not the one that you gave; it counts for nothing"
+            )
 
     def tell(self, position: int, type_: str, facts: Mapping[str, Any] | None) -> None:
         """Take in an entry that says which key or policy counts from here on."""
@@ -103,8 +161,8 @@ class Witnessed:
             self._last = self._ahead
             self._advance()
 
-    def finish(self) -> Note | None:
-        """Judge what is left; returns the note of the last checkpoint."""
+    def finish(self) -> None:
+        """Judge what is left."""
         size, signatures = self._report.size, self._report["signatures"]
         if self._ahead is not None:
             self._report["completeness"].fail(
@@ -126,7 +184,6 @@ class Witnessed:
         self._report.log_keys = tuple(
             key.encoded() for key in (counting if counting is not None else self._own or self._known)
         )
-        return None if self._last is None else self._last[1]
 
     def counted(self, note: Note, size: int) -> None:
         """Return if a key that counts at ``size`` signed the note of a checkpoint that somebody kept.
@@ -151,30 +208,35 @@ class Witnessed:
             )
 
     def _finish_quorum(self, size: int) -> None:
-        quorum = self._report["quorum"]
-        holds = self._policy_at(size)
-        if holds is None:
+        quorum, believed = self._report["quorum"], self._believed
+        if believed is None:
             quorum.gap(
-                "no policy names witnesses, so that nobody but the log vouches for the record; give --policy"
+                "nobody but the log vouches for the record, and no policy was given that names witnesses; give "
+                "--policy with the one that the parties agreed on"
             )
         elif self._hidden_policy:
             quorum.gap("entries are withheld that say, or may say, which witnesses count")
+        elif believed.satisfied_by([]):
+            quorum.gap(
+                "the policy that you gave asks for no witness, so that nobody but the log vouches for the record, "
+                "nor for any other policy in it"
+            )
         elif self._report.final_size != size:
+            holds = self._policy_at(size)
+            changed = holds is not None and self._recorded(size) and not same_policy(holds, believed)
             quorum.fail(
-                f"the quorum {holds.quorum!r} has not cosigned the whole record of {size} entries; final are "
+                f"the quorum {believed.quorum!r} has not cosigned the whole record of {size} entries; final are "
                 f"{self._report.final_size or 0}"
+                + (
+                    ". The record names another policy since, and the quorum that you know has not cosigned that: "
+                    "if the parties did change it, give --policy with the present one, from your own delegate"
+                    if changed
+                    else ""
+                )
             )
-        elif holds.satisfied_by([]):
-            quorum.gap("the policy asks for no witness, so that nobody but the log vouches for the record")
-        elif self._given is None:
-            quorum.gap(
-                "the policy came with the bundle; give --policy with the one that the parties agreed on"
-            )
-        elif self._policy is None or not same_policy(holds, self._policy):
-            quorum.gap(
-                "the record changed the policy, and the quorum that you know has not cosigned the change; give "
-                "--policy with the present one, from your own delegate"
-            )
+
+    def _recorded(self, size: int) -> bool:
+        return self.standing.policy_at(size) is not None
 
     def _policy_at(self, size: int) -> Policy | None:
         text = self.standing.policy_at(size)
@@ -209,7 +271,10 @@ class Witnessed:
         signatures.checked += 1
         holds = self._policy_at(checkpoint.size)
         witnesses = [
-            key for policy in (holds, self._policy) if policy is not None for key in policy.witnesses.values()
+            key
+            for policy in (holds, self._believed)
+            if policy is not None
+            for key in policy.witnesses.values()
         ]
         logs = dict.fromkeys([*self._known, *self._named()])
         try:
@@ -223,9 +288,10 @@ class Witnessed:
             return
         if self._given is None:
             signatures.gap(UNANCHORED)
+        self._committing.append((checkpoint.size, note))
         cosigners = [key for key in signed if isinstance(key, CosignatureVerifier)]
         self._report["quorum"].checked += len(cosigners)
-        if holds is not None and checkpoint.root == root:
+        if checkpoint.root == root:
             self._cosigned(checkpoint.size, holds, cosigners)
 
     def _named(self) -> list[Ed25519Verifier]:
@@ -261,29 +327,16 @@ class Witnessed:
             self._anchored = size
         return True
 
-    def _cosigned(self, size: int, holds: Policy, cosigners: list[CosignatureVerifier]) -> None:
-        """Whether the checkpoint is final by the policy of its size, and whether the one known leads to that."""
-        if holds.satisfied_by(cosigners) and not self._hidden_policy:
+    def _cosigned(self, size: int, holds: Policy | None, cosigners: list[CosignatureVerifier]) -> None:
+        """Whether the checkpoint is final by a policy that the reader brought, or that leads from it to the record's.
+
+        A policy that asks for nobody leads nowhere: anybody satisfies it.
+        """
+        if self._believed is None or self._given is None or self._hidden_policy:
+            return
+        if holds is not None and self._recorded(size) and not same_policy(holds, self._believed):
+            vouched = not self._believed.satisfied_by([]) and self._believed.satisfied_by(cosigners)
+            if vouched or same_policy(holds, self._given):
+                self._believed = holds
+        if self._believed.satisfied_by(cosigners) and not self._believed.satisfied_by([]):
             self._report.final_size = size
-        if (
-            self._policy is not None
-            and self._policy.satisfied_by(cosigners)
-            and not same_policy(holds, self._policy)
-        ):
-            self._policy = holds
-
-
-def parse_held(content: bytes) -> Note:
-    """The note in a checkpoint, receipt or finality proof that somebody kept.
-
-    Raises:
-        Malformed: where it is none of them.
-    """
-    from activities.tlog import proofs
-
-    if content.startswith(proofs.HEADER.encode()):
-        content = proofs.parse(content).checkpoint
-    note = parse_note(content)
-    if not note.text:
-        raise Malformed("the checkpoint is empty", "Fetch it again")
-    return note

@@ -18,6 +18,7 @@ from activities.tlog.tiles import TileReader
 from activities.verifier.acts import SignedActs
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
+from activities.verifier.held import Held
 from activities.verifier.verify import Trust, verify_bundle
 from workflows.model.canonical import canonical
 from workflows.record.logkeys import LogKeyRetired, LogKeyRotated
@@ -72,7 +73,8 @@ def lead(
         SignatureInvalid: it does not lead anywhere.
         Malformed: it is no bundle, or one of the keys is none.
     """
-    report = verify_bundle(bundle, Trust(Policy(known, {}, {}, NONE), tuple(command_keys), held))
+    trust = Trust(Policy(known, {}, {}, NONE), tuple(command_keys), tuple(map(Held, held)))
+    report = verify_bundle(bundle, trust)
     for question in _HOLD:
         if report[question].status != "holds":
             raise _refusal(report[question])
@@ -82,7 +84,7 @@ def lead(
         root = _extended(opened, before)
         groups = {group.command: group for group in _groups(opened)}
         finding = Finding("acts")
-        acts = SignedActs(finding, command_keys, given=True)
+        acts = SignedActs(finding, opened.manifest.accord, command_keys, given=True)
         for command in opened.commands():
             if command.id in groups:
                 acts.check(groups[command.id], command)
@@ -118,7 +120,7 @@ def _extended(bundle: Bundle, before: Followed | None) -> bytes:
 
 
 def _refusal(finding: Finding) -> SignatureInvalid:
-    why = next(iter((*finding.problems, *finding.gaps)), "nobody signed it")
+    why = next(iter((*finding.problems, *finding.gaps, *finding.absent)), "nobody signed it")
     return SignatureInvalid(
         f"the record does not lead to another key: {finding.question} {finding.status}: {why}", _COMPARE
     )

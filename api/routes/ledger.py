@@ -189,8 +189,8 @@ async def get_tile(
 async def get_bundle(request: Request, accord: AccordId, parts: Parts, identity: Caller) -> Response:
     """The record as far as you may read it, for `entente verify` with the network off.
 
-    Auditors get all of it; delegates get it without particulars and signed commands; an observer gets the hashes,
-    which suffice to check that the record is whole, signed, and agreed by the witnesses.
+    Auditors get all of it; delegates get it without particulars and signed commands; an observer gets the entries
+    without payloads, which suffice to check that the record is whole, signed, and agreed by the witnesses.
     """
     _, access = await seen(parts, identity, accord)
     checkpoints = _checkpoints(request, parts)
@@ -203,7 +203,6 @@ async def get_bundle(request: Request, accord: AccordId, parts: Parts, identity:
             accord,
             command_keys=parts.settings.command_public_keys,
             audience=_audience(access),
-            withhold=(lambda entry: True) if access.cleared else None,  # noqa: ARG005
         )
 
     headers = {

@@ -83,13 +83,14 @@ async def test_a_reader_checks_everything_that_was_handed_out(signing_api: Api, 
         assert answer.headers["content-type"] == "application/zip"
         file.write_bytes(answer.content)
         report = verify_bundle(file, trust)
-        assert report.exit_code() == 0
-        fails[reader] = {each.question for each in report.findings.values() if each.status == "unproven"}
+        # No witness is named, so that nobody but the log vouches for it.
+        assert (report.exit_code(), report["quorum"].status) == (20, "unproven")
+        fails[reader] = {each.question for each in report.findings.values() if each.status == "withheld"}
+        assert {each.status for each in report.findings.values()} <= {"holds", "unproven", "withheld"}
     assert fails == {
-        "auditor": {"quorum"},
-        "aa.contact": {"quorum", "acts"},
-        # Whole entries are withheld, and one of them might have retired a key.
-        "bb.eyes": {"quorum", "record", "signatures", "acts", "completeness", "fold"},
+        "auditor": set(),
+        "aa.contact": {"acts"},
+        "bb.eyes": {"acts", "completeness", "fold"},
     }
     problem(await api.get(f"/accords/{accord}/tile/entries/000.p/{size}", "bb.eyes"), 403, "forbidden")
     problem(await api.get(f"/accords/{accord}/bundle", "zz.stranger"), 404, "not_found")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ValidationError
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -20,6 +21,7 @@ from activities.runtime.accords import start_operation
 from activities.runtime.settings import Settings, read_settings
 from worker.main import accord_worker
 from workflows.model.commands import Command, Receipt
+from workflows.model.definition import Definition
 from workflows.model.fold import evolve
 from workflows.model.state import Accord
 
@@ -68,6 +70,9 @@ class Engine:
         continue_after: int | None = None,
     ) -> str:
         accord = f"test-{uuid.uuid4().hex[:10]}"
+        # As the API sends it: in its normal form, where it is a definition at all.
+        with suppress(ValidationError):
+            definition = Definition.model_validate(definition).as_facts()
         command = self.command(accord, by, "open_accord", key, definition=definition)
         await self.client.execute_update_with_start_workflow(
             "open_accord",

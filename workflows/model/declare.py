@@ -318,6 +318,23 @@ def parse_act(name: str, fields: Mapping[str, Any]) -> Act:
         raise malformed(f"{name} is malformed", error) from None
 
 
+def in_normal_form(command: Command) -> Command:
+    """The command with its act's fields as the record has them: times in UTC, what is at its default left out.
+
+    So what is signed is, member by member, what stands on the entry, and nobody who verifies it needs the model. What
+    is no act, or malformed, stays as it is; it is refused elsewhere.
+    """
+    if command.act not in ACTS:
+        return command
+    try:
+        wanted = parse_act(command.act, command.fields)
+        fields = {**wanted.facts(), **wanted.particulars()}
+        canonical(fields)
+    except (Rejected, NotCanonical, RecursionError):
+        return command
+    return command if fields == command.fields else command.model_copy(update={"fields": fields})
+
+
 def check_size(command: Command) -> None:
     """Refuse a command that is too large, or holds what canonical JSON cannot carry.
 

@@ -69,12 +69,12 @@ async def test_from_an_act_to_a_verified_file(
     assert size > 8
     arguments = ("verify", str(bundle), "--policy", str(policy), "--command-key", api, "--json")
     verified = run(*arguments)
-    assert verified.returncode == 0, verified.stdout
+    assert verified.returncode == 20, verified.stdout
     statuses = {each["question"]: each["status"] for each in json.loads(verified.stdout)["findings"]}
     # No witness is named, so that nobody but the log vouches for it.
     assert statuses.pop("quorum") == "unproven"
     assert set(statuses.values()) == {"holds"}
-    assert run(*arguments, "--strict").returncode == 14
+    assert run(*arguments, "--strict").returncode == 20
 
     async with asyncpg.create_pool(database_url, min_size=1, max_size=2) as pool:
         ledger = PostgresLedger(pool)
@@ -85,7 +85,7 @@ async def test_from_an_act_to_a_verified_file(
     report = verify_bundle(bundle, Trust(parse_policy(policy.read_bytes()), (api,)))
     assert report.erased == 1
     assert report["fold"].status == "holds"
-    assert report["acts"].status == "unproven"
+    assert report["acts"].status == "withheld"
 
 
 async def test_the_command_says_what_failed(tmp_path: Path) -> None:
@@ -96,9 +96,11 @@ async def test_the_command_says_what_failed(tmp_path: Path) -> None:
     given = ("--policy", str(policy), "--command-key", record.api.public_key)
 
     naive = run("verify", str(bundle))
-    assert naive.returncode == 0
-    assert "unproven: signatures, quorum, acts" in naive.stdout
-    assert run("verify", str(bundle), "--strict").returncode == 13
+    assert naive.returncode == 20
+    assert "Unproven: record, consistency, signatures, quorum, acts, completeness, fold" in naive.stdout
+    assert "holds" not in naive.stdout
+    assert "final: not proved" in naive.stdout
+    assert run("verify", str(bundle), "--strict").returncode == 20
     whole = run("verify", str(bundle), *given, "--strict")
     assert whole.returncode == 0
     assert "ILLUSTRATIVE" in whole.stdout
@@ -119,8 +121,17 @@ async def test_the_command_says_what_failed(tmp_path: Path) -> None:
         assert refused.returncode == (10 if str(bundle) in arguments else 1)
         assert "Traceback" not in refused.stderr
         assert refused.stderr
+    # A wrong option is wrong usage, whatever the file is.
     held.write_bytes(b"nonsense")
-    assert run("verify", str(bundle), "--held", str(held)).returncode == 10
+    for option, value in (
+        ("--held", str(held)),
+        ("--held", str(tmp_path / "nowhere")),
+        ("--policy", str(held)),
+        ("--policy", str(tmp_path / "nowhere")),
+        ("--command-key", "nonsense"),
+    ):
+        wrong = run("verify", str(bundle), option, value)
+        assert (wrong.returncode, "Traceback" in wrong.stderr) == (2, False), wrong.stderr
 
 
 async def test_the_command_writes_and_judges_evidence(tmp_path: Path) -> None:
@@ -140,7 +151,7 @@ async def test_the_command_writes_and_judges_evidence(tmp_path: Path) -> None:
     judged = run("verify", str(evidence), "--policy", str(policy))
     assert judged.returncode == 18
     assert "EQUIVOCATION PROVED" in judged.stdout
-    assert run("verify", str(evidence)).returncode == 10
+    assert run("verify", str(evidence)).returncode == 2
 
     value = json.loads(evidence.read_bytes())
     value["checkpoints"] = [value["checkpoints"][0]] * 2

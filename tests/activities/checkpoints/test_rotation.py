@@ -18,6 +18,7 @@ from activities.tlog.note import parse as parse_note
 from activities.tlog.policy import Policy
 from activities.tlog.policy import parse as parse_policy
 from activities.verifier.findings import Report
+from activities.verifier.held import parse_held
 from activities.verifier.verify import verify_bundle
 from activities.verifier.witnessed import Witnessed
 from activities.witness.following import Followed
@@ -62,7 +63,9 @@ class Rotated:
 
 
 def statuses(report: Report) -> dict[str, str]:
-    return {name: finding.status for name, finding in report.findings.items() if finding.status != "holds"}
+    """What fails; where nothing does, what does not hold."""
+    found = {name: finding.status for name, finding in report.findings.items() if finding.status != "holds"}
+    return {name: status for name, status in found.items() if status == "fails"} or found
 
 
 @pytest_asyncio.fixture
@@ -119,18 +122,25 @@ async def test_a_key_does_not_count_before_it_is_named(tmp_path: Path) -> None:
 
 async def test_held_checkpoints_of_the_old_key_still_hold(rotated: Rotated, tmp_path: Path) -> None:
     sizes = sorted(rotated.record.notes)
-    held = tuple(parse_note(rotated.record.notes[size]) for size in sizes)
+    held = tuple(parse_held(rotated.record.notes[size]) for size in sizes)
     assert statuses(await rotated.verified(tmp_path / "b", rotated.new, held=held)) == {}
 
 
 async def test_where_facts_are_withheld_it_is_unproven_and_not_wrong(
     rotated: Rotated, tmp_path: Path
 ) -> None:
+    """A bundle without payloads has the facts about the keys; where somebody takes those out, nothing is known."""
     keys = [key.verifier.encoded() for key in (rotated.old, rotated.new)]
     path = await rotated.record.export(tmp_path / "b", log_keys=keys, audience="none")
+    assert verify_bundle(path, rotated.record.trust()).exit_code() == 0
+
+    def out(lines: list[dict]) -> list[dict]:
+        return [{**line, "facts": "withheld"} for line in lines]
+
+    rewritten(path, {"payloads/000.jsonl": on_lines(out)})
     report = verify_bundle(path, rotated.record.trust())
     assert report["signatures"].status == "unproven"
-    assert report.exit_code() == 0
+    assert report.exit_code() == 20
 
 
 @pytest.mark.parametrize("retirement_alone", [True, False])
@@ -239,7 +249,7 @@ async def test_a_witness_follows_no_rotation_whose_signed_command_is_not_there(
         if leads:
             assert await witness.follow(bundle, [rotated.record.api.public_key]) == (rotated.new.verifier,)
             continue
-        with pytest.raises(SignatureInvalid, match="acts unproven: signed commands are withheld"):
+        with pytest.raises(SignatureInvalid, match="acts withheld: signed commands are withheld"):
             await witness.follow(bundle, [rotated.record.api.public_key])
 
 
@@ -321,8 +331,13 @@ class Changed:
         self.record.witnesses = list(self.old)
 
     async def verified(self, path: Path, policy: Policy | None = None) -> Report:
-        await self.record.export(path)
+        await self.record.export(path, policy=self.beside)
         return verify_bundle(path, self.record.trust(policy=policy or self.record.policy))
+
+    @property
+    def beside(self) -> bytes:
+        """The policy as the service exports it: the one that the record names."""
+        return f"log {self.record.log.verifier.encoded()}\n{self.text}".encode()
 
 
 @pytest_asyncio.fixture
@@ -347,14 +362,16 @@ async def test_the_old_quorum_does_not_make_the_later_record_final(changed: Chan
     assert report.final_size == sorted(changed.record.notes)[-2]
 
 
-async def test_a_change_that_the_quorum_before_it_never_saw_is_unproven(
+async def test_a_change_that_the_quorum_before_it_never_saw_is_not_believed(
     changed: Changed, tmp_path: Path
 ) -> None:
-    """An operator who forges all parties' acts could name witnesses of its own."""
+    """An operator who forges all parties' acts could name witnesses of its own: the known quorum has to agree."""
+    before = sorted(changed.record.notes)[-1]
     await changed.sign(*changed.new)
     report = await changed.verified(tmp_path / "b")
-    assert statuses(report) == {"quorum": "unproven"}
-    assert report.exit_code(strict=True) == 14
+    assert statuses(report) == {"quorum": "fails"}
+    assert (report.exit_code(), report.final_size) == (14, before)
+    assert "give --policy with the present one" in report["quorum"].problems[0]
     assert statuses(await changed.verified(tmp_path / "b", known(changed.record, changed.text))) == {}
 
 
@@ -364,11 +381,12 @@ async def test_where_the_changed_policy_is_withheld_the_quorum_is_unproven(
 ) -> None:
     before = sorted(changed.record.notes)[-1]
     await changed.sign(*(changed.new if by_the_new else changed.old))
-    path = await changed.record.export(tmp_path / "b", audience="none")
+    path = await changed.record.export(
+        tmp_path / "b", withhold=lambda entry: entry.entry().type == "witness_policy_changed"
+    )
     report = verify_bundle(path, changed.record.trust(policy=changed.record.policy))
     assert report["quorum"].status == "unproven"
-    assert report["signatures"].status == "holds"
-    assert (report.final_size, report.exit_code()) == (before, 0)
+    assert (report.final_size, report.exit_code()) == (before, 20)
 
 
 @pytest.mark.parametrize("who", ["aa", "bb"])

@@ -61,6 +61,8 @@ class Record:
         ]
 
     def command(self, delegate: str, act: str, /, **fields: Any) -> Command:
+        if act == "open_accord":
+            fields["definition"] = Definition.model_validate(fields["definition"]).as_facts()
         made = Command(
             accord=self.accord, id=f"{delegate}/{next(self._keys)}", act=act, fields=fields, delegate=delegate
         )
@@ -251,6 +253,8 @@ def on_lines(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> 
 
     def edit(content: bytes) -> bytes:
         lines = change([json.loads(line) for line in content.splitlines()])
-        return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
+        # Canonical where a canonical form exists; attacks also write what has none.
+        dumped = (json.dumps(one, ensure_ascii=False, sort_keys=True, separators=(",", ":")) for one in lines)
+        return b"".join(line.encode() + b"\n" for line in dumped)
 
     return edit

@@ -14,7 +14,7 @@ from worker.demo.backend import Outcome
 from worker.demo.catalog import entries
 from worker.demo.memory import Memory
 from workflows.model.canonical import canonical
-from workflows.model.commands import SYSTEM, Command
+from workflows.model.commands import SYSTEM, TICK, Command
 from workflows.model.decide import Decision
 from workflows.model.definition import Definition
 from workflows.model.summary import summarize
@@ -33,15 +33,18 @@ class Kept(Memory):
         return await super().open(Definition.model_validate_json(canonical(definition.as_facts())), by)
 
     def _record(self, command: Command, decision: Decision) -> None:
-        signed = command if command.act in SYSTEM else self.record.api.sign(command)
         expected = len(self.log)
+        if command.act == TICK:
+            # The recorder takes the clock's command only under the id of the record's size.
+            command = command.model_copy(update={"id": f"{TICK}/{expected}"})
+        signed = command if command.act in SYSTEM else self.record.api.sign(command)
         super()._record(command, decision)
         self.appends.setdefault(command.accord, []).append(
             Append(
                 accord=command.accord,
                 expected=expected,
                 command_id=command.id,
-                fingerprint=command.fingerprint(),
+                fingerprint=signed.fingerprint(),
                 act=command.act,
                 at=decision.after.time,
                 events=decision.events,

@@ -12,7 +12,8 @@ ALLOWED = {
 }  # fmt: skip
 
 ROOMS = {
-    "activities.bundle", "activities.bundle.format", "activities.errors", "activities.tlog", "activities.verifier",
+    "activities.bundle", "activities.bundle.archive", "activities.bundle.format",
+    "activities.errors", "activities.tlog", "activities.verifier",
     # Pure parts of other rooms: the entry's format, what the record says of its keys, whether a signature fits.
     "activities.ledger", "activities.ledger.entry",
     "activities.checkpoints", "activities.checkpoints.standing",

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StateDir = Annotated[Path | None, typer.Option(help="The running stack's directory; .entente by default.")]
 Progress = Callable[[int, int], None]
+T = TypeVar("T")
 
 _WORTH_PROCESSES: Final = 2_000_000
 """Bytes of a bundle from which on other processes save more than they cost to start: some five thousand entries."""
@@ -33,9 +34,11 @@ _MOST_PROCESSES: Final = 3
 """Processes that verify signatures; reading and folding, which one does, keeps no more of them busy."""
 
 _VERIFY_HELP = (
-    "Exit codes: 0 nothing is wrong, 10 no bundle, 11 record, 12 consistency, 13 signatures, 14 quorum, 15 acts, "
-    "16 completeness, 17 fold, 18 the evidence proves that the log equivocated, 19 the evidence proves nothing. "
-    "Example: entente verify visit.bundle --policy parties.policy --held last.checkpoint"
+    "Exit codes: 0 nothing is wrong, by what you gave; 1 the file cannot be read, 2 an option is wrong, 10 no bundle, "
+    "11 record, 12 consistency, 13 signatures, 14 quorum, 15 acts, 16 completeness, 17 fold, 18 the evidence proves "
+    "that the log equivocated, 19 the evidence proves nothing, 20 unproven: nothing is wrong, and something rests on "
+    "the bundle's own word, 21 with --strict: nothing is wrong, and a part is withheld or erased. "
+    "Example: entente verify visit.bundle --policy parties.policy --command-key KEY --held last.checkpoint"
 )
 
 
@@ -124,7 +127,10 @@ def _verify(
         list[Path] | None,
         typer.Option(help="A checkpoint, receipt or finality proof that you kept; may be repeated."),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="What cannot be proved counts as failed.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Ask for the whole record too: 21 where a part is withheld or erased."),
+    ] = False,
     evidence: Annotated[
         Path | None, typer.Option(help="Where to write evidence, should the log have equivocated.")
     ] = None,
@@ -135,8 +141,8 @@ def _verify(
     from activities.verifier.findings import EXIT_MALFORMED
     from activities.verifier.verify import verify_bundle
 
+    trust = _trust(policy, command_key or [], held or [])
     try:
-        trust = _trust(policy, command_key or [], held or [])
         with file.open("rb") as opened:
             is_archive = opened.read(1) != b"{"
         if not is_archive:
@@ -181,27 +187,51 @@ def _processes(file: Path) -> Iterator[Executor | None]:
 
 
 def _trust(policy: Path | None, command_keys: list[str], held: list[Path]) -> Trust:
+    """What the options bring. One that is wrong is wrong usage, whatever the bundle is."""
     from activities.tlog.policy import parse
+    from activities.verifier.acts import parse_command_key
+    from activities.verifier.held import parse_held
     from activities.verifier.verify import Trust
-    from activities.verifier.witnessed import parse_held
 
+    for key in command_keys:
+        _given("--command-key", lambda key=key: parse_command_key(key))
     return Trust(
-        None if policy is None else parse(policy.read_bytes()),
+        None if policy is None else _given("--policy", lambda: parse(policy.read_bytes())),
         tuple(command_keys),
-        tuple(parse_held(path.read_bytes()) for path in held),
+        tuple(_given("--held", lambda path=path: parse_held(path.read_bytes())) for path in held),
     )
+
+
+def _given(option: str, read: Callable[..., T]) -> T:
+    """What an option's value reads as.
+
+    Raises:
+        BadParameter: it cannot be read, or is not what the option takes.
+    """
+    from activities.errors import LedgerError
+
+    try:
+        return read()
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{error.filename} cannot be read: {error.strerror}", param_hint=option
+        ) from None
+    except LedgerError as error:
+        raise typer.BadParameter(_printable(f"{error.what}. {error.remedy}"), param_hint=option) from None
 
 
 def _judge(file: Path, trust: Trust, *, as_json: bool) -> int:
     """Judge evidence; the log's key has to be known, for anybody can sign contradictions with a key of their own."""
-    from activities.errors import Malformed, ProofInvalid, SignatureInvalid
+    from activities.errors import ProofInvalid, SignatureInvalid
     from activities.verifier.evidence import MAX_EVIDENCE, parse
     from activities.verifier.findings import EXIT_EQUIVOCATION, EXIT_NO_EVIDENCE
 
     with file.open("rb") as opened:
         content = parse(opened.read(MAX_EVIDENCE + 1))
     if trust.policy is None:
-        raise Malformed("evidence is judged by the log's own key", "Give --policy with a file that names it")
+        raise typer.BadParameter(
+            "evidence is judged by the log's own key; give a file that names it", param_hint="--policy"
+        )
     try:
         proved, code = content.judge(trust.policy.logs), EXIT_EQUIVOCATION
     except (ProofInvalid, SignatureInvalid) as error:
@@ -238,13 +268,15 @@ def _print_report(report: Report, code: int) -> None:
     said = f"{report.accord}: {report.size:,} entries, log {report.origin}{marks}"
     console.print(Text(_printable(said)))
     stage = _printable(report.stage or "not determined")
-    console.print(Text(f"final are {report.final_size or 0:,} entries; stage {stage}"))
+    final = "not proved" if report.final_size is None else f"{report.final_size:,} entries"
+    console.print(Text(f"final: {final}; stage {stage}"))
     if report.state is not None:
         console.print(Text(f"state at version {report.version}, by rules {report.rules}: {report.state}"))
     styles = {
         "holds": ("✓ holds   ", "green"),
         "fails": ("✗ FAILS   ", "bold red"),
         "unproven": ("? unproven", "yellow"),
+        "withheld": ("– in part ", "cyan"),
     }
     for finding in report.findings.values():
         label, style = styles[finding.status]
@@ -254,16 +286,31 @@ def _print_report(report: Report, code: int) -> None:
             console.print(Text(f"      {_printable(problem)}"))
         if finding.failures > len(finding.problems):
             console.print(Text(f"      … and {finding.failures - len(finding.problems):,} more"))
-        for gap, count in finding.gaps.items():
+        for gap, count in [*finding.gaps.items(), *finding.absent.items()]:
             console.print(Text(f"      {_printable(gap)}" + (f" ({count:,} times)" if count > 1 else "")))
         for note in finding.notes:
             console.print(Text(f"      {_printable(note)}"))
-    unproven = [finding.question for finding in report.findings.values() if finding.status == "unproven"]
-    if code == 0:
-        rest = f", but for what is unproven: {', '.join(unproven)}" if unproven else ""
-        console.print(Text(f"Nothing is wrong with this record{rest}."))
-    else:
-        console.print(Text(f"This record does not stand (exit code {code})."))
+    console.print(Text(_conclusion(report, code)))
+
+
+def _conclusion(report: Report, code: int) -> str:
+    """The verdict in a sentence. What was not proved by what the reader brought is not called sound."""
+    from activities.verifier.findings import EXIT_UNPROVEN, EXIT_WITHHELD
+
+    def those(status: str) -> str:
+        return ", ".join(one.question for one in report.findings.values() if one.status == status)
+
+    if code in (0, EXIT_WITHHELD):
+        part = f" A part is withheld or erased: {those('withheld')}." if those("withheld") else ""
+        return f"Nothing is wrong with what is here, by the keys and the policy that you gave.{part}" + (
+            f" (exit code {code})" if code else ""
+        )
+    if code == EXIT_UNPROVEN:
+        return (
+            f"Unproven: {those('unproven')}. Nothing here contradicts itself; that much anybody can make up. Give what "
+            f"is asked for above, from your own delegate (exit code {code})."
+        )
+    return f"This record does not stand: {those('fails')} (exit code {code})."
 
 
 def _printable(text: str) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from activities.ledger.entry import Payload, parse, seal_payload
-from activities.ledger.store import StoredCommand, StoredEntry
+from activities.ledger.store import StoredCommand, StoredEntry, salted
 from activities.tlog.merkle import Frontier, leaf_hash
 from tests.activities.verifier.record import Record
+from workflows.model.canonical import canonical
+from workflows.model.commands import Command
 
 Change = Callable[[list[StoredEntry]], list[StoredEntry]]
 
@@ -44,15 +47,36 @@ def rewrite(record: Record, change: Change) -> None:
         causation = None if said.causation is None else moved.get(said.causation, max(position - 1, 0))
         if position == 0:
             causation = None
-        placed = replace(with_content(entry, position=position, causation=causation), position=position)
+        members: dict[str, Any] = {"position": position, "causation": causation}
+        if said.command.startswith("clock/"):
+            # The clock's ids name the size of the record; nobody signs them, so that they can be made to fit.
+            members["command"] = f"clock/{position if causation is None else causation}"
+            _rename(record, said.command, members["command"])
+        placed = replace(with_content(entry, **members), position=position)
         frontier, nodes = frontier.append(placed.leaf)
         accord.nodes.update(((node.level, node.index), node.hash) for node in nodes)
         accord.entries.append(placed)
     accord.frontier = frontier
-    _fit_receipts(record)
+    _fit_receipts(record, moved)
 
 
-def _fit_receipts(record: Record) -> None:
+def _rename(record: Record, old: str, new: str) -> None:
+    """Keep a command that nobody signed under another id."""
+    command = record.ledger._commands.get((record.accord, old))
+    if command is None or old == new:
+        return
+    del record.ledger._commands[record.accord, old]
+    renamed = Command(accord=record.accord, id=new, act="clock", delegate="clock")
+    record.ledger._commands[record.accord, new] = replace(
+        command,
+        id=new,
+        fingerprint=salted(renamed.fingerprint(), command.salt or b""),
+        signed=canonical({**renamed.signed_part(), "signature": ""}),
+        receipt=command.receipt.model_copy(update={"command": new}),
+    )
+
+
+def _fit_receipts(record: Record, moved: dict[int, int]) -> None:
     accord = record.ledger._accords[record.accord]
     places: dict[str, list[int]] = {}
     for entry in accord.entries:
@@ -63,8 +87,23 @@ def _fit_receipts(record: Record) -> None:
         roots.append(frontier.root())
     for key, command in list(record.ledger._commands.items()):
         if command.id not in places:
-            if command.receipt.events:
-                del record.ledger._commands[key]
+            del record.ledger._commands[key]
+            at, told = moved.get(command.receipt.position), command.receipt
+            if not told.events and at is not None:
+                size = sum(position < told.size for position in moved)
+                record.ledger._commands[key] = replace(
+                    command,
+                    receipt=told.model_copy(
+                        update={
+                            "first_position": at,
+                            "position": at,
+                            "size": size,
+                            "leaf": accord.entries[at].leaf.hex(),
+                            "root": roots[size].hex(),
+                            "version": moved.get(told.version, told.version),
+                        }
+                    ),
+                )
             continue
         own = places[command.id]
         record.ledger._commands[key] = replace(
@@ -76,6 +115,8 @@ def _fit_receipts(record: Record) -> None:
                     "size": own[-1] + 1,
                     "leaf": accord.entries[own[-1]].leaf.hex(),
                     "root": roots[own[-1] + 1].hex(),
+                    "version": moved.get(command.receipt.version, command.receipt.version),
+                    "time": parse(accord.entries[own[-1]].content).time,
                     "events": tuple(parse(accord.entries[at].content).type for at in own),
                 }
             ),
@@ -90,10 +131,6 @@ async def resign(record: Record, *, witnesses: int = 0) -> None:
 
 def forge_signature(record: Record, command_id: str, change: Callable[[dict[str, Any]], None]) -> None:
     """Alter the signed command that is kept, without the key to sign it again."""
-    import json
-
-    from workflows.model.canonical import canonical
-
     command: StoredCommand = record.ledger._commands[record.accord, command_id]
     assert command.signed is not None
     value = json.loads(command.signed)

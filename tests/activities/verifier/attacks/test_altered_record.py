@@ -10,8 +10,8 @@ import pytest_asyncio
 from activities.ledger.store import StoredEntry
 from activities.tlog.tiles import Tile, decode_entries, encode_entries
 from activities.verifier.findings import Report
+from activities.verifier.held import parse_held
 from activities.verifier.verify import verify_bundle
-from activities.verifier.witnessed import parse_held
 from tests.activities.verifier.attacks.operator import resign, rewrite, with_facts
 from tests.activities.verifier.record import Record, negotiated, on_lines, rewritten
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from activities.tlog.note import parse as parse_note
+from activities.verifier.held import parse_held
 from activities.verifier.verify import verify_bundle
 from tests.activities.checkpoints.test_rotation import Rotated
 from tests.activities.verifier.attacks.operator import rewrite
@@ -37,7 +37,7 @@ async def test_a_stolen_key_that_is_retired(rotated: Rotated, tmp_path: Path) ->
 
 async def test_a_stolen_key_and_a_history_without_its_retirement(rotated: Rotated, tmp_path: Path) -> None:
     """The thief cuts the record off before the retirement: the old key counts there, and no witness agrees."""
-    held = parse_note(rotated.record.notes[max(rotated.record.notes)])
+    held = parse_held(rotated.record.notes[max(rotated.record.notes)])
     thief: Record = rotated.record
     cut = len(thief.ledger._accords["visit"].entries) - 2
     rewrite(thief, lambda entries: entries[:cut])
