@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 from temporalio.client import Client
 
+from activities.identity.claims import Claims
 from activities.identity.keys import Identities
 from activities.identity.signing import CommandSigner
 from activities.ledger.connections import reading_pool
@@ -79,6 +80,7 @@ class Backend:
     ledger: Ledger
     reader: Reader
     identities: Identities
+    claims: Claims
     commands: Commands
     clocks: Clocks
     queue: ActQueue
@@ -102,11 +104,12 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         states = States(ledger)
         reader = Reader(ledger, states)
         identities = Identities(pool)
+        claims = Claims(pool)
         clocks = Clocks(temporal.client, settings.task_queue)
         queue = ActQueue()
-        commands = Commands(settings, signer, states, identities, clocks, temporal.client, queue)
+        commands = Commands(settings, signer, states, identities, claims, clocks, temporal.client, queue)
         log.info("api started", signs_with=signer.key_id, signing_public_key=signer.public_key)
-        yield Backend(settings, pool, temporal, ledger, reader, identities, commands, clocks, queue)
+        yield Backend(settings, pool, temporal, ledger, reader, identities, claims, commands, clocks, queue)
     finally:
         await temporal.aclose()
         try:
