@@ -74,8 +74,8 @@ def seen_whole(access: Access) -> Access:
         raise Problem(
             "forbidden",
             "Until every party has adopted the amendment that adds yours, you read the definition, the amendment, "
-            "and the accord's stage, gates and dates: GET /v1/accords/{accord}, …/definition?amendment=true and "
-            "…/why/{gate}.",
+            "and the accord's stage, gates and dates: GET /v1/accords/{accord}, …/definition?amendment=true, "
+            "…/claims?amendment=true and …/why/{gate}.",
         )
     if access.cleared:
         raise Problem(

@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 from temporalio.client import Client
 
+from activities.identity.claims import Claims
 from activities.identity.keys import Identities
 from activities.identity.signing import CommandSigner
 from activities.ledger.connections import reading_pool
@@ -82,6 +83,7 @@ class Backend:
     ledger: Ledger
     reader: Reader
     identities: Identities
+    claims: Claims
     commands: Commands
     clocks: Clocks
     queue: ActQueue
@@ -107,13 +109,27 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         states = States(ledger)
         reader = Reader(ledger, states, beside=FOLDING.run)
         identities = Identities(pool)
+        claims = Claims(pool)
         clocks = Clocks(temporal.client, settings.task_queue)
         queue = ActQueue()
         limits = Limits(settings)
-        commands = Commands(settings, signer, states, identities, clocks, temporal.client, queue, limits)
+        commands = Commands(
+            settings, signer, states, identities, claims, clocks, temporal.client, queue, limits
+        )
         log.info("api started", signs_with=signer.key_id, signing_public_key=signer.public_key)
         yield Backend(
-            settings, pool, temporal, ledger, reader, identities, commands, clocks, queue, limits, Exports()
+            settings=settings,
+            pool=pool,
+            temporal=temporal,
+            ledger=ledger,
+            reader=reader,
+            identities=identities,
+            claims=claims,
+            commands=commands,
+            clocks=clocks,
+            queue=queue,
+            limits=limits,
+            exports=Exports(),
         )
     finally:
         await temporal.aclose()

@@ -20,11 +20,13 @@ import structlog
 from pydantic import ValidationError
 from temporalio.client import Client
 
+from activities.identity.claims import Claims
 from activities.identity.keys import Identities, KeyReused
 from activities.identity.own_signatures import GivenSignature, WrongSignature, verify_own
 from activities.identity.signing import CommandSigner
 from activities.reading.states import States
 from activities.runtime.settings import Settings
+from api.claims import CLAIMING, claimed_elsewhere, named_by, named_for
 from api.clock import Clocks
 from api.heavy import JUDGING, is_large
 from api.interventions import INTERVENTIONS
@@ -118,6 +120,7 @@ class Commands:
         signer: CommandSigner,
         states: States,
         identities: Identities,
+        claims: Claims,
         clocks: Clocks,
         client: Callable[[], Awaitable[Client]],
         queue: ActQueue,
@@ -127,6 +130,7 @@ class Commands:
         self._signer = signer
         self._states = states
         self._identities = identities
+        self._claims = claims
         self._clocks = clocks
         self._client = client
         self._queue = queue
@@ -149,6 +153,9 @@ class Commands:
         _, settled = await self._look(command)
         if settled is None:
             await self._limits.count("opening", delegate)
+            taken = await self._claims.taken(delegate, named_for(definition, delegate))
+            if taken:
+                raise claimed_elsewhere(taken)
             settled = await self._deliver(command, start=True)
         return _receipt(settled)
 
@@ -170,6 +177,7 @@ class Commands:
             if ACTS[command.act].after_closing:
                 return await self._deliver(command, start=True)
             return Settled(state, await self._over(state, command))
+        await self._claim(state, command)
         intervention = INTERVENTIONS.get(command.act)
         if intervention is not None and await self._allowed(state, command):
             time = (await self._clocks.present(state)).time
@@ -224,6 +232,23 @@ class Commands:
         party = None if appointment is None else appointment.party
         await self._limits.count("accord", command.accord, party or command.delegate)
         return state
+
+    async def _claim(self, state: Accord, command: Command) -> None:
+        """Claim the ids that adopting or appointing names for the delegate's side, if it would be recorded as done.
+
+        Raises:
+            Problem: ``delegate_claimed``; another side has one of them.
+        """
+        wanted = await JUDGING.run(named_by, state, command)
+        if not wanted:
+            return
+        if command.act in CLAIMING and await self._allowed(state, command):
+            taken = await self._claims.claim(state.id, command.delegate, wanted)
+        else:
+            # It may come to be done all the same, where the accord has gone on meanwhile.
+            taken = await self._claims.taken(command.delegate, wanted)
+        if taken:
+            raise claimed_elsewhere(taken, state.id)
 
     async def _allowed(self, state: Accord, command: Command) -> bool:
         """Whether the act would be recorded as done, by the state that is known here."""

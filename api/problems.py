@@ -37,6 +37,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "method_not_allowed": (405, "Method not allowed"),
     "not_acceptable": (406, "No such representation"),
     "refused": (409, "The act is refused"),
+    "delegate_claimed": (409, "A delegate's id belongs to another side"),
     "already_open": (409, "The accord is open already"),
     "clock_is_real": (409, "The accord's clock is the real one"),
     "clock_runs_forward": (409, "A clock only moves forward"),

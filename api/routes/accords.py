@@ -145,6 +145,7 @@ _BODY: dict[str, Any] = {
             "idempotency_key_malformed",
             "forbidden",
             "not_a_contact",
+            "delegate_claimed",
             "too_large",
             "unsupported_media_type",
             "idempotency_key_reused",
@@ -342,6 +343,54 @@ async def get_definition(
     return Response(
         definition.model_dump_json(exclude_defaults=True), headers=headers, media_type="application/json"
     )
+
+
+class ClaimView(View):
+    """A delegate whom a definition names: for which side, and who in this installation has claimed the id."""
+
+    delegate: str
+    party: str | None = Field(description="none: an officer of all parties")
+    claimed_by: str | None = Field(
+        description="the contact whose side claimed it first; none: nobody has, and it is claimed by adopting"
+    )
+
+
+class ClaimsView(View):
+    """Whom the definition names, and whose they are: to be looked at before it is adopted."""
+
+    accord: str
+    digest: str = Field(description="of the definition, or of the amendment")
+    items: tuple[ClaimView, ...]
+
+
+@router.get(
+    "/accords/{accord}/claims",
+    operation_id="get_claims",
+    summary="Read who claimed the named delegates",
+    response_model=ClaimsView,
+    responses=problems("not_found", "forbidden"),
+)
+async def get_claims(
+    accord: AccordId,
+    parts: Parts,
+    identity: Caller,
+    amendment: Annotated[
+        bool, Query(description="of the amendment that waits for adoption, instead")
+    ] = False,
+) -> Response:
+    """Who in this installation claimed the ids that the definition names, each with the party that it names it for."""
+    state, access = await seen(parts, identity, accord)
+    if not access.reads_definition:
+        seen_whole(access)
+    definition = state.amendment if amendment else state.definition
+    if definition is None:
+        raise Problem("not_found", "No amendment waits for adoption.", accord=accord)
+    owners = definition.owners()
+    claims = await parts.claims.of(owners)
+    items = tuple(
+        ClaimView(delegate=one, party=party, claimed_by=claims.get(one)) for one, party in owners.items()
+    )
+    return answer(ClaimsView(accord=accord, digest=definition.digest(), items=items))
 
 
 def _preferred(accept: str) -> str:

@@ -95,6 +95,7 @@ _COMMON = (
     "forbidden",
     "not_found",
     "refused",
+    "delegate_claimed",
     "precondition_failed",
     "too_large",
     "unsupported_media_type",

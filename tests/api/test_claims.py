@@ -1,0 +1,99 @@
+"""Whose a delegate's id is in one installation: whoever claimed it first, whichever accord it was in."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from activities.identity.claims import Claims
+from tests.api.conftest import Api, problem
+from tests.simulation.small import bare
+from workflows.model.definition import Definition
+
+OFFICE = {"office": "Office", "roles": ["protocol"]}
+
+
+def between(host: str, guest: str, **more: Any) -> dict[str, Any]:
+    """Two parties with contacts of their own."""
+    definition = bare()
+    definition["parties"]["AA"] |= {"contact": f"{host}.contact", **more}
+    definition["parties"]["BB"] |= {"contact": f"{guest}.contact"}
+    return definition
+
+
+async def founded(api: Api, host: str, guest: str, **more: Any) -> str:
+    definition = between(host, guest, **more)
+    accord = await api.opened(definition, f"{host}.contact")
+    named = Definition.model_validate(definition).digest()
+    for side in (host, guest):
+        await api.done(accord, "adopt_definition", f"{side}.contact", digest=named)
+    return accord
+
+
+async def claims(api: Api, accord: str, by: str) -> dict[str, str | None]:
+    answer = await api.get(f"/accords/{accord}/claims", by)
+    assert answer.status_code == 200, answer.text
+    return {one["delegate"]: one["claimed_by"] for one in answer.json()["items"]}
+
+
+async def test_who_appointed_an_id_first_keeps_it_in_every_accord(api: Api) -> None:
+    first = await founded(api, "claim-a", "claim-b")
+    await api.done(first, "appoint_delegate", "claim-a.contact", delegate="claim.envoy", **OFFICE)
+    second = await founded(api, "claim-c", "claim-b")
+    taken = {"delegate": "claim.envoy", **OFFICE}
+    said = problem(
+        await api.act(second, "appoint_delegate", "claim-c.contact", **taken), 409, "delegate_claimed"
+    )
+    assert "claim.envoy (by claim-a.contact)" in said["detail"]
+    size = (await api.get(f"/accords/{second}", "claim-c.contact")).json()["size"]
+    assert size == 4, "nothing of it is on the record"
+    # A contact's id is its own from its first adoption on.
+    taken["delegate"] = "claim-b.contact"
+    third = await founded(api, "claim-c", "claim-d")
+    problem(await api.act(third, "appoint_delegate", "claim-c.contact", **taken), 409, "delegate_claimed")
+    # The same side appoints it wherever it likes, also by a contact that it appointed itself.
+    await api.done(first, "appoint_delegate", "claim-a.contact", delegate="claim-e.contact", **OFFICE)
+    fourth = await founded(api, "claim-e", "claim-d")
+    await api.done(fourth, "appoint_delegate", "claim-e.contact", delegate="claim.envoy", **OFFICE)
+
+
+async def test_claims_are_shown_before_adoption_and_a_proposal_makes_none(api: Api) -> None:
+    first = await founded(api, "show-a", "show-b")
+    await api.done(first, "appoint_delegate", "show-a.contact", delegate="show.envoy", **OFFICE)
+    theirs = between("show-c", "show-d", delegates=["show.envoy"])
+    problem(await api.post("/accords", "show-c.contact", json=theirs), 409, "delegate_claimed")
+    # The other party may open it, and whom it names is seen before anybody adopts it.
+    accord = await api.opened(theirs, "show-d.contact")
+    assert await claims(api, accord, "show-d.contact") == {
+        "registrar": None,
+        "watch": None,
+        "show-c.contact": None,
+        "show.envoy": "show-a.contact",
+        "show-d.contact": None,
+    }
+    named = Definition.model_validate(theirs).digest()
+    problem(
+        await api.act(accord, "adopt_definition", "show-c.contact", digest=named), 409, "delegate_claimed"
+    )
+    await api.done(accord, "adopt_definition", "show-d.contact", digest=named)
+    assert (await claims(api, accord, "show-d.contact"))["show-d.contact"] == "show-d.contact"
+
+
+async def test_an_act_that_is_refused_claims_nothing(api: Api) -> None:
+    accord = await api.opened(between("refuse-a", "refuse-b"), "refuse-a.contact")
+    refused = await api.act(accord, "appoint_delegate", "refuse-a.contact", delegate="refuse.envoy", **OFFICE)
+    problem(refused, 409, "refused")
+    other = await founded(api, "refuse-c", "refuse-d")
+    await api.done(other, "appoint_delegate", "refuse-c.contact", delegate="refuse.envoy", **OFFICE)
+
+
+async def test_of_many_at_once_one_has_it(database_url: str) -> None:
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=8) as pool:
+        held = Claims(pool)
+        wanted = [f"race.{number}" for number in range(5)]
+        tried = [held.claim("a", f"race{one}.contact", wanted[:: -1 if one % 2 else 1]) for one in range(8)]
+        taken = await asyncio.gather(*tried)
+        assert [not one for one in taken].count(True) == 1
+        assert len(set((await held.of(wanted)).values())) == 1
