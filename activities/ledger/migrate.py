@@ -128,9 +128,15 @@ async def pending(dsn: str, *, folder: Traversable | None = None) -> list[str]:
 
     Raises:
         SchemaMismatch: where the database has migrations that this version does not know.
+        MissingPrivilege: where the login may not read which migrations were applied.
     """
     connection = await asyncpg.connect(dsn)
     try:
         return [migration.name for migration in _pending(load(folder), await _applied(connection))]
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MissingPrivilege(
+            f"the database login may not read which migrations were applied: {error.args[0]}",
+            "Use a login that has the role entente_reader, entente_writer or entente_eraser",
+        ) from error
     finally:
         await connection.close()

@@ -72,12 +72,18 @@ def trace_to(exporters: Sequence[SpanExporter], service: str) -> None:
     _State.provider = provider
 
 
-def _exporter(name: str) -> SpanExporter:
+def entry_point_of(name: str) -> tuple[str, str]:
+    """Name and group of the entry point under which an exporter is installed."""
     protocol = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get(
         "OTEL_EXPORTER_OTLP_PROTOCOL", ""
     )
-    wanted = {"otlp": "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"}.get(name, name)
-    for point in entry_points(group=_GROUP, name=wanted):
+    otlp = "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
+    return (otlp if name == "otlp" else name), _GROUP
+
+
+def _exporter(name: str) -> SpanExporter:
+    wanted, group = entry_point_of(name)
+    for point in entry_points(group=group, name=wanted):
         exporter: SpanExporter = point.load()()
         return exporter
     raise SettingsProblem(

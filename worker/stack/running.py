@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from temporalio.envconfig import ClientConfigProfile
 
 from activities.errors import SettingsProblem
 from activities.identity.signing import CommandSigner
@@ -20,6 +23,7 @@ class Running:
     api_url: str
     temporal_ui_url: str | None
     database_url: str | None
+    temporal_address: str | None = None
 
 
 def running_stack(state_dir: Path) -> Running | None:
@@ -32,7 +36,7 @@ def running_stack(state_dir: Path) -> Running | None:
     except (OSError, ValueError, KeyError):
         return None
     url = f"postgresql://{SUPERUSER}:{quote(password)}@{postgres}/{DATABASE}" if postgres else None
-    return Running(addresses.get("api", ""), addresses.get("temporal_ui"), url)
+    return Running(addresses.get("api", ""), addresses.get("temporal_ui"), url, addresses.get("temporal"))
 
 
 def settings_here(state_dir: Path | None = None) -> Settings:
@@ -58,3 +62,32 @@ def settings_here(state_dir: Path | None = None) -> Settings:
         log_key_file=settings.log_key_file or state / "log.key",
         command_public_keys=(*settings.command_public_keys, signer.public_key),
     )
+
+
+def installation(state_dir: Path | None = None) -> tuple[Settings, str]:
+    """The settings of what the environment names, or of the stack that runs on the state directory; and which it is.
+
+    Unlike :func:`settings_here` it takes what there is: what is missing is for the caller to find.
+
+    Raises:
+        SettingsProblem: the environment cannot be read.
+    """
+    settings = read_settings() if state_dir is None else read_settings(state_dir=state_dir)
+    state = settings.state_dir
+    running = running_stack(state)
+    if settings.database_url is not None or running is None:
+        return settings, "from the environment"
+    key = state / "command-key.pem"
+    trusted = settings.command_public_keys
+    with contextlib.suppress(SettingsProblem):
+        trusted = (*trusted, CommandSigner.load(key).public_key)
+    overrides: dict[str, object] = {
+        "state_dir": state,
+        "database_url": running.database_url,
+        "command_key_file": settings.command_key_file or key,
+        "command_public_keys": trusted,
+        "log_key_file": settings.log_key_file or state / "log.key",
+    }
+    if settings.temporal.address is None and running.temporal_address is not None:
+        overrides["temporal"] = ClientConfigProfile(address=running.temporal_address)
+    return read_settings(**overrides), f"of the stack that runs on {state}"

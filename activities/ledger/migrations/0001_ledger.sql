@@ -316,6 +316,9 @@ grant execute on function append_batch to entente_writer;
 
 grant select on entries, payloads, merkle_nodes, heads, commands, accords, feed to entente_reader;
 
+-- Whoever works with the ledger looks first whether its schema is the one that he knows.
+grant select on schema_migrations to entente_writer, entente_reader;
+
 grant select (accord, position, kind) on payloads to entente_eraser;
 grant delete on payloads to entente_eraser;
 -- To find what is recorded as erased and still there; a repeated refusal has no entry of its own, its receipt says

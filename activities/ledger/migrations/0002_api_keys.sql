@@ -50,7 +50,7 @@ end
 $$;
 
 -- Keys are made and revoked by whoever owns the database; the API only looks them up.
-grant select on api_keys to entente_api;
+grant select on api_keys, schema_migrations to entente_api;
 grant select, insert on idempotency_keys to entente_api;
 
 -- migrate:down

@@ -87,13 +87,15 @@ async def test_down_undoes_up(empty_database: str) -> None:
         "(select count(*) from pg_proc where pronamespace = 'public'::regnamespace)"
     )
     async with connected(empty_database) as connection:
+        # Whoever migrates makes this table before the first migration; it and its index stay.
+        await connection.execute("create table schema_migrations (version varchar primary key)")
         await connection.execute(load()[0].up)
         [found] = await connection.fetch(objects)
         assert tuple(found) > (7, 2)
         for migration in reversed(load()[:1]):
             await connection.execute(migration.down)
         [found] = await connection.fetch(objects)
-        assert tuple(found) == (0, 0)
+        assert tuple(found) == (2, 0)
 
 
 async def test_a_schema_from_the_future_is_refused(database_url: str) -> None:

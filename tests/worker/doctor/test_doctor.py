@@ -1,0 +1,241 @@
+"""The doctor on real servers, with one thing after the other broken on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfigProfile
+
+from activities.checkpoints.logkeys import LogKeys, guard_directory
+from activities.identity.signing import CommandSigner
+from activities.runtime.settings import Settings, read_settings
+from tests.worker.stack.running import Up, state_directory
+from worker.doctor import machine
+from worker.doctor.clocks import skew
+from worker.doctor.examination import examine
+from worker.doctor.finding import Finding
+from worker.doctor.postgres import database
+from worker.doctor.temporal import temporal
+from worker.stack.ports import any_free
+
+
+async def found(findings: AsyncIterator[Finding]) -> dict[str, Finding]:
+    return {finding.check: finding async for finding in findings}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, temporal_address: str) -> Settings:
+    signer = CommandSigner.create(tmp_path / "command.pem")
+    LogKeys.create(tmp_path / "log.key", "entente.test")
+    return read_settings(
+        database_url=database_url,
+        temporal=ClientConfigProfile(address=temporal_address),
+        state_dir=tmp_path,
+        task_queue=f"test-{uuid.uuid4().hex[:8]}",
+        command_key_file=tmp_path / "command.pem",
+        command_public_keys=(signer.public_key,),
+        log_key_file=tmp_path / "log.key",
+        log_origin="entente.test",
+    )
+
+
+async def test_what_is_as_it_has_to_be_is_said_to_be(settings: Settings) -> None:
+    all_ = await found(examine(settings, "from a test"))
+    # The tests' own Postgres does without the disk, and no worker runs.
+    assert all_.pop("durability").level == "wrong"
+    assert all_.pop("worker").level == "warning"
+    assert all_.pop("disk").level in ("ok", "warning")
+    assert {finding.level for finding in all_.values()} == {"ok"}, all_
+    assert {"schema", "search attributes", "retention", "clock of Postgres", "clock of Temporal"} <= set(all_)
+
+
+@pytest.mark.parametrize("file", ["command.pem", "log.key", "log.key.seen"])
+def test_a_key_that_others_can_read(settings: Settings, tmp_path: Path, file: str) -> None:
+    (tmp_path / file).chmod(0o755)
+    wrong = [finding for finding in machine.keys(settings) if finding.level == "wrong"]
+    assert len(wrong) == 1
+    assert "mode 755" in wrong[0].what
+    assert str(tmp_path / file) in wrong[0].remedy
+
+
+def test_keys_that_do_not_fit_or_are_gone(settings: Settings, tmp_path: Path) -> None:
+    other = CommandSigner.create(tmp_path / "other.pem")
+    changed = settings.model_copy(update={"command_public_keys": (other.public_key,)})
+    [wrong] = [finding for finding in machine.keys(changed) if finding.level == "wrong"]
+    assert wrong.check == "trusted keys"
+    assert CommandSigner.load(tmp_path / "command.pem").public_key in wrong.remedy
+    (tmp_path / "command.pem").write_text("no key")
+    guard_directory(tmp_path / "log.key").rmdir()
+    wrong_ = {finding.check for finding in machine.keys(settings) if finding.level == "wrong"}
+    assert wrong_ == {"command key", "rollback guard"}
+    (tmp_path / "log.key").write_text("no secret")
+    assert "log key" in {finding.check for finding in machine.keys(settings) if finding.level == "wrong"}
+
+
+async def test_a_schema_that_lacks_migrations_or_has_too_many(settings: Settings, database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        last = await connection.fetchval("select max(version) from schema_migrations")
+        await connection.execute("delete from schema_migrations where version = $1", last)
+        schema = (await found(database(settings)))["schema"]
+        assert (schema.level, schema.remedy) == ("wrong", "Run `entente migrate`.")
+        assert last in schema.what
+        await connection.execute("insert into schema_migrations values ($1), ('9999')", last)
+        schema = (await found(database(settings)))["schema"]
+        assert schema.level == "wrong"
+        assert "9999" in schema.what
+    finally:
+        await connection.close()
+
+
+async def test_a_login_that_may_not_write(settings: Settings, database_url: str) -> None:
+    login = f"reader_{uuid.uuid4().hex[:8]}"
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(f"create role {login} login password 'x' in role entente_reader")
+        parts = urlsplit(database_url)
+        there = urlunsplit(parts._replace(netloc=f"{login}:x@{parts.netloc.rpartition('@')[2]}"))
+        lesser = read_settings(database_url=there)
+        privileges = (await found(database(lesser)))["privileges"]
+        assert privileges.level == "warning"
+        assert privileges.remedy.endswith(f"GRANT entente_writer TO {login};")
+    finally:
+        await connection.execute(f"drop role {login}")
+        await connection.close()
+
+
+async def test_servers_that_are_not_there(settings: Settings) -> None:
+    nowhere = settings.model_copy(update={"temporal": ClientConfigProfile(address=f"127.0.0.1:{any_free()}")})
+    assert (await found(temporal(nowhere)))["temporal"].level == "wrong"
+    gone = read_settings(database_url=f"postgresql://u:hunter2@127.0.0.1:{any_free()}/x")
+    [finding] = (await found(database(gone))).values()
+    assert finding.level == "wrong"
+    assert "hunter2" not in finding.what
+
+
+async def test_a_namespace_that_is_not_there_or_not_set_up(
+    settings: Settings, temporal_client: Client
+) -> None:
+    name = f"bare-{uuid.uuid4().hex[:8]}"
+    profile = ClientConfigProfile(address=settings.temporal_address, namespace=name)
+    there = settings.model_copy(update={"temporal": profile})
+    [finding] = (await found(temporal(there))).values()
+    assert (finding.level, f"namespace {name}" in finding.what) == ("wrong", True)
+    day = Duration()
+    day.FromTimedelta(timedelta(days=1))
+    await temporal_client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=day)
+    )
+    for _ in range(60):
+        all_ = await found(temporal(there))
+        if "search attributes" in all_ and "does not tell" not in all_["search attributes"].what:
+            break
+        await asyncio.sleep(0.5)
+    assert all_["retention"].level == "warning"
+    assert all_["search attributes"].level == "wrong"
+    assert "--name EntenteStage --type Keyword --name EntenteParties --type KeywordList" in (
+        all_["search attributes"].remedy
+    )
+
+
+@pytest.mark.parametrize(
+    ("off", "took", "level"),
+    [(0.1, 0.02, "ok"), (5, 0.02, "warning"), (-5, 0.02, "warning"), (-300, 0.1, "wrong"), (5, 12, "ok")],
+)
+def test_a_clock_is_off_only_as_far_as_the_round_trip_proves(off: float, took: float, level: str) -> None:
+    before = datetime(2030, 1, 1, tzinfo=UTC)
+    assert skew("clock", before, took, before + timedelta(seconds=off + took / 2)).level == level
+
+
+def test_disk_and_files_that_run_short(tmp_path: Path) -> None:
+    assert machine.disk(tmp_path, least=1 << 60).level == "wrong"
+    assert machine.disk(tmp_path, least=0, little=1 << 60).level == "warning"
+    assert machine.disk(tmp_path, least=0, little=0).level == "ok"
+    assert machine.disk(tmp_path / "absent").level == "skipped"
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))
+        assert machine.file_limit().level == "warning"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+        assert machine.file_limit().level == "wrong"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_traces_to_an_exporter_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.traces().level == "ok"
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
+    assert machine.traces().level == "ok"
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "nowhere")
+    assert machine.traces().level == "wrong"
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert machine.traces().level == "ok"
+
+
+def doctor(*arguments: str, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
+    plain = {
+        key: value
+        for key, value in os.environ.items()
+        if key != "DATABASE_URL" and not key.startswith(("ENTENTE_", "TEMPORAL_", "OTEL_"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "worker.cli.main", "doctor", "--json", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        env=plain | {"TEMPORAL_CONFIG_FILE": os.devnull} | environment,
+    )
+    assert done.stdout, done.stderr
+    said = json.loads(done.stdout)
+    assert said["healthy"] is (done.returncode == 0)
+    return done.returncode, {one["check"]: one for one in said["findings"]}
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    with state_directory() as directory:
+        yield directory
+
+
+def test_the_command_examines_the_embedded_stack(state: Path) -> None:
+    with Up(state) as up:
+        up.wait_ready()
+        code, all_ = doctor("--state-dir", str(state))
+        assert code == 0, all_
+        assert "stack" in all_["settings"]["what"]
+        for check in (
+            "command key",
+            "trusted keys",
+            "log key",
+            "rollback guard",
+            "schema",
+            "durability",
+            "worker",
+        ):
+            assert all_[check]["level"] == "ok", all_[check]
+        (state / "command-key.pem").chmod(0o644)
+        code, all_ = doctor("--state-dir", str(state))
+        assert (code, all_["command key"]["level"]) == (1, "wrong")
+
+
+def test_the_command_examines_what_the_environment_names(database_url: str, temporal_address: str) -> None:
+    code, all_ = doctor(DATABASE_URL=database_url, TEMPORAL_ADDRESS=temporal_address)
+    assert code == 1
+    assert all_["settings"]["what"] == "from the environment"
+    assert all_["durability"]["level"] == "wrong"
+    assert all_["schema"]["level"] == "ok"

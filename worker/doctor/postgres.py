@@ -1,0 +1,103 @@
+"""What can be seen of the ledger's Postgres: whether it lets us in, its schema, roles, safety and clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from activities.errors import EntenteError, SettingsProblem
+from activities.ledger.migrate import load, pending
+from activities.runtime.settings import Settings
+from worker.doctor.clocks import skew
+from worker.doctor.finding import Finding, ok, warning, wrong
+
+PATIENCE = 5.0
+"""Seconds that each look may take."""
+
+_ROLES = """
+select r.rolname as role, pg_has_role(current_user, r.oid, 'usage') as held
+from pg_roles r where r.rolname in ('entente_writer', 'entente_reader', 'entente_eraser')
+"""
+
+
+async def database(settings: Settings) -> AsyncIterator[Finding]:
+    """Everything about the database, as far as it answers."""
+    try:
+        dsn = settings.database_dsn()
+    except SettingsProblem as problem:
+        yield wrong("database", problem.what, problem.remedy)
+        return
+    try:
+        connection = await asyncio.wait_for(asyncpg.connect(dsn), PATIENCE)
+    except TimeoutError:
+        yield wrong(
+            "database",
+            f"It does not answer within {PATIENCE:g} s.",
+            "See that it runs, and that a firewall lets us pass.",
+        )
+        return
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        yield wrong(
+            "database",
+            f"It does not let us in: {error}.",
+            "See that it runs, that it exists, and that address, user and password in DATABASE_URL are right.",
+        )
+        return
+    try:
+        version = await connection.fetchval("show server_version")
+        yield ok("database", f"Postgres {version} answers")
+        yield await _schema(dsn)
+        yield await _roles(connection)
+        yield await _safety(connection)
+        yield await _clock(connection)
+    finally:
+        await connection.close()
+
+
+async def _schema(dsn: str) -> Finding:
+    try:
+        waiting = await pending(dsn)
+    except EntenteError as error:
+        return wrong("schema", error.what, error.remedy)
+    if waiting:
+        return wrong("schema", f"It lacks {', '.join(waiting)}: no worker starts.", "Run `entente migrate`.")
+    return ok("schema", f"it has all {len(load())} migrations of this release")
+
+
+async def _roles(connection: asyncpg.Connection[Any]) -> Finding:
+    roles = {row["role"]: row["held"] for row in await connection.fetch(_ROLES)}
+    lacking = [role for role in ("entente_writer", "entente_reader") if not roles.get(role)]
+    user = await connection.fetchval("select current_user")
+    if lacking:
+        return warning(
+            "privileges",
+            f"The login {user} lacks {', '.join(lacking)}: a worker needs both, an API entente_reader and entente_api.",
+            f"As the owner of the database: GRANT {', '.join(lacking)} TO {user};",
+        )
+    return ok("privileges", f"the login {user} may read and record")
+
+
+async def _safety(connection: asyncpg.Connection[Any]) -> Finding:
+    off = [
+        name
+        for name in ("fsync", "full_page_writes", "synchronous_commit")
+        if await connection.fetchval("select current_setting($1)", name) == "off"
+    ]
+    if off:
+        return wrong(
+            "durability",
+            f"{', '.join(off)} {'is' if len(off) == 1 else 'are'} off: a crash can lose acts that were answered.",
+            "Set it to on in postgresql.conf; only a server for tests or demonstrations may do without.",
+        )
+    return ok("durability", "what is committed is on the disk")
+
+
+async def _clock(connection: asyncpg.Connection[Any]) -> Finding:
+    before, began = datetime.now(UTC), time.monotonic()
+    there = await connection.fetchval("select clock_timestamp()")
+    return skew("clock of Postgres", before, time.monotonic() - began, there)

@@ -1,0 +1,166 @@
+"""What can be seen of Temporal, by calls that a namespace's key may make as well: no operator service is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import TaskQueueKind, TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    CountWorkflowExecutionsRequest,
+    DescribeNamespaceRequest,
+    DescribeTaskQueueRequest,
+    DescribeTaskQueueResponse,
+    PollWorkflowTaskQueueRequest,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.errors import RuntimeProblem
+from activities.runtime.settings import Settings
+from activities.runtime.temporal import connect
+from worker.doctor.clocks import skew
+from worker.doctor.finding import Finding, ok, skipped, warning, wrong
+from workflows.workflow import SEARCH_ATTRIBUTES
+
+PATIENCE = timedelta(seconds=5)
+"""How long each look may take."""
+
+SHORT_RETENTION = timedelta(days=7)
+"""Histories of closed runs should be there for so long, for whoever looks into a mishap."""
+
+_TYPES = {"KEYWORD": "Keyword", "KEYWORD_LIST": "KeywordList", "DATETIME": "Datetime", "INT": "Int"}
+_SAMPLES = {"KEYWORD": "'x'", "KEYWORD_LIST": "'x'", "DATETIME": "'2030-01-01T00:00:00Z'", "INT": "1"}
+
+
+async def temporal(settings: Settings) -> AsyncIterator[Finding]:
+    """Everything about Temporal, as far as it answers."""
+    try:
+        client = await connect(settings)
+    except RuntimeProblem as problem:
+        yield wrong("temporal", problem.what, problem.remedy)
+        return
+    try:
+        namespace = await client.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=client.namespace), timeout=PATIENCE
+        )
+    except RPCError as error:
+        yield _not_let_in(client, settings, error)
+        return
+    yield ok("temporal", f"{settings.temporal_address} has the namespace {client.namespace}")
+    retention = namespace.config.workflow_execution_retention_ttl.ToTimedelta()
+    if retention < SHORT_RETENTION:
+        yield warning(
+            "retention",
+            f"Histories of closed runs are kept for {retention} alone. The ledger does not depend on it; looking into "
+            "a mishap does.",
+            f"temporal operator namespace update --namespace {client.namespace} --retention 90d",
+        )
+    else:
+        yield ok("retention", f"histories of closed runs are kept for {retention.days} days")
+    for check in (_search_attributes, _worker, _clock):
+        try:
+            yield await check(client, settings)
+        except RPCError as error:
+            yield wrong(
+                check.__name__.strip("_").replace("_", " "),
+                f"Temporal does not tell: {error.message}.",
+                "See what the credentials may do in the namespace.",
+            )
+
+
+def _not_let_in(client: Client, settings: Settings, error: RPCError) -> Finding:
+    where = f"Temporal at {settings.temporal_address}"
+    match error.status:
+        case RPCStatusCode.NOT_FOUND:
+            return wrong(
+                "temporal",
+                f"{where} has no namespace {client.namespace}.",
+                "Set TEMPORAL_NAMESPACE, or make it: temporal operator namespace create --retention 90d "
+                f"{client.namespace}",
+            )
+        case RPCStatusCode.PERMISSION_DENIED | RPCStatusCode.UNAUTHENTICATED:
+            return wrong(
+                "temporal",
+                f"{where} does not let these credentials into the namespace {client.namespace}.",
+                "Look at TEMPORAL_API_KEY, or the TEMPORAL_TLS_ variables, and at what they may do there.",
+            )
+        case _:
+            return wrong("temporal", f"{where} does not answer: {error.message}.", "See that it runs.")
+
+
+async def _search_attributes(client: Client, _settings: Settings) -> Finding:
+    missing = []
+    for key in SEARCH_ATTRIBUTES:
+        kind = key.indexed_value_type.name
+        query = f"{key.name} = {_SAMPLES[kind]}"
+        try:
+            await client.workflow_service.count_workflow_executions(
+                CountWorkflowExecutionsRequest(namespace=client.namespace, query=query), timeout=PATIENCE
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.INVALID_ARGUMENT:
+                raise
+            missing.append(f"--name {key.name} --type {_TYPES[kind]}")
+    if missing:
+        return wrong(
+            "search attributes",
+            f"The namespace {client.namespace} lacks {len(missing)} of {len(SEARCH_ATTRIBUTES)}, or has them with "
+            "another type: no worker starts.",
+            f"temporal operator search-attribute create --namespace {client.namespace} {' '.join(missing)} "
+            "(on Temporal Cloud: tcld namespace search-attributes add)",
+        )
+    return ok("search attributes", f"all {len(SEARCH_ATTRIBUTES)} are there")
+
+
+async def _described(client: Client, task_queue: str) -> DescribeTaskQueueResponse:
+    return await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        ),
+        timeout=PATIENCE,
+    )
+
+
+async def _worker(client: Client, settings: Settings) -> Finding:
+    pollers = {poller.identity for poller in (await _described(client, settings.task_queue)).pollers}
+    if not pollers:
+        return warning(
+            "worker",
+            f"No worker polls the task queue {settings.task_queue}: acts are not answered, and deadlines fall late.",
+            "Start one: `entente worker`, with ENTENTE_TASK_QUEUE as the API has it.",
+        )
+    return ok("worker", f"{len(pollers)} polled the task queue {settings.task_queue} in the last minutes")
+
+
+async def _clock(client: Client, _settings: Settings) -> Finding:
+    """Polling a queue that nobody else uses makes the server note when: by its clock."""
+    queue, me = f"entente-doctor-{uuid.uuid4().hex}", f"doctor-{uuid.uuid4().hex}"
+    before, began = datetime.now(UTC), time.monotonic()
+    polling = asyncio.create_task(
+        client.workflow_service.poll_workflow_task_queue(
+            PollWorkflowTaskQueueRequest(
+                namespace=client.namespace,
+                task_queue=TaskQueue(name=queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
+                identity=me,
+            ),
+            timeout=PATIENCE,
+        )
+    )
+    try:
+        while time.monotonic() - began < PATIENCE.total_seconds() / 2:
+            for poller in (await _described(client, queue)).pollers:
+                if poller.identity == me:
+                    there = poller.last_access_time.ToDatetime(tzinfo=UTC)
+                    return skew("clock of Temporal", before, time.monotonic() - began, there)
+            await asyncio.sleep(0.02)
+    finally:
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+    return skipped("clock of Temporal", "the server does not note when a queue was polled")
