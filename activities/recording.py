@@ -178,7 +178,7 @@ class Recorder:
         before = await self._states.get(request.accord)
         if before is None:
             log.warning("signals came before the accord was opened; dropped", accord=request.accord)
-            return RecordAnswer(standing=Standing())
+            return RecordAnswer(standing=standing_of(None))
         await self._record_together(request.accord, list(commands.values()))
         if request.overflow is not None:
             await self._recorded(overflowed(request.accord, request.overflow), request.overflow.last)

@@ -110,13 +110,18 @@ class Shown(Message):
 
 
 class Standing(Message):
-    """Where an accord stands by its record: all that its workflow knows of it. No ``shown`` before it is opened."""
+    """Where an accord stands by its record: all that its workflow knows of it. No ``shown`` before it is opened.
+
+    How long a run is comes with it, so that it stands in the history and can be tuned while histories are open.
+    """
 
     size: int = Field(default=0, ge=0, description="number of entries on the record")
     stage: str = ""
     closed: bool = False
     deadline: NextDeadline | None = None
     shown: Shown | None = None
+    acts_per_run: int = Field(default=200, ge=1, description="a run continues as new after so many acts")
+    signals_per_run: int = Field(default=2_000, ge=1, description="or after so many signals")
 
 
 class StandingRequest(Message):

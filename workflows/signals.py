@@ -1,6 +1,7 @@
 """Signals that wait to be recorded: a bounded queue, which keeps what came, counts what it cannot keep, and loses none.
 
-All in it follows from the history of a run, so a replay comes to the same queue.
+All in it follows from the history of a run, so a replay comes to the same queue. A change of its bounds changes what
+is recorded together, and needs a patch.
 """
 
 from __future__ import annotations

@@ -40,12 +40,6 @@ VOCABULARY = SearchAttributeKey.for_keyword("EntenteVocabulary")
 SEARCH_ATTRIBUTES = (STAGE, PARTIES, NEXT_DEADLINE, BLOCKED_BY, VOCABULARY)
 """What the Temporal UI can filter accords by. Nothing secret is in them."""
 
-ACTS_PER_RUN = 100
-"""A run continues as new after so many acts: a worker without its cache replays it in a fraction of a second."""
-
-SIGNALS_PER_RUN = 2_000
-"""A run continues as new after so many signals; the server ends one for good at 10,000."""
-
 LOCAL_ATTEMPTS = RetryPolicy(
     initial_interval=timedelta(milliseconds=100), maximum_attempts=2, non_retryable_error_types=FINAL
 )
@@ -92,7 +86,7 @@ class AccordWorkflow:
     @workflow.init
     def __init__(self, start: AccordInput) -> None:
         self._accord = start.accord
-        self._continue_after = start.continue_after or ACTS_PER_RUN
+        self._continue_after = start.continue_after
         self._standing = Standing()
         self._stands = False
         self._doubted = False
@@ -468,8 +462,8 @@ class AccordWorkflow:
     def _continuation_due(self) -> bool:
         info = workflow.info()
         return (
-            self._acts >= self._continue_after
-            or self._signals.taken >= SIGNALS_PER_RUN
+            self._acts >= (self._continue_after or self._standing.acts_per_run)
+            or self._signals.taken >= self._standing.signals_per_run
             or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
         )

@@ -9,6 +9,12 @@ from workflows.model.state import Accord
 from workflows.model.summary import current_details, plain
 from workflows.model.values import show_time
 
+ACTS_PER_RUN = 100
+"""A run continues as new after so many acts: a worker without its cache replays it in a fraction of a second."""
+
+SIGNALS_PER_RUN = 2_000
+"""A run continues as new after so many signals; the server ends one for good at 10,000."""
+
 MISSING = 30
 """The most lines of what blocks the next stage."""
 
@@ -16,7 +22,7 @@ MISSING = 30
 def standing_of(a: Accord | None, summary: Summary | None = None) -> Standing:
     """The standing of a state (of none, before the accord is opened); ``summary`` is its row of the read model."""
     if a is None:
-        return Standing()
+        return Standing(acts_per_run=ACTS_PER_RUN, signals_per_run=SIGNALS_PER_RUN)
     due = next_deadline(a)
     unmet = () if a.ended else blocking(a)
     missing = [
@@ -30,6 +36,8 @@ def standing_of(a: Accord | None, summary: Summary | None = None) -> Standing:
         size=a.size,
         stage=summary.stage if summary is not None else stage(a),
         closed=a.closed,
+        acts_per_run=ACTS_PER_RUN,
+        signals_per_run=SIGNALS_PER_RUN,
         deadline=NextDeadline(at=server_time(a, due.at), summary=plain(due.summary(), 380)) if due else None,
         shown=Shown(
             label=label,

@@ -253,7 +253,7 @@ async def test_while_a_history_is_continued_acts_get_through(
     make_settings: Callable[..., Settings],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workflows.workflow.ACTS_PER_RUN", 4)
+    monkeypatch.setattr("activities.reading.standing.ACTS_PER_RUN", 4)
     settings = make_settings(database_url, temporal_address)
     async with accord_worker(settings, temporal_client) as worker, worker, serving(settings) as api:
         accord = await founded(api, bare())

@@ -162,6 +162,7 @@ class ConsentGiven(Event):
 class ConsentsFell(Event):
     """Consents that had not taken effect fell: what they named is no longer so, or its gate closed."""
 
+    says = "consents to {subject} fall: {cause}"
     subject: Text
     parties: tuple[PartyId, ...]
     cause: Text
