@@ -104,7 +104,7 @@ def agreed_key(a: Accord, delegate: str) -> str | None:
 
 def given_to(a: Accord, public_key: str) -> str | None:
     """Whom the definition gives this key as the first one, if anybody."""
-    for party in a.definition.parties.values():
+    for party in _parties(a).values():
         if party.contact_key == public_key:
             return party.contact
     return next((code for code, one in a.definition.officers.items() if one.key == public_key), None)

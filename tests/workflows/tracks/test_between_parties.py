@@ -6,9 +6,12 @@ import base64
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.simulation.definitions import changed, condition, pair, party, trio
 from tests.simulation.driver import Play
+from workflows.model.declare import Rejected
 from workflows.model.definition import Definition
 from workflows.record.keys import key_id
 
@@ -196,3 +199,75 @@ def test_the_contact_of_a_party_to_be_added_signs_where_the_amendment_gives_its_
     play.do_signed("dd.contact", key_id(KEYS[2]), "adopt_definition", digest=named)
     play.do("bb.contact", "adopt_definition", digest=named)
     assert "DD" in play.state.definition.parties
+
+
+def test_nobody_takes_the_key_that_an_amendment_gives_to_who_would_be_added() -> None:
+    play = Play(pair()).go("founded")
+    added = party("DD", signed_acts=True, contact_key=KEYS[2])
+    play.do("aa.contact", "enrol_key", delegate="aa.contact", public_key=KEYS[2])
+    play.do("aa.contact", "amend_definition", definition=changed(pair(), parties__DD=added))
+    stolen = {"delegate": "bb.contact", "public_key": KEYS[2]}
+    assert play.guard("bb.contact", "enrol_key", **stolen) == "key_is_not_anothers"
+    play.do("dd.contact", "enrol_key", delegate="dd.contact", public_key=KEYS[2])
+
+
+# Two against the third
+
+
+@st.composite
+def attempts(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
+    """What AA, CC, a puppet of theirs, or whoever passes on unsigned acts in BB's name may try before founding."""
+    by = draw(st.sampled_from(["aa.contact", "cc.contact", "pp.contact", "bb.contact", "aa.puppet"]))
+    act = draw(st.sampled_from(["amend_definition"] * 5 + ["adopt_definition", "enrol_key", "revoke_key"]))
+    if act != "amend_definition":
+        key = draw(st.sampled_from(KEYS[1:]))
+        named: dict[str, Any] = {"delegate": draw(st.sampled_from([by, "bb.contact"]))}
+        return by, act, {**named, "public_key" if act == "enrol_key" else "key": key}
+    theirs: dict[str, Any] = draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "signed_acts": st.booleans(),
+                "contact_key": st.sampled_from([None, *KEYS]),
+                "contact": st.sampled_from(["aa.puppet", "bb.contact", "pp.contact"]),
+                "delegates": st.sampled_from([[], ["bb.verifier", "bb.second"], ["aa.mole"]]),
+            },
+        )
+    )
+    definition = draw(st.sampled_from([guarded(**theirs), changed(guarded(**theirs), parties__BB=None)]))
+    if draw(st.booleans()):
+        contact = draw(st.sampled_from(["pp.contact", "bb.contact", "aa.puppet"]))
+        definition = changed(definition, parties__PP=party("PP", contact=contact))
+    if draw(st.booleans()):
+        definition = changed(definition, conditions={}, documents={})
+    officer = draw(st.sampled_from([None, "bb.verifier", "clerk"]))
+    if officer is not None:
+        office = {"office": "Clerk", "roles": ["verifier"], "signed_acts": True, "key": KEYS[0]}
+        definition = changed(definition, officers={officer: office})
+    return by, act, {"definition": changed(definition, title=draw(st.sampled_from(["One", "Two", "Three"])))}
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(attempts(), min_size=1, max_size=12))
+def test_whatever_the_others_try_a_party_that_signs_is_not_bound(
+    tried: list[tuple[str, str, dict[str, Any]]],
+) -> None:
+    play = Play(guarded())
+    for by, act, fields in tried:
+        if act == "adopt_definition":
+            fields = {"digest": play.state.definition_digest}
+        elif act == "revoke_key":
+            fields = {"delegate": fields["delegate"], "key": key_id(fields["key"])}
+        try:
+            play.attempt(by, act, **fields)
+        except Rejected:
+            continue
+        theirs = play.state.definition.parties["BB"]
+        assert (theirs.contact, theirs.contact_key, theirs.signed_acts) == ("bb.contact", KEYS[0], True)
+        assert "BB" not in play.state.consents.get("definition", {})
+        assert play.state.delegates["bb.contact"].holds(play.now)
+        assert not play.state.founded
+    # And it can still begin, with the key that it gave, and adopt.
+    if play.state.terminated is None:
+        play.do("bb.contact", "enrol_key", delegate="bb.contact", public_key=KEYS[0])
+        play.do_signed("bb.contact", key_id(KEYS[0]), "adopt_definition", digest=play.state.definition_digest)
