@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import structlog
-from fastapi import Depends, Header, Path, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -76,7 +76,14 @@ Parts = Annotated[Backend, Depends(backend)]
 
 
 def accord_in_path(
-    accord: Annotated[str, Path(description="the accord's id", examples=["working-visit-mzxw6ytboi"])],
+    accord: Annotated[
+        str,
+        Path(
+            description="the accord's id",
+            examples=["working-visit-mzxw6ytboi"],
+            json_schema_extra={"pattern": f"^{_ACCORD.pattern}$"},
+        ),
+    ],
 ) -> str:
     """The accord that a path names; what cannot be an id is not found, and the database is not asked for it."""
     if _ACCORD.fullmatch(accord) is None:
@@ -92,6 +99,7 @@ IdempotencyKey = Annotated[
         description="Names the request for good: 1 to 128 visible ASCII characters, your own choice. The same request "
         "under the same key has one outcome, however often it is sent. Not needed for a dry run.",
         examples=["9f6d3c1e-verify-c1"],
+        json_schema_extra={"pattern": r"^[\x21-\x7e]{1,128}$"},
     ),
 ]
 OwnKey = Annotated[
@@ -100,6 +108,8 @@ OwnKey = Annotated[
         alias="Entente-Key",
         description="The id of the delegate's own key, where the act is signed with one: the first 16 hexadecimal "
         "digits of the SHA-256 of the public key's 32 bytes. A dry run takes it alone, and is judged as if signed.",
+        examples=["21fe31dfa154a261"],
+        json_schema_extra={"pattern": "^[0-9a-f]{16}$"},
     ),
 ]
 OwnSignatureHeader = Annotated[
@@ -107,6 +117,7 @@ OwnSignatureHeader = Annotated[
     Header(
         alias="Entente-Signature",
         description="Base64 of the delegate's own Ed25519 signature over the act; see deploy/docs/signed-acts.md.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9+/]{86}==$"},
     ),
 ]
 OwnSalt = Annotated[
@@ -114,6 +125,7 @@ OwnSalt = Annotated[
     Header(
         alias="Entente-Salt",
         description="Base64 of the 16 random bytes that the signature covers with the free text of the act, if any.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9+/]{22}==$"},
     ),
 ]
 
@@ -260,10 +272,40 @@ def next_link(request: Request, after: str | None) -> dict[str, str]:
     return {"Link": f'<{request.url.path}?{urlencode([*query, ("after", after)])}>; rel="next"'}
 
 
+TIME_PATTERN = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+    r"([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+)
+"""A time by RFC 3339, for the documentation."""
+
+TIME_SCHEMA: dict[str, Any] = {"format": "date-time"}
+"""Beside a time in a query, which is read as text: what it has to be."""
+
+After = Annotated[
+    str | None,
+    Query(
+        max_length=80,
+        description="the cursor of a page",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
+    ),
+]
+
+
+_ANYWHERE = (
+    "bad_request",
+    "not_authenticated",
+    "request_timeout",
+    "malformed",
+    "rate_limited",
+    "internal",
+    "unavailable",
+)
+
+
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The documentation of the problems that an operation may answer, besides those that every one may."""
     found: dict[int, list[str]] = {}
-    for code in ("bad_request", "not_authenticated", "malformed", "internal", "unavailable", *codes):
+    for code in (*_ANYWHERE, *codes):
         found.setdefault(TABLE[code][0], []).append(code)
     return {
         status: {

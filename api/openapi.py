@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from activities.definitions.check import tell_short_forms
 from api.examples import DEFINITION
 from api.preview import DryRun
 from api.problems import ProblemDetails
@@ -58,9 +59,59 @@ def document(app: FastAPI) -> dict[str, Any]:
         for name, schema in _extra_schemas().items():
             schemas.setdefault(name, schema)
         schemas["Definition"]["examples"] = [DEFINITION]
+        for methods in found["paths"].values():
+            for operation in methods.values():
+                _tell_parameters(operation)
+                _tell_headers(operation)
         found["components"]["schemas"] = dict(sorted(schemas.items()))
         app.openapi_schema = found
     return app.openapi_schema
+
+
+def _tell_parameters(operation: dict[str, Any]) -> None:
+    """A parameter that is left out is not sent as null."""
+    for one in operation.get("parameters", ()):
+        schema = one["schema"]
+        alternatives = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+        if len(alternatives) == 1:
+            one["schema"] = {
+                **{key: value for key, value in schema.items() if key != "anyOf"},
+                **alternatives[0],
+            }
+
+
+def _header(description: str, **schema: Any) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string", **schema}}
+
+
+_REQUEST_ID = _header(
+    "Names the request in our logs; the caller's own, where it sent one", pattern="^[!-~]{1,128}$"
+)
+_RETRY_AFTER = {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}
+_CHALLENGE = _header("How to authenticate (RFC 6750)", pattern="^Bearer ")
+_ETAG = _header("The version that the answer is about", pattern='^"[^"]+"$')
+_LOCATION = _header("The accord's address", pattern="^/v1/accords/")
+_LINK = _header('The next page, as rel="next"; absent on the last')
+_TAGGED = ("get_accord", "get_definition", "why", "open_accord")
+
+
+def _tell_headers(operation: dict[str, Any]) -> None:
+    """The headers of each answer, as `api.app` and the routes set them."""
+    name = operation["operationId"]
+    acts = name in ACTS and not ACTS[name].signal
+    for status, response in operation["responses"].items():
+        headers = response.setdefault("headers", {})
+        headers["X-Request-Id"] = _REQUEST_ID
+        if status == "401":
+            headers["WWW-Authenticate"] = _CHALLENGE
+        elif status in ("429", "503") and name != "readyz":
+            headers["Retry-After"] = _RETRY_AFTER
+        elif status in ("200", "201", "304") and (acts or name in _TAGGED):
+            headers["ETag"] = _ETAG
+        if status == "201":
+            headers["Location"] = _LOCATION
+        if status == "200" and name in ("list_accords", "list_events"):
+            headers["Link"] = _LINK
 
 
 def _extra_schemas() -> dict[str, Any]:
@@ -72,6 +123,7 @@ def _extra_schemas() -> dict[str, Any]:
     ]
     _, schemas = models_json_schema(modes, ref_template=_TEMPLATE)
     found: dict[str, Any] = schemas["$defs"]
+    tell_short_forms(found["Definition"], found, _TEMPLATE.format(model=""))
     for act in ACTS.values():
         # The class's docstring is the operation's text already.
         found[act.__name__]["title"] = act.name.replace("_", " ").capitalize()

@@ -16,6 +16,9 @@ _VERSION = re.compile(r"v(0|[1-9][0-9]{0,14})", re.ASCII)
 LONGEST = 1000
 """Characters that such a header may have."""
 
+_AS_WRITTEN = r'^(\*|(W/)?"[\x21\x23-\x7e]*"(, ?(W/)?"[\x21\x23-\x7e]*")*)$'
+"""A header of entity tags, for the documentation; read by ``_LIST``, which takes more blanks."""
+
 IfMatch = Annotated[
     str | None,
     Header(
@@ -25,6 +28,7 @@ IfMatch = Annotated[
         "A weak tag matches nothing.",
         max_length=LONGEST,
         examples=['"v17"'],
+        json_schema_extra={"pattern": _AS_WRITTEN},
     ),
 ]
 IfNoneMatch = Annotated[
@@ -34,6 +38,7 @@ IfNoneMatch = Annotated[
         description='Such as "v17"; 304 while it is current.',
         max_length=LONGEST,
         examples=['"v17"'],
+        json_schema_extra={"pattern": _AS_WRITTEN},
     ),
 ]
 

@@ -13,7 +13,7 @@ import asyncpg
 import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -81,11 +81,16 @@ class ProblemDetails(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    type: str = Field(description="stable URN of the problem, urn:entente:problem:<code>")
+    type: str = Field(
+        pattern=r"^urn:entente:problem:[a-z_]+$",
+        description="stable URN of the problem, urn:entente:problem:<code>",
+    )
     title: str
-    status: int
+    status: int = Field(ge=400, le=599)
     detail: str = Field(description="what is wrong, why, and what to do next")
-    code: str = Field(description="the last part of type")
+    code: str = Field(
+        description="the last part of type", json_schema_extra={"enum": list[JsonValue](sorted(TABLE))}
+    )
     request_id: str | None = Field(default=None, description="names the request in our logs")
     errors: tuple[FieldError, ...] | None = Field(default=None, description="fields that are malformed")
     act: str | None = Field(default=None, description="the act that was refused")

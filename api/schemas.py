@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -191,6 +191,29 @@ class DocumentView(View):
     registration: str | None = None
 
 
+class WindowView(View):
+    """When and where the visit takes place."""
+
+    begins: datetime
+    ends: datetime
+    place: str
+
+
+class PinsView(View):
+    """What an understanding pins, most of it by digest; all of it is empty while none is proposed."""
+
+    conditions: dict[str, str] = Field(default_factory=dict, description="digests of the conditions' terms")
+    parties: tuple[str, ...] = ()
+    severable: tuple[str, ...] = ()
+    signatories: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="for each document the holder of each seat"
+    )
+    texts: dict[str, str] = Field(
+        default_factory=dict, description="digests of the documents; empty where a text was missing"
+    )
+    window: WindowView | None = None
+
+
 class UnderstandingView(View):
     """The formal understanding. ``suspended_by`` are fallen conditions; it lifts by itself.
 
@@ -204,15 +227,7 @@ class UnderstandingView(View):
     effective_at: datetime | None
     suspended_by: tuple[str, ...]
     cause: str | None
-    pins: dict[str, Any]
-
-
-class WindowView(View):
-    """When and where the visit takes place."""
-
-    begins: datetime
-    ends: datetime
-    place: str
+    pins: PinsView
 
 
 class VisitView(View):

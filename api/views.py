@@ -21,6 +21,7 @@ from api.schemas import (
     KeyView,
     PartyView,
     PauseView,
+    PinsView,
     PowersView,
     SeatView,
     SignatureView,
@@ -118,7 +119,7 @@ def accord_view(a: Accord, present: Present) -> AccordView:
             effective_at=a.understanding.effective_at,
             suspended_by=understanding.suspended_by(a) if a.founded else (),
             cause=a.understanding.cause,
-            pins=dict(a.understanding.pins),
+            pins=PinsView.model_validate(a.understanding.pins),
         ),
         visit=VisitView(
             status=a.visit.status,

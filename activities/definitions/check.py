@@ -116,23 +116,30 @@ def _in_words(item: dict[str, Any], path: tuple[str | int, ...]) -> str:
     return f"{said[:1].lower()}{said[1:]}{f', and is {shown}' if shown else ''}"
 
 
+def tell_short_forms(definition: dict[str, Any], parts: dict[str, Any], refer: str) -> None:
+    """Write into a definition's JSON Schema what the model reads in short: a clock by its mode, seats by their holders.
+
+    ``parts`` are the schemas of its parts, which references reach behind ``refer``.
+    """
+    holder: dict[str, Any] = {"type": "string", "description": "the holder's delegate id"}
+    properties = definition["properties"]
+    short_clock: dict[str, Any] = {"enum": ["real", "simulated"]}
+    properties["clock"] = {
+        "anyOf": [short_clock, {"$ref": f"{refer}Clock"}],
+        "default": "real",
+        "description": properties["clock"]["description"],
+    }
+    parts["Officer"]["properties"]["roles"]["items"]["enum"] = list(OFFICER_ROLES)
+    seats = parts["DocumentTerms"]["properties"]["seats"]
+    short = {"anyOf": [{"$ref": f"{refer}Seat"}, holder, {"type": "array", "items": holder, "minItems": 1}]}
+    seats["patternProperties"] = dict.fromkeys(seats.get("patternProperties", {}), short)
+
+
 @cache
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a definition file, for editors."""
     found = Definition.model_json_schema()
-    # What the model reads in short: a clock by its mode, seats by their holders.
-    holder: dict[str, Any] = {"type": "string", "description": "the holder's delegate id"}
-    properties = found["properties"]
-    short_clock: dict[str, Any] = {"enum": ["real", "simulated"]}
-    properties["clock"] = {
-        "anyOf": [short_clock, {"$ref": "#/$defs/Clock"}],
-        "default": "real",
-        "description": properties["clock"]["description"],
-    }
-    found["$defs"]["Officer"]["properties"]["roles"]["items"]["enum"] = list(OFFICER_ROLES)
-    seats = found["$defs"]["DocumentTerms"]["properties"]["seats"]
-    short = {"anyOf": [{"$ref": "#/$defs/Seat"}, holder, {"type": "array", "items": holder, "minItems": 1}]}
-    seats["patternProperties"] = dict.fromkeys(seats.get("patternProperties", {}), short)
+    tell_short_forms(found, found["$defs"], "#/$defs/")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:entente:schema:definition",

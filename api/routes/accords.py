@@ -16,8 +16,10 @@ from activities.reading.accords import BeforeOpening, BeyondRecord
 from api.access import seen_whole
 from api.bodies import definition_body, field_errors
 from api.calls import (
+    TIME_PATTERN,
     YAML,
     AccordId,
+    After,
     Caller,
     IdempotencyKey,
     Parts,
@@ -149,6 +151,8 @@ _BODY: dict[str, Any] = {
             "too_large",
             "unsupported_media_type",
             "idempotency_key_reused",
+            "already_open",
+            "busy",
         ),
     },
 )
@@ -194,7 +198,7 @@ async def list_accords(
     vocabulary: Annotated[
         str | None, Query(pattern=_WORD, description="such as diplomatic or closing")
     ] = None,
-    after: Annotated[str | None, Query(max_length=80, description="the cursor of a page")] = None,
+    after: After = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """The accords that the caller may know of, the last opened first."""
@@ -251,6 +255,7 @@ async def get_accord(
             max_length=40,
             description="the state after the entry at this position (from 0), or at this time by RFC 3339",
             examples=["17", "2027-04-12T10:00:00Z"],
+            json_schema_extra={"pattern": f"^({_POSITION.pattern}|{TIME_PATTERN})$"},
         ),
     ] = None,
     if_none_match: IfNoneMatch = None,

@@ -13,6 +13,7 @@ from activities.identity.own_signatures import GivenSignature
 from api.access import seen_whole
 from api.bodies import json_body, may_be_large
 from api.calls import (
+    TIME_SCHEMA,
     AccordId,
     Caller,
     IdempotencyKey,
@@ -51,6 +52,8 @@ At = Annotated[
     Query(
         max_length=40,
         description="for a dry run: the accord's time to try it at, by RFC 3339; now where none is given",
+        examples=["2030-04-12T10:00:00Z"],
+        json_schema_extra=TIME_SCHEMA,
     ),
 ]
 
@@ -101,6 +104,8 @@ _COMMON = (
     "unsupported_media_type",
     "idempotency_key_reused",
     "own_signature_wrong",
+    "time_passed",
+    "busy",
 )
 
 

@@ -31,6 +31,8 @@ router = APIRouter(route_class=BoundedRoute, tags=["record"])
 # Not bounded by the API's deadline: a long record takes its time.
 _unbounded = APIRouter(route_class=CheckedRoute, tags=["record"])
 
+BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
+
 Position = Annotated[WholeNumber, InPath(ge=0, lt=2**53, description="the entry's position", examples=[7])]
 
 
@@ -152,13 +154,21 @@ async def get_policy(request: Request, accord: AccordId, parts: Parts, identity:
     response_class=Response,
     responses={
         **problems("not_found", "forbidden"),
-        200: {"description": "the tile", "content": {"application/octet-stream": {}}},
+        200: {"description": "the tile", "content": {"application/octet-stream": {"schema": BINARY}}},
     },
 )
 async def get_tile(
     request: Request,
     accord: AccordId,
-    path: Annotated[str, InPath(max_length=80, description="as C2SP names it", examples=["0/000.p/17"])],
+    path: Annotated[
+        str,
+        InPath(
+            max_length=80,
+            description="as C2SP names it",
+            examples=["0/000.p/17"],
+            json_schema_extra={"pattern": "^([0-9]{1,2}|entries)(/x?[0-9]{3})+(\\.p/[0-9]{1,3})?$"},
+        ),
+    ],
     parts: Parts,
     identity: Caller,
 ) -> Response:
@@ -182,8 +192,8 @@ async def get_tile(
     summary="Get the whole record in one file",
     response_class=Response,
     responses={
-        **problems("not_found"),
-        200: {"description": "a bundle", "content": {"application/zip": {}}},
+        **problems("not_found", "busy"),
+        200: {"description": "a bundle", "content": {"application/zip": {"schema": BINARY}}},
     },
 )
 async def get_bundle(request: Request, accord: AccordId, parts: Parts, identity: Caller) -> Response:

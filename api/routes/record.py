@@ -10,6 +10,7 @@ from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as InPath
 from pydantic import Field
 
 from activities.ledger.store import StoredEntry
@@ -17,7 +18,9 @@ from activities.reading.minutes import entry_says
 from api.access import Access, may_read_particulars, seen_whole
 from api.bodies import read_json
 from api.calls import (
+    TIME_SCHEMA,
     AccordId,
+    After,
     Caller,
     Parts,
     answer,
@@ -98,7 +101,7 @@ async def list_events(
     accord: AccordId,
     parts: Parts,
     identity: Caller,
-    after: Annotated[str | None, Query(max_length=80, description="the cursor of a page")] = None,
+    after: After = None,
     start: Annotated[
         WholeNumber, Query(ge=0, lt=2**53, description="the position to begin at, where there is no cursor")
     ] = 0,
@@ -158,19 +161,30 @@ def _actor(actor: Actor) -> ActorView:
 async def why(
     request: Request,
     accord: AccordId,
-    step: str,
+    step: Annotated[
+        str,
+        InPath(
+            description="a gate or an act, with hyphens or underscores",
+            examples=["visit", "verify-condition"],
+            json_schema_extra={"pattern": "^[a-z]+([_-][a-z]+)*$"},
+        ),
+    ],
     parts: Parts,
     identity: Caller,
     at: Annotated[
         str | None,
         Query(
-            max_length=40, description="the accord's time to ask for, by RFC 3339; now where none is given"
+            max_length=40,
+            description="the accord's time to ask for, by RFC 3339; now where none is given",
+            json_schema_extra=TIME_SCHEMA,
         ),
     ] = None,
     by: Annotated[
         str | None,
         Query(
-            max_length=64, description="for an act: whose act it would be; the caller's where none is given"
+            max_length=64,
+            description="for an act: whose act it would be; the caller's where none is given",
+            json_schema_extra={"pattern": "^[a-z][a-z0-9]*([._-][a-z0-9]+)*$"},
         ),
     ] = None,
 ) -> Response:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 import api.openapi
@@ -12,6 +14,7 @@ from activities.runtime.settings import Settings
 from api.app import create_app
 from api.calls import YAML
 from api.examples import DEFINITION, example_of
+from api.problems import TABLE
 from workflows.model.declare import parse_act
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
@@ -78,3 +81,86 @@ def test_the_definitions_example_is_well_formed(document: dict[str, Any]) -> Non
     assert document["components"]["schemas"]["Definition"]["examples"] == [DEFINITION]
     body = document["paths"]["/v1/accords"]["post"]["requestBody"]["content"]
     assert set(body) == {"application/json", YAML}
+
+
+def shown(document: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Every example in the document: where it stands, the example, and the schema that it is of."""
+
+    def within(place: str, at: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+        if isinstance(at, dict):
+            if isinstance(at.get("examples"), list):
+                yield from ((place, example, at) for example in at["examples"])
+            if "example" in at and "schema" in at:
+                yield place, at["example"], at["schema"]
+            for key, inner in at.items():
+                if key not in ("example", "examples"):
+                    yield from within(f"{place}/{key}", inner)
+        elif isinstance(at, list):
+            for number, inner in enumerate(at):
+                yield from within(f"{place}/{number}", inner)
+
+    return within("", document)
+
+
+def test_every_example_is_valid_by_its_own_schema(document: dict[str, Any]) -> None:
+    seen = 0
+    for place, example, schema in shown(document):
+        whole = {"components": document["components"], **{k: v for k, v in schema.items() if k != "examples"}}
+        jsonschema_rs.validator_for(whole, validate_formats=True).validate(example)
+        seen += 1
+        assert place
+    assert seen > len(ACTS)
+
+
+def test_ids_headers_and_times_have_a_form(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            for one in operation.get("parameters", ()):
+                schema, place = one["schema"], (path, one["name"])
+                assert "anyOf" not in schema, place
+                if schema["type"] == "string":
+                    assert {"pattern", "format", "enum"} & schema.keys(), place
+                    if "pattern" in schema:
+                        re.compile(schema["pattern"])
+
+
+def test_answers_tell_their_headers(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                headers = answer["headers"]
+                assert "X-Request-Id" in headers
+                if path.startswith("/v1"):
+                    assert ("Retry-After" in headers) == (status in ("429", "503")), (path, status)
+                    assert ("WWW-Authenticate" in headers) == (status == "401"), (path, status)
+    act = document["paths"]["/v1/accords/{accord}/verify-condition"]["post"]["responses"]
+    assert "ETag" in act["200"]["headers"]
+
+
+def test_every_problem_is_told_somewhere(document: dict[str, Any]) -> None:
+    told = {
+        code
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for answer in operation["responses"].values()
+        for code in re.findall(r"`([a-z_]+)`", answer["description"])
+    }
+    # Nobody reads the one; no operation answers the other.
+    assert told == TABLE.keys() - {"hung_up", "method_not_allowed"}
+    assert document["components"]["schemas"]["ProblemDetails"]["properties"]["code"]["enum"] == sorted(TABLE)
+
+
+OPEN_MAPS = {
+    # What an act or an event holds, each kind its own; and a part of a definition, read with the whole of it.
+    "EventDraft.facts", "EventDraft.particulars", "EventView.facts", "EventView.particulars", "ImportStatement.changes",
+}  # fmt: skip
+
+
+def test_maps_say_what_they_hold(document: dict[str, Any]) -> None:
+    loose = {
+        f"{name}.{field}"
+        for name, schema in document["components"]["schemas"].items()
+        for field, inner in schema.get("properties", {}).items()
+        if '"additionalProperties": true' in json.dumps(inner)
+    }
+    assert loose == OPEN_MAPS

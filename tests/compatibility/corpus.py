@@ -24,6 +24,7 @@ from workflows.model.state import Accord, state_digest
 from workflows.model.values import INSTALLATION
 from workflows.record.keys import key_id
 from workflows.record.witnessing import policy_digest
+from workflows.tracks.signing.release import release_digest
 
 FOLDER = Path(__file__).parent / "events"
 PLAYS = FOLDER / "plays"
@@ -98,6 +99,15 @@ def falling() -> Play:
     play.signal("condition_changed", **_report("C9"))
     play.until("2030-12-01T00:00:00Z")
     play.do("aa.contact", "terminate")
+    return play
+
+
+def consenting() -> Play:
+    """All have consented to the release, and a verdict falls before it; then they consent to what there is then."""
+    play = Play(trio()).go("signed")
+    play.each("protocol", "consent_to_release", digest=release_digest(play.state))
+    play.do("cc.verifier", "revoke_verdict", condition="X1")
+    play.verify("X1").release()
     return play
 
 
@@ -261,6 +271,7 @@ ALL: dict[str, Callable[[], Play]] = {
     one.__name__: one
     for one in (
         whole,
+        consenting,
         falling,
         curing,
         changing,

@@ -33,7 +33,7 @@ LONG_STOP = "long-stop date passed"
 class VerdictReopened(Event):
     """An amendment changed a condition's terms: what was found under the old ones is void. The evidence stays."""
 
-    says = "the verdict on {condition} falls: {cause}"
+    says = "the verdict on condition {condition} is void: {cause}"
     condition: Reference
     cause: Text
 
@@ -48,7 +48,7 @@ class VerdictReopened(Event):
 class EvidenceReopened(Event):
     """An amendment changed who owes a condition: what the ones before submitted is evidence of it no more."""
 
-    says = "the evidence on {condition} falls: {cause}"
+    says = "the evidence for condition {condition} counts no more: {cause}"
     condition: Reference
     cause: Text
 
@@ -63,7 +63,7 @@ class EvidenceReopened(Event):
 class WaiverReopened(Event):
     """By an amendment a waiver is not that of every beneficiary any more, or the condition cannot be waived."""
 
-    says = "the waiver of {condition} falls: {cause}"
+    says = "the waiver of condition {condition} is open again: {cause}"
     condition: Reference
     cause: Text
     waived_by: tuple[PartyId, ...] = Field(description="the beneficiaries whose own waivers stay")
@@ -79,7 +79,7 @@ class WaiverReopened(Event):
 class DeferralReopened(Event):
     """An amendment changed the gate that a condition guards: its deferral from the gate before is void."""
 
-    says = "the deferral of {condition} falls: {cause}"
+    says = "the deferral of condition {condition} is void: {cause}"
     condition: Reference
     cause: Text
 
@@ -92,7 +92,7 @@ class DeferralReopened(Event):
 class DueDateMoved(Event):
     """An amendment gave a condition another due date: reminders of the one before are over. Nothing else changes."""
 
-    says = "the due date of {condition} is moved"
+    says = "the due date of condition {condition} is moved"
     condition: Reference
     due: Instant | None = None
 
@@ -105,7 +105,7 @@ class DueDateMoved(Event):
 class ConditionRemoved(Event):
     """An amendment dropped a condition: it guards nothing any more."""
 
-    says = "condition {condition} is removed"
+    says = "condition {condition} is dropped"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -119,7 +119,7 @@ class ConditionRemoved(Event):
 class TextReopened(Event):
     """An amendment took a language away from a document: its text there is none of the document's any more."""
 
-    says = "the {language} text of {document} is to be agreed again: {cause}"
+    says = "the text of document {document} in {language} is dropped: {cause}"
     document: Reference
     language: Language
     cause: Text
@@ -137,7 +137,7 @@ class TextReopened(Event):
 class StepReopened(Event):
     """An amendment changed a document's languages: a step that was taken on all of its texts is to be taken anew."""
 
-    says = "{step} of {document} falls: {cause}"
+    says = "the step {step} of document {document} is to be taken anew: {cause}"
     document: Reference
     step: Text
     cause: Text
@@ -152,7 +152,7 @@ class StepReopened(Event):
 class SeatReopened(Event):
     """An amendment changed who signs in a seat, or by what authority: full powers of before are for it no more."""
 
-    says = "seat {seat} of {document} is open again: {cause}"
+    says = "seat {seat} of document {document} is open again: {cause}"
     document: Reference
     seat: SeatName
     party: PartyId
@@ -168,7 +168,7 @@ class SeatReopened(Event):
 class SeatRemoved(Event):
     """An amendment took a seat away from a document."""
 
-    says = "seat {seat} of {document} is removed"
+    says = "seat {seat} of document {document} is dropped"
     document: Reference
     seat: SeatName
 
@@ -182,7 +182,7 @@ class SeatRemoved(Event):
 class DocumentRemoved(Event):
     """An amendment dropped a document: its texts stay readable, and nothing follows on it any more."""
 
-    says = "document {document} is removed"
+    says = "document {document} is dropped"
     document: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
