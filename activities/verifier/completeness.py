@@ -29,12 +29,15 @@ class Completeness:
         commands: Iterator[BundledCommand] | None,
         refusals: Refusals,
         repeat: Repeat,
+        alone: Callable[[BundledCommand], None],
     ) -> None:
         self._finding = finding
         self._accord = accord
         self._commands = commands
         self._refusals = refusals
         self._repeat = repeat
+        self._alone = alone
+        self._gave_up = False
         self._ahead: BundledCommand | None = None
         self._order = (0, False)
         self._seen = array("Q")
@@ -47,10 +50,13 @@ class Completeness:
         """The outcome of the group's command, checked against it; ``root`` is the hexadecimal root after it."""
         self._finding.checked += 1
         self._see(group.command)
-        if self._commands is None:
+        if self._commands is None or self._gave_up:
             return None
+        while self._ahead is not None and self._ahead.receipt.size < group.end:
+            self._stray(self._ahead)
+            self._next()
         found = self._ahead
-        if found is None or not found.receipt.events or found.receipt.size > group.end:
+        if found is None or not found.receipt.events or found.receipt.size != group.end:
             self._finding.fail(
                 f"entry {group.first}: the outcome of its command {group.command!r} is missing"
             )
@@ -61,9 +67,22 @@ class Completeness:
             self._finding.fail(f"entry {group.first}: {problem}")
         return found
 
+    def _stray(self, command: BundledCommand) -> None:
+        self._see(command.id)
+        self._finding.fail(
+            f"the command {command.id[:80]!r} has a receipt at size {command.receipt.size}, where no command's entries "
+            "end"
+        )
+        self._alone(command)
+
     def repeats(self, size: int, root: str) -> None:
         """Check those commands that caused nothing while the record stood at ``size``, with the root ``root``."""
-        while self._ahead is not None and not self._ahead.receipt.events and self._ahead.receipt.size <= size:
+        while (
+            not self._gave_up
+            and self._ahead is not None
+            and not self._ahead.receipt.events
+            and self._ahead.receipt.size == size
+        ):
             command = self._ahead
             self._finding.checked += 1
             self._see(command.id)
@@ -77,15 +96,18 @@ class Completeness:
     def give_up(self) -> None:
         """Entries are absent: which commands they belong to cannot be told."""
         self._finding.lack("entries are withheld")
-        self._commands = self._ahead = None
+        self._gave_up = True
 
     def finish(self, size: int) -> None:
         """What is left after the last entry; commands that come twice."""
-        if self._ahead is not None:
-            self._finding.fail(
-                f"the command {self._ahead.id[:80]!r} has a receipt at size {self._ahead.receipt.size}, and its "
-                f"entries are missing: the record ends at {size}, or they were taken out"
-            )
+        while self._ahead is not None:
+            if not self._gave_up:
+                self._finding.fail(
+                    f"the command {self._ahead.id[:80]!r} has a receipt at size {self._ahead.receipt.size}, and its "
+                    f"entries are missing: the record ends at {size}, or they were taken out"
+                )
+            self._alone(self._ahead)
+            self._next()
         ordered = sorted(self._seen)
         for one, other in itertools.pairwise(ordered):
             if one == other:
@@ -112,8 +134,6 @@ class Completeness:
             return "its receipt is of another command, or of another size of the record"
         if (receipt.leaf, receipt.root) != (refused.leaf, root):
             return "its receipt names another leaf or root than the record has"
-        if refused.version is not None and receipt.version != refused.version:
-            return "its receipt names another version than the refusal that it repeats"
         if receipt.refusal is None:
             return "its receipt does not say why"
         recorded = None if refused.event is None else refusal_in(refused.type, refused.event)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
+from activities.verifier.refusals import RecordedRefusal
 from workflows.model import definition
 from workflows.model.canonical import canonical
-from workflows.model.commands import EventDraft, Receipt
+from workflows.model.commands import EventDraft, OwnSignature, Receipt
 from workflows.model.decide import decide
-from workflows.model.declare import Rejected
+from workflows.model.declare import Rejected, parse_act
 from workflows.model.fold import evolve
 from workflows.model.repeats import Refusals
 from workflows.model.rules import stage
@@ -75,6 +77,23 @@ class Fold:
             self._finding.fail(
                 f"entry {receipt.position}: its receipt says stage {receipt.stage!r}, version {receipt.version}; by "
                 f"the rules it is {stage(self.state)!r}, {self.state.version}"
+            )
+
+    def check_repeat(self, signed: dict[str, Any], receipt: Receipt, refused: RecordedRefusal) -> None:
+        """Hold a command without entries against the refusal that it repeats: of the same act, target and version."""
+        if self._stopped or refused.event is None or refused.version is None:
+            return
+        where = f"{receipt.command[:80]!r}, which caused no entry"
+        try:
+            target = parse_act(signed["act"], signed["fields"]).target()[:500]
+            if "own" in signed:
+                target += f" signed with {OwnSignature.model_validate(signed['own']).key}"
+        except (Rejected, ValueError, TypeError) as error:
+            self._finding.fail(f"{where}: the signed command does not read: {str(error)[:200]}")
+            return
+        if (refused.event.get("target"), refused.version) != (target, receipt.version):
+            self._finding.fail(
+                f"{where}: the entry {receipt.position} refuses something else, or in another state"
             )
 
     def finish(self, claimed: str | None) -> None:

@@ -20,7 +20,7 @@ from activities.tlog.merkle import Frontier, Node, leaf_hash
 from activities.tlog.note import Ed25519Verifier
 from activities.tlog.policy import Policy
 from activities.tlog.tiles import HEIGHT, WIDTH, Tile, TileReader
-from activities.verifier.acts import SignedActs
+from activities.verifier.acts import SignedActs, parse_command_key
 from activities.verifier.completeness import Completeness
 from activities.verifier.erasures import Erasures
 from activities.verifier.findings import Report
@@ -83,6 +83,8 @@ class _Verification:
         policy = given
         if policy is None and bundle.policy is not None:
             policy = policies.parse(bundle.policy)
+        for key in manifest.command_keys:
+            parse_command_key(key)
         claimed = [Ed25519Verifier.decoded(key) for key in manifest.log_keys]
         self._witnessed = Witnessed(self.report, bundle.checkpoints(), claimed, policy, given=given)
         self._erasures = Erasures(self.report["completeness"])
@@ -100,6 +102,7 @@ class _Verification:
             None if manifest.audience == "none" else bundle.commands(),
             self._refusals,
             self._repeat,
+            self._acts.check_alone,
         )
         self._fold = Fold(self.report["fold"])
         self._signatures = SignatureQueue(executor, self._acts.signed, self._judge_act)
@@ -253,6 +256,8 @@ class _Verification:
         signed = self._acts.check_repeat(command, refused)
         if signed is not None:
             self._own.check_repeat(signed, None if self._fold.stopped else self._fold.state)
+            if refused is not None:
+                self._fold.check_repeat(signed, command.receipt, refused)
         self._fold.check_receipt(command.receipt)
 
     def _judge_act(self, waiting: Waiting, verified: bool | None) -> None:

@@ -152,11 +152,12 @@ class Witnessed:
         """The record comes to ``root()`` at ``size``: judge the checkpoint of that size, if there is one."""
         while self._ahead is not None and self._ahead[0].size <= size:
             checkpoint, note = self._ahead
-            if checkpoint.size == size:
+            twice = self._last is not None and self._last[0].size == size
+            if checkpoint.size == size and not twice:
                 self._judge(checkpoint, note, root())
             else:
                 self._report["consistency"].fail(
-                    f"the checkpoint at size {checkpoint.size} stands out of order"
+                    f"the checkpoint at size {checkpoint.size} stands out of order, or there are two of it"
                 )
             self._last = self._ahead
             self._advance()
@@ -164,9 +165,12 @@ class Witnessed:
     def finish(self) -> None:
         """Judge what is left."""
         size, signatures = self._report.size, self._report["signatures"]
-        if self._ahead is not None:
+        beyond = self._ahead
+        while self._ahead is not None:
+            self._advance()
+        if beyond is not None:
             self._report["completeness"].fail(
-                f"the log signed {self._ahead[0].size} entries, and the record here ends at {size}: it was truncated"
+                f"the log signed {beyond[0].size} entries, and the record here ends at {size}: it was truncated"
             )
         if self._last is None or self._last[0].size != size:
             last = 0 if self._last is None else self._last[0].size
@@ -267,6 +271,10 @@ class Witnessed:
             consistency.fail(
                 f"the checkpoint at size {checkpoint.size} commits to the root {checkpoint.root.hex()}, and the record "
                 f"comes to {root.hex()}"
+            )
+        if checkpoint.extensions:
+            consistency.fail(
+                f"the checkpoint at size {checkpoint.size} has lines that no checkpoint of an accord has"
             )
         signatures.checked += 1
         holds = self._policy_at(checkpoint.size)

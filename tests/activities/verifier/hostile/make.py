@@ -21,13 +21,15 @@ from activities.bundle.format import MAX_LINE
 from tests.activities.verifier.record import negotiated
 
 
-def archive(members: dict[str, bytes], *, twice: str | None = None) -> bytes:
+def archive(
+    members: dict[str, bytes], *, twice: str | None = None, method: int = zipfile.ZIP_DEFLATED
+) -> bytes:
     """A zip archive of ``members``, of which one may come twice."""
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as made, warnings.catch_warnings():
+    with zipfile.ZipFile(content, "w", method) as made, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         for name, member in [*members.items(), *([(twice, members[twice])] if twice else [])]:
-            made.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), member, zipfile.ZIP_DEFLATED, 9)
+            made.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), member, method, 9)
     return content.getvalue()
 
 
@@ -47,6 +49,9 @@ def hostile(whole: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(whole)) as opened:
         members = {name: opened.read(name) for name in opened.namelist()}
     manifest = json.loads(members["manifest.json"])
+    [leaves] = [name for name in members if name.startswith("tile/0/")]
+    [entries] = [name for name in members if name.startswith("tile/entries/")]
+    commands = members["commands.jsonl"]
 
     def with_manifest(**changes: Any) -> bytes:
         value = json.dumps({**manifest, **changes}, sort_keys=True, separators=(",", ":"))
@@ -59,7 +64,7 @@ def hostile(whole: bytes) -> dict[str, bytes]:
         "no manifest": archive({"a": b"b"}),
         "a member twice": archive(members, twice="checkpoints.jsonl"),
         "another member": archive({**members, "../../etc/passwd": b"x"}),
-        "a member less": archive({k: v for k, v in members.items() if k != "tile/0/000.p/17"}),
+        "a member less": archive({k: v for k, v in members.items() if k != leaves}),
         "a huge size": with_manifest(size=2**62),
         "size zero": with_manifest(size=0),
         "size as text": with_manifest(size="17"),
@@ -71,9 +76,9 @@ def hostile(whole: bytes) -> dict[str, bytes]:
         "not canonical": archive({**members, "manifest.json": json.dumps(manifest).encode()}),
         "deep": archive({**members, "manifest.json": b"[" * 200_000}),
         "deep lines": archive({**members, "commands.jsonl": b"[" * 200_000 + b"\n"}),
-        "long tile": archive({**members, "tile/0/000.p/17": bytes(33 * 32)}),
-        "short bundle": archive({**members, "tile/entries/000.p/17": b"\0\5abc"}),
-        "bomb": archive({**members, "tile/entries/000.p/17": bytes(50_000_000)}),
+        "long tile": archive({**members, leaves: bytes(33 * 32)}),
+        "short bundle": archive({**members, entries: b"\0\5abc"}),
+        "bomb": archive({**members, entries: bytes(50_000_000)}),
         "bomb of a line": archive({**members, "commands.jsonl": b" " * (MAX_LINE + 2)}),
         "no newline": archive({**members, "checkpoints.jsonl": b"{}"}),
         "no object": archive({**members, "checkpoints.jsonl": b"[]\n"}),
@@ -87,6 +92,27 @@ def hostile(whole: bytes) -> dict[str, bytes]:
         "too few payloads": archive({**members, "payloads/000.jsonl": b""}),
         "policy": archive({**members, "policy.txt": b"nonsense\n"}),
         "encrypted": encrypted(whole),
+        "bzip2": archive(members, method=zipfile.ZIP_BZIP2),
+        "lzma": archive(members, method=zipfile.ZIP_LZMA),
+        "bytes before": b"#!/bin/sh\n" + whole,
+        "bytes after": whole + b"\n",
+        "bytes between": whole.replace(b"PK\3\4", b"xPK\3\4", 2),
+        "a byte order mark": archive({**members, "commands.jsonl": b"\xef\xbb\xbf" + commands}),
+        "a float": archive({**members, "commands.jsonl": commands.replace(b'"size":1,', b'"size":1.0,', 1)}),
+        "a JSON member twice": archive(
+            {**members, "commands.jsonl": commands.replace(b'{"fingerprint"', b'{"id":"x","fingerprint"', 1)}
+        ),
+        "a number as text": archive(
+            {**members, "commands.jsonl": commands.replace(b'"size":1,', b'"size":"1",', 1)}
+        ),
+        "a position as truth": archive(
+            {
+                **members,
+                "payloads/000.jsonl": members["payloads/000.jsonl"].replace(
+                    b'"position":0}', b'"position":false}', 1
+                ),
+            }
+        ),
         "a huge directory": whole[:-10] + struct.pack("<L", 0xFFFFFFF0) + whole[-6:],
     }
 
