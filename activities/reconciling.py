@@ -30,6 +30,7 @@ from activities.reading.standing import standing_of
 from activities.reading.states import States
 from activities.runtime.accords import run_accord
 from activities.runtime.alive import alive
+from activities.runtime.metrics import DIFFERENCES, RECONCILED
 from workflows.messages import Status
 from workflows.model.state import Accord
 from workflows.model.summary import summarize
@@ -99,9 +100,7 @@ class Reconciler:
 
         async with alive():
             differences = [each for found in await asyncio.gather(*map(one, accords)) for each in found]
-        meter = activity.metric_meter()
-        meter.create_counter("entente_reconciled_accords", "accords that were compared").add(len(accords))
-        counter = meter.create_counter("entente_differences", "differences that the reconciler came upon")
+        RECONCILED.inc(len(accords))
         for each in differences:
             log.warning(
                 "ledger, read model and workflow differ",
@@ -110,7 +109,7 @@ class Reconciler:
                 what=each.what,
                 repaired=each.repaired,
             )
-            counter.add(1, {"kind": each.kind.value, "repaired": str(each.repaired).lower()})
+            DIFFERENCES.labels(each.kind.value, "yes" if each.repaired else "no").inc()
         return PageReport(
             accords=len(accords),
             last=accords[-1] if len(accords) == self._page else None,

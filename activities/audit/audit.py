@@ -43,8 +43,8 @@ class Verdict(StrEnum):
     """The ledger has it, within what this run recorded, and the history says nothing of it."""
 
 
-EXIT_FORGED = 20
-EXIT_EXTRA = 21
+EXIT_FORGED = 30
+EXIT_EXTRA = 31
 
 
 @dataclass(frozen=True, slots=True)

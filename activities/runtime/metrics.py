@@ -47,6 +47,18 @@ SIGNALS = Counter(
     registry=REGISTRY,
 )
 
+RECONCILED = Counter(
+    "entente_reconciled_accords",
+    "Accords of which ledger, read model and workflow were compared.",
+    registry=REGISTRY,
+)
+DIFFERENCES = Counter(
+    "entente_differences",
+    "Differences between ledger, read model and workflow that stayed, by kind, and by whether they were repaired.",
+    ["kind", "repaired"],
+    registry=REGISTRY,
+)
+
 BATCH_APPENDS = Histogram(
     "entente_ledger_batch_appends",
     "Appends that were committed together by the ledger's writer.",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from itertools import islice
 
 import pytest
@@ -16,8 +15,8 @@ from tests.faults.campaign import Outcome, run, table
 from tests.faults.links import Link
 from tests.faults.plan import EVERYTHING, WHOLE, faults
 
-SHORT_SEED = 518
-"""Among the first twelve faults of this seed are all that kill, and two of each other kind."""
+SHORT_SEED = 2072
+"""Among the first eight faults of this seed are all that kill; another freezes, another silences."""
 
 
 def told(outcome: Outcome) -> None:
@@ -46,12 +45,12 @@ async def test_whatever_breaks_for_long_nothing_is_lost() -> None:
 
 
 def test_a_seed_says_what_breaks_and_the_short_one_kills_all() -> None:
-    first = list(islice(faults(SHORT_SEED, 2.5), 12))
-    assert first == list(islice(faults(SHORT_SEED, 2.5), 12))
-    assert first != list(islice(faults(SHORT_SEED + 1, 2.5), 12))
+    first = list(islice(faults(SHORT_SEED, 2.5), 8))
+    assert first == list(islice(faults(SHORT_SEED, 2.5), 8))
+    assert first != list(islice(faults(SHORT_SEED + 1, 2.5), 8))
     assert {fault.victims for fault in first if fault.kind == "kill"} == set(WHOLE)
     assert EVERYTHING in WHOLE
-    assert min(Counter(fault.kind for fault in first).values()) == 2
+    assert [fault.kind for fault in first if fault.kind != "kill"] == ["silence", "freeze"]
 
 
 async def test_a_link_passes_on_falls_silent_and_is_cut() -> None:

@@ -19,6 +19,7 @@ from activities.ledger.writer import BatchWriter
 from activities.reading.states import States
 from activities.reconciling import Reconciler
 from activities.recording import Recorder
+from activities.runtime.metrics import REGISTRY
 from activities.tlog.merkle import Frontier
 from tests.simulation.small import bare, small
 from tests.workflows.harness import Engine
@@ -199,6 +200,8 @@ async def test_pages_go_through_all_accords(engine: Engine, pool: asyncpg.Pool) 
     accords = sorted([await engine.open(bare()) for _ in range(5)])
     await pool.execute("update accords set stage = 'signing' where accord = $1", accords[3])
     reconciler = Reconciler(engine.client, pool, engine.settings.task_queue, page=2, pauses=PAUSES)
+    labels = {"kind": "read_model", "repaired": "yes"}
+    before = REGISTRY.get_sample_value("entente_differences_total", labels) or 0
     after: str | None = ""
     pages: list[PageReport] = []
     while after is not None:
@@ -206,6 +209,7 @@ async def test_pages_go_through_all_accords(engine: Engine, pool: asyncpg.Pool) 
         after = pages[-1].last
     assert [page.accords for page in pages] == [2, 2, 1]
     assert [each.accord for page in pages for each in page.differences] == [accords[3]]
+    assert REGISTRY.get_sample_value("entente_differences_total", labels) == before + 1
 
 
 async def test_the_workflow_reports_what_a_schedule_has_compared(

@@ -37,7 +37,7 @@ from worker.stack.locks import Lock
 from worker.stack.ports import next_free
 from worker.stack.postgres import USUAL_PORT as POSTGRES_PORT
 from worker.stack.postgres import Postgres
-from worker.stack.process import OnLine, Program, environment
+from worker.stack.process import OnLine, Program, environment, in_thread
 from worker.stack.schema import migrate_database
 from worker.stack.service import Process, Service, answers, polls
 from worker.stack.temporal import NAMESPACE, Temporal
@@ -225,7 +225,10 @@ class Stack:
 
     async def resume(self, name: str) -> None:
         """Start the process ``name`` again after :meth:`hold` or :meth:`crash`; returns when it works."""
-        await self.services[name].start()
+        service = self.services[name]
+        if service.child is not None:
+            await in_thread(service.child.wait, 5.0)
+        await service.start()
         self._held.discard(name)
 
     async def restart(self, name: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _HELP = (
-    "Exit codes: 0 the history and the ledger agree, 20 the history tells what the ledger does not have, 21 the ledger "
+    "Exit codes: 0 the history and the ledger agree, 30 the history tells what the ledger does not have, 31 the ledger "
     "has what the history does not tell, 1 the file is no history, or the ledger does not read. Example: "
     "temporal workflow show --workflow-id visit-2027 --output json > visit.json && entente audit-history visit.json"
 )
