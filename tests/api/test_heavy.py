@@ -6,13 +6,14 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from starlette.requests import Request
 
-from activities.runtime.settings import Settings
+from activities.runtime.settings import Settings, read_settings
 from api import bodies
 from api.bodies import LARGEST, content_of, json_body, may_be_large
 from api.heavy import SMALL, Heavy, is_large
@@ -30,7 +31,9 @@ def request(content: bytes, **headers: str) -> Request:
         return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return Request({"type": "http", "method": "POST", "path": "/", "headers": named}, receive)
+    app = SimpleNamespace(state=SimpleNamespace(backend=SimpleNamespace(settings=read_settings())))
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": named, "app": app}
+    return Request(scope, receive)
 
 
 async def test_long_bodies_are_read_in_another_thread_and_short_ones_at_once(

@@ -320,7 +320,7 @@ async def test_after_an_older_backup_the_accord_goes_on_from_the_ledger(engine: 
 async def test_a_thousand_deadlines_at_once(engine: Engine) -> None:
     """They fall in portions, before an act that comes after them; nothing takes so long that it counts as stuck."""
     definition = small()
-    due = datetime.now(UTC) + timedelta(seconds=4)
+    due = datetime.now(UTC) + timedelta(seconds=10)
     template = {**definition["conditions"]["C1"], "due": due.isoformat()}
     definition["conditions"] = {f"C{index}": template for index in range(1000)}
     accord = await engine.open(definition)
