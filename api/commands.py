@@ -242,10 +242,12 @@ class Commands:
         wanted = await JUDGING.run(named_by, state, command)
         if not wanted:
             return
-        if command.act in CLAIMING and await self._allowed(state, command):
+        if not await self._allowed(state, command):
+            # The rules refuse it, and that belongs on the record.
+            return
+        if command.act in CLAIMING:
             taken = await self._claims.claim(state.id, command.delegate, wanted)
         else:
-            # It may come to be done all the same, where the accord has gone on meanwhile.
             taken = await self._claims.taken(command.delegate, wanted)
         if taken:
             raise claimed_elsewhere(taken, state.id)
