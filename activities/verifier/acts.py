@@ -54,15 +54,13 @@ UNHEARD = "acts of who might not act are refused without what they asked for, an
 class SignedActs:
     """Holds each group of entries against the signed command that is said to have caused it.
 
-    ``keys`` are those of the API that signs for the delegates whom it authenticated; ``given`` whether they were
-    handed to the verifier, and do not merely come with the bundle.
+    ``keys`` are those of the API that signs for the delegates whom it authenticated.
     """
 
-    def __init__(self, finding: Finding, accord: str, keys: Iterable[str], *, given: bool) -> None:
+    def __init__(self, finding: Finding, accord: str, keys: Iterable[str]) -> None:
         self._finding = finding
         self._accord = accord
         self._keys = dict(parse_command_key(key) for key in keys)
-        self._given = given
 
     def check(self, group: Group, command: BundledCommand | None, verified: bool | None = None) -> None:
         """Check one group; ``command`` is the outcome that belongs to it, if there is one.
@@ -90,8 +88,6 @@ class SignedActs:
             signed = self.signed(group, command)
             verified = signed is not None and signed.verifies()
         self._say(where, None if verified else self._problem(group, command, command.signed))
-        if not self._given:
-            self._finding.gap(OWN_WORD)
 
     def check_repeat(self, command: BundledCommand, refused: RecordedRefusal | None) -> dict[str, Any] | None:
         """Check a command without entries, which repeats what was refused; its signed form, where that is genuine."""
@@ -110,8 +106,6 @@ class SignedActs:
         if problem is None and signed is not None and refused is not None:
             problem = _repeats_otherwise(signed, command, refused)
         self._say(where, problem)
-        if not self._given:
-            self._finding.gap(OWN_WORD)
         return None if problem else signed
 
     def check_alone(self, command: BundledCommand) -> None:

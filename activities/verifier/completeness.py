@@ -46,6 +46,11 @@ class Completeness:
         else:
             self._next()
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether entries are absent."""
+        return self._gave_up
+
     def take(self, group: Group, root: str) -> BundledCommand | None:
         """The outcome of the group's command, checked against it; ``root`` is the hexadecimal root after it."""
         self._finding.checked += 1

@@ -1,4 +1,7 @@
-"""Delegates' own signatures: each fits the act on its entry, under a key that the record has enrolled by then."""
+"""Delegates' own signatures: each fits the act on its entry, under a key that the record has enrolled by then.
+
+Whether an act needs one, and whether the key was revoked by then, is judged by the rules, and so by the fold.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,10 @@ from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
 from workflows.model.commands import OwnSignature
 from workflows.model.declare import parse_act
-from workflows.model.state import Accord
-from workflows.record.keys import find, own_part, particulars_digest
+from workflows.record.keys import KeyEnrolled, key_id, own_part, particulars_digest
 
-UNKNOWN = "delegates' own signatures, since the state before them is not known"
-"""What cannot be checked where entries or facts are withheld."""
+UNKNOWN = "delegates' own signatures, since what may have enrolled their keys is withheld"
+"""What cannot be checked where entries or facts are absent."""
 
 
 class OwnSignatures:
@@ -21,33 +23,45 @@ class OwnSignatures:
 
     def __init__(self, finding: Finding) -> None:
         self._finding = finding
+        # By delegate and id of the key: from which position on, and the key.
+        self._enrolled: dict[tuple[str, str], tuple[int, str]] = {}
+        self._absent: int | None = None
 
-    def check(self, group: Group, before: Accord | None) -> None:
-        """Check one group; ``before`` is the state before it, none where it is not known or nothing is open."""
+    def learn(self, position: int, told: Told | None) -> None:
+        """Take in an entry: the key that it enrols counts for the commands that come after."""
+        if told is None or told.facts is None:
+            self._absent = position if self._absent is None else self._absent
+        elif told.entry.type == KeyEnrolled.type:
+            try:
+                event = KeyEnrolled.model_validate(told.facts["event"])
+                self._enrolled.setdefault(
+                    (event.delegate, key_id(event.public_key)), (position, event.public_key)
+                )
+            except (KeyError, TypeError, ValueError):
+                # That it does not read is a finding of the fold; no key is enrolled by it.
+                return
+
+    def check(self, group: Group) -> None:
+        """Check one group."""
         told = group.act_entry
-        if told is None or (group.follows is not None and group.follows.own is None):
-            # Where the entries follow from an act without one, the rules have judged that it needs none.
+        if told is None:
             return
         try:
-            problem = self._problem(told, before)
+            problem = self._problem(told, group.first)
         except Exception as error:
             # A record that breaks the model is a finding about the record, whatever the model raises.
             problem = f"the own signature cannot be checked: {type(error).__name__}: {str(error)[:200]}"
         if problem is not None:
             self._finding.fail(f"entry {told.entry.position}: {group.command!r}: {problem}")
 
-    def check_repeat(self, signed: dict[str, Any], state: Accord | None) -> None:
-        """Check the signature on a genuine command without entries; ``state`` is the one in which it was refused."""
+    def check_repeat(self, signed: dict[str, Any], size: int) -> None:
+        """Check the signature on a genuine command without entries, which was refused at that size of the record."""
         if "own" not in signed:
-            return
-        if state is None:
-            self._finding.lack(UNKNOWN)
             return
         problem: str | None
         try:
             own, by = OwnSignature.model_validate(signed["own"]), str(signed["delegate"])
             wanted = parse_act(signed["act"], signed["fields"])
-            key = find(state, by, own.key)
             part = own_part(
                 accord=signed["accord"],
                 act=signed["act"],
@@ -56,37 +70,40 @@ class OwnSignatures:
                 command=signed["id"],
                 particulars=own.particulars,
             )
-            fitting = key is not None and fits(key.public_key, own.signature, part)
-            same = own.particulars == particulars_digest(own.salt, wanted.particulars())
-            problem = None if fitting and same else f"the own signature of {by!r} does not fit the act"
+            problem = self._fitting(by, own, part, size)
+            if problem is None and own.particulars != particulars_digest(own.salt, wanted.particulars()):
+                problem = "the free text is not the one that the delegate signed"
         except Exception as error:
             problem = f"the own signature cannot be checked: {type(error).__name__}: {str(error)[:200]}"
         if problem is not None:
             self._finding.fail(f"{str(signed['id'])[:80]!r}, which caused no entry: {problem}")
 
-    def _problem(self, told: Told, before: Accord | None) -> str | None:
+    def _problem(self, told: Told, below: int) -> str | None:
         own, act, entry = told.own, told.act or {}, told.entry
-        if before is None:
-            if own is not None:
-                self._finding.lack(UNKNOWN)
+        if own is None:
             return None
-        if own is not None:
-            key = find(before, entry.actor.delegate, own.key)
-            if key is None:
-                return f"it is signed with {own.key}, which is no key of {entry.actor.delegate!r} by then"
-            part = own_part(
-                accord=entry.accord,
-                act=act["name"],
-                delegate=entry.actor.delegate,
-                fields=act["fields"],
-                command=entry.command,
-                particulars=own.particulars,
-            )
-            if not fits(key.public_key, own.signature, part):
-                return f"the own signature of {entry.actor.delegate!r} does not fit the act"
-            if told.particulars is not None:
-                said = told.particulars.get("act", {})
-                if own.particulars != particulars_digest(own.salt, said):
-                    return "the free text is not the one that the delegate signed"
-        # Whether one is needed, and whether the key was revoked by then, is judged by the rules.
-        return None
+        part = own_part(
+            accord=entry.accord,
+            act=act["name"],
+            delegate=entry.actor.delegate,
+            fields=act["fields"],
+            command=entry.command,
+            particulars=own.particulars,
+        )
+        problem = self._fitting(entry.actor.delegate, own, part, below)
+        if problem is None and told.particulars is not None:
+            said = told.particulars.get("act", {})
+            if own.particulars != particulars_digest(own.salt, said):
+                problem = "the free text is not the one that the delegate signed"
+        return problem
+
+    def _fitting(self, by: str, own: OwnSignature, part: dict[str, Any], below: int) -> str | None:
+        position, public = self._enrolled.get((by, own.key), (below, ""))
+        if position >= below:
+            if self._absent is not None and self._absent < below:
+                self._finding.lack(UNKNOWN)
+                return None
+            return f"it is signed with {own.key}, which is no key of {by!r} by then"
+        return (
+            None if fits(public, own.signature, part) else f"the own signature of {by!r} does not fit the act"
+        )

@@ -15,7 +15,6 @@ from typing import Final
 from activities.bundle.format import BundledCommand
 from activities.tlog.note import verifies_ed25519
 from activities.verifier.groups import Group
-from workflows.model.state import Accord
 
 BATCH: Final = 256
 """Groups whose signatures go to another process together."""
@@ -44,11 +43,10 @@ def verify_all(batch: list[SignedBytes | None]) -> list[bool | None]:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A group of entries whose act is still to be judged: with its outcome, and the state before it."""
+    """A group of entries whose act is still to be judged, with its outcome."""
 
     group: Group
     command: BundledCommand | None
-    before: Accord | None
 
 
 Judge = Callable[[Waiting, bool | None], None]

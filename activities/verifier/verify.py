@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from activities.bundle.format import FORMAT, FORMAT_TEXT, Bundle, BundledCommand, BundledEntry
@@ -20,7 +20,7 @@ from activities.tlog.merkle import Frontier, Node, leaf_hash
 from activities.tlog.note import Ed25519Verifier
 from activities.tlog.policy import Policy
 from activities.tlog.tiles import HEIGHT, WIDTH, Tile, TileReader
-from activities.verifier.acts import SignedActs, parse_command_key
+from activities.verifier.acts import OWN_WORD, SignedActs, parse_command_key
 from activities.verifier.completeness import Completeness
 from activities.verifier.erasures import Erasures
 from activities.verifier.findings import Report
@@ -92,7 +92,6 @@ class _Verification:
             self.report["acts"],
             manifest.accord,
             trust.command_keys or manifest.command_keys,
-            given=bool(trust.command_keys),
         )
         self._refusals = Refusals()
         self._own = OwnSignatures(self.report["acts"])
@@ -127,6 +126,7 @@ class _Verification:
                 self._witnessed.tell(entry.position, told.entry.type, told.facts)
                 self._witnessed.keep(entry)
             self._erasures.take(entry.position, told)
+            self._own.learn(entry.position, told)
             self._tree.append(entry.leaf)
             self._witnessed.reach(entry.position + 1, self._tree.root)
         self._close()
@@ -150,6 +150,8 @@ class _Verification:
             self.report["record"].fail(
                 f"{FORMAT_TEXT} in it is not the text of {FORMAT} that this verifier knows: believe nothing of it"
             )
+        if not self._trust.command_keys:
+            self.report["acts"].gap(OWN_WORD)
         others = set(self._bundle.manifest.command_keys) - set(self._trust.command_keys)
         if self._trust.command_keys and others:
             self.report["acts"].note(
@@ -185,6 +187,7 @@ class _Verification:
             record.fail(
                 f"entry {entry.position}: it says that it is {said.position} of {said.accord[:80]!r}: it was moved"
             )
+            said = replace(said, position=entry.position)
         told = Told(
             said,
             entry.leaf,
@@ -221,7 +224,7 @@ class _Verification:
             self.report["acts"].lack("entries are withheld")
             return
         if not self._group.told and told.entry.causation is not None:
-            if not self.report.withheld:
+            if not self._complete.gave_up:
                 self.report["completeness"].fail(
                     f"entry {told.entry.position}: the entry {told.entry.causation} that caused it is not before it"
                 )
@@ -241,12 +244,11 @@ class _Verification:
             return
         root = self._tree.root().hex()
         command = self._complete.take(group, root)
-        before = None if self._fold.stopped else self._fold.state
         self._fold.take(group)
         known = None if self._fold.stopped or self._fold.state is None else self._fold.state.version
         for told in group.told:
             self._refusals.take(told, known)
-        self._signatures.put(Waiting(group, command, before))
+        self._signatures.put(Waiting(group, command))
         if command is not None:
             self._fold.check_receipt(command.receipt)
         self._complete.repeats(group.end, root)
@@ -255,14 +257,14 @@ class _Verification:
         """A command that caused nothing, since it was refused before."""
         signed = self._acts.check_repeat(command, refused)
         if signed is not None:
-            self._own.check_repeat(signed, None if self._fold.stopped else self._fold.state)
+            self._own.check_repeat(signed, command.receipt.size)
             if refused is not None:
                 self._fold.check_repeat(signed, command.receipt, refused)
         self._fold.check_receipt(command.receipt)
 
     def _judge_act(self, waiting: Waiting, verified: bool | None) -> None:
         self._acts.check(waiting.group, waiting.command, verified)
-        self._own.check(waiting.group, waiting.before)
+        self._own.check(waiting.group)
 
     def _describe(self) -> None:
         state = self._fold.state

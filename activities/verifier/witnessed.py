@@ -155,11 +155,11 @@ class Witnessed:
             twice = self._last is not None and self._last[0].size == size
             if checkpoint.size == size and not twice:
                 self._judge(checkpoint, note, root())
+                self._last = self._ahead
             else:
                 self._report["consistency"].fail(
                     f"the checkpoint at size {checkpoint.size} stands out of order, or there are two of it"
                 )
-            self._last = self._ahead
             self._advance()
 
     def finish(self) -> None:

@@ -84,7 +84,7 @@ def lead(
         root = _extended(opened, before)
         groups = {group.command: group for group in _groups(opened)}
         finding = Finding("acts")
-        acts = SignedActs(finding, opened.manifest.accord, command_keys, given=True)
+        acts = SignedActs(finding, opened.manifest.accord, command_keys)
         for command in opened.commands():
             if command.id in groups:
                 acts.check(groups[command.id], command)

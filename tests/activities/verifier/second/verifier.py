@@ -1,0 +1,450 @@
+"""FORMAT.md, "What to check": every question but the fold."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from tests.activities.verifier.second.commands import REFUSALS, Acts, Entry, lines
+from tests.activities.verifier.second.logs import Note, Policy, Tree, included, key, note, policy, sha
+from tests.activities.verifier.second.reading import Members, NoBundle, from_json, need, tiles, unbase64
+from tests.activities.verifier.second.witnessing import Witnessing
+
+QUESTIONS = ("record", "consistency", "signatures", "quorum", "acts", "completeness")
+DIGEST = re.compile("sha256:[0-9a-f]{64}", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What the reader knows: a policy with the log's key, command keys, what was kept, and the text of the format."""
+
+    policy: bytes | None = None
+    command_keys: tuple[str, ...] = ()
+    kept: tuple[bytes, ...] = ()
+    format_text: bytes = b""
+
+
+def verify(path: Path, brought: Brought) -> dict[str, str]:
+    """Each question's answer: fails, unproven, withheld or holds. Raises NoBundle for what is malformed."""
+    return _Verifier(Members(path), brought).run()
+
+
+class _Verifier:
+    def __init__(self, members: Members, brought: Brought) -> None:
+        self.members, self.brought = members, brought
+        self.fails: dict[str, list[str]] = {name: [] for name in QUESTIONS}
+        self.unproven: set[str] = set()
+        self.withheld: set[str] = set()
+        need("manifest.json" in members.content, "no manifest")
+        self.manifest = self._manifest()
+        self.size, self.accord = self.manifest["size"], self.manifest["accord"]
+        need(self.size <= 256 * len(members.content), "too few members")
+        self.tiles = tiles(self.size)
+        wanted = {"manifest.json", "FORMAT.md", "checkpoints.jsonl", *self.tiles}
+        wanted |= {self._payloads(name) for name in self.tiles if name.startswith("tile/entries/")}
+        wanted |= {"commands.jsonl"} if self.manifest["audience"] != "none" else set()
+        wanted |= {"policy.txt"} if self.manifest["policy"] else set()
+        need(wanted == members.content.keys(), "the members")
+        self.claimed = [key(line, (1,)) for line in self.manifest["log_keys"]]
+        for text in self.manifest["command_keys"]:
+            _command_key(text)
+        self.beside = policy(members.text("policy.txt")) if self.manifest["policy"] else None
+        self.notes = [self._note(line) for line in members.lines("checkpoints.jsonl")]
+        self.commands = (
+            lines(members.lines("commands.jsonl")) if "commands.jsonl" in members.content else None
+        )
+
+    def _manifest(self) -> dict[str, Any]:
+        found = from_json(self.members.text("manifest.json"))
+        names = "format accord origin size audience log_keys command_keys state policy release"
+        need(isinstance(found, dict) and found.keys() == set(names.split()), "the manifest")
+        need(
+            found["format"] == "entente-bundle/1" and found["audience"] in ("all", "facts", "none"),
+            "the manifest",
+        )
+        texts = [found["accord"], found["origin"], found["release"]]
+        for name, least, most in (("log_keys", 1, 20), ("command_keys", 0, 100)):
+            need(isinstance(found[name], list) and least <= len(found[name]) <= most, "the manifest")
+            texts += found[name]
+        need(all(isinstance(one, str) for one in texts) and len(found["release"]) <= 100, "the manifest")
+        need(
+            isinstance(found["size"], int) and found["size"] is not True and found["size"] >= 1,
+            "the manifest",
+        )
+        need(isinstance(found["policy"], bool), "the manifest")
+        state = found["state"]
+        need(state is None or (isinstance(state, str) and DIGEST.fullmatch(state)), "the manifest")
+        return found
+
+    @staticmethod
+    def _payloads(name: str) -> str:
+        return "payloads/" + re.sub(r"\.p/.*", "", name.removeprefix("tile/entries/")) + ".jsonl"
+
+    @staticmethod
+    def _note(line: dict[str, Any]) -> Note:
+        need(line.keys() == {"note"} and isinstance(line["note"], str), "a checkpoint")
+        return note(line["note"].encode())
+
+    def run(self) -> dict[str, str]:
+        given = None if self.brought.policy is None else policy(self.brought.policy)
+        entries = self._record()
+        self._log(entries, given)
+        self._commands(entries)
+        self._erasures(entries)
+        own = [] if given is None else [one for one in given.logs if one.name == self.manifest["origin"]]
+        if not own or self.fails["signatures"] or "signatures" in self.unproven:
+            self.unproven |= {"record", "consistency", "completeness"}
+        found = {}
+        for name in QUESTIONS:
+            rest = "unproven" if name in self.unproven else "withheld" if name in self.withheld else "holds"
+            found[name] = "fails" if self.fails[name] else rest
+        return found
+
+    # 1
+
+    def _record(self) -> list[Entry | None]:
+        fails = self.fails["record"]
+        if self.members.text("FORMAT.md") != self.brought.format_text:
+            fails.append("FORMAT.md")
+        entries: list[Entry | None] = []
+        leaves: list[bytes] = []
+        for name, (level, _, width) in self.tiles.items():
+            if level == "0":
+                content = self.members.content[name]
+                need(len(content) == 32 * width, name)
+                leaves += [content[at : at + 32] for at in range(0, len(content), 32)]
+        self.tree = Tree(leaves)
+        for name, (level, index, width) in self.tiles.items():
+            content = self.members.content[name]
+            if level not in ("0", "entries"):
+                need(len(content) == 32 * width, name)
+                span = 256 ** int(level)
+                hashes = [self.tree.root(span, (256 * index + at) * span) for at in range(width)]
+                if content != b"".join(hashes):
+                    fails.append(name)
+            elif level == "entries":
+                entries += self._bundle(name, 256 * index, width)
+        return entries
+
+    def _bundle(self, name: str, start: int, width: int) -> list[Entry | None]:
+        content, found = self.members.content[name], []
+        payloads = self.members.lines(self._payloads(name))
+        at = 0
+        while at < len(content) and len(found) < width:
+            end = at + 2 + int.from_bytes(content[at : at + 2], "big")
+            need(at + 2 <= len(content) and end <= len(content), name)
+            found.append(content[at + 2 : end])
+            at = end
+        need(at == len(content), name)
+        need(len(found) == width == len(payloads), name)
+        entries = []
+        for at, (one, line) in enumerate(zip(found, payloads, strict=True)):
+            need(line.keys() == {"position", "facts", "particulars"}, "a line of payloads")
+            need(
+                line["position"] == start + at and not isinstance(line["position"], bool),
+                "a line of payloads",
+            )
+            for kind in ("facts", "particulars"):
+                if line[kind] not in ("withheld", "erased"):
+                    need(
+                        isinstance(line[kind], dict) and line[kind].keys() == {"salt", "content"}, "a payload"
+                    )
+                    need(isinstance(line[kind]["content"], str), "a payload")
+                    unbase64(line[kind]["salt"])
+            entries.append(self._entry(start + at, one, line))
+        return entries
+
+    def _entry(self, position: int, content: bytes, line: dict[str, Any]) -> Entry | None:
+        fails = self.fails["record"]
+        if not content:
+            self.withheld.add("record")
+            return None
+        if sha(b"\0", content) != self.tree.leaves[position]:
+            fails.append(f"the leaf of {position}")
+        try:
+            said = _entry(content)
+        except NoBundle:
+            fails.append(f"entry {position}")
+            return None
+        if (said["accord"], said["position"]) != (self.accord, position):
+            fails.append(f"the place of {position}")
+        payloads: dict[str, Any] = {}
+        for kind in ("facts", "particulars"):
+            payloads[kind] = None
+            if line[kind] == "erased" and kind == "facts":
+                fails.append(f"the facts of {position}")
+            if isinstance(line[kind], dict):
+                try:
+                    raw, salt = line[kind]["content"].encode(), unbase64(line[kind]["salt"])
+                    need(len(salt) == 16 and said[kind] == "sha256:" + sha(salt, raw).hex(), "its digest")
+                    payloads[kind] = from_json(raw)
+                    need(isinstance(payloads[kind], dict), "no object")
+                except NoBundle:
+                    payloads[kind] = None
+                    fails.append(f"the {kind} of {position}")
+        erased = line["particulars"] == "erased"
+        return Entry(
+            position, self.tree.leaves[position], said, payloads["facts"], payloads["particulars"], erased
+        )
+
+    # 2 to 4
+
+    def _log(self, entries: list[Entry | None], given: Policy | None) -> None:
+        origin, size = self.manifest["origin"], self.size
+        own = [] if given is None else [one for one in given.logs if one.name == origin]
+        known = list(dict.fromkeys([*own, *(one for one in self.claimed if one.name == origin)]))
+        if not known or (given is not None and given.logs and not own):
+            self.fails["signatures"].append("no key of this log is known")
+        if not own:
+            self.unproven.add("signatures")
+        log = Witnessing(self, own, known, given)
+        before = 0
+        at = 0
+        for one in self.notes:
+            if one.size > size:
+                self.fails["completeness"].append("the record ends before a checkpoint")
+                break
+            if one.size <= before:
+                self.fails["consistency"].append("checkpoints out of order")
+                continue
+            while at < one.size:
+                log.tell(at, entries[at])
+                at += 1
+            before = one.size
+            log.judge(one)
+        while at < size:
+            log.tell(at, entries[at])
+            at += 1
+        log.finish()
+        self._kept(log)
+
+    def _kept(self, log: Witnessing) -> None:
+        for content in self.brought.kept:
+            index, proof, one = _kept(content)
+            same = one.origin == self.manifest["origin"]
+            if same and not one.signers(log.keys_for_kept(one.size)):
+                self.fails["signatures"].append("a kept checkpoint is not signed")
+                continue
+            if not same:
+                self.fails["consistency"].append("a kept checkpoint of another log")
+                continue
+            if index is not None and index < self.size:
+                leaf = self.tree.leaves[index]
+                if not included(leaf, index, one.size, proof, one.root):
+                    self.fails["consistency"].append("a kept proof")
+            if one.size > self.size:
+                self.fails["completeness"].append("a kept checkpoint is larger")
+            elif self.tree.root(one.size) != one.root:
+                self.fails["consistency"].append("a kept checkpoint")
+
+    # 5 and 6
+
+    def _commands(self, entries: list[Entry | None]) -> None:
+        known = self.brought.command_keys or tuple(self.manifest["command_keys"])
+        acts = Acts(self.accord, dict(map(_command_key, known)))
+        fails = self.fails["completeness"]
+        gone = any(one is None for one in entries)
+        if self.commands is None or gone:
+            self.withheld.add("completeness")
+        order = [(line["receipt"]["size"], not line["receipt"]["events"]) for line in self.commands or []]
+        if order != sorted(order):
+            fails.append("the order of commands")
+        walk = _Walk(self, acts, entries, list(self.commands or []))
+        walk.run()
+        if not self.brought.command_keys:
+            self.unproven.add("acts")
+        if acts.withheld or gone:
+            self.withheld.add("acts")
+        self.fails["acts"] += acts.fails
+        ids = Counter(walk.ids)
+        if any(count > 1 for count in ids.values()):
+            fails.append("an id twice")
+
+    def _erasures(self, entries: list[Entry | None]) -> None:
+        said: set[int] = set()
+        whole = True
+        for one in entries:
+            if one is None or one.facts is None:
+                whole = False
+            elif one.said["type"] == "particulars_erased":
+                positions = (one.event or {}).get("positions")
+                if isinstance(positions, list) and all(type(at) is int for at in positions):
+                    said |= set(positions)
+                else:
+                    whole = False
+        if any(
+            one is not None and one.facts is not None and one.erased and one.position not in said
+            for one in entries
+        ):
+            if whole:
+                self.fails["completeness"].append("particulars are missing")
+            else:
+                self.withheld.add("completeness")
+
+
+class _Walk:
+    """The entries, command by command, beside the lines."""
+
+    def __init__(
+        self, verifier: _Verifier, acts: Acts, entries: list[Entry | None], left: list[dict[str, Any]]
+    ) -> None:
+        self.verifier, self.acts, self.entries, self.left = verifier, acts, entries, left
+        self.fails = verifier.fails["completeness"]
+        self.ids: list[str] = []
+        self.gone = False
+
+    def run(self) -> None:
+        group: list[Entry] = []
+        for one in self.entries:
+            if one is None:
+                self.gone = True
+            if one is None or one.said["causation"] is None:
+                self._close(group)
+                group = []
+            if one is None:
+                self.acts.hidden = True
+                continue
+            cause = one.said["causation"]
+            if not group and cause is not None and not self.gone:
+                self.fails.append(f"the cause of {one.position}")
+            first = group[0] if group else None
+            if first is not None and (cause, one.said["command"]) != (
+                first.said["position"],
+                first.said["command"],
+            ):
+                self.fails.append(f"entry {one.position} stands among others'")
+            group.append(one)
+        self._close(group)
+        for line in self.left:
+            if not self.gone:
+                self.fails.append(f"{line['id']} has no entries")
+            self.acts.alone(line)
+
+    def _close(self, group: list[Entry]) -> None:
+        if not group:
+            return
+        self.ids.append(group[0].said["command"])
+        line = None if self.verifier.commands is None or self.gone else self._line(group)
+        self.acts.check(group, line)
+        self.acts.learn(group)
+        end = group[-1].position + 1
+        while not self.gone and self.left and not self.left[0]["receipt"]["events"]:
+            if self.left[0]["receipt"]["size"] != end:
+                break
+            self._repeat(self.left.pop(0), end)
+
+    def _line(self, group: list[Entry]) -> dict[str, Any] | None:
+        end = group[-1].position + 1
+        while self.left and self.left[0]["receipt"]["size"] < end:
+            stray = self.left.pop(0)
+            self.ids.append(stray["id"])
+            self.fails.append(f"{stray['id']} is of no entries")
+            self.acts.alone(stray)
+        if not self.left or not self.left[0]["receipt"]["events"] or self.left[0]["receipt"]["size"] != end:
+            self.fails.append(f"the outcome of {group[0].said['command']}")
+            return None
+        line = self.left.pop(0)
+        self._receipt(group, line, end)
+        return line
+
+    def _receipt(self, group: list[Entry], line: dict[str, Any], end: int) -> None:
+        told, last, id_ = line["receipt"], group[-1], group[0].said["command"]
+        there = {
+            "accord": self.verifier.accord,
+            "command": id_,
+            "first_position": group[0].position,
+            "position": last.position,
+            "size": end,
+            "leaf": last.leaf.hex(),
+            "root": self.verifier.tree.root(end).hex(),
+            "events": [one.said["type"] for one in group],
+            "status": "refused" if any(one.said["type"] in REFUSALS for one in group) else "recorded",
+        }
+        right = line["id"] == id_ and all(told[name] == value for name, value in there.items())
+        right = right and datetime.fromisoformat(told["time"]) == datetime.fromisoformat(last.said["time"])
+        act = next((one.act for one in group if one.act is not None), None)
+        by = id_.partition("/")[0]
+        if act is not None:
+            right = right and told["act"] == str(act.get("name"))
+        elif by != "unattributed":
+            right = right and told["act"] == ("clock" if by == "clock" else "")
+        if all(one.facts is not None for one in group):
+            right = right and told["refusal"] == _refusal(last)
+        if not right:
+            self.fails.append(f"the receipt of {id_}")
+
+    def _repeat(self, line: dict[str, Any], size: int) -> None:
+        told = line["receipt"]
+        self.ids.append(line["id"])
+        at = told["position"]
+        there = self.entries[at] if 0 <= at < size else None
+        refusal = there if there is not None and there.said["type"] in REFUSALS else None
+        right = refusal is not None and told["refusal"] is not None
+        right = right and (told["accord"], told["command"]) == (self.verifier.accord, line["id"])
+        right = right and (told["status"], told["first_position"]) == ("refused", at)
+        right = right and told["root"] == self.verifier.tree.root(size).hex()
+        if not right or refusal is None or told["leaf"] != refusal.leaf.hex():
+            self.fails.append(f"the repeat {line['id']}")
+        self.acts.repeat(line, refusal)
+
+
+def _refusal(last: Entry) -> Any:
+    event = last.event
+    if event is None:
+        return None
+    if last.said["type"] == "act_refused":
+        found = event.get("refusal")
+        return found if isinstance(found, dict) else None
+    if last.said["type"] == "signal_refused":
+        remedy = "mend it, and send it again"
+        return {"guard": "signal_taken_up", "reason": event.get("reason"), "remedy": remedy, "unmet": []}
+    return None
+
+
+def _command_key(text: str) -> tuple[str, bytes]:
+    raw = unbase64(text)
+    try:
+        Ed25519PublicKey.from_public_bytes(raw)
+    except ValueError:
+        raise NoBundle("a command key") from None
+    return hashlib.sha256(raw).hexdigest()[:16], raw
+
+
+def _kept(content: bytes) -> tuple[int | None, tuple[bytes, ...], Note]:
+    if not content.startswith(b"c2sp.org/tlog-proof@v1\n"):
+        return None, (), note(content)
+    head, _, below = content.partition(b"\n\n")
+    told = [line for line in head.decode().split("\n")[1:] if not line.startswith("extra ")]
+    return int(told[0].removeprefix("index ")), tuple(unbase64(one) for one in told[1:]), note(below)
+
+
+def _entry(content: bytes) -> dict[str, Any]:
+    said = from_json(content)
+    names = "accord actor causation command facts particulars position time type v version"
+    need(isinstance(said, dict) and said.keys() == set(names.split()), "an entry")
+    actor = said["actor"]
+    need(isinstance(actor, dict) and actor.keys() == {"behalf", "delegate", "party", "role"}, "an actor")
+    need(said["v"] == 1 and said["v"] is not True, "the version of an entry")
+    texts = [said[name] for name in ("accord", "command", "type", "time", "facts", "particulars")]
+    texts += [actor["delegate"], actor["role"]]
+    texts += [actor[name] for name in ("party", "behalf") if actor[name] is not None]
+    need(all(isinstance(one, str) for one in texts), "an entry")
+    need(all(DIGEST.fullmatch(said[name]) for name in ("facts", "particulars")), "a digest")
+    for name, least in (("position", 0), ("version", 1)):
+        need(type(said[name]) is int and said[name] >= least, f"the {name} of an entry")
+    cause = said["causation"]
+    need(cause is None or (type(cause) is int and 0 <= cause < said["position"]), "the cause of an entry")
+    need(TIME.fullmatch(said["time"]), "the time of an entry")
+    try:
+        datetime.fromisoformat(said["time"])
+    except ValueError:
+        raise NoBundle("the time of an entry") from None
+    return said
