@@ -86,12 +86,11 @@ class Fold:
         where = f"{receipt.command[:80]!r}, which caused no entry"
         try:
             target = parse_act(signed["act"], signed["fields"]).target()[:500]
-            if "own" in signed:
-                target += f" signed with {OwnSignature.model_validate(signed['own']).key}"
+            key = OwnSignature.model_validate(signed["own"]).key if "own" in signed else None
         except (Rejected, ValueError, TypeError) as error:
             self._finding.fail(f"{where}: the signed command does not read: {str(error)[:200]}")
             return
-        if (refused.event.get("target"), refused.version) != (target, receipt.version):
+        if (refused.event.get("target"), refused.key, refused.version) != (target, key, receipt.version):
             self._finding.fail(
                 f"{where}: the entry {receipt.position} refuses something else, or in another state"
             )

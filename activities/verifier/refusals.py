@@ -20,6 +20,8 @@ class RecordedRefusal:
     erased: bool
     unheard: bool
     """Whether it is of who might not act, of whose act nothing is kept."""
+    key: str | None
+    """The id of the delegate's own key that the refused act was signed with."""
     version: int | None
     """The accord's version when it was recorded; none where the fold did not come so far."""
 
@@ -41,6 +43,7 @@ class Refusals:
                 event if isinstance(event, dict) else None,
                 told.erased,
                 told.unheard,
+                (told.act or {}).get("key"),
                 version,
             )
 

@@ -21,7 +21,8 @@ def create_witness_app(witness: Witness) -> FastAPI:
             if len(content) > MAX_REQUEST:
                 return PlainTextResponse("the request is too long\n", 413)
         answer = await witness.add_checkpoint(content)
-        return Response(answer.body, answer.status, media_type=answer.type)
+        # Set as it is: the framework would add a charset to a text type, and the protocol asks for the bare one.
+        return Response(answer.body, answer.status, headers={"Content-Type": answer.type})
 
     @app.get("/")
     async def key() -> PlainTextResponse:

@@ -361,7 +361,7 @@ def _refused_signal(work: Working, name: str, reason: str, payload: str) -> Deci
     """The decision that a signal is refused, on the record, once for each content and state."""
     actor = Actor(delegate=UNATTRIBUTED, role="monitor")
     refused = SignalRefused(signal=name[:300] or "?", reason=reason[:300] or "?", payload=payload[:100])
-    refusal = _no_signal(reason)
+    refusal = _no_signal(refused.reason)
     mark = mark_of(work.state, UNATTRIBUTED, refused.signal, refused.payload, refusal.guard)
     work.emit(refused, actor, work.at)
     return Decision(tuple(work.drafts), actor, work.state, refusal, mark=mark)

@@ -101,6 +101,11 @@ class Entry:
         return found if isinstance(found, dict) else None
 
     @property
+    def unheard(self) -> bool:
+        """Whether it refuses an act of which nothing is kept."""
+        return self.said["type"] == "act_refused" and (self.act or {}).get("withheld") is True
+
+    @property
     def event(self) -> dict[str, Any] | None:
         """``facts.event``."""
         found = (self.facts or {}).get("event")
@@ -131,6 +136,8 @@ class Acts:
                     self.fails.append(f"{id_}: somebody stands on it")
         if line is None:
             self.withheld = True
+        elif line["signed"] == "erased" and _unheard(group):
+            pass
         elif line["signed"] in ("withheld", "erased"):
             self._absent(line, any(one.erased for one in group))
         else:
@@ -140,6 +147,8 @@ class Acts:
     def repeat(self, line: dict[str, Any], refusal: Entry | None) -> None:
         """A line without entries; ``refusal`` is the entry at which it points, if that is a refusal."""
         by = line["id"].partition("/")[0]
+        if line["signed"] == "erased" and refusal is not None and refusal.unheard:
+            return
         if line["signed"] in ("withheld", "erased"):
             self._absent(line, refusal is not None and refusal.erased)
             return
@@ -361,6 +370,11 @@ class Acts:
             return raw is not None and fits(raw, unbase64(own.get("signature")), to_json(part))
         except NoBundle:
             return False
+
+
+def _unheard(group: list[Entry]) -> bool:
+    told = next((one for one in group if one.act is not None), None)
+    return told is not None and told.unheard
 
 
 def _shown(own: dict[str, Any]) -> dict[str, Any]:
