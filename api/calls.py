@@ -33,6 +33,9 @@ _BEARER = HTTPBearer(
     description="A key made for a delegate, an operator or an auditor.",
 )
 _ACCORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
+ACCORD_ID = f"^{_ACCORD.pattern}$"
+"""What an accord's id looks like."""
+
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _PLUS = re.compile(r"(T[0-9:.]+) (\d\d:?\d\d)$")
 _TIME: TypeAdapter[datetime] = TypeAdapter(Instant)
@@ -302,10 +305,15 @@ _ANYWHERE = (
 )
 
 
-def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """The documentation of the problems that an operation may answer, besides those that every one may."""
+def problems(*codes: str, public: bool = False) -> dict[int | str, dict[str, Any]]:
+    """The documentation of the problems that an operation may answer, besides those that every one may.
+
+    One that is ``public`` asks nobody for a key.
+    """
     found: dict[int, list[str]] = {}
     for code in (*_ANYWHERE, *codes):
+        if public and code == "not_authenticated":
+            continue
         found.setdefault(TABLE[code][0], []).append(code)
     return {
         status: {

@@ -17,6 +17,7 @@ from activities.ledger.entry import decode_canonical
 from activities.tlog.note import verifies_ed25519
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
+from activities.verifier.minutes import Proof
 from activities.verifier.refusals import RecordedRefusal
 from activities.verifier.signatures import SignedBytes
 from activities.verifier.unsigned import NOBODY, salted_digest, unsigned_problem
@@ -62,8 +63,8 @@ class SignedActs:
         self._accord = accord
         self._keys = dict(parse_command_key(key) for key in keys)
 
-    def check(self, group: Group, command: BundledCommand | None, verified: bool | None = None) -> None:
-        """Check one group; ``command`` is the outcome that belongs to it, if there is one.
+    def check(self, group: Group, command: BundledCommand | None, verified: bool | None = None) -> Proof:
+        """Check one group, and say what is proved; ``command`` is the outcome that belongs to it, if there is one.
 
         ``verified`` says whether what :meth:`signed` gave for it verifies, ``None`` if that is to be found out here.
         """
@@ -72,22 +73,24 @@ class SignedActs:
             self._nobody_stands(group, delegate)
         if command is None:
             self._finding.lack("the outcomes of commands are withheld")
-            return
+            return Proof("withheld")
         where = f"entry {group.first}: {group.command!r}"
         if not isinstance(command.signed, bytes):
             if command.signed == "erased" and group.unheard:
                 self._finding.note(UNHEARD)
-                return
-            self._absent(where, command, erased=any(told.erased for told in group.told))
-            return
+                return Proof("unheard")
+            return self._absent(where, command, erased=any(told.erased for told in group.told))
         self._finding.checked += 1
         if delegate in NOBODY:
-            self._say(where, unsigned_problem(self._accord, command, command.signed, group))
-            return
+            problem = unsigned_problem(self._accord, command, command.signed, group)
+            return Proof("wrong" if self._say(where, problem) else "unsigned", None, problem)
         if verified is None:
             signed = self.signed(group, command)
             verified = signed is not None and signed.verifies()
-        self._say(where, None if verified else self._problem(group, command, command.signed))
+        problem = None if verified else self._problem(group, command, command.signed)
+        if self._say(where, problem):
+            return Proof("wrong", None, problem)
+        return Proof("signed", from_json(command.signed)["key_id"])
 
     def check_repeat(self, command: BundledCommand, refused: RecordedRefusal | None) -> dict[str, Any] | None:
         """Check a command without entries, which repeats what was refused; its signed form, where that is genuine."""
@@ -115,9 +118,11 @@ class SignedActs:
             problem, _ = self._genuine(command, command.signed)
             self._say(f"the command {command.id[:80]!r}", problem)
 
-    def _say(self, where: str, problem: str | None) -> None:
+    def _say(self, where: str, problem: str | None) -> bool:
+        """Say what is wrong, if anything is; whether it is."""
         if problem is not None:
             self._finding.fail(f"{where}: {problem}")
+        return problem is not None
 
     def _nobody_stands(self, group: Group, delegate: str) -> None:
         """Nobody signs for the clock or an unattributed signal: then no delegate may stand on the entries."""
@@ -127,15 +132,16 @@ class SignedActs:
                     f"entry {told.entry.position}: {told.entry.actor.delegate!r} stands on it, and nobody signed"
                 )
 
-    def _absent(self, where: str, command: BundledCommand, *, erased: bool) -> None:
+    def _absent(self, where: str, command: BundledCommand, *, erased: bool) -> Proof:
         if command.signed == "withheld":
             self._finding.lack("signed commands are withheld")
-        elif erased:
+            return Proof("withheld")
+        if erased:
             self._finding.lack("signed commands are erased with the particulars that they held")
-        else:
-            self._finding.fail(
-                f"{where}: the signed command is missing, and no particulars were erased with it"
-            )
+            return Proof("erased")
+        problem = "the signed command is missing, and no particulars were erased with it"
+        self._say(where, problem)
+        return Proof("wrong", None, problem)
 
     def _problem(self, group: Group, command: BundledCommand, content: bytes) -> str | None:
         problem, signed = self._genuine(command, content)

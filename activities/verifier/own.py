@@ -41,11 +41,12 @@ class OwnSignatures:
                 # That it does not read is a finding of the fold; no key is enrolled by it.
                 return
 
-    def check(self, group: Group) -> None:
-        """Check one group."""
+    def check(self, group: Group) -> str | None:
+        """Check one group; the id of the key that the delegate signed with, if it did and that fits."""
         told = group.act_entry
         if told is None:
-            return
+            return None
+        lacking = sum(self._finding.absent.values())
         try:
             problem = self._problem(told, group.first)
         except Exception as error:
@@ -53,6 +54,9 @@ class OwnSignatures:
             problem = f"the own signature cannot be checked: {type(error).__name__}: {str(error)[:200]}"
         if problem is not None:
             self._finding.fail(f"entry {told.entry.position}: {group.command!r}: {problem}")
+            return None
+        own = None if sum(self._finding.absent.values()) > lacking else told.own
+        return None if own is None else own.key
 
     def check_repeat(self, signed: dict[str, Any], size: int) -> None:
         """Check the signature on a genuine command without entries, which was refused at that size of the record."""

@@ -43,10 +43,11 @@ def verify_all(batch: list[SignedBytes | None]) -> list[bool | None]:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A group of entries whose act is still to be judged, with its outcome."""
+    """A group of entries whose act is still to be judged; ``folding``: the rules were applied to it."""
 
     group: Group
     command: BundledCommand | None
+    folding: bool
 
 
 Judge = Callable[[Waiting, bool | None], None]

@@ -27,6 +27,7 @@ from activities.verifier.findings import Report
 from activities.verifier.fold import Fold
 from activities.verifier.groups import Group, Told
 from activities.verifier.held import Held, HeldCheckpoints
+from activities.verifier.minutes import Minutes, minute_of
 from activities.verifier.own import OwnSignatures
 from activities.verifier.refusals import RecordedRefusal, Refusals
 from activities.verifier.signatures import SignatureQueue, Waiting
@@ -56,8 +57,11 @@ def verify_bundle(
     trust: Trust | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    minutes: Minutes | None = None,
 ) -> Report:
     """Verify the bundle ``path``; signatures on acts by ``executor``, if there is one: a pool of processes.
+
+    ``minutes`` is given each command with what was proved about it.
 
     Raises:
         Malformed: where it is no bundle.
@@ -65,7 +69,7 @@ def verify_bundle(
     """
     trust = trust or Trust()
     with Bundle(path) as bundle:
-        return _Verification(bundle, trust, progress or _silent, executor).run()
+        return _Verification(bundle, trust, progress or _silent, executor, minutes).run()
 
 
 def _silent(_done: int, _size: int) -> None:
@@ -73,11 +77,19 @@ def _silent(_done: int, _size: int) -> None:
 
 
 class _Verification:
-    def __init__(self, bundle: Bundle, trust: Trust, progress: Progress, executor: Executor | None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        trust: Trust,
+        progress: Progress,
+        executor: Executor | None,
+        minutes: Minutes | None,
+    ) -> None:
         manifest = bundle.manifest
         self._bundle = bundle
         self._trust = trust
         self._progress = progress
+        self._minutes = minutes
         self.report = Report(manifest.accord, manifest.origin, manifest.size)
         given = trust.policy
         policy = given
@@ -245,10 +257,11 @@ class _Verification:
         root = self._tree.root().hex()
         command = self._complete.take(group, root)
         self._fold.take(group)
+        folding = not self._fold.stopped or group.follows is not None
         known = None if self._fold.stopped or self._fold.state is None else self._fold.state.version
         for told in group.told:
             self._refusals.take(told, known)
-        self._signatures.put(Waiting(group, command))
+        self._signatures.put(Waiting(group, command, folding))
         if command is not None:
             self._fold.check_receipt(command.receipt)
         self._complete.repeats(group.end, root)
@@ -263,8 +276,11 @@ class _Verification:
         self._fold.check_receipt(command.receipt)
 
     def _judge_act(self, waiting: Waiting, verified: bool | None) -> None:
-        self._acts.check(waiting.group, waiting.command, verified)
-        self._own.check(waiting.group)
+        proof = self._acts.check(waiting.group, waiting.command, verified)
+        own = self._own.check(waiting.group)
+        if self._minutes is not None:
+            given = bool(self._trust.command_keys)
+            self._minutes(minute_of(waiting.group, proof, own, given=given, folding=waiting.folding))
 
     def _describe(self) -> None:
         state = self._fold.state

@@ -51,7 +51,7 @@ class RefusedAct(EntenteError):
 
 
 class Calls:
-    """An API, and the key to speak to it with."""
+    """An API, and the key to speak to it with; none for what it tells everybody."""
 
     def __init__(self, place: Where, patience: float = PATIENCE) -> None:
         self.server = place.server
@@ -59,7 +59,8 @@ class Calls:
         self._client = httpx.Client(
             base_url=place.server,
             timeout=ANSWER,
-            headers={"Authorization": f"Bearer {place.key}", "User-Agent": "entente"},
+            headers={"User-Agent": "entente"}
+            | ({"Authorization": f"Bearer {place.key}"} if place.key else {}),
             # A proxy from the environment is for what is elsewhere.
             trust_env=urlsplit(place.server).hostname not in _LOOPBACK,
         )

@@ -1,0 +1,359 @@
+"""``entente verify`` and ``entente read``: a record, checked and read without a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+import typer
+
+from worker.cli.commands.ledger import Json, progress_bar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from activities.verifier.findings import Report
+    from activities.verifier.minutes import Minute
+    from activities.verifier.verify import Trust
+    from workflows.model.commands import RecordedEvent
+
+T = TypeVar("T")
+
+Bundle = Annotated[Path, typer.Argument(help="A bundle.")]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy", help="Policy file with the log's key and the witnesses, from your own delegate."
+    ),
+]
+CommandKeys = Annotated[
+    list[str] | None,
+    typer.Option("--command-key", help="Public key (base64) that commands are signed with; may be repeated."),
+]
+Kept = Annotated[
+    list[Path] | None,
+    typer.Option("--held", help="A checkpoint, receipt or finality proof that you kept; may be repeated."),
+]
+
+_WORTH_PROCESSES: Final = 2_000_000
+"""Bytes of a bundle from which on other processes save more than they cost to start: some five thousand entries."""
+
+_MOST_PROCESSES: Final = 3
+"""Processes that verify signatures; reading and folding, which one does, keeps no more of them busy."""
+
+_VERIFY_HELP = (
+    "Exit codes: 0 nothing is wrong, by what you gave; 1 the file cannot be read, 2 an option is wrong, 10 no bundle, "
+    "11 record, 12 consistency, 13 signatures, 14 quorum, 15 acts, 16 completeness, 17 fold, 18 the evidence proves "
+    "that the log equivocated, 19 the evidence proves nothing, 20 unproven: nothing is wrong, and something rests on "
+    "the bundle's own word, 21 with --strict: nothing is wrong, and a part is withheld or erased. "
+    "Example: entente verify visit.bundle --policy parties.policy --command-key KEY --held last.checkpoint"
+)
+
+_READ_HELP = (
+    "Exit codes as those of entente verify. "
+    "Example: entente read visit.bundle --policy parties.policy --command-key KEY"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommands."""
+    app.command("verify", epilog=_VERIFY_HELP)(_verify)
+    app.command("read", epilog=_READ_HELP)(_read)
+
+
+def _verify(
+    file: Annotated[Path, typer.Argument(help="A bundle, or evidence of equivocation.")],
+    policy: PolicyFile = None,
+    command_key: CommandKeys = None,
+    held: Kept = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Ask for the whole record too: 21 where a part is withheld or erased."),
+    ] = False,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Where to write evidence, should the log have equivocated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a record without a network: whole, unaltered, signed, agreed by the witnesses, and by the rules."""
+    from activities.errors import LedgerError
+    from activities.verifier.findings import EXIT_MALFORMED
+    from activities.verifier.verify import verify_bundle
+
+    trust = _trust(policy, command_key or [], held or [])
+    try:
+        with file.open("rb") as opened:
+            is_archive = opened.read(1) != b"{"
+        if not is_archive:
+            raise typer.Exit(_judge(file, trust, as_json=as_json))
+        with progress_bar("verify") as progress, _processes(file) as executor:
+            report = verify_bundle(file, trust, progress, executor)
+    except OSError as error:
+        _say_error(
+            f"{error.filename} cannot be read: {error.strerror}", "Name a file that there is", as_json=as_json
+        )
+        raise typer.Exit(1) from None
+    except LedgerError as error:
+        _say_error(error.what, error.remedy, as_json=as_json)
+        raise typer.Exit(EXIT_MALFORMED) from None
+    code = report.exit_code(strict=strict)
+    if evidence is not None and report.evidence is not None:
+        evidence.write_bytes(report.evidence)
+    if as_json:
+        print(json.dumps({**report.as_json(), "exit_code": code}, ensure_ascii=False))
+    else:
+        _print_report(report, code)
+        if evidence is not None and report.evidence is not None:
+            print(f"The evidence is in {evidence}; anybody can judge it with: entente verify {evidence}")
+    raise typer.Exit(code)
+
+
+def _read(
+    file: Bundle,
+    policy: PolicyFile = None,
+    command_key: CommandKeys = None,
+    held: Kept = None,
+    as_json: Json = False,
+) -> None:
+    """Read the minutes of a record: each act, with what was proved of it, and by which key.
+
+    What cannot be proved by what you give stands there as unproven. The verdict on the whole stands at the end.
+    """
+    from activities.errors import LedgerError
+    from activities.verifier.findings import EXIT_MALFORMED
+    from activities.verifier.verify import verify_bundle
+
+    trust = _trust(policy, command_key or [], held or [])
+    told: list[dict[str, Any]] = []
+    try:
+        with progress_bar("read") as progress:
+            report = verify_bundle(file, trust, progress, minutes=lambda one: told.append(_told(one)))
+    except OSError as error:
+        _say_error(
+            f"{error.filename} cannot be read: {error.strerror}", "Name a file that there is", as_json=as_json
+        )
+        raise typer.Exit(1) from None
+    except LedgerError as error:
+        _say_error(error.what, error.remedy, as_json=as_json)
+        raise typer.Exit(EXIT_MALFORMED) from None
+    code = report.exit_code()
+    if as_json:
+        final = report.final_size or 0
+        minutes = [{**one, "final": one["position"] < final} for one in told]
+        print(
+            json.dumps(
+                {"report": report.as_json(), "minutes": minutes, "exit_code": code}, ensure_ascii=False
+            )
+        )
+    else:
+        for one in told:
+            _print_minute(one, report)
+        print()
+        _print_report(report, code)
+    raise typer.Exit(code)
+
+
+def _told(minute: Minute) -> dict[str, Any]:
+    """A minute as JSON values, with its sentences."""
+    from activities.ledger.entry import time_text
+    from activities.reading.minutes import entry_says
+
+    def says(event: RecordedEvent) -> str:
+        try:
+            return entry_says(event)
+        except Exception:
+            # The record may be anybody's: what is no event of the model has its type, and the fold says what is wrong.
+            return event.type
+
+    first = next((event for event in minute.events if "act" in event.facts), minute.events[0])
+    return {
+        "position": minute.last,
+        "time": time_text(first.time),
+        "command": minute.command,
+        "says": [says(event) for event in minute.events],
+        "text": minute.text,
+        "signed": minute.proof.signed,
+        "key": minute.proof.key,
+        "key_given": minute.given,
+        "own_key": minute.own,
+        "by_the_rules": minute.follows,
+        "problem": minute.proof.problem,
+    }
+
+
+def _print_minute(told: dict[str, Any], report: Report) -> None:
+    """A few lines: what happened, the act's free text, and what was proved."""
+    proofs = {
+        "signed": f"signed under the command key {told['key']}"
+        + ("" if told["key_given"] else ", which came with the bundle: unproven"),
+        "unsigned": "nobody signs for this",
+        "withheld": "the signed command is withheld",
+        "erased": "the signed command is erased",
+        "unheard": "of who might not act: nothing of what was asked for is kept",
+        "wrong": f"✗ NOT PROVED: {told['problem']}",
+    }
+    words = [proofs[told["signed"]]]
+    if told["own_key"] is not None:
+        words.append(f"signed with the delegate's own key {told['own_key']}")
+    rules = {True: "follows by the rules", False: "✗ DOES NOT FOLLOW by the rules", None: "rules not applied"}
+    words.append(rules[told["by_the_rules"]])
+    words.append("final" if told["position"] < (report.final_size or 0) else "not proved final")
+    first, *rest = told["says"]
+    print(_printable(f"{told['position']:>6}  {told['time'][:16].replace('T', ' ')}  {first}"))
+    for line in [*(f"→ {one}" for one in rest), *(f"“{value}”" for value in map(str, told["text"].values()))]:
+        print(_printable(f"        {line}"))
+    print(_printable(f"        [{'; '.join(words)}]"))
+
+
+@contextmanager
+def _processes(file: Path) -> Iterator[Executor | None]:
+    """Processes that verify signatures, where there are processors, and the bundle is long enough to be worth it."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    spare = (
+        len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) - 1
+    )
+    if spare < 1 or file.stat().st_size < _WORTH_PROCESSES:
+        yield None
+        return
+    # Not forked: this process may have threads, which show the progress.
+    with ProcessPoolExecutor(min(spare, _MOST_PROCESSES), mp_context=get_context("spawn")) as executor:
+        yield executor
+
+
+def _trust(policy: Path | None, command_keys: list[str], held: list[Path]) -> Trust:
+    """What the options bring. One that is wrong is wrong usage, whatever the bundle is."""
+    from activities.tlog.policy import parse
+    from activities.verifier.acts import parse_command_key
+    from activities.verifier.held import parse_held
+    from activities.verifier.verify import Trust
+
+    for key in command_keys:
+        _given("--command-key", lambda key=key: parse_command_key(key))
+    return Trust(
+        None if policy is None else _given("--policy", lambda: parse(policy.read_bytes())),
+        tuple(command_keys),
+        tuple(_given("--held", lambda path=path: parse_held(path.read_bytes())) for path in held),
+    )
+
+
+def _given(option: str, read: Callable[..., T]) -> T:
+    """What an option's value reads as.
+
+    Raises:
+        BadParameter: it cannot be read, or is not what the option takes.
+    """
+    from activities.errors import LedgerError
+
+    try:
+        return read()
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{error.filename} cannot be read: {error.strerror}", param_hint=option
+        ) from None
+    except LedgerError as error:
+        raise typer.BadParameter(_printable(f"{error.what}. {error.remedy}"), param_hint=option) from None
+
+
+def _judge(file: Path, trust: Trust, *, as_json: bool) -> int:
+    """Judge evidence; the log's key has to be known, for anybody can sign contradictions with a key of their own."""
+    from activities.errors import ProofInvalid, SignatureInvalid
+    from activities.verifier.evidence import MAX_EVIDENCE, parse
+    from activities.verifier.findings import EXIT_EQUIVOCATION, EXIT_NO_EVIDENCE
+
+    with file.open("rb") as opened:
+        content = parse(opened.read(MAX_EVIDENCE + 1))
+    if trust.policy is None:
+        raise typer.BadParameter(
+            "evidence is judged by the log's own key; give a file that names it", param_hint="--policy"
+        )
+    try:
+        proved, code = content.judge(trust.policy.logs), EXIT_EQUIVOCATION
+    except (ProofInvalid, SignatureInvalid) as error:
+        proved, code = error.what, EXIT_NO_EVIDENCE
+    if as_json:
+        verdict = "equivocation" if code == EXIT_EQUIVOCATION else "nothing"
+        print(json.dumps({"proves": verdict, "what": proved, "exit_code": code}))
+    else:
+        print(
+            f"{'EQUIVOCATION PROVED' if code == EXIT_EQUIVOCATION else 'NOTHING PROVED'}: {_printable(proved)}."
+        )
+    return code
+
+
+def _say_error(what: str, remedy: str, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": {"what": what, "remedy": remedy, "details": ""}}), file=sys.stderr)
+    else:
+        print(f"Error: {_printable(what)}.\n{_printable(remedy)}.", file=sys.stderr)
+
+
+def _print_report(report: Report, code: int) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from activities.verifier.findings import QUESTIONS
+
+    console = Console(highlight=False, soft_wrap=True)
+    marks = "".join(
+        f" [{mark}]"
+        for mark, on in (("ILLUSTRATIVE", report.illustrative), ("SIMULATED CLOCK", report.simulated))
+        if on
+    )
+    said = f"{report.accord}: {report.size:,} entries, log {report.origin}{marks}"
+    console.print(Text(_printable(said)))
+    stage = _printable(report.stage or "not determined")
+    final = "not proved" if report.final_size is None else f"{report.final_size:,} entries"
+    console.print(Text(f"final: {final}; stage {stage}"))
+    if report.state is not None:
+        console.print(Text(f"state at version {report.version}, by rules {report.rules}: {report.state}"))
+    styles = {
+        "holds": ("✓ holds   ", "green"),
+        "fails": ("✗ FAILS   ", "bold red"),
+        "unproven": ("? unproven", "yellow"),
+        "withheld": ("– in part ", "cyan"),
+    }
+    for finding in report.findings.values():
+        label, style = styles[finding.status]
+        line = Text.assemble((label, style), f"  {finding.question}: {QUESTIONS[finding.question][1]}")
+        console.print(Text.assemble(line, f" ({finding.checked:,} checked)"))
+        for problem in finding.problems:
+            console.print(Text(f"      {_printable(problem)}"))
+        if finding.failures > len(finding.problems):
+            console.print(Text(f"      … and {finding.failures - len(finding.problems):,} more"))
+        for gap, count in [*finding.gaps.items(), *finding.absent.items()]:
+            console.print(Text(f"      {_printable(gap)}" + (f" ({count:,} times)" if count > 1 else "")))
+        for note in finding.notes:
+            console.print(Text(f"      {_printable(note)}"))
+    console.print(Text(_conclusion(report, code)))
+
+
+def _conclusion(report: Report, code: int) -> str:
+    """The verdict in a sentence. What was not proved by what the reader brought is not called sound."""
+    from activities.verifier.findings import EXIT_UNPROVEN, EXIT_WITHHELD
+
+    def those(status: str) -> str:
+        return ", ".join(one.question for one in report.findings.values() if one.status == status)
+
+    if code in (0, EXIT_WITHHELD):
+        part = f" A part is withheld or erased: {those('withheld')}." if those("withheld") else ""
+        return f"Nothing is wrong with what is here, by the keys and the policy that you gave.{part}" + (
+            f" (exit code {code})" if code else ""
+        )
+    if code == EXIT_UNPROVEN:
+        return (
+            f"Unproven: {those('unproven')}. Nothing here contradicts itself; that much anybody can make up. Give what "
+            f"is asked for above, from your own delegate (exit code {code})."
+        )
+    return f"This record does not stand: {those('fails')} (exit code {code})."
+
+
+def _printable(text: str) -> str:
+    """Text from a record that may be hostile, without what a terminal would obey."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
