@@ -54,6 +54,9 @@ lock: ## Choose the newest versions that pyproject.toml allows and pin them, wit
 	printf 'hatchling\neditables\n' | .venv-lock/bin/uv pip compile pyproject.toml - --extra dev \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--quiet --upgrade --output-file requirements.lock
+	.venv-lock/bin/uv pip compile tests/api/generated/generator.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--quiet --upgrade --output-file tests/api/generated/generator.lock
 	rm -rf .venv-lock
 
 clean: ## Remove what can be made again; never .entente, which holds data

@@ -29,6 +29,7 @@ from temporalio.client import Client
 from activities.identity.keys import create_key
 from activities.runtime.settings import read_settings
 from activities.runtime.temporal import connect
+from tests.benchmarks import UNLIMITED
 from tests.benchmarks.bare import QUEUE, Bare
 from tests.simulation.small import bare as definition_of
 from tests.simulation.small import digest
@@ -141,7 +142,7 @@ async def _founded(http: httpx.AsyncClient, accord: str, named: str) -> Call:
 
 async def run(acts: int, directory: Path) -> None:
     console = Console(width=110)
-    settings = read_settings(state_dir=directory, api_port=0, log_level="warning")
+    settings = read_settings(state_dir=directory, **UNLIMITED, api_port=0, log_level="warning")
     begun = time.perf_counter()
     async with Stack(settings, ports=Ports(0, 0, 0), on_line=None) as stack:
         console.print(f"stack ready after {time.perf_counter() - begun:.1f} s (Postgres with fsync)")

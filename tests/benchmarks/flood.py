@@ -27,6 +27,7 @@ from activities.runtime.settings import Settings, read_settings
 from activities.runtime.temporal import connect
 from api.app import create_app
 from api.queue import ActQueue
+from tests.benchmarks import UNLIMITED
 from tests.benchmarks.acts import definition_of, percentile
 from tests.simulation.small import digest
 from worker.main import accord_worker
@@ -102,7 +103,7 @@ async def measure(console: Console, settings: Settings, acts: int) -> None:
 async def run(acts: int, directory: Path) -> None:
     """Start the servers, and measure."""
     signer = CommandSigner.create(directory / "command.pem")
-    settings = read_settings(state_dir=directory / "state", api_port=0, log_level="warning")
+    settings = read_settings(state_dir=directory / "state", **UNLIMITED, api_port=0, log_level="warning")
     async with Stack(settings, ports=Ports(0, 0, 0), on_line=None) as stack:
         await measure(
             Console(width=110),
@@ -113,6 +114,7 @@ async def run(acts: int, directory: Path) -> None:
                 command_key_file=directory / "command.pem",
                 command_public_keys=(signer.public_key,),
                 api_deadline=120.0,
+                **UNLIMITED,
                 log_level="warning",
             ),
             acts,

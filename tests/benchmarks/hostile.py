@@ -34,6 +34,7 @@ from activities.identity.keys import create_key
 from activities.runtime.settings import read_settings
 from api.bodies import LARGEST
 from tests.activities.definitions.hostile import JSON, YAML
+from tests.benchmarks import UNLIMITED
 from tests.benchmarks.acts import percentile
 from tests.simulation.small import bare, small
 from worker.stack.stack import Ports, Stack
@@ -153,7 +154,7 @@ async def fuzz(http: httpx.AsyncClient, accord: str, tokens: list[str], seconds:
 
 async def run(seconds: float, directory: Path) -> None:
     console = Console(width=110)
-    settings = read_settings(state_dir=directory, api_port=0, log_level="warning")
+    settings = read_settings(state_dir=directory, **UNLIMITED, api_port=0, log_level="warning")
     async with Stack(settings, ports=Ports(0, 0, 0), on_line=None) as stack:
         connection = await asyncpg.connect(stack.database_url)
         tokens = [

@@ -28,6 +28,7 @@ from rich.table import Table
 
 from activities.identity.keys import create_key
 from activities.runtime.settings import read_settings
+from tests.benchmarks import UNLIMITED
 from tests.simulation.small import bare, digest
 from worker.stack.stack import Ports, Stack
 
@@ -92,7 +93,7 @@ async def open_accords(http: httpx.AsyncClient, tokens: dict[str, str], count: i
 
 async def run(count: int, entries: int, directory: Path) -> None:
     console = Console(width=110)
-    settings = read_settings(state_dir=directory, api_port=0, log_level="error")
+    settings = read_settings(state_dir=directory, **UNLIMITED, api_port=0, log_level="error")
     async with Stack(settings, ports=Ports(0, 0, 0), on_line=None) as stack:
         connection = await asyncpg.connect(stack.database_url)
         tokens = {who: await create_key(connection, who, "benchmark", "delegate") for who in _WHO}

@@ -28,6 +28,7 @@ from rich.table import Table
 from activities.identity.keys import create_key
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import read_settings
+from tests.benchmarks import UNLIMITED
 from tests.simulation.small import digest
 from worker.stack.stack import Ports, Stack
 from workflows.model.commands import Command, RecordedEvent
@@ -260,7 +261,7 @@ def model_rates(run: Run, events: list[RecordedEvent]) -> dict[str, float]:
 
 async def measure(directory: Path, parties: int, conditions: int, documents: int) -> None:
     console = Console(width=110)
-    settings = read_settings(state_dir=directory, api_port=0, log_level="warning")
+    settings = read_settings(state_dir=directory, **UNLIMITED, api_port=0, log_level="warning")
     async with Stack(settings, ports=Ports(0, 0, 0), on_line=None) as stack:
         runs = []
         async with httpx.AsyncClient(base_url=stack.api_url, timeout=120) as http:
