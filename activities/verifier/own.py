@@ -55,6 +55,8 @@ class OwnSignatures:
                 fields=wanted.facts(),
                 command=signed["id"],
                 particulars=own.particulars,
+                not_after=own.facts().get("not_after"),
+                required_version=signed.get("required_version"),
             )
             fitting = key is not None and fits(key.public_key, own.signature, part)
             same = own.particulars == particulars_digest(own.salt, wanted.particulars())
@@ -81,6 +83,8 @@ class OwnSignatures:
                 fields=act["fields"],
                 command=entry.command,
                 particulars=own.particulars,
+                not_after=act.get("not_after"),
+                required_version=act.get("required_version"),
             )
             if not fits(key.public_key, own.signature, part):
                 return f"the own signature of {entry.actor.delegate!r} does not fit the act"

@@ -15,6 +15,9 @@ from workflows.model.state import Accord, Appointment
 from workflows.model.terms import OFFICER_ROLES
 from workflows.model.values import DelegateId, Instant, Note, PartyId, Role, Text
 
+MOST_DELEGATES = 200
+"""Delegates that a party may have had, revoked ones included: a state has to load, also after years."""
+
 
 @event
 class DelegateAppointed(Event):
@@ -146,6 +149,13 @@ class AppointDelegate(Act):
             not common and "contact" not in self.roles,
             f"{', '.join(common) or 'contact'} is named in the definition, by all parties",
             "amend the definition to name such an officer or contact",
+        )
+        own = sum(1 for one in a.delegates.values() if one.party == by.party)
+        yield Check(
+            "few_delegates",
+            now is not None or own < MOST_DELEGATES,
+            f"{by.party} has had {MOST_DELEGATES} delegates, those revoked included",
+            "appoint one of them anew, in other roles or from other dates",
         )
         contact = self.delegate == (a.definition.parties[by.party].contact if by.party else None)
         yield Check(
