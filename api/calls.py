@@ -136,6 +136,7 @@ OwnEnd = Annotated[
         alias="Entente-Not-After",
         description="The accord's time, by RFC 3339, after which the delegate's own signature no longer counts; the "
         "signature covers it. Recorded later, the act is refused.",
+        json_schema_extra={"format": "date-time"},
     ),
 ]
 
