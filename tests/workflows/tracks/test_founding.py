@@ -8,7 +8,7 @@ from tests.simulation.definitions import changed, condition, document, pair, par
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
 from workflows.model.definition import Definition
-from workflows.tracks.founding.appointments import MOST_DELEGATES
+from workflows.tracks.founding.appointments import MOST_DELEGATES, MOST_FORMER
 
 
 def digest_of_definition(definition: dict) -> str:
@@ -352,3 +352,17 @@ def test_a_party_has_so_many_delegates_and_no_more() -> None:
     assert play.guard("aa.contact", "appoint_delegate", **one) == "few_delegates"
     play.do("aa.contact", "appoint_delegate", **{**one, "delegate": "aa.d1"})
     play.do("bb.contact", "appoint_delegate", **{**one, "delegate": "bb.more"})
+
+
+def test_of_contacts_who_were_only_proposed_the_last_are_known() -> None:
+    play = Play(pair())
+    before = len(play.state.delegates)
+    for number in range(MOST_FORMER + 20):
+        parties = {**pair()["parties"], f"X{number}": party(f"X{number}", contact=f"x{number}.contact")}
+        play.do("aa.contact", "amend_definition", definition=pair(parties=parties))
+    assert len(play.state.delegates) == before + 1 + MOST_FORMER
+    assert play.rejected("x1.contact", "adopt_definition", digest=digest("x")) == "unknown_delegate"
+    assert (
+        play.guard(f"x{MOST_FORMER}.contact", "adopt_definition", digest=digest("x"))
+        == "appointment_in_force"
+    )

@@ -15,6 +15,9 @@ from workflows.model.state import Accord, Appointment
 from workflows.model.terms import OFFICER_ROLES
 from workflows.model.values import DelegateId, Instant, Note, PartyId, Role, Text
 
+MOST_FORMER = 50
+"""Contacts of earlier proposals who stay known until the accord is founded, so that they are refused by name."""
+
 MOST_DELEGATES = 200
 """Delegates that a party may have had, revoked ones included: a state has to load, also after years."""
 
@@ -73,6 +76,11 @@ def contacts(a: Accord) -> Accord:
             delegates[delegate] = replace(
                 old, roles=("contact", *old.roles), valid_from=None, valid_until=None
             )
+    if not a.founded:
+        # One party can propose others again and again, and must not make all that is known grow without end.
+        former = [code for code, one in delegates.items() if one.revoked and code not in a.keys]
+        for code in former[:-MOST_FORMER]:
+            del delegates[code]
     return replace(a, delegates=delegates)
 
 
