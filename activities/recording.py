@@ -54,6 +54,7 @@ from workflows.model.repeats import Refusals, unless_recorded
 from workflows.model.rules import next_deadline
 from workflows.model.state import Accord
 from workflows.model.summary import summarize
+from workflows.record.erasure import EraseParticulars
 from workflows.tracks.predecessor import CarryOverVerdict, carried_over_holds
 
 AHEAD = timedelta(minutes=5)
@@ -270,6 +271,7 @@ class Recorder:
                 earlier = await self._ledger.refused(command.accord, decision.sought)
                 decision = unless_recorded(decision, state, earlier)
             await self._check_predecessor(state, command, decision)
+            await self._check_particulars(command, decision)
         except Rejected as error:
             # What was recorded before the accord went on may no longer be judged at all: the record decides.
             known = await self._known(command)
@@ -403,6 +405,28 @@ class Recorder:
                 "no_such_verdict",
                 f"Entry {wanted.position} of {named} is no verdict on {wanted.predecessor} that names this evidence, "
                 "grade and end, and still holds. Read that accord's record and name the entry as it is.",
+            )
+
+    async def _check_particulars(self, command: Command, decision: Decision) -> None:
+        """What is to be erased is there: else whoever erases could take away a signed act that names nobody.
+
+        The state knows nothing of particulars; the ledger does.
+
+        Raises:
+            Rejected: ``no_particulars``.
+        """
+        if command.act != EraseParticulars.name or decision.refusal is not None:
+            return
+        bare = []
+        for position in EraseParticulars.model_validate(command.fields).positions:
+            [entry] = await self._ledger.entries(command.accord, position, 1)
+            if entry.particulars is None or entry.particulars.value() == {}:
+                bare.append(position)
+        if bare:
+            raise Rejected(
+                "no_particulars",
+                f"There are no names and no free text in the entries {', '.join(map(str, bare[:10]))}. Leave them out: "
+                "facts are never erased.",
             )
 
 

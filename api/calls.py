@@ -133,9 +133,22 @@ OwnSalt = Annotated[
 ]
 
 
-def _signed(key: OwnKey = None, signature: OwnSignatureHeader = None, salt: OwnSalt = None) -> GivenSignature:
+OwnEnd = Annotated[
+    str | None,
+    Header(
+        alias="Entente-Not-After",
+        description="The accord's time, by RFC 3339, after which the delegate's own signature no longer counts; the "
+        "signature covers it. Recorded later, the act is refused.",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+
+
+def _signed(
+    key: OwnKey = None, signature: OwnSignatureHeader = None, salt: OwnSalt = None, not_after: OwnEnd = None
+) -> GivenSignature:
     """The delegate's own signature that a request carries."""
-    return GivenSignature(key or "", signature or "", salt or "")
+    return GivenSignature(key or "", signature or "", salt or "", not_after or "")
 
 
 Signed = Annotated[GivenSignature, Depends(_signed)]

@@ -31,7 +31,7 @@ from api.clock import Clocks
 from api.heavy import JUDGING, is_large
 from api.interventions import INTERVENTIONS
 from api.limits import Limits
-from api.problems import Problem, not_found, of_refusal, of_rejection, reused, unavailable
+from api.problems import Problem, not_found, of_rejection, reused, unavailable
 from api.queue import ActQueue
 from api.telemetry import name_in_logs
 from api.updates import NothingDecided, NoWorkflow, Updates
@@ -104,7 +104,7 @@ class Settled:
     """What came of an act, and the accord's state after it.
 
     The outcome is a receipt, of an act done or refused; or a bare refusal, where the accord is closed and no workflow
-    is left to record it.
+    is left to record it, or that of a signal, for which nobody waits.
     """
 
     state: Accord
@@ -185,8 +185,10 @@ class Commands:
             await self._clocks.restore(state, time)
         return await self._deliver(command)
 
-    async def signal(self, command: Command, own: GivenSignature = NOT_SIGNED) -> Receipt | None:
-        """Pass a signal on, for which nobody waits; the receipt only where it is recorded already.
+    async def signal(self, command: Command, own: GivenSignature = NOT_SIGNED) -> Settled | None:
+        """Pass a signal on, for which nobody waits; what came of it only where that is known already.
+
+        That it will be refused is foreseen by the state at hand and told at once; it is recorded all the same.
 
         Raises:
             Problem: malformed, no such accord for this delegate, or the key was used for another command.
@@ -196,13 +198,15 @@ class Commands:
         command = await _normal(command)
         seen, settled = await self._look(command)
         if settled is not None:
-            return _receipt(settled)
+            return settled
         state = await self._judged_and_counted(seen, command)
         command = _with_own(state, command, own)
         if state.closed:
-            raise of_refusal(await self._over(state, command), act=command.act, accord=state.id)
+            return Settled(state, await self._over(state, command))
+        present = await self._clocks.present(state)
+        foreseen = (await JUDGING.run(decide, state, command, present.time)).refusal
         await self._updates.signal(self._signer.sign(command))
-        return None
+        return None if foreseen is None else Settled(state, foreseen)
 
     async def _look(self, command: Command) -> tuple[Accord | None, Settled | None]:
         """The accord's state, if there is such an accord; and what came of the command, if the ledger has it.
@@ -364,7 +368,7 @@ def _with_own(state: Accord, command: Command, signed: GivenSignature) -> Comman
         command = command.model_copy(update={"own": signed.on(wanted)})
         verify_own(state, command)
     except ValidationError:
-        said = "Entente-Key, Entente-Signature or Entente-Salt is not written as it has to be"
+        said = "one of Entente-Key, -Signature, -Salt and -Not-After is not written as it has to be"
     except WrongSignature as error:
         said = error.what
     else:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -38,8 +39,12 @@ def public_key_of(key: Ed25519PrivateKey) -> str:
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
 
 
-def sign_act(key: Ed25519PrivateKey, command: Command, salt: bytes | None = None) -> OwnSignature:
-    """The delegate's own signature on a command; ``salt`` (16 bytes) is drawn where none is given.
+def sign_act(
+    key: Ed25519PrivateKey, command: Command, salt: bytes | None = None, not_after: datetime | None = None
+) -> OwnSignature:
+    """The delegate's own signature on a command, with the version that it requires, if any; until ``not_after``.
+
+    ``salt`` (16 bytes) is drawn where none is given.
 
     Raises:
         Rejected: the command is no act, or malformed.
@@ -48,22 +53,21 @@ def sign_act(key: Ed25519PrivateKey, command: Command, salt: bytes | None = None
     free = wanted.particulars()
     salted = base64.b64encode(salt or secrets.token_bytes(SALT_BYTES)).decode() if free else ""
     digest = particulars_digest(salted, free)
-    content = canonical(_part(command, wanted.facts(), digest))
-    return OwnSignature(
-        key=key_id(public_key_of(key)),
-        signature=base64.b64encode(key.sign(content)).decode(),
-        particulars=digest,
-        salt=salted,
+    unsigned = OwnSignature(
+        key=key_id(public_key_of(key)), signature="", particulars=digest, salt=salted, not_after=not_after
     )
+    content = canonical(_part(command, wanted.facts(), unsigned))
+    return unsigned.model_copy(update={"signature": base64.b64encode(key.sign(content)).decode()})
 
 
 @dataclass(frozen=True, slots=True)
 class GivenSignature:
-    """What a client gives beside an act: key id, signature, and salt; all empty where the act is not signed."""
+    """What a client gives beside an act: key id, signature, salt, and end; all empty where the act is not signed."""
 
     key: str = ""
     signature: str = ""
     salt: str = ""
+    not_after: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.key or self.signature)
@@ -78,7 +82,14 @@ class GivenSignature:
         free = wanted.particulars()
         if free and not self.salt:
             raise WrongSignature("the act has free text, and no salt is given with the signature")
-        own = OwnSignature(key=self.key, signature=self.signature, salt=self.salt if free else "")
+        own = OwnSignature.model_validate(
+            {
+                "key": self.key,
+                "signature": self.signature,
+                "salt": self.salt if free else "",
+                "not_after": self.not_after or None,
+            }
+        )
         return own.model_copy(update={"particulars": particulars_digest(own.salt, free)})
 
 
@@ -101,7 +112,7 @@ def verify_own(a: Accord, command: Command) -> None:
     free = wanted.particulars()
     if bool(free) != bool(own.salt) or own.particulars != particulars_digest(own.salt, free):
         raise WrongSignature("the digest that was signed is not that of the act's free text and its salt")
-    if not fits(key.public_key, own.signature, _part(command, wanted.facts(), own.particulars)):
+    if not fits(key.public_key, own.signature, _part(command, wanted.facts(), own)):
         raise WrongSignature(f"the signature with {own.key} of {command.delegate} does not fit the act")
 
 
@@ -115,12 +126,14 @@ def fits(public_key: str, signature: str, part: dict[str, Any]) -> bool:
     return True
 
 
-def _part(command: Command, facts: dict[str, Any], particulars: str | None) -> dict[str, Any]:
+def _part(command: Command, facts: dict[str, Any], own: OwnSignature) -> dict[str, Any]:
     return own_part(
         accord=command.accord,
         act=command.act,
         delegate=command.delegate,
         fields=facts,
         command=command.id,
-        particulars=particulars,
+        particulars=own.particulars,
+        not_after=own.facts().get("not_after"),
+        required_version=command.required_version,
     )

@@ -72,6 +72,10 @@ order by (receipt->>'size')::bigint, receipt->'events' = '[]'::jsonb, id
 _SUMMARIES = """
 select ordinal, summary::text as summary from accords
 where ($1::text is null or members @> array[$1]) and ($2::text is null or stage = $2)
+    and ($1::text is null or summary->'periods'->$1 is null or (
+        coalesce((summary->'periods'->$1->>0)::timestamptz <= coalesce($6::timestamptz, now()), true)
+        and coalesce(coalesce($6::timestamptz, now()) < (summary->'periods'->$1->>1)::timestamptz, true)
+    ))
     and ($3::text is null or parties @> array[$3]) and ($4::bigint is null or ordinal < $4)
 order by ordinal desc limit $5
 """
@@ -199,13 +203,14 @@ class PostgresLedger:
         self,
         *,
         member: str | None = None,
+        at: datetime | None = None,
         stage: str | None = None,
         party: str | None = None,
         after: str | None = None,
         limit: int = 100,
     ) -> SummaryPage:
         """See :meth:`activities.ledger.store.Ledger.summaries`."""
-        rows = await self._rows(_SUMMARIES, member, stage, party, parse_cursor(after), limit + 1)
+        rows = await self._rows(_SUMMARIES, member, stage, party, parse_cursor(after), limit + 1, at)
         page = rows[:limit]
         return SummaryPage(
             tuple(Summary.model_validate_json(row["summary"]) for row in page),

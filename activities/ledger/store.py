@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
 
 from pydantic_core import PydanticSerializationError
@@ -377,12 +378,15 @@ class Ledger(Protocol):
         self,
         *,
         member: str | None = None,
+        at: datetime | None = None,
         stage: str | None = None,
         party: str | None = None,
         after: str | None = None,
         limit: int = 100,
     ) -> SummaryPage:
-        """Accords that ``member`` may see, at ``stage``, with ``party``; ``after`` is a page's ``next``.
+        """Accords that ``member`` sees at ``at`` (by default now), at ``stage``, with ``party``.
+
+        ``after`` is a page's ``next``.
 
         Raises:
             Malformed: where ``after`` is no cursor.

@@ -68,10 +68,6 @@ class Reader:
         folded = await self.states.get(accord)
         return None if folded is None else folded.state
 
-    async def refused(self, accord: str, mark: str) -> int | None:
-        """The position of the entry that recorded the refusal of this mark, if there is one."""
-        return await self._ledger.refused(accord, mark)
-
     async def state_as_of(self, accord: str, moment: int | datetime) -> Accord | None:
         """The state after the entry at a position, or after every entry up to and including a time.
 

@@ -70,7 +70,7 @@ class Told:
         return OwnSignature.model_validate({**{name: act[name] for name in _OWN & act.keys()}, "salt": salt})
 
 
-_OWN = {"key", "signature", "particulars"}
+_OWN = {"key", "signature", "particulars", "not_after"}
 """The members of an entry's act that are the delegate's own signature."""
 
 

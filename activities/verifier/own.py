@@ -73,6 +73,8 @@ class OwnSignatures:
                 fields=wanted.facts(),
                 command=signed["id"],
                 particulars=own.particulars,
+                not_after=own.facts().get("not_after"),
+                required_version=signed.get("required_version"),
             )
             problem = self._fitting(by, own, part, size)
             if problem is None and own.particulars != particulars_digest(own.salt, wanted.particulars()):
@@ -93,6 +95,8 @@ class OwnSignatures:
             fields=act["fields"],
             command=entry.command,
             particulars=own.particulars,
+            not_after=act.get("not_after"),
+            required_version=act.get("required_version"),
         )
         problem = self._fitting(entry.actor.delegate, own, part, below)
         if problem is None and told.particulars is not None:

@@ -126,7 +126,7 @@ async def _foreseen(
     # In a thread: where thousands of deadlines fall before it, it takes seconds, for which others must not wait.
     decision = await JUDGING.run(tried, state, command, time, signed.key)
     if decision.sought is not None:
-        earlier = await parts.reader.refused(state.id, decision.sought)
+        earlier = await parts.ledger.refused(state.id, decision.sought)
         decision = unless_recorded(decision, state, earlier)
     found = await JUDGING.run(dry_run, state, command, time, decision)
     return answer(found, headers={"ETag": etag(state.version)})
@@ -218,7 +218,15 @@ def _signal_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
         command = await _command(request, act, accord, identity, given_key, dry=dry, at=at)
         if dry:
             return await _foreseen(parts, identity, command, at, signed)
-        receipt = await parts.commands.signal(command, signed)
+        settled = await parts.commands.signal(command, signed)
+        receipt = settled.outcome if settled is not None and isinstance(settled.outcome, Receipt) else None
+        if settled is not None and (receipt is None or receipt.refusal is not None):
+            raise of_refusal(
+                settled.outcome,
+                act=act.name,
+                accord=accord,
+                withheld=not _sees_reasons(identity, settled.state),
+            )
         return answer(SignalTaken(accord=accord, act=act.name, command=command.id, receipt=receipt), 202)
 
     endpoint.__name__ = endpoint.__qualname__ = act.name

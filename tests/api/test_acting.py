@@ -211,6 +211,20 @@ async def test_a_signal_is_passed_on_and_recorded(api: Api) -> None:
     )
     problem(await api.post(path, "stranger", json=body), 404, "not_found")
     problem(await api.post(path, "watch", json={"condition": "C1"}), 422, "malformed")
+    # What will be refused is not said to be taken; and it is on the record.
+    for by, changes, guard in (
+        ("watch", {"condition": "C9"}, "condition_known"),
+        ("registrar", {"report": "r-3"}, "authority"),
+    ):
+        said = problem(await api.post(path, by, json={**body, **changes}), 409, "refused")
+        assert said["guard"] == guard
+        for _ in range(100):
+            entries = (await api.get(f"/accords/{accord}/events")).json()["items"]
+            if entries[-1]["type"] == "act_refused" and entries[-1]["actor"]["delegate"] == by:
+                break
+            await asyncio.sleep(0.05)
+        else:
+            raise AssertionError(f"the refusal of {by} is not on the record")
 
 
 async def test_an_accord_that_has_ended_still_answers(api: Api, temporal_client: Client) -> None:

@@ -146,18 +146,25 @@ def held(a: Accord, code: str, seat: str) -> bool:
     )
 
 
-def release_set(a: Accord) -> dict[str, Any]:
-    """What a release would cover: each document's digest, and who holds in which form."""
-    return {
+def release_set(a: Accord, *, signed: bool = True) -> dict[str, Any]:
+    """What a release would cover: texts, who holds in which form, by what conditions hold, and the understanding."""
+    found: dict[str, Any] = {
         code: [
             document_digest(a, code),
             [
-                (name, seat.holder, seat.signature.form if seat.signature else None)
+                (name, seat.holder, seat.signature if signed else None)
                 for name, seat in a.documents[code].seats.items()
             ],
         ]
         for code in live(a)
     }
+    held = {
+        code: a.conditions[code].waived_by
+        if a.conditions[code].status == "waived"
+        else (a.conditions[code].status, a.conditions[code].verdict)
+        for code in guarding(a, RELEASE)
+    }
+    return {**found, "held by": held, "understanding": (a.understanding.digest, a.understanding.effective_at)}
 
 
 def due_at(event: RecordedEvent, before: Accord) -> datetime | None:
@@ -245,7 +252,7 @@ def binding(event: RecordedEvent, before: Accord) -> tuple[str, str | None, tupl
         case "visit_ended":
             return ENDED[said["outcome"]], None, every
         case "document_severed":
-            return f"severance/{said['document']}", before.understanding.digest, every
+            return f"severance/{said['document']}", None, every
         case "signatures_released":
             return "release", said["digest"], every
         case "document_corrected":
@@ -290,6 +297,7 @@ class Memory:
     waivers: dict[str, set[str]] = field(default_factory=dict)
     fallen: set[str] = field(default_factory=set)
     released: dict[str, dict[str, Any]] = field(default_factory=dict)
+    severed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     refused: dict[int, tuple[str, str]] = field(default_factory=dict)
     changed_at: int = 0
 
@@ -301,6 +309,11 @@ class Memory:
                 self.consents.setdefault(said["subject"], {})[said["party"]] = said["digest"]
                 if said["subject"] == "release":
                     self.released[said["party"]] = release_set(after)
+                if said["subject"].startswith("severance/"):
+                    self.severed[said["subject"], said["party"]] = release_set(after, signed=False)
+            case "consents_fell":
+                for party in said["parties"]:
+                    del self.consents[said["subject"]][party]
             case "consent_withdrawn":
                 self.consents.get(said["subject"], {}).pop(said["party"], None)
             case "waiver_withdrawn":

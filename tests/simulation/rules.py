@@ -247,13 +247,20 @@ def rule_8(moment: Moment) -> None:
 
 
 def rule_9(moment: Moment) -> None:
-    """Release ⇒ all seats hold, and **every gate is evaluated again at that instant**."""
+    """Release ⇒ all seats hold, **every gate is evaluated again at that instant**, and the consents to it were given to
+
+    this very set: texts, seats, verdicts and understanding. A consent falls when its gate closes.
+    """
     before, event, after = moment.before, moment.event, moment.after
     if event is None:
         released = [code for code, one in after.documents.items() if one.released_at is not None]
         if after.founded and released:
             assert set(released) >= set(oracle.live(after)), "all documents that are not severed, or none"
         return
+    if before is not None and event.type == "document_severed":
+        for party in before.definition.parties:
+            agreed = moment.memory.severed[f"severance/{facts(event)['document']}", party]
+            assert agreed == oracle.release_set(before, signed=False), f"{party} agreed under other terms"
     if event.type != "signatures_released" or before is None:
         return
     assert set(facts(event)["documents"]) == set(oracle.live(before))
@@ -295,9 +302,12 @@ def rule_11(moment: Moment) -> None:
     """
     if moment.event is None and moment.before is not None:
         again = decide(moment.before, moment.command, moment.decision.after.time)
-        assert [draft.type for draft in again.events][-1:] == [
-            draft.type for draft in moment.decision.events
-        ][-1:]
+        assert again.mark == moment.decision.mark
+        assert (
+            moment.decision.repeats is not None
+            or [draft.type for draft in again.events][-1:]
+            == [draft.type for draft in moment.decision.events][-1:]
+        )
         assert (again.refusal is None) == (moment.decision.refusal is None)
 
 
@@ -350,8 +360,9 @@ DEADLINES = {
     "long_stop_reached",
     "verdict_lapsed",
 }
-FOLLOW_BY_THEMSELVES = {"accord_terminated", "visit_on_hold", "visit_confirmed"}
-"""What may follow from a deadline: an end or a hold; a dispute that expires may open a gate that all have passed."""
+FOLLOW_BY_THEMSELVES = {"accord_terminated", "consents_fell", "visit_on_hold", "visit_confirmed"}
+"""What may follow from a deadline: an end or a hold, and consents that fall with their gate; a dispute that expires may
+open a gate that all have passed."""
 
 
 OPERATION = {

@@ -27,8 +27,31 @@ def known(a: Accord, delegate: str) -> Appointment | None:
 
 
 def members(a: Accord) -> tuple[str, ...]:
-    """Every delegate who may see the accord, sorted."""
-    return tuple(sorted(code for code, one in a.delegates.items() if not one.revoked))
+    """Every delegate who sees the accord, or will once its appointment begins; sorted.
+
+    Where the clock is simulated, those whose appointment is in force: nobody else knows what time it is there.
+    """
+    simulated = a.definition.clock.mode == "simulated"
+    return tuple(
+        sorted(
+            code
+            for code, one in a.delegates.items()
+            if not one.revoked
+            and (one.valid_until is None or a.time < one.valid_until)
+            and (not simulated or one.holds(a.time))
+        )
+    )
+
+
+def periods(a: Accord) -> dict[str, tuple[datetime | None, datetime | None]]:
+    """From when until when members see the accord whose appointment is dated: it ends without any entry."""
+    if a.definition.clock.mode == "simulated":
+        return {}
+    return {
+        code: (one.valid_from, one.valid_until)
+        for code in members(a)
+        if (one := a.delegates[code]).valid_from is not None or one.valid_until is not None
+    }
 
 
 def holders(a: Accord, roles: tuple[str, ...], parties: tuple[str, ...] | None = None) -> tuple[str, ...]:

@@ -95,11 +95,14 @@ class OwnSignature(Message):
         pattern="^([A-Za-z0-9+/]{22}==)?$",
         description="base64 of 16 bytes, where there is free text",
     )
+    not_after: Instant | None = Field(
+        default=None,
+        description="the accord's time after which the signature no longer counts; always, if none",
+    )
 
     def facts(self) -> dict[str, Any]:
         """What of it stands among an entry's facts, beside the act's name and fields."""
-        found = {"key": self.key, "signature": self.signature}
-        return found if self.particulars is None else {**found, "particulars": self.particulars}
+        return self.model_dump(mode="json", exclude={"salt"}, exclude_none=True)
 
 
 class Command(Message):
@@ -229,6 +232,9 @@ class Summary(Message):
     stage: str
     parties: tuple[str, ...]
     members: tuple[str, ...] = Field(description="delegate ids that may see the accord")
+    periods: dict[str, tuple[Instant | None, Instant | None]] = Field(
+        default_factory=dict, description="of members whose appointment is dated: from when until when"
+    )
     version: int
     position: int = Field(description="number of entries folded")
     opened: Instant | None = None
@@ -238,3 +244,8 @@ class Summary(Message):
     illustrative: bool = False
     simulated: bool = False
     ended: bool = False
+
+    def lists(self, member: str, at: datetime) -> bool:
+        """Whether the accord is on the list of ``member`` at ``at``."""
+        begins, ends = self.periods.get(member, (None, None))
+        return member in self.members and (begins is None or begins <= at) and (ends is None or at < ends)

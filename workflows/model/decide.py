@@ -258,7 +258,7 @@ def _guards(
     required_version: int | None,
 ) -> Iterable[Check]:
     yield from _standing(a, wanted, actor, at)
-    yield own_signature(a, wanted, actor, own)
+    yield own_signature(a, wanted, actor, own, at)
     if required_version is not None:
         yield Check(
             VERSION_CURRENT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from workflows.model.authority import members
+from workflows.model.authority import members, periods
 from workflows.model.commands import Summary
 from workflows.model.rules import LADDER, blocking, next_deadline, stage
 from workflows.model.state import Accord
@@ -24,6 +24,7 @@ def summarize(a: Accord) -> Summary:
         stage=stage(a),
         parties=tuple(a.definition.parties),
         members=members(a),
+        periods=periods(a),
         version=a.version,
         position=a.size,
         opened=a.opened_at,

@@ -22,7 +22,7 @@ from workflows.model.commands import Actor, OwnSignature
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord, DelegateKey
 from workflows.model.terms import OFFICER_ROLES, Party
-from workflows.model.values import DelegateId, PublicKey
+from workflows.model.values import DelegateId, PublicKey, show_time
 
 PURPOSE = "entente.act/1"
 """Stands in what is signed, so that the signature cannot be taken for one over anything else."""
@@ -50,12 +50,21 @@ def particulars_digest(salt: str, particulars: dict[str, Any]) -> str | None:
 
 
 def own_part(
-    *, accord: str, act: str, delegate: str, fields: dict[str, Any], command: str, particulars: str | None
+    *,
+    accord: str,
+    act: str,
+    delegate: str,
+    fields: dict[str, Any],
+    command: str,
+    particulars: str | None,
+    not_after: str | None,
+    required_version: int | None,
 ) -> dict[str, Any]:
     """What a delegate's signature covers, as canonical JSON.
 
     ``fields`` are the act's facts as the record has them (times in UTC, defaults left out), ``command`` its id,
-    ``particulars`` the digest that stands for its free text.
+    ``particulars`` the digest that stands for its free text, ``not_after`` when the signature ends, as the record has
+    it, and ``required_version`` the version that the accord has to have: null, where the delegate named none.
     """
     return {
         "accord": accord,
@@ -63,8 +72,10 @@ def own_part(
         "delegate": delegate,
         "fields": fields,
         "id": command,
+        "not_after": not_after,
         "particulars": particulars,
         "purpose": PURPOSE,
+        "required_version": required_version,
     }
 
 
@@ -143,8 +154,8 @@ def required(a: Accord, wanted: Act, by: Actor) -> bool:
     return not unbound or agreed_key(a, by.delegate) is not None
 
 
-def own_signature(a: Accord, wanted: Act, by: Actor, own: OwnSignature | None) -> Check:
-    """Guard: the act is signed with a key of the delegate's own, where that is required, and the key holds."""
+def own_signature(a: Accord, wanted: Act, by: Actor, own: OwnSignature | None, at: datetime) -> Check:
+    """Guard: the act is signed with a key of the delegate's own, where that is required; key and signature hold."""
     name = "own_signature"
     first = first_enroller(a, by.delegate)
     who = (first,) if first is not None and not live(a, by.delegate) else (by.delegate,)
@@ -176,6 +187,14 @@ def own_signature(a: Accord, wanted: Act, by: Actor, own: OwnSignature | None) -
             False,
             f"the key {own.key} of {by.delegate} is revoked",
             "sign it with a key that is in force",
+            who,
+        )
+    if own.not_after is not None and at > own.not_after:
+        return Check(
+            name,
+            False,
+            f"the signature of {by.delegate} was to count until {show_time(own.not_after)}",
+            "sign it anew, if it is still what you want",
             who,
         )
     wants = wanted.signed_with()

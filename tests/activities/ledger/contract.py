@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -179,6 +180,24 @@ class LedgerContract:
         await ledger.record([append("a", 0, "d/1", count=2)])
         [outcome] = await ledger.record([repeated("a", "d/2", 1, 1)])
         assert (outcome.status, outcome.receipt) == ("conflict", None)
+
+    async def test_an_accord_is_listed_while_the_members_appointment_lasts(self, ledger: Ledger) -> None:
+        day = timedelta(days=1)
+        dated = {"delegate-1": (START + day, START + 2 * day), "delegate-2": (None, START + day)}
+        await ledger.record([append("a", 0, "d/1", summary=summary("a", 1, periods=dated))])
+        await ledger.record([append("b", 0, "d/1")])
+
+        async def listed(member: str, days: float) -> list[str]:
+            page = await ledger.summaries(member=member, at=START + timedelta(days=days))
+            return [one.accord for one in page.items]
+
+        assert [await listed("delegate-1", days) for days in (0, 1, 1.5, 2)] == [
+            ["b"],
+            ["b", "a"],
+            ["b", "a"],
+            ["b"],
+        ]
+        assert [await listed("delegate-2", days) for days in (0, 1)] == [["b", "a"], ["b"]]
 
     async def test_a_refusal_is_found_by_its_mark_in_its_accord(self, ledger: Ledger) -> None:
         refused = append("a", 1, "d/2", events=(event(), event("act_refused")), refusal=REFUSAL, mark="m")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from activities.ledger.settle import CommandKey, repeated_places, seal_events, settle
 from activities.ledger.store import (
@@ -141,6 +142,7 @@ class MemoryLedger:
         self,
         *,
         member: str | None = None,
+        at: datetime | None = None,
         stage: str | None = None,
         party: str | None = None,
         after: str | None = None,
@@ -152,7 +154,7 @@ class MemoryLedger:
             accord
             for accord in sorted(self._accords.values(), key=lambda accord: -accord.ordinal)
             if (below is None or accord.ordinal < below)
-            and (member is None or member in accord.summary.members)
+            and (member is None or accord.summary.lists(member, at or datetime.now(UTC)))
             and (stage is None or stage == accord.summary.stage)
             and (party is None or party in accord.summary.parties)
         ]

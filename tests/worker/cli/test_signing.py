@@ -41,6 +41,15 @@ async def test_a_delegate_signs_with_a_key_of_its_own(served: Served, tmp_path: 
     assert done.code == 0, done.err
     again = await served.run("aa.contact", *state, *signed)
     assert again.json == done.json
+    once = ("--sign-with", str(file), "--signer", "aa.contact", "--not-after")
+    late = await served.run("aa.contact", *state, *once, "2020-01-01T00:00:00Z")
+    assert (late.code, "was to count until 2020-01-01" in late.out) == (5, True)
+    assert (await served.run("aa.contact", *state, *once, "2900-01-01T00:00:00+02:00")).code == 0
+    assert (await served.run("aa.contact", *state, *once, "tomorrow")).code == 2
+    assert (await served.run("aa.contact", *state, "--not-after", "2900-01-01T00:00:00Z")).code == 2
+    version = (await served.run("aa.contact", "show", accord, "--json")).json["version"]
+    bound = await served.run("aa.contact", *state, *once[:-1], "--if-match", f"v{version}")
+    assert bound.code == 0, bound.err
     wrong = await served.run("aa.contact", *state, "--sign-with", str(file), "--signer", "bb.contact")
     assert (wrong.code, "does not fit" in wrong.err or "no key" in wrong.err) == (2, True)
     (tmp_path / "none.pem").write_text("nothing")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.simulation.definitions import pair
+from tests.simulation.driver import Play
 from tests.simulation.small import small
 from workflows.model.commands import Command
 from workflows.model.decide import decide
-from workflows.model.summary import current_details, plain
+from workflows.model.summary import current_details, plain, summarize
 
 
 def details(title: str) -> str:
@@ -51,3 +53,17 @@ def test_a_long_cell_does_not_end_in_half_an_escape() -> None:
 def test_a_line_is_bounded_in_bytes() -> None:
     assert plain("준비" * 300, 380) == "준비" * 63
     assert plain("a\x00b\x1b[31m\tc\u2028d\x85e", 380) == "a b [31m c d e"
+
+
+def test_who_sees_an_accord_follows_the_appointments_also_where_nothing_happens() -> None:
+    play = Play(pair()).go("founded")
+    begins, ends = play.now + timedelta(days=1), play.now + timedelta(days=2)
+    dates = {"valid_from": begins.isoformat(), "valid_until": ends.isoformat()}
+    play.do("aa.contact", "appoint_delegate", delegate="aa.guest", office="Desk", roles=["protocol"], **dates)
+    found = summarize(play.state)
+    assert [found.lists("aa.guest", at) for at in (play.now, begins, ends)] == [False, True, False]
+    assert found.lists("aa.contact", ends)
+    assert not found.lists("nobody", ends)
+    play.until(ends)
+    play.do("aa.contact", "revoke_delegate", delegate="aa.protocol")
+    assert {"aa.guest", "aa.protocol"} & set(summarize(play.state).members) == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.simulation.definitions import pair, party
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
 from workflows.model.commands import OwnSignature
-from workflows.model.decide import Decision
+from workflows.model.decide import Decision, decide
 from workflows.model.declare import Rejected
 from workflows.record.keys import MOST_KEYS, key_id, live
 
@@ -216,6 +217,39 @@ def test_altered_in_any_part_a_signature_does_not_fit() -> None:
     verify_own(play.state, bare)
     with pytest.raises(WrongSignature, match="does not fit"):
         verify_own(play.state, bare.model_copy(update={"act": "adopt_definition"}))
+
+
+def test_a_signature_covers_its_end_and_the_version_that_it_is_for() -> None:
+    play, key = founded()
+    plain = play.command("aa.contact", "record_statement", dict(STATEMENT))
+    command = plain.model_copy(update={"required_version": 3})
+    end = play.now + timedelta(hours=1)
+    own = sign_act(key, command, not_after=end)
+    verify_own(play.state, command.model_copy(update={"own": own}))
+    for changes in (
+        {"own": own, "required_version": None},
+        {"own": own, "required_version": 4},
+        {"own": own.model_copy(update={"not_after": None})},
+        {"own": own.model_copy(update={"not_after": end + timedelta(hours=1)})},
+        {"own": sign_act(key, plain, not_after=end)},
+    ):
+        with pytest.raises(WrongSignature, match="does not fit"):
+            verify_own(play.state, command.model_copy(update=changes))
+
+
+def test_past_its_end_a_signature_counts_no_longer_and_the_record_says_so() -> None:
+    play, key = founded()
+    command = play.command("aa.contact", "record_statement", dict(STATEMENT))
+    end = play.now + timedelta(hours=1)
+    command = command.model_copy(update={"own": sign_act(key, command, not_after=end)})
+    play.until(end + timedelta(seconds=1))
+    late = play._take(command)
+    assert guard_of(late) == "own_signature"
+    assert late.refusal is not None
+    assert "was to count until" in late.refusal.reason
+    assert late.events[-1].facts["act"]["not_after"] == end.isoformat().replace("+00:00", "Z")
+    play.now = end
+    assert guard_of(decide(play.state.changed(time=end), command, end)) is None, "at the very end it counts"
 
 
 def test_signed_or_not_an_act_is_the_same_command() -> None:

@@ -8,6 +8,7 @@ from tests.simulation.definitions import changed, condition, document, pair, par
 from tests.simulation.driver import Play
 from tests.simulation.small import digest
 from workflows.model.definition import Definition
+from workflows.tracks.founding.appointments import MOST_DELEGATES, MOST_FORMER
 
 
 def digest_of_definition(definition: dict) -> str:
@@ -339,3 +340,29 @@ def test_an_extended_long_stop_is_a_new_one() -> None:
     assert play.guard("aa.contact", "terminate") == "right_to_terminate"
     assert "long_stop_reached" in play.until("2031-06-01T00:00:00Z")
     play.do("aa.contact", "terminate")
+
+
+def test_a_party_has_so_many_delegates_and_no_more() -> None:
+    play = Play(pair()).go("founded")
+    number = sum(1 for one in play.state.delegates.values() if one.party == "AA")
+    for more in range(MOST_DELEGATES - number):
+        play.do("aa.contact", "appoint_delegate", delegate=f"aa.d{more}", office="Desk", roles=["observer"])
+        play.do("aa.contact", "revoke_delegate", delegate=f"aa.d{more}")
+    one = {"delegate": "aa.more", "office": "Desk", "roles": ["observer"]}
+    assert play.guard("aa.contact", "appoint_delegate", **one) == "few_delegates"
+    play.do("aa.contact", "appoint_delegate", **{**one, "delegate": "aa.d1"})
+    play.do("bb.contact", "appoint_delegate", **{**one, "delegate": "bb.more"})
+
+
+def test_of_contacts_who_were_only_proposed_the_last_are_known() -> None:
+    play = Play(pair())
+    before = len(play.state.delegates)
+    for number in range(MOST_FORMER + 20):
+        parties = {**pair()["parties"], f"X{number}": party(f"X{number}", contact=f"x{number}.contact")}
+        play.do("aa.contact", "amend_definition", definition=pair(parties=parties))
+    assert len(play.state.delegates) == before + 1 + MOST_FORMER
+    assert play.rejected("x1.contact", "adopt_definition", digest=digest("x")) == "unknown_delegate"
+    assert (
+        play.guard(f"x{MOST_FORMER}.contact", "adopt_definition", digest=digest("x"))
+        == "appointment_in_force"
+    )

@@ -23,7 +23,7 @@ from worker.cli.client.options import (
     path_of,
     placed,
 )
-from worker.cli.client.signing import Signer, SignWith, key_header, own_headers
+from worker.cli.client.signing import NotAfter, Signer, SignWith, key_header, own_headers
 from workflows.model.declared import ACTS
 
 REFUSED = 5
@@ -98,10 +98,24 @@ def _doing(
     ] = "",
     sign_with: SignWith = None,
     signer: Signer = None,
+    not_after: NotAfter = "",
 ) -> None:
     body = command.read(given, fields)
     key = key or new_key()
-    own = own_headers(sign_with, signer or place.speaker, accord, command.act.name, body, key)
+    if not_after and sign_with is None:
+        raise typer.BadParameter(
+            "only a signature has an end; give --sign-with as well", param_hint="--not-after"
+        )
+    own = own_headers(
+        sign_with,
+        signer or place.speaker,
+        accord,
+        command.act.name,
+        body,
+        key,
+        if_match=if_match,
+        not_after=not_after,
+    )
     signal = command.act.signal
     out = show.console()
     with place.calls() as calls:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from activities.errors import SettingsProblem
 from activities.identity.keyfiles import load_key
 from activities.identity.own_signatures import public_key_of, sign_act
-from workflows.model.commands import Command
+from workflows.model.commands import Command, Instant
 from workflows.model.declare import Rejected
 from workflows.record.keys import key_id
+
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 SignWith = Annotated[
     Path | None,
@@ -32,12 +36,30 @@ Signer = Annotated[
         show_default=False,
     ),
 ]
+NotAfter = Annotated[
+    str,
+    typer.Option(
+        "--not-after",
+        help="With --sign-with: the accord's time after which the signature no longer counts, by RFC 3339.",
+        show_default=False,
+    ),
+]
 
 
 def own_headers(
-    file: Path | None, delegate: str | None, accord: str, act: str, fields: dict[str, Any], key: str
+    file: Path | None,
+    delegate: str | None,
+    accord: str,
+    act: str,
+    fields: dict[str, Any],
+    key: str,
+    *,
+    if_match: str = "",
+    not_after: str = "",
 ) -> dict[str, str]:
     """The headers that carry the delegate's own signature on an act; none without a key's file.
+
+    The signature covers the version that ``if_match`` names.
 
     Raises:
         SettingsProblem: the file holds no key.
@@ -49,13 +71,30 @@ def own_headers(
         raise typer.BadParameter(
             "say whose act it is with --signer, such as aa.contact", param_hint="--signer"
         )
-    command = Command(accord=accord, id=f"{delegate}/{key}", act=act, fields=fields, delegate=delegate)
+    version = if_match.strip('"').removeprefix("v")
+    command = Command(
+        accord=accord,
+        id=f"{delegate}/{key}",
+        act=act,
+        fields=fields,
+        delegate=delegate,
+        required_version=int(version) if version.isdecimal() else None,
+    )
     try:
-        own = sign_act(_key(file), command)
+        end = _INSTANT.validate_python(not_after) if not_after else None
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise typer.BadParameter(said, param_hint="--not-after") from None
+    try:
+        own = sign_act(_key(file), command, not_after=end)
     except Rejected as error:
         raise typer.BadParameter(error.message) from None
-    salt = {"Entente-Salt": own.salt} if own.salt else {}
-    return {"Entente-Key": own.key, "Entente-Signature": own.signature, **salt}
+    headers = {"Entente-Key": own.key, "Entente-Signature": own.signature}
+    if own.salt:
+        headers["Entente-Salt"] = own.salt
+    if end is not None:
+        headers["Entente-Not-After"] = not_after
+    return headers
 
 
 def key_header(file: Path | None) -> dict[str, str]:

@@ -15,6 +15,12 @@ from workflows.model.state import Accord, Appointment
 from workflows.model.terms import OFFICER_ROLES
 from workflows.model.values import DelegateId, Instant, Note, PartyId, Role, Text
 
+MOST_FORMER = 50
+"""Contacts of earlier proposals who stay known until the accord is founded, so that they are refused by name."""
+
+MOST_DELEGATES = 200
+"""Delegates that a party may have had, revoked ones included: a state has to load, also after years."""
+
 
 @event
 class DelegateAppointed(Event):
@@ -70,6 +76,11 @@ def contacts(a: Accord) -> Accord:
             delegates[delegate] = replace(
                 old, roles=("contact", *old.roles), valid_from=None, valid_until=None
             )
+    if not a.founded:
+        # One party can propose others again and again, and must not make all that is known grow without end.
+        former = [code for code, one in delegates.items() if one.revoked and code not in a.keys]
+        for code in former[:-MOST_FORMER]:
+            del delegates[code]
     return replace(a, delegates=delegates)
 
 
@@ -146,6 +157,13 @@ class AppointDelegate(Act):
             not common and "contact" not in self.roles,
             f"{', '.join(common) or 'contact'} is named in the definition, by all parties",
             "amend the definition to name such an officer or contact",
+        )
+        own = sum(1 for one in a.delegates.values() if one.party == by.party)
+        yield Check(
+            "few_delegates",
+            now is not None or own < MOST_DELEGATES,
+            f"{by.party} has had {MOST_DELEGATES} delegates, those revoked included",
+            "appoint one of them anew, in other roles or from other dates",
         )
         contact = self.delegate == (a.definition.parties[by.party].contact if by.party else None)
         yield Check(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from temporalio.exceptions import ApplicationError
 
 from activities.identity.own_signatures import public_key_of, sign_act
 from activities.ledger.entry import parse
@@ -154,3 +157,26 @@ async def test_a_key_that_nobody_enrolled(record: Signing, tmp_path: Path) -> No
     report = await verified(record, tmp_path / "b")
     assert failed(report) >= {"acts", "fold"}
     assert any("which is no key of" in problem for problem in report["acts"].problems)
+
+
+async def test_an_end_that_is_moved_or_taken_away(record: Signing, tmp_path: Path) -> None:
+    command = record.command("aa.contact", "record_statement", digest=digest("until then"))
+    own = sign_act(record.key, command, not_after=record.time + timedelta(days=1))
+    sent = record.api.sign(command.model_copy(update={"own": own}))
+    position = (await record.send(sent)).receipt.first_position
+    assert failed(await verified(record, tmp_path / "a")) == set()
+    later = "2040-01-01T00:00:00Z"
+    changed(record, position, lambda facts: facts["act"].update(not_after=later))
+    as_passed_on(record, position, lambda value: value["own"].update(not_after=later))
+    report = await verified(record, tmp_path / "b")
+    assert failed(report) == {"acts"}
+    assert "does not fit the act" in report["acts"].problems[0]
+
+
+async def test_what_has_no_particulars_is_not_erased(record: Signing) -> None:
+    """Whoever erases would else take away signed acts, of which the record says that this is lawful."""
+    why = {"ground": "Article 17", "ordered_by": "Court"}
+    for positions in ([record.said - 1], [record.said, record.said + 1]):
+        with pytest.raises(ApplicationError, match="no names and no free text"):
+            await record.act("installation", "erase_particulars", positions=positions, **why)
+    await record.act("installation", "erase_particulars", positions=[record.said], **why)

@@ -16,7 +16,7 @@ TIME = re.compile(
 )
 REFUSALS = ("act_refused", "signal_refused")
 NOBODY = ("clock", "unattributed")
-OWN = ("key", "signature", "particulars")
+OWN = ("key", "signature", "particulars", "not_after")
 
 
 def digest(value: Any) -> str:
@@ -324,8 +324,10 @@ class Acts:
             "delegate": by,
             "fields": act.get("fields"),
             "id": told.said["command"],
+            "not_after": act.get("not_after"),
             "particulars": act.get("particulars"),
             "purpose": "entente.act/1",
+            "required_version": act.get("required_version"),
         }
         if str(act.get("key")) not in self.enrolled.get(by, {}) and self.hidden:
             self.withheld = True
@@ -357,8 +359,10 @@ class Acts:
                     "delegate": signed["delegate"],
                     "fields": facts,
                     "id": signed["id"],
+                    "not_after": own.get("not_after"),
                     "particulars": own.get("particulars"),
                     "purpose": "entente.act/1",
+                    "required_version": signed.get("required_version"),
                 }
                 if _free(free, own.get("salt"), own) and self._own_fits(signed["delegate"], own, part):
                     return None
@@ -378,8 +382,8 @@ def _unheard(group: list[Entry]) -> bool:
 
 
 def _shown(own: dict[str, Any]) -> dict[str, Any]:
-    need(own.keys() == {"key", "signature", "particulars", "salt"}, "an own signature")
-    return {name: own[name] for name in OWN if name != "particulars" or own[name] is not None}
+    need(own.keys() == {*OWN, "salt"}, "an own signature")
+    return {name: own[name] for name in OWN if own[name] is not None}
 
 
 def _free(free: Any, salt: Any, own: dict[str, Any]) -> bool:
