@@ -145,15 +145,17 @@ async def test_an_erasure_is_seen_by_all_and_finished_after_a_crash(running: Run
 async def test_what_the_law_demands_is_done_in_a_closed_accord(running: Running, tmp_path: Path) -> None:
     api = running.api
     accord = await founded(api)
+    statement = await api.done(accord, "record_statement", "aa.contact", digest=digest("x"), words="A name")
+    position = statement["position"]
     for party in ("aa", "bb"):
         await api.done(accord, "agree_termination", f"{party}.contact")
     await api.done(accord, "close_accord", "aa.contact")
-    await api.done(accord, "erase_particulars", "operator", positions=[1], **ERASE)
+    await api.done(accord, "erase_particulars", "operator", positions=[position], **ERASE)
     said = problem(
         await api.act(accord, "record_statement", "aa.contact", digest=digest("x")), 409, "refused"
     )
     assert said["guard"] == "accord_open"
     twice = problem(
-        await api.act(accord, "erase_particulars", "operator", positions=[1], **ERASE), 409, "refused"
+        await api.act(accord, "erase_particulars", "operator", positions=[position], **ERASE), 409, "refused"
     )
     assert twice["guard"] == "not_erased_yet"

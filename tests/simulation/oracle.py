@@ -48,12 +48,12 @@ WORDS_AND_TIMES = {"title", "due", "response", "cure"}
 
 
 @cache
-def _digest_of_terms(terms: ConditionTerms) -> str:
+def digest_of_terms(terms: ConditionTerms) -> str:
     return digest_of(terms.model_dump(mode="json", exclude_defaults=True, exclude=WORDS_AND_TIMES))
 
 
 def terms_digest(a: Accord, code: str) -> str:
-    return _digest_of_terms(a.definition.conditions[code])
+    return digest_of_terms(a.definition.conditions[code])
 
 
 def beneficiaries(a: Accord, code: str) -> tuple[str, ...]:

@@ -52,7 +52,10 @@ def rule_1(moment: Moment) -> None:
             for party in moment.memory.consents[subject]:
                 if party in after.definition.parties:
                     contact = after.definition.parties[party].contact
-                    assert _ask(moment, contact, "withdraw_consent", subject=subject).refusal is None
+                    refusal = _ask(moment, contact, "withdraw_consent", subject=subject).refusal
+                    # A party whose acts are signed is asked for the signature, and for nothing else.
+                    unmet = {one.guard for one in refusal.unmet} if refusal is not None else set()
+                    assert unmet <= {"own_signature"}, f"{party} may not withdraw from {subject}: {refusal}"
         for event in moment.log[-4:]:
             used = oracle.binding(event, after) if event.type != "definition_amended" else None
             if used is not None and used[0] not in moment.memory.consents:
@@ -165,7 +168,8 @@ def rule_5(moment: Moment) -> None:
         return
     if moment.is_("definition_amended") and before is not None:
         for code, terms in after.definition.conditions.items():
-            if before.definition.conditions.get(code) != terms:
+            earlier = before.definition.conditions.get(code)
+            if earlier is None or oracle.digest_of_terms(earlier) != oracle.digest_of_terms(terms):
                 assert after.conditions[code].verdict is None, f"{code} keeps its verdict under other terms"
                 assert after.conditions[code].status == "agreed"
 
