@@ -224,6 +224,20 @@ def _window_digest(window: Mapping[str, Any]) -> str:
 ENDED = {"completed": "completion", "curtailed": "curtailment", "cancelled": "cancellation"}
 
 
+def parties_after(before: Accord) -> tuple[str, ...]:
+    """The parties of now and those that the pending amendment adds."""
+    added = before.amendment.parties if before.amendment else {}
+    return tuple(dict.fromkeys((*before.definition.parties, *added)))
+
+
+def window_amended(event: RecordedEvent, before: Accord) -> bool:
+    """Whether the dates of this event are those that the pending amendment gives."""
+    window = before.amendment.window if before.amendment else None
+    return window is not None and _window_digest(window.model_dump(mode="json")) == _window_digest(
+        facts(event)["window"]
+    )
+
+
 def binding(event: RecordedEvent, before: Accord) -> tuple[str, str | None, tuple[str, ...]] | None:
     """For an event that binds all: the subject of the consents that it needs, their digest, and whose they are."""
     said, every = facts(event), tuple(before.definition.parties)
@@ -231,8 +245,7 @@ def binding(event: RecordedEvent, before: Accord) -> tuple[str, str | None, tupl
         case "definition_adopted":
             return "definition", said["digest"], every
         case "definition_amended":
-            added = before.amendment.parties if before.amendment else {}
-            return "definition", said["digest"], tuple(dict.fromkeys((*every, *added)))
+            return "definition", said["digest"], parties_after(before)
         case "text_agreed":
             return f"text/{said['document']}/{said['language']}", said["digest"], every
         case "concordance_certified":

@@ -71,6 +71,11 @@ def rule_1(moment: Moment) -> None:
         assert before.delegates[event.actor.delegate].party == said["party"]
         assert moment.command.delegate == event.actor.delegate, "a consent is an act, not a consequence"
     bound = oracle.binding(event, before)
+    if event.type == "dates_agreed" and oracle.window_amended(event, before):
+        # Who consents to an amendment consents to its window; the amendment itself is looked at when it comes.
+        amending = oracle.parties_after(before)
+        if set(moment.memory.consents.get("definition", {})) >= set(amending):
+            bound = None
     if bound is not None:
         subject, digest, parties = bound
         given = moment.memory.consents.get(subject, {})
