@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from activities.files.register import Content
 from activities.identity.keys import Identity
 from api.problems import Problem, not_found
 from workflows.model.commands import Actor
@@ -95,18 +96,43 @@ def may_read_particulars(access: Access, a: Accord, actor: Actor, act: dict[str,
         return False
     if access.audits or access.delegate == actor.delegate:
         return True
-    declared = ACTS.get(str(act["name"])) if act is not None else None
-    if declared is None or act is None:
+    if act is None or act["name"] not in ACTS:
         return False
     if access.party is not None and access.party == actor.party:
         return True
+    return _is_for(access, a, str(act["name"]), str(act.get("fields", {}).get("condition")))
+
+
+def _is_for(access: Access, a: Accord, act: str, condition: str) -> bool:
+    """Whether what is said in an act is for the caller, by ``Who.sees`` of that act."""
+    declared = ACTS.get(act)
+    if declared is None:
+        return False
     match declared.who.sees:
         case Audience.ALL:
             return True
         case Audience.PARTIES:
             return access.party is not None
         case Audience.CONCERNED:
-            return _concerned(access, a, str(act.get("fields", {}).get("condition")))
+            return _concerned(access, a, condition)
+
+
+def side_of(access: Access) -> str:
+    """The side for which the caller deposits contents: its party, or itself where it acts for none."""
+    return access.party or access.delegate
+
+
+def may_read_content(access: Access, a: Accord, content: Content) -> bool:
+    """Whether a content is for the caller: its side deposited it, or an entry that names it opens it to the caller.
+
+    An entry does so if its side deposited the content, and what is said in its act is for the caller. Nobody reads what
+    was erased.
+    """
+    if access.cleared or content.digest in a.erased_contents:
+        return False
+    if not access.reads_all and side_of(access) in content.deposits:
+        return True
+    return any(access.audits or _is_for(access, a, one.act, one.condition) for one in content.opened_by)
 
 
 def _concerned(access: Access, a: Accord, condition: str) -> bool:

@@ -16,6 +16,10 @@ import asyncpg
 import structlog
 from temporalio.client import Client
 
+from activities.files.depositing import Depositing
+from activities.files.erasing import Erasing
+from activities.files.register import Register
+from activities.files.store import Store, open_store
 from activities.identity.claims import Claims
 from activities.identity.keys import Identities
 from activities.identity.signing import CommandSigner
@@ -32,6 +36,7 @@ from api.exports import Exports
 from api.heavy import FOLDING
 from api.limits import Limits
 from api.queue import ActQueue
+from api.uploads import Uploads
 
 CONNECTIONS = 10
 """Database connections that one API process opens at the most."""
@@ -89,6 +94,11 @@ class Backend:
     queue: ActQueue
     limits: Limits
     exports: Exports
+    store: Store
+    register: Register
+    depositing: Depositing
+    uploads: Uploads
+    erasing: Erasing
 
 
 @asynccontextmanager
@@ -96,10 +106,11 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     """A backend for these settings, closed at the end.
 
     Raises:
-        SettingsProblem: no database is set, or no key to sign commands with.
+        SettingsProblem: no database is set, no key to sign commands with, or contents cannot be kept as asked.
     """
     signer = CommandSigner.load(settings.command_key_file)
     dsn = settings.database_dsn()
+    store = open_store(settings)
     pool = await reading_pool(
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
@@ -110,6 +121,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         reader = Reader(ledger, states, beside=FOLDING.run)
         identities = Identities(pool)
         claims = Claims(pool)
+        register = Register(pool)
         clocks = Clocks(temporal.client, settings.task_queue)
         queue = ActQueue()
         limits = Limits(settings)
@@ -130,6 +142,11 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             queue=queue,
             limits=limits,
             exports=Exports(),
+            store=store,
+            register=register,
+            depositing=Depositing(store, register, settings),
+            uploads=Uploads(),
+            erasing=Erasing(pool, store),
         )
     finally:
         await temporal.aclose()

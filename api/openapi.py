@@ -90,7 +90,7 @@ _REQUEST_ID = _header(
 _RETRY_AFTER = {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}
 _CHALLENGE = _header("How to authenticate (RFC 6750)", pattern="^Bearer ")
 _ETAG = _header("The version that the answer is about", pattern='^"[^"]+"$')
-_LOCATION = _header("The accord's address", pattern="^/v1/accords/")
+_LOCATION = _header("The address of what was made", pattern="^/v1/")
 _LINK = _header('The next page, as rel="next"; absent on the last')
 _TAGGED = ("get_accord", "get_definition", "why", "open_accord")
 

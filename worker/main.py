@@ -30,6 +30,7 @@ from worker.background.observing import observing
 from worker.background.readiness import checks
 from worker.background.reconciling import schedule_reconciling
 from worker.background.revival import reviving
+from worker.background.sweeping import sweeping
 from workflows.reconcile import ReconcileWorkflow
 from workflows.workflow import SEARCH_ATTRIBUTES, AccordWorkflow
 
@@ -122,6 +123,7 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
         collecting_cosignatures(settings),
         reviving(settings, client),
         observing(settings),
+        sweeping(settings),
         serving_operations(settings, Operations(checks(settings, client, worker), core_metrics)),
     ):
         # What is loaded by now is here to stay: a full collection need not go through all of it, which takes long.

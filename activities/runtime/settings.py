@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.envconfig import ClientConfigProfile
 
 from activities.errors import SettingsProblem
+from activities.runtime.mediatypes import DEFAULT_TYPES, is_media_type
 
 NO_LIMIT = "none"
 
@@ -125,6 +126,30 @@ class Settings(BaseSettings):
         "separated by commas; in them also by plain http",
     )
 
+    files_url: str | None = Field(
+        default=None,
+        description="where contents are kept: a directory, or an object store such as s3://bucket/prefix; below the "
+        "state directory where it is not set",
+    )
+    file_bytes: int = Field(default=256 * 1024 * 1024, ge=1, description="bytes that one content may have")
+    files_bytes: int = Field(
+        default=8 * 1024 * 1024 * 1024, ge=1, description="bytes that one side may deposit in one accord"
+    )
+    file_types: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=DEFAULT_TYPES, description="media types of contents that are taken, separated by commas"
+    )
+    file_days: float = Field(
+        default=7.0, gt=0, description="days after which contents that no entry names are taken away"
+    )
+
+    @field_validator("file_types")
+    @classmethod
+    def _types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not is_media_type(one):
+                raise ValueError(f"{one[:80]!r} is no media type such as application/pdf")
+        return value
+
     @field_validator("witness_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -132,7 +157,7 @@ class Settings(BaseSettings):
             ip_network(one)
         return value
 
-    @field_validator("command_public_keys", "witness_networks", mode="before")
+    @field_validator("command_public_keys", "witness_networks", "file_types", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -255,6 +255,12 @@ def _erase(a: Accord, act: str, choice: Choice) -> Move:
     return move(INSTALLATION, act, positions=positions, ground="Law", ordered_by="Office")
 
 
+def _erase_contents(a: Accord, act: str, choice: Choice) -> Move:
+    return move(
+        INSTALLATION, act, digests=[digest(choice.of(["report", "annex"]))], ground="Law", ordered_by="Office"
+    )
+
+
 def _rotate_log(a: Accord, act: str, choice: Choice) -> Move:
     keys = [log_key_line(a.id, number) for number in range(4)]
     return move(INSTALLATION, act, old=choice.of(keys), new=choice.of(keys))
@@ -358,6 +364,7 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Move]] = {
     "enrol_key": _by("contact", delegate=lambda a, c: c.of(sorted(a.delegates)), public_key=_public_key),
     "rotate_key": _by("protocol", key=_key, public_key=_public_key),
     "erase_particulars": _erase,
+    "erase_contents": _erase_contents,
     "rotate_log_key": _rotate_log,
     "retire_log_key": _retire_log,
     "attest_state": _attest,

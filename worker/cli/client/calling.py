@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,6 +107,42 @@ class Calls:
         if if_match:
             headers["If-Match"] = f'"{if_match}"'
         return self._json(self._send("POST", path, query or [], headers, canonical(dict(fields)), key))
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        content: Iterable[bytes] | None = None,
+    ) -> httpx.Response:
+        """One request, and whatever is answered; nothing is tried again.
+
+        Raises:
+            httpx.TransportError: the connection cannot be made, or broke.
+        """
+        return self._client.request(method, path, params=dict(query), headers=headers, content=content)
+
+    def streamed(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> AbstractContextManager[httpx.Response]:
+        """One request whose answer is read as it comes; :meth:`raw` says what it raises."""
+        return self._client.stream(method, path, params=dict(query), headers=headers)
+
+    def read_answer(self, answer: httpx.Response | None) -> dict[str, Any]:
+        """The JSON object of an answer.
+
+        Raises:
+            ApiProblem: the API says why not.
+            Unreachable: there is no answer.
+        """
+        if answer is None:
+            raise self.unreachable("the connection broke")
+        return self._json(answer)
+
+    def unreachable(self, why: Exception | str) -> Unreachable:
+        """That the API does not answer, and what to do."""
+        return self._unreachable(why, None)
 
     def _send(
         self,
