@@ -21,8 +21,10 @@ from activities.files.erasing import Erasing
 from activities.files.register import Register
 from activities.files.store import Store, open_store
 from activities.identity.claims import Claims
+from activities.identity.delegates import Delegates
 from activities.identity.keys import Identities
 from activities.identity.signing import CommandSigner
+from activities.identity.tokens import Tokens, load_providers
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
@@ -88,6 +90,8 @@ class Backend:
     ledger: Ledger
     reader: Reader
     identities: Identities
+    tokens: Tokens
+    delegates: Delegates
     claims: Claims
     commands: Commands
     clocks: Clocks
@@ -111,6 +115,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     signer = CommandSigner.load(settings.command_key_file)
     dsn = settings.database_dsn()
     store = open_store(settings)
+    tokens = Tokens(load_providers(settings.oidc_file))
     pool = await reading_pool(
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
@@ -136,6 +141,8 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             ledger=ledger,
             reader=reader,
             identities=identities,
+            tokens=tokens,
+            delegates=Delegates(pool, claims),
             claims=claims,
             commands=commands,
             clocks=clocks,

@@ -20,6 +20,7 @@ from api.problems import ProblemDetails
 from api.routes.accords import OpeningDryRun
 from api.routes.acts import SignalTaken
 from api.routes.clock import MoveClock
+from api.routes.identity import JoinByLink, MakeApiKey, MakeJoinLink
 from workflows.model.commands import Receipt
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
@@ -32,7 +33,9 @@ Every act is a POST named as the act. It is judged by the accord's rules, record
 answered by a receipt; a refusal is an answer too, and says which guard refused, what is missing, who could supply it
 and by when. `?dry_run=true` on any act says what would follow; `GET …/why/{step}` says why a step cannot be taken yet.
 
-**Keys.** `Authorization: Bearer ent_<key id>_<secret>`. Whose key it is, is who acts; never the body.
+**Keys.** `Authorization: Bearer ent_<key id>_<secret>`, or a token of an OpenID provider that the operator
+has named. Whose it is, is who acts; never the body. A key can be good for less than all that its delegate may do;
+`GET /v1/me` tells.
 
 **Again.** Every POST takes an `Idempotency-Key`. The same request under the same key has one outcome, however often it
 is sent: after a 503 or a broken connection, send it again.
@@ -115,7 +118,14 @@ def _tell_headers(operation: dict[str, Any]) -> None:
 
 
 def _extra_schemas() -> dict[str, Any]:
-    taken: tuple[type[BaseModel], ...] = (Definition, MoveClock, *ACTS.values())
+    taken: tuple[type[BaseModel], ...] = (
+        Definition,
+        MoveClock,
+        MakeApiKey,
+        MakeJoinLink,
+        JoinByLink,
+        *ACTS.values(),
+    )
     given: tuple[type[BaseModel], ...] = (ProblemDetails, Receipt, DryRun, OpeningDryRun, SignalTaken)
     modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         *((model, "validation") for model in taken),

@@ -126,6 +126,12 @@ class Settings(BaseSettings):
         "separated by commas; in them also by plain http",
     )
 
+    oidc_file: Path | None = Field(
+        default=None, description="JSON file that names the OpenID providers whose tokens the API takes"
+    )
+    public_url: str | None = Field(
+        default=None, description="where people reach the API from outside, for joining links"
+    )
     files_url: str | None = Field(
         default=None,
         description="where contents are kept: a directory, or an object store such as s3://bucket/prefix; below the "

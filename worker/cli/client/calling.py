@@ -108,6 +108,17 @@ class Calls:
             headers["If-Match"] = f'"{if_match}"'
         return self._json(self._send("POST", path, query or [], headers, canonical(dict(fields)), key))
 
+    def delete(self, path: str) -> None:
+        """Take something away.
+
+        Raises:
+            ApiProblem: the API says why not.
+            Unreachable: it does not answer.
+        """
+        answer = self._send("DELETE", path, [])
+        if answer.status_code != 204:
+            self._json(answer)
+
     def raw(
         self,
         method: str,
