@@ -161,13 +161,11 @@ BREAKING = re.compile(
 )
 
 
-@pytest.mark.parametrize(
-    "migration", [one for one in load() if one.version > "0020"], ids=lambda one: one.name
-)
-def test_what_older_programs_cannot_go_on_with_says_so(migration: Any) -> None:
+def test_what_older_programs_cannot_go_on_with_says_so() -> None:
     """A migration that takes something away has to name the oldest program that goes on with it."""
-    if BREAKING.search(re.sub(r"--.*", "", migration.up)):
-        assert f"update schema_support set oldest = '{migration.version}'" in migration.up
+    for migration in load():
+        if migration.version > "0020" and BREAKING.search(re.sub(r"--.*", "", migration.up)):
+            assert f"update schema_support set oldest = '{migration.version}'" in migration.up
 
 
 def test_taking_away_is_recognised() -> None:

@@ -96,6 +96,8 @@ async def test_a_schema_that_lacks_migrations_or_has_too_many(settings: Settings
         assert (schema.level, schema.remedy) == ("wrong", "Run `entente migrate`.")
         assert last in schema.what
         await connection.execute("insert into schema_migrations values ($1), ('9999')", last)
+        assert (await found(database(settings)))["schema"].level == "ok"
+        await connection.execute("update schema_support set oldest = '9999'")
         schema = (await found(database(settings)))["schema"]
         assert schema.level == "wrong"
         assert "9999" in schema.what
@@ -113,7 +115,9 @@ async def test_a_login_that_may_not_write(settings: Settings, database_url: str)
         lesser = read_settings(database_url=there)
         privileges = (await found(database(lesser)))["privileges"]
         assert privileges.level == "warning"
-        assert privileges.remedy.endswith(f"GRANT entente_writer TO {login};")
+        assert f"GRANT entente_reader, entente_writer TO {login};" in privileges.remedy
+        await connection.execute(f"grant entente_api to {login}")
+        assert (await found(database(lesser)))["privileges"].level == "ok"
     finally:
         await connection.execute(f"drop role {login}")
         await connection.close()
