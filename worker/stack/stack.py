@@ -34,6 +34,7 @@ from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from worker.stack.errors import AlreadyRunning
 from worker.stack.locks import Lock
+from worker.stack.logins import Login
 from worker.stack.ports import next_free
 from worker.stack.postgres import USUAL_PORT as POSTGRES_PORT
 from worker.stack.postgres import Postgres
@@ -114,8 +115,14 @@ class Stack:
 
     @property
     def database_url(self) -> str:
-        """The ledger's database, credentials included."""
+        """The ledger's database, with the credentials of who migrates: of an embedded one, the superuser's."""
         return self._postgres.url() if self._postgres is not None else self.settings.database_dsn()
+
+    def _process_url(self, login: Login) -> str:
+        """The ledger's database as one of the processes enters it."""
+        if self._postgres is None:
+            return self.settings.database_dsn()
+        return self._postgres.url(login=login)
 
     @property
     def temporal_address(self) -> str:
@@ -169,6 +176,8 @@ class Stack:
         try:
             await self._start_servers()
             self.applied_migrations = await migrate_database(self.database_url)
+            if self._postgres is not None:
+                await self._postgres.make_logins()
             self._prepare_processes()
             if not self._servers_only:
                 await self._start_processes()
@@ -258,7 +267,7 @@ class Stack:
         assert self._signer is not None  # noqa: S101 - the keys are made before the first process
         trusted = (*self.settings.command_public_keys, self._signer.public_key)
         changes: dict[str, object] = {
-            "database_url": SecretStr(self.database_url),
+            "database_url": SecretStr(self._process_url("api" if private else "worker")),
             "state_dir": self.state,
             "api_port": self._api_port,
             # Each process has a port for operators of its own.
