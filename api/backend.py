@@ -23,6 +23,7 @@ from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
 from activities.reading.accords import Reader
+from activities.reading.listing import Listing
 from activities.reading.states import States
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
@@ -82,6 +83,7 @@ class Backend:
     temporal: TemporalLink
     ledger: Ledger
     reader: Reader
+    listing: Listing
     identities: Identities
     claims: Claims
     commands: Commands
@@ -123,6 +125,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             temporal=temporal,
             ledger=ledger,
             reader=reader,
+            listing=Listing(pool),
             identities=identities,
             claims=claims,
             commands=commands,

@@ -21,8 +21,6 @@ from activities.ledger.store import (
     Standing,
     StoredCommand,
     StoredEntry,
-    SummaryPage,
-    parse_cursor,
 )
 from activities.tlog.merkle import Coordinate, Frontier
 from workflows.model.commands import Receipt, Summary
@@ -67,17 +65,6 @@ _COMMANDS_IN_ORDER = """
 select id, fingerprint, salt, outline, receipt::text as receipt, signed from commands
 where accord = $1 and (receipt->>'size')::bigint <= $2
 order by (receipt->>'size')::bigint, receipt->'events' = '[]'::jsonb, id
-"""
-
-_SUMMARIES = """
-select ordinal, summary::text as summary from accords
-where ($1::text is null or members @> array[$1]) and ($2::text is null or stage = $2)
-    and ($1::text is null or summary->'periods'->$1 is null or (
-        coalesce((summary->'periods'->$1->>0)::timestamptz <= coalesce($6::timestamptz, now()), true)
-        and coalesce(coalesce($6::timestamptz, now()) < (summary->'periods'->$1->>1)::timestamptz, true)
-    ))
-    and ($3::text is null or parties @> array[$3]) and ($4::bigint is null or ordinal < $4)
-order by ordinal desc limit $5
 """
 
 
@@ -198,24 +185,6 @@ class PostgresLedger:
         """See :meth:`activities.ledger.store.Ledger.summary`."""
         found = await self._row("select summary::text as summary from accords where accord = $1", accord)
         return None if found is None else Summary.model_validate_json(found["summary"])
-
-    async def summaries(
-        self,
-        *,
-        member: str | None = None,
-        at: datetime | None = None,
-        stage: str | None = None,
-        party: str | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> SummaryPage:
-        """See :meth:`activities.ledger.store.Ledger.summaries`."""
-        rows = await self._rows(_SUMMARIES, member, stage, party, parse_cursor(after), limit + 1, at)
-        page = rows[:limit]
-        return SummaryPage(
-            tuple(Summary.model_validate_json(row["summary"]) for row in page),
-            str(page[-1]["ordinal"]) if page and len(rows) > limit else None,
-        )
 
     async def overdue(self, before: datetime, limit: int = 100) -> list[str]:
         """Accords on a real clock whose next deadline was before a time and is not on the record.
