@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 from temporalio.client import Client
 
+from activities.feeds.following import Feed
 from activities.identity.claims import Claims
 from activities.identity.keys import Identities
 from activities.identity.signing import CommandSigner
@@ -33,6 +34,7 @@ from api.exports import Exports
 from api.heavy import FOLDING
 from api.limits import Limits
 from api.queue import ActQueue
+from api.streams import Streams
 
 CONNECTIONS = 10
 """Database connections that one API process opens at the most."""
@@ -91,6 +93,8 @@ class Backend:
     queue: ActQueue
     limits: Limits
     exports: Exports
+    feed: Feed
+    streams: Streams
 
 
 @asynccontextmanager
@@ -106,9 +110,11 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
     temporal = TemporalLink(settings)
+    feed: Feed | None = None
     try:
         ledger = PostgresLedger(pool)
         states = States(ledger)
+        feed = Feed(dsn, pool, states, settings.log_origin)
         reader = Reader(ledger, states, beside=FOLDING.run)
         identities = Identities(pool)
         claims = Claims(pool)
@@ -133,8 +139,12 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             queue=queue,
             limits=limits,
             exports=Exports(),
+            feed=feed,
+            streams=Streams(),
         )
     finally:
+        if feed is not None:
+            await feed.aclose()
         await temporal.aclose()
         try:
             async with asyncio.timeout(PATIENCE):

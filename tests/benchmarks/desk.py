@@ -81,7 +81,7 @@ def varied(base: str, number: int) -> str:
     return json.dumps(found)
 
 
-async def timed(question: Callable[[], Awaitable[Any]], times: int = 9) -> tuple[float, float, Any]:
+async def timed(question: Callable[[], Awaitable[Any]], times: int = 5) -> tuple[float, float, Any]:
     """Milliseconds: the median and the longest; and the answer."""
     took, answer = [], None
     for _ in range(times):
@@ -128,6 +128,7 @@ async def questions(pool: asyncpg.Pool[Any], accords: int, out: Console) -> None
             median, longest, page = await timed(lambda m=member, n=name: listing.accords(filters(m)[n]))
             cells.append(f"{median:.1f} ({longest:.1f}) {len(page.items)} rows")
         table.add_row(name, *cells)
+        print(name, *cells, sep=" | ", flush=True)
     # Those for whom steps wait: an obligor of one in a hundred, a protocol of one in ten thousand.
     asks = {
         "sees 10": "b77.protocol",
@@ -147,6 +148,7 @@ async def questions(pool: asyncpg.Pool[Any], accords: int, out: Console) -> None
             rows = len(page.items) if hasattr(page, "items") else sum(page.by_kind.values())
             cells.append(f"{median:.1f} ({longest:.1f}) {rows} rows")
         table.add_row(name, *cells, "–")
+        print(name, *cells, sep=" | ", flush=True)
     out.print(table)
 
 
