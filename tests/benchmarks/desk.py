@@ -30,7 +30,7 @@ from activities.ledger.postgres import PostgresLedger
 from activities.reading.listing import OTHERS, Filters, Listing
 from tests.activities.ledger.making import append, summary
 from tests.simulation.definitions import trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from worker.stack.place import forget
 from worker.stack.postgres import Postgres
 from workflows.model.commands import Summary

@@ -9,7 +9,7 @@ import pytest
 
 from tests.compatibility.corpus import ALL
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest, small
 from workflows.model.commands import Command, Waiting
 from workflows.model.decide import decide
