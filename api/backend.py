@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 from temporalio.client import Client
 
+from activities.feeds.following import Feed
 from activities.identity.claims import Claims
 from activities.identity.keys import Identities
 from activities.identity.signing import CommandSigner
@@ -23,6 +24,7 @@ from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
 from activities.reading.accords import Reader
+from activities.reading.listing import Listing
 from activities.reading.states import States
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
@@ -32,6 +34,7 @@ from api.exports import Exports
 from api.heavy import FOLDING
 from api.limits import Limits
 from api.queue import ActQueue
+from api.streams import Streams
 
 CONNECTIONS = 10
 """Database connections that one API process opens at the most."""
@@ -82,6 +85,7 @@ class Backend:
     temporal: TemporalLink
     ledger: Ledger
     reader: Reader
+    listing: Listing
     identities: Identities
     claims: Claims
     commands: Commands
@@ -89,6 +93,8 @@ class Backend:
     queue: ActQueue
     limits: Limits
     exports: Exports
+    feed: Feed
+    streams: Streams
 
 
 @asynccontextmanager
@@ -104,9 +110,11 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
     temporal = TemporalLink(settings)
+    feed: Feed | None = None
     try:
         ledger = PostgresLedger(pool)
         states = States(ledger)
+        feed = Feed(dsn, pool, states, settings.log_origin)
         reader = Reader(ledger, states, beside=FOLDING.run)
         identities = Identities(pool)
         claims = Claims(pool)
@@ -123,6 +131,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             temporal=temporal,
             ledger=ledger,
             reader=reader,
+            listing=Listing(pool),
             identities=identities,
             claims=claims,
             commands=commands,
@@ -130,8 +139,12 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             queue=queue,
             limits=limits,
             exports=Exports(),
+            feed=feed,
+            streams=Streams(),
         )
     finally:
+        if feed is not None:
+            await feed.aclose()
         await temporal.aclose()
         try:
             async with asyncio.timeout(PATIENCE):
