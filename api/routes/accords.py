@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -12,11 +11,9 @@ from pydantic import Field
 
 from activities.definitions import check
 from activities.definitions.structured import Source, Unreadable
-from activities.reading.accords import BeforeOpening, BeyondRecord
 from api.access import seen_whole
 from api.bodies import definition_body, field_errors
 from api.calls import (
-    TIME_PATTERN,
     YAML,
     AccordId,
     After,
@@ -27,7 +24,6 @@ from api.calls import (
     answer,
     cursor,
     idempotency_key,
-    moment,
     next_link,
     problems,
     read_cursor,
@@ -36,6 +32,7 @@ from api.calls import (
 from api.clock import Present
 from api.commands import judge_opening
 from api.heavy import JUDGING, READING
+from api.moments import AsOf, moment_asked_for, within_record
 from api.preconditions import IfNoneMatch, etag, unchanged
 from api.problems import Problem, not_found
 from api.routing import BoundedRoute, QueryFlag, WholeNumber
@@ -47,8 +44,6 @@ from workflows.model.state import Accord
 
 _WORD = r"^[a-z][a-z_]{0,39}$"
 _PARTY = r"^[A-Z][A-Z0-9]{0,11}$"
-
-_POSITION = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 router = APIRouter(route_class=BoundedRoute, tags=["accords"])
 
@@ -249,15 +244,7 @@ async def get_accord(
     accord: AccordId,
     parts: Parts,
     identity: Caller,
-    as_of: Annotated[
-        str | None,
-        Query(
-            max_length=40,
-            description="the state after the entry at this position (from 0), or at this time by RFC 3339",
-            examples=["17", "2027-04-12T10:00:00Z"],
-            json_schema_extra={"pattern": f"^({_POSITION.pattern}|{TIME_PATTERN})$"},
-        ),
-    ] = None,
+    as_of: AsOf = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The accord's state, now or as of a position or a time: the events, folded.
@@ -278,28 +265,9 @@ async def get_accord(
 
 async def _as_of(parts: Parts, accord: str, text: str, now: datetime) -> tuple[Accord, datetime]:
     """The state as of a position or a time, and the accord's time then."""
-    asked = int(text) if _POSITION.fullmatch(text) else moment(text, "as_of")
-    if isinstance(asked, datetime) and asked > now:
-        raise Problem(
-            "beyond_record",
-            f"It is {now.isoformat()} in this accord; what is on the record at {text[:40]} nobody knows yet. What "
-            "falls by itself until then, GET …/why/{step}?at= and a dry run with at= take into account.",
-            accord=accord,
-        )
-    try:
+    asked = moment_asked_for(text, accord, now)
+    with within_record(accord):
         state = await parts.reader.state_as_of(accord, asked)
-    except BeyondRecord as error:
-        raise Problem(
-            "beyond_record",
-            f"The record has {error.size} entries; the last is {error.size - 1}.",
-            accord=accord,
-        ) from None
-    except BeforeOpening as error:
-        raise Problem(
-            "beyond_record",
-            f"The accord was opened at {error.opened.isoformat()}; before that it was not.",
-            accord=accord,
-        ) from None
     if state is None:
         raise not_found(accord)
     return state, asked if isinstance(asked, datetime) else state.time
