@@ -42,6 +42,15 @@ CONNECTIONS = 10
 PATIENCE = 5.0
 """Seconds that making one database connection, or one statement, may take."""
 
+PAPERS_AT_ONCE = 2
+"""Papers that one API process has set at the same time, each by a process of its own."""
+
+PAPERS_WAITING = 64
+"""Papers that may wait for that."""
+
+PAPERS_EACH = 16
+"""Papers of one caller among them."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -95,6 +104,7 @@ class Backend:
     exports: Exports
     feed: Feed
     streams: Streams
+    papers: ActQueue
 
 
 @asynccontextmanager
@@ -141,6 +151,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             exports=Exports(),
             feed=feed,
             streams=Streams(),
+            papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
         )
     finally:
         if feed is not None:

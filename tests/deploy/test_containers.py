@@ -174,7 +174,8 @@ def test_compose_s_logins_get_their_roles_and_keep_them(postgres_url: str, migra
             stdin=content, WORKER_PASSWORD="it's one", API_PASSWORD="other",
         )  # fmt: skip
     members = (
-        "select m.member::regrole::text, array_agg(m.roleid::regrole::text order by m.roleid::regrole::text) from pg_auth_members m "
+        "select m.member::regrole::text, array_agg(m.roleid::regrole::text order by m.roleid::regrole::text) "
+        "from pg_auth_members m "
         "where m.member::regrole::text = any($1) group by 1 order by 1 desc"
     )
     try:

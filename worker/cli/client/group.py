@@ -7,8 +7,24 @@ from typing import Any
 from typer.core import TyperGroup
 
 PANELS: dict[str, tuple[str, ...]] = {
-    "Accords: start, see what is missing, act": ("check", "start", "ls", "show", "why", "preview", "act"),
-    "The record: take it away, verify it, read it": ("export", "verify", "read", "audit-history"),
+    "Accords: start, see what is missing, act": (
+        "check",
+        "start",
+        "desk",
+        "ls",
+        "show",
+        "why",
+        "preview",
+        "act",
+    ),
+    "The record and its papers: take them away, verify and read them": (
+        "export",
+        "verify",
+        "read",
+        "audit-history",
+        "papers",
+        "paper-check",
+    ),
     "Keys and witnesses": ("delegate-key", "policy", "witness", "rotation"),
     "Try it": ("demo", "up"),
     "Run it": (
