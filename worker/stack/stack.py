@@ -39,6 +39,7 @@ from worker.stack.ports import next_free
 from worker.stack.postgres import USUAL_PORT as POSTGRES_PORT
 from worker.stack.postgres import Postgres
 from worker.stack.process import OnLine, Program, environment, in_thread
+from worker.stack.rollout import bring_over, take_over
 from worker.stack.schema import migrate_database
 from worker.stack.service import Process, Service, answers, polls
 from worker.stack.temporal import NAMESPACE, Temporal
@@ -186,7 +187,7 @@ class Stack:
             raise
         running = {"pid": os.getpid(), "addresses": self.addresses(), "processes": self.processes}
         (self.state / _RUNNING).write_text(json.dumps(running, indent=2) + "\n")
-        self._watchers = [asyncio.create_task(self._watch(name)) for name in self.services]
+        self._watchers += [asyncio.create_task(self._watch(name)) for name in self.services]
 
     async def stop(self) -> None:
         """Stop everything in reverse order. Returns when nothing of it is left."""
@@ -342,7 +343,16 @@ class Stack:
             ),
         }
         self.services.update(processes)
-        await _together(service.start for service in processes.values())
+        starts = [service.start for service in processes.values()]
+        await _together([*starts, self.take_over] if self._temporal is not None else starts)
+
+    async def take_over(self) -> None:
+        """Make this code's version of the worker current, and begin to bring over what older versions left."""
+        if self.settings.rollout == "off":
+            return
+        client = await connect(self.settings, target=self.temporal_address)
+        await take_over(client, self.settings)
+        self._watchers.append(asyncio.create_task(bring_over(client, self.settings, self._tell)))
 
     def _program(self, name: str, *, private: bool = False) -> Program:
         return Program(
