@@ -55,6 +55,8 @@ def known_in(identity: Identity, a: Accord, now: datetime) -> Access:
     Raises:
         Problem: ``not_found`` for whom the accord does not exist.
     """
+    if identity.only_illustrative and not a.definition.illustrative:
+        raise not_found(a.id)
     if identity.reads_all:
         return Access(identity.principal, None, (), reads_all=True)
     appointment = a.delegates.get(identity.principal)

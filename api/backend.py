@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from activities.identity.claims import Claims
 from activities.identity.keys import Identities
+from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
@@ -83,6 +84,7 @@ class Backend:
     ledger: Ledger
     reader: Reader
     identities: Identities
+    sessions: Sessions
     claims: Claims
     commands: Commands
     clocks: Clocks
@@ -124,6 +126,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             ledger=ledger,
             reader=reader,
             identities=identities,
+            sessions=Sessions(pool),
             claims=claims,
             commands=commands,
             clocks=clocks,

@@ -114,11 +114,12 @@ async def list_events(
     begin = start if inner is None else int(inner)
     entries = await parts.ledger.entries(accord, begin, limit + 1)
     following = cursor(str(entries[limit].position)) if len(entries) > limit else None
-    page = EventPage(items=tuple(_event(one, state, access) for one in entries[:limit]), next=following)
+    page = EventPage(items=tuple(event_view(one, state, access) for one in entries[:limit]), next=following)
     return answer(page, headers=next_link(request, following))
 
 
-def _event(stored: StoredEntry, state: Accord, access: Access) -> EventView:
+def event_view(stored: StoredEntry, state: Accord, access: Access) -> EventView:
+    """A stored entry as the caller may read it."""
     entry, recorded = stored.entry(), stored.recorded()
     act = recorded.facts.get("act")
     shown = may_read_particulars(access, state, recorded.actor, act)
