@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 from temporalio.client import Client
 
+from activities.feeds.following import Feed
 from activities.files.depositing import Depositing
 from activities.files.erasing import Erasing
 from activities.files.register import Register
@@ -23,12 +24,14 @@ from activities.files.store import Store, open_store
 from activities.identity.claims import Claims
 from activities.identity.delegates import Delegates
 from activities.identity.keys import Identities
+from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
 from activities.identity.tokens import Tokens, load_providers
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
 from activities.reading.accords import Reader
+from activities.reading.listing import Listing
 from activities.reading.states import States
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
@@ -38,6 +41,7 @@ from api.exports import Exports
 from api.heavy import FOLDING
 from api.limits import Limits
 from api.queue import ActQueue
+from api.streams import Streams
 from api.uploads import Uploads
 
 CONNECTIONS = 10
@@ -45,6 +49,15 @@ CONNECTIONS = 10
 
 PATIENCE = 5.0
 """Seconds that making one database connection, or one statement, may take."""
+
+PAPERS_AT_ONCE = 2
+"""Papers that one API process has set at the same time, each by a process of its own."""
+
+PAPERS_WAITING = 64
+"""Papers that may wait for that."""
+
+PAPERS_EACH = 16
+"""Papers of one caller among them."""
 
 log = structlog.get_logger(__name__)
 
@@ -89,9 +102,11 @@ class Backend:
     temporal: TemporalLink
     ledger: Ledger
     reader: Reader
+    listing: Listing
     identities: Identities
     tokens: Tokens
     delegates: Delegates
+    sessions: Sessions
     claims: Claims
     commands: Commands
     clocks: Clocks
@@ -103,6 +118,9 @@ class Backend:
     depositing: Depositing
     uploads: Uploads
     erasing: Erasing
+    feed: Feed
+    streams: Streams
+    papers: ActQueue
 
 
 @asynccontextmanager
@@ -120,9 +138,11 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
     temporal = TemporalLink(settings)
+    feed: Feed | None = None
     try:
         ledger = PostgresLedger(pool)
         states = States(ledger)
+        feed = Feed(dsn, pool, states, settings.log_origin)
         reader = Reader(ledger, states, beside=FOLDING.run)
         identities = Identities(pool)
         claims = Claims(pool)
@@ -140,9 +160,11 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             temporal=temporal,
             ledger=ledger,
             reader=reader,
+            listing=Listing(pool),
             identities=identities,
             tokens=tokens,
             delegates=Delegates(pool, claims),
+            sessions=Sessions(pool),
             claims=claims,
             commands=commands,
             clocks=clocks,
@@ -154,8 +176,13 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             depositing=Depositing(store, register, settings),
             uploads=Uploads(),
             erasing=Erasing(pool, store),
+            feed=feed,
+            streams=Streams(),
+            papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
         )
     finally:
+        if feed is not None:
+            await feed.aclose()
         await temporal.aclose()
         try:
             async with asyncio.timeout(PATIENCE):

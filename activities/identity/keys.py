@@ -80,6 +80,8 @@ class Identity:
     issuer: str | None = None
     """The OpenID provider that knows who it is, where it came by a token."""
     subject: str | None = None
+    only_illustrative: bool = False
+    """Whether accords that are no demonstration do not exist for it: nobody showed a secret for it."""
 
     @property
     def reads_all(self) -> bool:

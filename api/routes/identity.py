@@ -14,6 +14,7 @@ from activities.identity.delegates import JoinLink, KeyAbout
 from activities.identity.keys import Identity, IdentityProblem, KeyReused
 from activities.identity.scopes import MOST, SCOPES, all_within, wrong_scope
 from activities.identity.tokens import Token, Tokens
+from activities.reading.listing import Filters
 from api.access import seen_whole
 from api.backend import Backend
 from api.bodies import model_body
@@ -225,7 +226,7 @@ async def get_me(parts: Parts, found: Anyone) -> Response:
 
 
 async def _standings(parts: Backend, delegate: str) -> tuple[tuple[StandingView, ...], bool]:
-    page = await parts.ledger.summaries(member=delegate, limit=MOST_STANDINGS)
+    page = await parts.listing.accords(Filters(member=delegate), limit=MOST_STANDINGS)
     found = []
     for row in page.items:
         state = await parts.reader.state(row.accord)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.values import INSTALLATION
 

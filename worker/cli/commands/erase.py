@@ -68,7 +68,7 @@ def _erase(
         send(place, accord, "erase_contents", {"digests": file, **why}, key)
 
     async def delete() -> tuple[list[int], list[str]]:
-        settings = settings_here(place.state_dir)
+        settings = settings_here(place.state_dir, erasing=True)
         store = open_store(settings)
         async with (
             PostgresLedger.connect(settings.database_dsn()) as ledger,
