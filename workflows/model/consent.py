@@ -210,6 +210,8 @@ class WithdrawConsent(Act):
     who = Who(CONSENTING, "any")
     says = "{by} withdraws the consent to {subject}"
     before_founding = True
+    # A pause must not hold a party to its consent to an amendment, which others can adopt meanwhile.
+    while_paused = True
     by_candidates = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:

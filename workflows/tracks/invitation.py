@@ -121,6 +121,24 @@ class InvitationAnswered(Event):
 
 
 @event
+class InvitationAccepted(Event):
+    """The invitation is accepted by all whom an amendment still asks, which had accepted it before."""
+
+    says = "the invitation is accepted by each whose acceptance is required"
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Accepted, as by the last answer."""
+        return a.changed(invitation=replace(a.invitation, status="accepted"))
+
+
+def follows(a: Accord, at: datetime) -> Iterator[Event]:
+    """Whoever need not accept any more keeps nobody waiting who has."""
+    open_ = a.invitation.status in ("issued", "accepted_in_principle")
+    if open_ and all(a.invitation.answers.get(code) == "accepted" for code in required(a)):
+        yield InvitationAccepted()
+
+
+@event
 class InvitationExtended(Event):
     """The host extended its own invitation."""
 

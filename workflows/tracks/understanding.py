@@ -242,7 +242,8 @@ class ConcurInUnderstanding(Act):
     says = "{by} concurs in the understanding"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """One is proposed, of this digest, and the party has not concurred."""
+        """One is proposed, of this digest, before release, and the party has not concurred."""
+        yield _before_release(a)
         now = a.understanding
         yield Check(
             "understanding_proposed",

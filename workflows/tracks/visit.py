@@ -164,8 +164,9 @@ class VisitArrived(Event):
     says = "the arrival is recorded"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Arrived."""
-        return clear(_set(a, status="arrived", arrived_at=stamp.at), "arrival", "confirmation")
+        """Arrived; dates that were proposed are over with it."""
+        a = _set(a, status="arrived", arrived_at=stamp.at, proposed=None)
+        return clear(a, "arrival", "confirmation", "dates")
 
 
 @event
@@ -176,8 +177,9 @@ class VisitEnded(Event):
     outcome: Literal["completed", "curtailed", "cancelled"]
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Ended as said."""
-        return clear(_set(a, status=self.outcome), "completion", "curtailment", "cancellation")
+        """Ended as said; who agreed to other dates before did not agree to begin it again."""
+        a = _set(a, status=self.outcome, proposed=None)
+        return clear(a, "completion", "curtailment", "cancellation", "dates")
 
 
 @event
@@ -234,6 +236,23 @@ def follows(a: Accord, at: datetime, unmet: Iterator[Check]) -> Iterator[Event]:
 PROTOCOL = Who(("protocol",), "any", agree="every party", sees=Audience.ALL)
 
 
+def _dates_can_be(a: Accord, window: Window, at: datetime) -> Iterator[Check]:
+    """Guards: dates that can be those of the visit, when they are proposed and when they are agreed to."""
+    yield _before_arrival(a)
+    yield Check(
+        "dates_ahead",
+        window.begins > at,
+        f"the window begins on {show_date(window.begins)}, which is past",
+        "propose later dates",
+    )
+    yield Check(
+        "before_long_stop",
+        a.definition.long_stop is None or window.begins <= a.definition.long_stop.at,
+        "the window begins after the long-stop date",
+        "propose earlier dates, or amend the definition's long stop first, with every party",
+    )
+
+
 @act
 class ProposeDates(Act):
     """Propose dates for the visit, or new ones; they stand when every party has agreed to them."""
@@ -248,22 +267,10 @@ class ProposeDates(Act):
         return digest_of(self.window.model_dump(mode="json"))
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Ahead, different, and before arrival."""
-        yield _before_arrival(a)
-        yield Check(
-            "dates_ahead",
-            self.window.begins > at,
-            f"the window begins on {show_date(self.window.begins)}, which is past",
-            "propose later dates",
-        )
+        """Before arrival, ahead, before the long stop, and different."""
+        yield from _dates_can_be(a, self.window, at)
         yield Check(
             "dates_differ", self.window != a.visit.window, "these are the current dates", "confirm the visit"
-        )
-        yield Check(
-            "before_long_stop",
-            a.definition.long_stop is None or self.window.begins <= a.definition.long_stop.at,
-            "the window begins after the long-stop date",
-            "amend the definition's long stop, with every party, first",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
@@ -283,10 +290,12 @@ class AgreeDates(Act):
     says = "{by} agrees to the proposed dates"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Dates are proposed, of this digest, and the party has not agreed."""
+        """Dates are proposed, of this digest, which can still be, and the party has not agreed."""
         proposed = a.visit.proposed
         current = dates_digest(a)
         yield Check("dates_proposed", proposed is not None, "no dates are proposed", "propose some")
+        if proposed is not None:
+            yield from _dates_can_be(a, proposed, at)
         yield Check(
             "digest_is_current",
             current == self.digest,

@@ -12,7 +12,7 @@ from workflows.model.commands import Actor
 from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Evidence
 from workflows.model.values import Digest, Grade, Instant, Note, PartyId, Reference, Text
-from workflows.tracks.conditions.state import VERIFIER, AboutCondition, with_condition
+from workflows.tracks.conditions.state import NO_FINDINGS, VERIFIER, AboutCondition, with_condition
 
 
 @event
@@ -49,7 +49,7 @@ class EvidenceReturned(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Findings on it are gone; the obligor submits again."""
-        return with_condition(a, self.condition, status="returned", findings={}, evidence=())
+        return with_condition(a, self.condition, status="returned", evidence=(), **NO_FINDINGS)
 
 
 OBLIGOR = Who(("obligor",), "any", sees=Audience.CONCERNED)

@@ -21,6 +21,9 @@ MOST_REPORTS = 100
 
 FALLEN = ("lapsed", "revoked")
 
+NO_FINDINGS: dict[str, Any] = {"findings": {}, "found_on": {}}
+"""What a condition is changed to where its findings are used up, or count no more."""
+
 
 def time_runs(a: Accord, code: str) -> bool:
     """Whether a condition's time runs: it is not removed; after release it is a subsequent one."""
@@ -81,10 +84,10 @@ def own_state_holds(a: Accord, code: str) -> bool:
     return condition.status == "verified" and not (condition.questioned and condition.question_closes)
 
 
-def _rests_on(a: Accord, code: str) -> Iterator[str]:
-    """A condition and all that it depends on, each once, however long or branched the chains are."""
+def resting_on(a: Accord, *codes: str) -> Iterator[str]:
+    """Conditions and all that they depend on, each once, however long or branched the chains are."""
     seen: dict[str, None] = {}
-    waiting = [code]
+    waiting = list(reversed(codes))
     while waiting:
         one = waiting.pop()
         if one not in seen:
@@ -99,14 +102,14 @@ def satisfied(a: Accord, code: str) -> bool:
         return False
     if not a.definition.conditions[code].depends_on:
         return own_state_holds(a, code)
-    return all(own_state_holds(a, one) for one in _rests_on(a, code))
+    return all(own_state_holds(a, one) for one in resting_on(a, code))
 
 
 def owed_by(a: Accord, code: str) -> tuple[str, ...]:
     """The delegates who could bring the condition forward now; where it holds itself, what it depends on."""
     if not own_state_holds(a, code):
         return _owed_itself(a, code)
-    waiting = [one for one in _rests_on(a, code) if not own_state_holds(a, one)]
+    waiting = [one for one in resting_on(a, code) if not own_state_holds(a, one)]
     return tuple(dict.fromkeys(who for one in waiting for who in _owed_itself(a, one)))
 
 

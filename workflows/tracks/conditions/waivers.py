@@ -19,6 +19,7 @@ from workflows.tracks.conditions.state import (
     beneficiaries,
     gate_of,
     holding,
+    not_released,
     with_condition,
 )
 
@@ -161,8 +162,9 @@ class DeferCondition(_ForBeneficiary):
     says = "{by} defers {condition} to {gate}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Deferrable, to a later gate, by the beneficiary alone."""
+        """Deferrable, to a later gate, by the beneficiary alone, before release."""
         yield self.known(a)
+        yield not_released(a)
         terms = a.definition.conditions[self.condition]
         yield Check(
             "deferrable",

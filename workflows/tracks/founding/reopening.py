@@ -17,7 +17,7 @@ from workflows.model.definition import Definition
 from workflows.model.state import Accord, Condition, Document, SeatState
 from workflows.model.terms import ConditionTerms, DocumentTerms, Seat
 from workflows.model.values import DelegateId, Instant, Language, PartyId, Reference, Text
-from workflows.tracks.conditions.state import NOT_OF_THE_TERMS, cure_ground, with_condition
+from workflows.tracks.conditions.state import NO_FINDINGS, NOT_OF_THE_TERMS, cure_ground, with_condition
 from workflows.tracks.documents.state import AFTER_AGREEMENT, set_seat, text_subject, with_document
 from workflows.tracks.founding.appointments import DelegateRevoked
 from workflows.tracks.signing.full_powers import SeatName
@@ -40,7 +40,7 @@ class VerdictReopened(Event):
         """To be found anew."""
         now = a.conditions[self.condition]
         status = _without_verdict(now) if now.status in ("verified", "disputed") else now.status
-        return with_condition(a, self.condition, status=status, verdict=None, findings={}, dispute=None)
+        return with_condition(a, self.condition, status=status, verdict=None, dispute=None, **NO_FINDINGS)
 
 
 @event
