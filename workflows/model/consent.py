@@ -139,7 +139,9 @@ def same_digest(subject: str, named: str, current: str | None) -> Check:
         "digest_is_current",
         named == current,
         f"the digest named is not the current one of {subject}, which is {current or 'not there yet'}",
-        "read the current version, and consent to its digest if you agree",
+        "read the current version, and name its digest if you agree"
+        if current is not None
+        else "it has to be proposed first, in all of its parts",
         subject=subject,
     )
 

@@ -18,7 +18,7 @@ from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given, subject
 from workflows.model.declare import Act, Audience, Check, Event, Gate, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
-from workflows.model.values import Digest, Note, Text, Window, show_date
+from workflows.model.values import Digest, Line, Note, Text, Window, show_date
 from workflows.tracks.invitation import required
 
 PLANNED = ("tentative", "confirmed", "advance_done", "on_hold")
@@ -58,13 +58,16 @@ subject("cancellation", "the cancellation of the visit", confirmation_digest)
 
 def arrived(a: Accord) -> Check:
     """Guard: the visit has arrived, or the parties agreed on signing at a distance."""
+    before = confirmed(a)
     waiting = missing(a, "arrival", confirmation_digest(a), arriving(a)) if a.visit.arrived_at is None else ()
     return Check(
         "arrived",
         a.visit.arrived_at is not None or a.definition.signing_at_a_distance,
         f"the visit is {a.visit.status.replace('_', ' ')}: arrival is not recorded",
-        "host and guest record the arrival first",
-        holders(a, ("protocol",), waiting),
+        "host and guest record the arrival (record-arrival)"
+        if before.met
+        else f"{before.remedy}; then host and guest record the arrival",
+        holders(a, ("protocol",), waiting) if before.met else before.who,
         a.visit.window.begins if a.visit.window else None,
     )
 
@@ -77,10 +80,17 @@ def confirmed(a: Accord) -> Check:
         "visit_confirmed",
         met,
         f"the visit is {a.visit.status.replace('_', ' ')}, not yet confirmed by {', '.join(waiting)}",
-        "each party's protocol confirms the visit",
+        _to_confirm(a) or "each party's protocol confirms it (confirm-visit)",
         () if met else holders(a, ("protocol",), waiting),
         a.visit.window.begins if a.visit.window else None,
     )
+
+
+def _to_confirm(a: Accord) -> str:
+    """What comes before a confirmation, in words; empty, where nothing does."""
+    if a.visit.window is None or a.visit.status not in PLANNED:
+        return "agree on dates first, with every party (propose-dates)"
+    return ""
 
 
 def _set(a: Accord, **changes: object) -> Accord:
@@ -324,7 +334,7 @@ class ConfirmVisit(Act):
             "visit_to_confirm",
             status in ("tentative", "on_hold"),
             f"the visit is {status.replace('_', ' ')}",
-            "agree on dates first" if a.visit.window is None else "nothing is left to confirm",
+            "nothing is left to confirm" if confirmed(a).met else _to_confirm(a),
         )
         yield Gate("visit")
         yield not_yet_given(a, "confirmation", confirmation_digest(a), by)
@@ -371,7 +381,7 @@ class RecordAdvanceDone(Act):
             "visit_confirmed",
             a.visit.status == "confirmed",
             f"the visit is {a.visit.status.replace('_', ' ')}",
-            "confirm the visit first",
+            "nothing is left to do" if confirmed(a).met else confirmed(a).remedy,
             confirmed(a).who,
         )
 
@@ -436,7 +446,9 @@ def _is_arrived(a: Accord) -> Check:
         "visit_under_way",
         a.visit.status == "arrived",
         f"the visit is {a.visit.status.replace('_', ' ')}",
-        "record the arrival first; a visit that has not begun is cancelled instead",
+        "nothing is left to do"
+        if a.visit.arrived_at is not None
+        else "record the arrival first; what has not begun is cancelled instead (cancel-visit)",
     )
 
 
@@ -477,7 +489,9 @@ class CancelVisit(_Ending):
             "visit_planned",
             a.visit.status in PLANNED,
             f"the visit is {a.visit.status.replace('_', ' ')}",
-            "a visit under way is curtailed instead",
+            "what is under way is curtailed instead (curtail-visit)"
+            if a.visit.status == "arrived"
+            else "nothing is left to cancel",
         )
 
 
@@ -486,7 +500,7 @@ class RecordMinutes(Act):
     """Record the minutes of a meeting or of a programme item, by digest. They change no state."""
 
     digest: Digest
-    item: Text
+    item: Line
     note: Note = ""
     who = Who((), "anyone", sees=Audience.ALL, observers=False)
     says = "{by} records minutes of {item}"
@@ -501,5 +515,7 @@ def _before_arrival(a: Accord) -> Check:
         "before_arrival",
         a.visit.arrived_at is None,
         "the visit has arrived",
-        "curtail it, with every party",
+        "complete it, or curtail it, with every party"
+        if a.visit.status == "arrived"
+        else "what has taken place stays; agree on a later instrument for anything else",
     )

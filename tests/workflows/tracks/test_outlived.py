@@ -1,4 +1,4 @@
-"""What was given for one state of things does not take effect in another: consents, findings and proposals that outlive it."""
+"""Consents, findings and proposals that were given for one state of things take no effect in another."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from workflows.model.authority import holders
 from workflows.model.commands import Actor
 from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Evidence
-from workflows.model.values import Digest, Grade, Instant, Note, PartyId, Reference, Text
+from workflows.model.values import Digest, Grade, Instant, Line, Note, PartyId, Reference, Text
 from workflows.tracks.conditions.state import NO_FINDINGS, VERIFIER, AboutCondition, with_condition
 
 
@@ -83,7 +83,8 @@ def obligor_checks(wanted: AboutCondition, a: Accord, by: Actor, digest: str) ->
         "evidence_bounded",
         len(a.conditions[code].evidence) < 50,
         "50 pieces of evidence are submitted already",
-        "gather the rest in one file and submit its digest in a new round",
+        "let a verifier verify or return what is there; gather the rest in one file, and submit its digest then",
+        terms.policy.verifiers,
         subject=code,
     )
 
@@ -94,7 +95,7 @@ class SubmitEvidence(AboutCondition):
 
     digest: Digest
     grade: Grade
-    source: Text
+    source: Line
     note: Note = ""
     who = OBLIGOR
     says = "{by} submits {grade} evidence for {condition}"

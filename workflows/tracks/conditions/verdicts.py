@@ -82,7 +82,8 @@ class ConditionFoundMet(Event):
     verifier: DelegateId
     evidence: tuple[Digest, ...]
     texts: dict[Reference, Digest] = Field(
-        default_factory=dict, description="the documents by digest, while whose texts stay unchanged it counts"
+        default_factory=dict,
+        description="the documents by digest, while whose texts stay unchanged it counts",
     )
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

@@ -112,8 +112,13 @@ class WaiveCondition(_ForBeneficiary):
             by.party not in a.conditions[self.condition].waived_by,
             f"{by.party} has waived it already",
             "the other beneficiaries have to waive it too",
+            holders(a, BENEFICIARY.roles, self._waiting(a)),
             subject=self.condition,
         )
+
+    def _waiting(self, a: Accord) -> tuple[str, ...]:
+        given = a.conditions[self.condition].waived_by
+        return tuple(party for party in beneficiaries(a, self.condition) if party not in given)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The waiver."""

@@ -16,7 +16,7 @@ from workflows.model.declare import Event, Stamp, event
 from workflows.model.definition import Definition
 from workflows.model.state import Accord, Condition, Document, SeatState
 from workflows.model.terms import ConditionTerms, DocumentTerms, Seat
-from workflows.model.values import DelegateId, Instant, Language, PartyId, Reference, Text
+from workflows.model.values import DelegateId, Instant, Language, PartyId, Reference, Text, some
 from workflows.tracks.conditions.state import NO_FINDINGS, NOT_OF_THE_TERMS, cure_ground, with_condition
 from workflows.tracks.documents.state import AFTER_AGREEMENT, set_seat, text_subject, with_document
 from workflows.tracks.founding.appointments import DelegateRevoked
@@ -287,7 +287,7 @@ def _waiver(
     else:
         kept = tuple(party for party in now.waived_by if party in mine)
         waiting = [party for party in mine if party not in now.waived_by]
-        cause = f"{', '.join(waiting) or 'every party'} has to waive it by the amendment"
+        cause = f"{some(waiting) or 'every party'} has to waive it by the amendment"
     fallen = now.status == "waived" and (not kept or not set(mine) <= set(kept))
     if fallen or kept != now.waived_by:
         yield WaiverReopened(condition=code, cause=cause, waived_by=kept)

@@ -229,7 +229,7 @@ class SeverDocument(AboutDocument):
             "severable",
             now.status == "effective" and self.document in now.severable,
             f"no understanding in effect says that {self.document} is severable",
-            "concur in an understanding that says so",
+            "propose an understanding that says so, and let every party concur in it",
             subject=self.document,
         )
         yield Check(
