@@ -69,6 +69,17 @@ class CarryOverVerdict(AboutCondition):
         )
 
 
+def as_real(a: Accord, earlier: Accord) -> bool:
+    """Whether a predecessor's record is as real as this one: no demonstration, nor of a clock that somebody moved."""
+    return all(
+        mine or not theirs
+        for mine, theirs in (
+            (a.definition.illustrative, earlier.definition.illustrative),
+            (a.definition.clock.mode == "simulated", earlier.definition.clock.mode == "simulated"),
+        )
+    )
+
+
 def carried_over_holds(wanted: CarryOverVerdict, leaf: str, entry: RecordedEvent, earlier: Accord) -> bool:
     """Whether an entry of the predecessor is the verdict that is meant, and that verdict still stands there."""
     if entry.type != ConditionVerified.type or leaf != wanted.leaf:

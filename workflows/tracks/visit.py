@@ -66,7 +66,7 @@ def arrived(a: Accord) -> Check:
         f"the visit is {a.visit.status.replace('_', ' ')}: arrival is not recorded",
         "host and guest record the arrival (record-arrival)"
         if before.met
-        else f"{before.remedy}; then host and guest record the arrival",
+        else f"{before.remedy}; then host and guest record the arrival (record-arrival)",
         holders(a, ("protocol",), waiting) if before.met else before.who,
         a.visit.window.begins if a.visit.window else None,
     )
@@ -246,7 +246,7 @@ def follows(a: Accord, at: datetime, unmet: Iterator[Check]) -> Iterator[Event]:
 PROTOCOL = Who(("protocol",), "any", agree="every party", sees=Audience.ALL)
 
 
-def _dates_can_be(a: Accord, window: Window, at: datetime) -> Iterator[Check]:
+def dates_can_be(a: Accord, window: Window, at: datetime) -> Iterator[Check]:
     """Guards: dates that can be those of the visit, when they are proposed and when they are agreed to."""
     yield _before_arrival(a)
     yield Check(
@@ -278,7 +278,7 @@ class ProposeDates(Act):
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Before arrival, ahead, before the long stop, and different."""
-        yield from _dates_can_be(a, self.window, at)
+        yield from dates_can_be(a, self.window, at)
         yield Check(
             "dates_differ", self.window != a.visit.window, "these are the current dates", "confirm the visit"
         )
@@ -305,7 +305,7 @@ class AgreeDates(Act):
         current = dates_digest(a)
         yield Check("dates_proposed", proposed is not None, "no dates are proposed", "propose some")
         if proposed is not None:
-            yield from _dates_can_be(a, proposed, at)
+            yield from dates_can_be(a, proposed, at)
         yield Check(
             "digest_is_current",
             current == self.digest,

@@ -8,6 +8,8 @@ import pytest
 
 from tests.simulation.definitions import changed, condition, pair, trio
 from tests.simulation.play import Play
+from workflows.model.state import state_digest
+from workflows.model.waiting.steps import waiting
 from workflows.tracks.signing.release import release_digest
 
 LATER = {"begins": "2030-06-20T08:00:00Z", "ends": "2030-06-22T08:00:00Z"}
@@ -39,7 +41,10 @@ def test_a_visit_that_all_cancelled_is_not_revived_by_a_consent_of_before() -> N
 def test_dates_that_are_past_by_now_cannot_be_agreed_to() -> None:
     play = Play(pair()).go("founded")
     named = proposed_dates(play)
+    assert "agree_dates" in waiting(play.state)
     play.until("2030-07-01T00:00:00+00:00")
+    play.do("press", "attest_state", position=play.state.version, digest=state_digest(play.state))
+    assert "agree_dates" not in waiting(play.state)
     assert play.guard("bb.protocol", "agree_dates", digest=named) == "dates_ahead"
 
 

@@ -11,7 +11,7 @@ from tests.simulation.one_condition import founded
 from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.commands import RecordedEvent
-from workflows.tracks.predecessor import CarryOverVerdict, carried_over_holds
+from workflows.tracks.predecessor import CarryOverVerdict, as_real, carried_over_holds
 
 
 def carried(**fields: Any) -> dict[str, Any]:
@@ -108,3 +108,18 @@ def test_a_verdict_whose_gate_a_report_has_closed_is_not_carried_over() -> None:
     assert not carried_over_holds(wanted, "a" * 64, entry, play.state)
     play.do("bb.verifier", "confirm_verdict", condition="C1")
     assert carried_over_holds(wanted, "a" * 64, entry, play.state)
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "real"),
+    [
+        ({}, {}, True),
+        ({"illustrative": False}, {}, False),
+        ({"illustrative": False}, {"illustrative": False, "clock": "simulated"}, False),
+        ({"clock": "simulated"}, {"illustrative": False}, True),
+    ],
+)
+def test_what_was_found_in_a_demonstration_shows_nothing_in_earnest(
+    now: dict, then: dict, real: bool
+) -> None:
+    assert as_real(Play(pair(**now)).state, Play(pair(**then)).state) is real

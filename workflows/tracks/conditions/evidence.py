@@ -124,9 +124,10 @@ class ReturnEvidence(AboutCondition):
     says = "{by} returns the evidence for {condition}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """A named verifier; evidence that awaits a verdict."""
+        """A named verifier, not the obligor's own; evidence that awaits a verdict."""
         yield self.known(a)
         yield self.named_verifier(a, by)
+        yield self.not_the_obligor(a, by)
         yield self.status_is(a, "evidence_submitted")
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

@@ -320,9 +320,11 @@ class RevokeVerdict(AboutCondition):
     says = "{by} revokes the verdict on {condition}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """A named verifier; a verdict that stands; nothing released that rests on it."""
+        """A named verifier, not the obligor's own; a verdict that stands; nothing released that rests on it."""
         yield self.known(a)
         yield self.named_verifier(a, by)
+        # Else who owes it could bring about the fall that gives a right to terminate; it may report what has changed.
+        yield self.not_the_obligor(a, by)
         yield self.status_is(a, "verified", "disputed")
         yield not_released(a)
 
