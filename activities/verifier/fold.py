@@ -76,11 +76,9 @@ class Fold:
     def _elsewhere(self, told: Told) -> None:
         """Say of evidence that refers to another accord's record that this one does not prove it."""
         event = (told.facts or {}).get("event")
-        leaf = (
-            event.get("leaf")
-            if told.entry.type == EvidenceSubmitted.type and isinstance(event, dict)
-            else None
-        )
+        if told.entry.type != EvidenceSubmitted.type or not isinstance(event, dict):
+            return
+        leaf = event.get("leaf")
         if isinstance(leaf, str):
             self._finding.note(
                 f"entry {told.entry.position}: the {str(event.get('source'))[:160]} that it carries over, of the leaf "
