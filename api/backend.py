@@ -19,6 +19,7 @@ from temporalio.client import Client
 from activities.feeds.following import Feed
 from activities.identity.claims import Claims
 from activities.identity.keys import Identities
+from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
@@ -96,6 +97,7 @@ class Backend:
     reader: Reader
     listing: Listing
     identities: Identities
+    sessions: Sessions
     claims: Claims
     commands: Commands
     clocks: Clocks
@@ -143,6 +145,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             reader=reader,
             listing=Listing(pool),
             identities=identities,
+            sessions=Sessions(pool),
             claims=claims,
             commands=commands,
             clocks=clocks,

@@ -62,7 +62,12 @@ async def read_definition(body: Source) -> Definition:
         raise Problem(error.code, f"The body {error.said}", errors=field_errors(error.errors)) from None
 
 
-def _tried(definition: Definition, delegate: str, now: datetime) -> OpeningDryRun:
+def tried(definition: Definition, delegate: str, now: datetime) -> OpeningDryRun:
+    """What would follow from opening an accord.
+
+    Raises:
+        Problem: the delegate is no contact in the definition, or it is too large.
+    """
     decision = judge_opening(definition, delegate, "dry-run", now)
     return OpeningDryRun(
         title=definition.title,
@@ -130,7 +135,7 @@ async def open_accord(
     definition = await read_definition(await definition_body(request))
     now = datetime.now(UTC)
     if key is None:
-        return answer(await JUDGING.run(_tried, definition, delegate, now))
+        return answer(await JUDGING.run(tried, definition, delegate, now))
     receipt = await parts.commands.open(definition, delegate, key, now)
     headers = {"Location": f"/v1/accords/{receipt.accord}", "ETag": etag(receipt.version)}
     return answer(receipt, 201, headers)
@@ -157,7 +162,7 @@ async def get_accord(
     state, access = await seen(parts, identity, accord)
     present = await parts.clocks.present(state)
     if as_of is not None:
-        state, at = await _as_of(parts, accord, as_of, present.time)
+        state, at = await state_as_of(parts, accord, as_of, present.time)
         present = Present(at, True)
     tag = etag(state.version)
     if unchanged(if_none_match, tag):
@@ -166,8 +171,12 @@ async def get_accord(
     return answer(view, headers={"ETag": tag})
 
 
-async def _as_of(parts: Parts, accord: str, text: str, now: datetime) -> tuple[Accord, datetime]:
-    """The state as of a position or a time, and the accord's time then."""
+async def state_as_of(parts: Parts, accord: str, text: str, now: datetime) -> tuple[Accord, datetime]:
+    """The state as of a position or a time, and the accord's time then.
+
+    Raises:
+        Problem: ``beyond_record``, ``malformed`` or ``not_found``.
+    """
     asked = moment_asked_for(text, accord, now)
     with within_record(accord):
         state = await parts.reader.state_as_of(accord, asked)

@@ -16,10 +16,9 @@ from activities.identity.keys import Kind, create_key
 from activities.runtime.durable import replace_private
 from activities.runtime.settings import Settings
 from worker.stack.running import running_stack
-from worker.stack.stack import Ports, Stack
+from worker.stack.stack import DEMO_KEYS, Ports, Stack
 
-KEYS = "demo-keys.json"
-"""In the state directory: the keys of the demonstration's delegates, for looking at it again."""
+KEYS = DEMO_KEYS
 
 OPERATOR = "demo.operator"
 """Whose key moves the clock."""

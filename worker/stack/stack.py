@@ -61,6 +61,9 @@ _GRACE = 20.0
 _WATCH = 0.2
 _RUNNING = "up.json"
 
+DEMO_KEYS = "demo-keys.json"
+"""In the state directory: the keys of the demonstration's delegates, for looking at it again."""
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -151,6 +154,7 @@ class Stack:
     def addresses(self) -> dict[str, str]:
         """Where everything is, without credentials: what ``entente up`` shows."""
         found = {
+            "pages": self.api_url and f"{self.api_url}/",
             "api": self.api_url,
             "docs": self.api_url and f"{self.api_url}/docs",
             "temporal_ui": self.temporal_ui_url or "",
@@ -276,6 +280,7 @@ class Stack:
             "command_public_keys": tuple(dict.fromkeys(trusted)),
             "command_key_file": self._command_key if private else None,
             "log_key_file": self._log_key,
+            "demo_keys_file": self.state / DEMO_KEYS if private and self._postgres is not None else None,
             # Witnesses are tried out on the machine itself; whoever runs it may name other networks instead.
             "witness_networks": self.settings.witness_networks or LOOPBACK,
         }

@@ -28,6 +28,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Keys and witnesses": ("delegate-key", "policy", "witness", "rotation"),
     "Try it": ("demo", "up"),
     "Run it": (
+        "rollout",
         "doctor",
         "migrate",
         "worker",
