@@ -23,6 +23,9 @@ PATIENCE = 30.0
 ANSWER = 30.0
 """Seconds to wait for one answer."""
 
+FILE = 180.0
+"""Seconds to wait for a file, which may have to be made first."""
+
 _PAUSE = 0.2
 _LONGEST_PAUSE = 2.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -99,7 +102,7 @@ class Calls:
             ApiProblem: the API says why not.
             Unreachable: it does not answer.
         """
-        answer = self._send("GET", path, query=query or [])
+        answer = self._send("GET", path, query=query or [], within=FILE)
         if not answer.is_success:
             self._json(answer)
         return Fetched(answer.content, {name.lower(): value for name, value in answer.headers.items()})
@@ -184,6 +187,7 @@ class Calls:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         key: str | None = None,
+        within: float = ANSWER,
     ) -> httpx.Response:
         params = httpx.QueryParams(list(query)) if query else None
         deadline, pause = time.monotonic() + self._patience, _PAUSE
@@ -191,7 +195,9 @@ class Calls:
             why: Exception | str
             wait = pause
             try:
-                answer = self._client.request(method, path, params=params, headers=headers, content=content)
+                answer = self._client.request(
+                    method, path, params=params, headers=headers, content=content, timeout=within
+                )
                 if answer.status_code not in (429, 503):
                     return answer
                 why = _detail(answer)
