@@ -17,6 +17,7 @@ import structlog
 from temporalio.client import Client
 
 from activities.feeds.following import Feed
+from activities.feeds.webhooks import Webhooks
 from activities.identity.claims import Claims
 from activities.identity.keys import Identities
 from activities.identity.signing import CommandSigner
@@ -95,6 +96,7 @@ class Backend:
     exports: Exports
     feed: Feed
     streams: Streams
+    webhooks: Webhooks
 
 
 @asynccontextmanager
@@ -141,6 +143,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             exports=Exports(),
             feed=feed,
             streams=Streams(),
+            webhooks=Webhooks(pool),
         )
     finally:
         if feed is not None:

@@ -125,14 +125,20 @@ class Settings(BaseSettings):
         "separated by commas; in them also by plain http",
     )
 
-    @field_validator("witness_networks")
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="networks in which webhooks may be delivered besides the open Internet, such as 10.1.0.0/16, "
+        "separated by commas; in them also by plain http",
+    )
+
+    @field_validator("witness_networks", "webhook_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
             ip_network(one)
         return value
 
-    @field_validator("command_public_keys", "witness_networks", mode="before")
+    @field_validator("command_public_keys", "witness_networks", "webhook_networks", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
