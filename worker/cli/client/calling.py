@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -81,6 +82,25 @@ class Calls:
             Unreachable: it does not answer.
         """
         return self._json(self._send("GET", path, query=query or []))
+
+    @contextmanager
+    def stream(self, path: str, last: str | None, silence: float) -> Iterator[httpx.Response]:
+        """Server-sent events from ``path``, behind the event ``last``; broken off after ``silence`` seconds of it.
+
+        Raises:
+            ApiProblem: the API says why not.
+            httpx.TransportError: it does not answer, is too busy, or breaks off; to be tried again.
+        """
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last is not None else {})
+        timeout = httpx.Timeout(ANSWER, read=silence)
+        with self._client.stream("GET", path, headers=headers, timeout=timeout) as answer:
+            if answer.status_code in (429, 503):
+                answer.read()
+                raise httpx.ReadError(_detail(answer))
+            if not answer.is_success:
+                answer.read()
+                self._json(answer)
+            yield answer
 
     def post(
         self,

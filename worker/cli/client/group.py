@@ -7,7 +7,18 @@ from typing import Any
 from typer.core import TyperGroup
 
 PANELS: dict[str, tuple[str, ...]] = {
-    "Accords: start, see what is missing, act": ("check", "start", "ls", "show", "why", "preview", "act"),
+    "Accords: start, see what is missing, act": (
+        "check",
+        "start",
+        "desk",
+        "ls",
+        "show",
+        "why",
+        "preview",
+        "act",
+        "log",
+        "watch",
+    ),
     "The record: take it away, verify it, read it": ("export", "verify", "read", "audit-history"),
     "Keys and witnesses": ("delegate-key", "policy", "witness", "rotation"),
     "Try it": ("demo", "up"),
