@@ -38,6 +38,7 @@ from api.routes import (
     papers,
     record,
     sheets,
+    webhooks,
 )
 from api.routing import without_body
 from api.telemetry import PREFIX, begin_request, count_request
@@ -77,7 +78,21 @@ def create_app(settings: Settings) -> FastAPI:
             "auto_configure": False,
         },
     )
-    for part in (accords, lists, feeds, record, ledger, files, papers, sheets, identity, keys, clock, acts):
+    for part in (
+        accords,
+        lists,
+        feeds,
+        webhooks,
+        record,
+        ledger,
+        files,
+        papers,
+        sheets,
+        identity,
+        keys,
+        clock,
+        acts,
+    ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     for pages in (entering, opening, page_accords, acting, page_record):

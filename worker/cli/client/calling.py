@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -106,6 +106,25 @@ class Calls:
         if not answer.is_success:
             self._json(answer)
         return Fetched(answer.content, {name.lower(): value for name, value in answer.headers.items()})
+
+    @contextmanager
+    def stream(self, path: str, last: str | None, silence: float) -> Iterator[httpx.Response]:
+        """Server-sent events from ``path``, behind the event ``last``; broken off after ``silence`` seconds of it.
+
+        Raises:
+            ApiProblem: the API says why not.
+            httpx.TransportError: it does not answer, is too busy, or breaks off; to be tried again.
+        """
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last is not None else {})
+        timeout = httpx.Timeout(ANSWER, read=silence)
+        with self._client.stream("GET", path, headers=headers, timeout=timeout) as answer:
+            if answer.status_code in (429, 503):
+                answer.read()
+                raise httpx.ReadError(_detail(answer))
+            if not answer.is_success:
+                answer.read()
+                self._json(answer)
+            yield answer
 
     def post(
         self,

@@ -16,6 +16,8 @@ PANELS: dict[str, tuple[str, ...]] = {
         "why",
         "preview",
         "act",
+        "log",
+        "watch",
     ),
     "The record and its papers: take them away, verify and read them": (
         "export",
