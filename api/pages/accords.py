@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from activities.reading.listing import Filters
 from api.access import seen_whole
 from api.calls import After, Parts, cursor, read_cursor
 from api.clock import Present
@@ -78,11 +79,14 @@ async def list_accords(
 ) -> Response:
     """The accords that the visitor may know of, the last opened first."""
     identity = session.identity
-    found = await parts.ledger.summaries(
-        member=None if identity.reads_all else identity.principal,
-        stage=stage or None,
-        party=(party or "").strip().upper() or None,
-        after=read_cursor(after),
+    place = read_cursor(after)
+    found = await parts.listing.accords(
+        Filters(
+            member=None if identity.reads_all else identity.principal,
+            stage=stage or None,
+            party=(party or "").strip().upper() or None,
+        ),
+        after=None if place is None else int(place),
         limit=PAGE,
     )
     rows = [one for one in found.items if one.illustrative or not identity.only_illustrative]
@@ -90,7 +94,7 @@ async def list_accords(
         request,
         "accords.html",
         rows=rows,
-        following=None if found.next is None else cursor(found.next),
+        following=None if found.next is None else cursor(str(found.next)),
         stage=stage or "",
         party=party or "",
         stages=(*LADDER, "terminated"),

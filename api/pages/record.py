@@ -12,13 +12,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from activities.ledger.store import StoredEntry
+from activities.reading.events import EventView, event_view
 from api.access import seen_whole
 from api.calls import AccordId, Parts
 from api.pages.accords import ON_PAGE, accord_page, shown
 from api.pages.visiting import LongPageRoute, PageRoute, Visitor
 from api.problems import Problem, not_found
 from api.routes.ledger import get_bundle, get_checkpoint, get_policy, get_proof
-from api.routes.record import EventView, event_view
 from api.routing import QueryFlag, WholeNumber
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

@@ -18,9 +18,9 @@ from fastapi.responses import RedirectResponse
 
 from activities.identity.keys import Identity
 from activities.identity.sessions import Session
-from api.access import Access
+from api.access import Access, access_to
 from api.bodies import content_of, media_type
-from api.calls import access_to, backend
+from api.calls import backend
 from api.pages.rendering import error_page, page
 from api.problems import Problem, not_found, of_exception
 from api.routing import BoundedRoute, CheckedRoute

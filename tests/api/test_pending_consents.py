@@ -10,7 +10,7 @@ from api.clock import Present
 from api.views import accord_view
 from tests.compatibility import corpus
 from tests.simulation.definitions import pair, trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.consent import SUBJECTS, ConsentGiven
 from workflows.model.fold import evolve

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from activities.reading.standing import standing_of
 from tests.simulation.definitions import OFFICERS, WINDOW, condition, document, party
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.commands import RecordedEvent
 from workflows.model.decide import decide

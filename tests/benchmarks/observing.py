@@ -18,11 +18,12 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from rich.console import Console
 from rich.table import Table
 
+from activities.judging.counts import count_appended, counted
+from activities.judging.judge import appended_as
 from activities.ledger.settle import seal_events
-from activities.recording import _append, _count_appended, _counted
 from activities.runtime.metrics import APPENDS_PENDING, STATEMENT_SECONDS, STATEMENTS, batch_timed
 from activities.runtime.tracing import span, trace_statement, trace_to
-from tests.simulation.driver import START
+from tests.simulation.play import START
 from tests.simulation.small import small
 from workflows.model.commands import OPEN, Command
 from workflows.model.decide import decide
@@ -43,19 +44,19 @@ class Nowhere(SpanExporter):
 
 def judged() -> None:
     decision = decide(None, OPENING, START)
-    seal_events(_append(None, OPENING, decision))
+    seal_events(appended_as(None, OPENING, decision))
 
 
 def observed() -> None:
-    with _counted(OPENING):
+    with counted(OPENING):
         decision = decide(None, OPENING, START)
-        append = _append(None, OPENING, decision)
+        append = appended_as(None, OPENING, decision)
         seal_events(append)
         with APPENDS_PENDING.track_inprogress(), span("ledger append"), batch_timed(1):
             SECONDS.observe(0.01)
             DONE.inc()
             trace_statement("writing", "select append_batch($1)", 0.01, None)
-        _count_appended(OPENING, decision)
+        count_appended(OPENING, decision)
 
 
 def cpu(ways: list[Callable[[], None]], acts: int, rounds: int = 20) -> list[float]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.definitions import changed, condition, pair, trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest, key_line, log_key_line
 from workflows.model.commands import RecordedEvent
 from workflows.model.declared import EVENTS

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.compatibility.corpus import ALL
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Command, EventDraft, RecordedEvent
 from workflows.model.decide import decide

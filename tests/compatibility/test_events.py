@@ -10,7 +10,7 @@ import pytest
 
 from tests.compatibility.corpus import ALL, FOLDER, PLAYS, ending, folded, name_of
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from workflows.model.commands import RecordedEvent
 from workflows.model.declared import EVENTS
 from workflows.model.fold import evolve

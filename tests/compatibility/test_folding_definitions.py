@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from workflows.model.definition import Definition
 from workflows.model.fold import evolve
 from workflows.model.state import state_digest

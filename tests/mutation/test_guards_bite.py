@@ -10,7 +10,7 @@ import pytest
 
 from tests.mutation.guards import forced, sites
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 
 UNNOTICED: dict[str, str] = {}
 """Places that no test can notice, and why; empty is best."""

@@ -1,6 +1,6 @@
 """Definitions for the model's tests: three parties, and between them every feature that a definition has.
 
-The delegates' ids are those that ``driver.Play.staff`` appoints: ``aa.protocol``, ``bb.verifier``, ``cc.head``, …
+The delegates' ids are those that ``play.Play.staff`` appoints: ``aa.protocol``, ``bb.verifier``, ``cc.head``, …
 """
 
 from __future__ import annotations

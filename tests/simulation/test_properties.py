@@ -1,6 +1,6 @@
 """What must always hold, in random plays: no sequence of acts, however random, gets round a rule.
 
-A play starts from a place on the ordinary way and goes on by moves that lead forwards, or anywhere, or let time
+A play starts from a place on the ordinary way and goes on by actions that lead forwards, or anywhere, or let time
 pass; ``watched.py`` checks every step. The deeper run is marked slow: ``pytest -m slow tests/workflows``.
 """
 
@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.simulation import moves
+from tests.simulation import generator
+from tests.simulation.actions.action import Action, variants
 from tests.simulation.definitions import changed, condition, document, pair, trio
-from tests.simulation.driver import WAY
-from tests.simulation.move import Move, variants
-from tests.simulation.moves import next_move
-from tests.simulation.rules import RULES
-from tests.simulation.watched import DEFINITIONS, Watched, started
+from tests.simulation.generator import next_action
+from tests.simulation.invariants.rules import RULES
+from tests.simulation.invariants.watched import DEFINITIONS, Watched, started
+from tests.simulation.play import WAY
 from workflows.model.decide import Decision
 from workflows.model.declared import ACTS
 from workflows.model.rules import stage
@@ -90,12 +90,12 @@ deep = settings(quick, max_examples=1500, derandomize=False)
 
 def play_on(
     play: Watched, steps: list[tuple[str, int]], definition: str
-) -> list[tuple[Move, Decision | str]]:
-    """Make the moves that the numbers stand for; what came of each."""
+) -> list[tuple[Action, Decision | str]]:
+    """Make the actions that the numbers stand for; what came of each."""
     known = variants(DEFINITIONS[definition])
     made = []
     for kind, number in steps:
-        chosen = next_move(play.state, kind, number)
+        chosen = next_action(play.state, kind, number)
         made.append((chosen, play.make(chosen, known)))
     play.whole()
     return made
@@ -107,7 +107,7 @@ def test_every_rule_is_there_in_its_words() -> None:
 
 
 def test_every_act_is_among_the_moves() -> None:
-    assert set(moves._ACTS) == set(ACTS)
+    assert set(generator._ACTS) == set(ACTS)
 
 
 @quick
@@ -261,13 +261,13 @@ def outcome(result: Decision | str) -> Any:
 def check_swap(
     first: Watched, second: Watched, steps: list[tuple[str, int]], renamed: Any, name: str
 ) -> None:
-    """The second play makes each move of the first with the parties' names swapped, and all that comes of it swaps."""
+    """The second play takes each action of the first with the names swapped; all that comes of it swaps too."""
     ours = variants(DEFINITIONS[name])
     theirs = ours if first.state.definition == second.state.definition else renamed(ours)
     for kind, number in steps:
-        made = next_move(first.state, kind, number)
-        mirrored = Move(renamed(made.by), made.act, renamed(made.fields), made.hours, made.signed)
-        mirrored = Move(
+        made = next_action(first.state, kind, number)
+        mirrored = Action(renamed(made.by), made.act, renamed(made.fields), made.hours, made.signed)
+        mirrored = Action(
             mirrored.by, mirrored.act, tuple(map(tuple, mirrored.fields)), made.hours, made.signed
         )  # type: ignore[arg-type]
         here, there = first.make(made, ours), second.make(mirrored, theirs)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.simulation.definitions import changed, condition, pair, trio
-from tests.simulation.driver import START, Play
+from tests.simulation.play import START, Play
 from tests.simulation.small import digest
 from workflows.model.commands import OPEN, TICK, UNREADABLE, Command, RecordedEvent
 from workflows.model.deadlines import Deadline

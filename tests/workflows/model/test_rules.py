@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from workflows.model import definition
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check

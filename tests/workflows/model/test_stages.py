@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.definitions import pair, trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from workflows.model.rules import GATES, LADDER, blocking, gate, stage
 from workflows.tracks.signing.release import release_digest
 

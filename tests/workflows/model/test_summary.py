@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import small
 from workflows.model.commands import Command
 from workflows.model.decide import decide

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from workflows.model.values import FIRST, LAST, add_duration, subtract_duration
 
 BEYOND = ("2998-12-31T23:59:59-23:00", "1901-01-01T00:00:00+23:00")

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.simulation.definitions import trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import small
 from workflows.model.definition import Definition
 from workflows.model.rules import LADDER

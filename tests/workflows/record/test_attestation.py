@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from tests.compatibility.corpus import PLAYS, folded
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model import state
 from workflows.model.state import Accord, state_digest

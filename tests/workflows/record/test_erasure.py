@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from workflows.model.values import INSTALLATION
 
 ERASE: dict[str, Any] = {"positions": [4, 2, 4], "ground": "Article 17", "ordered_by": "Court"}

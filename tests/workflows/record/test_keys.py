@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.identity.own_signatures import WrongSignature, public_key_of, sign_act, verify_own
 from tests.simulation.definitions import pair, party
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.commands import OwnSignature
 from workflows.model.decide import Decision, decide

@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from tests.simulation.definitions import OFFICERS, pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest, key_line, log_key_line
 from workflows.model.declared import ACTS
 from workflows.model.notekeys import LOG, WITNESS, read_key

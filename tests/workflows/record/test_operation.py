@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation.definitions import condition, pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.rules import blocking
 from workflows.model.state import state_json

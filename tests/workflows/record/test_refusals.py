@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.definitions import changed, pair, party
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.canonical import canonical
 from workflows.model.decide import Decision, decide

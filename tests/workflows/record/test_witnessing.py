@@ -10,7 +10,7 @@ from activities.errors import Malformed
 from activities.tlog import policy
 from activities.tlog.policy import parse
 from tests.simulation.definitions import pair
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import key_line
 from workflows.model.declare import Rejected, parse_act
 from workflows.model.values import INSTALLATION

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.simulation.definitions import WINDOW, changed, condition, document, pair, party, trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from workflows.model.definition import Definition
 from workflows.model.fold import evolve
 from workflows.model.state import Accord, state_json

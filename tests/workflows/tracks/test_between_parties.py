@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.simulation.definitions import changed, condition, pair, party, trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from workflows.model.declare import Rejected
 from workflows.model.definition import Definition
 from workflows.record.keys import key_id

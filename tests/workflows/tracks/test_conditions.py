@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from tests.simulation.definitions import changed, condition, pair, party, trio
-from tests.simulation.driver import Play
 from tests.simulation.one_condition import founded, submission, verified
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.tracks.conditions.state import owed_by
 

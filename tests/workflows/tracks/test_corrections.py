@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.simulation.definitions import trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 
 

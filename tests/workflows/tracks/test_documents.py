@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.definitions import changed, document, pair, trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.tracks.documents.state import document_status
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.definitions import changed, condition, document, pair, party, trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.definition import Definition
 from workflows.tracks.founding.appointments import MOST_DELEGATES, MOST_FORMER

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.simulation.definitions import condition, pair
-from tests.simulation.driver import Play
 from tests.simulation.one_condition import founded
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 
 

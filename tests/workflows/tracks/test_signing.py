@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.definitions import changed, condition, document, pair, trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.tracks.documents.state import set_seat
 from workflows.tracks.signing.release import release_digest

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.definitions import changed, pair, trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.definitions import WINDOW, changed, pair, trio
-from tests.simulation.driver import Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.canonical import digest_of
 from workflows.model.values import Window

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.definitions import changed, condition, pair, party, trio
-from tests.simulation.driver import Play
 from tests.simulation.one_condition import founded, verified
+from tests.simulation.play import Play
 
 
 @pytest.mark.parametrize(("evidence", "stands"), [(False, "agreed"), (True, "evidence_submitted")])

@@ -81,26 +81,16 @@ def _verify(
     as_json: Json = False,
 ) -> None:
     """Check a record without a network: whole, unaltered, signed, agreed by the witnesses, and by the rules."""
-    from activities.errors import LedgerError
-    from activities.verifier.findings import EXIT_MALFORMED
     from activities.verifier.verify import verify_bundle
 
     trust = _trust(policy, command_key or [], held or [])
-    try:
+    with _file_errors(as_json=as_json):
         with file.open("rb") as opened:
             is_archive = opened.read(1) != b"{"
         if not is_archive:
             raise typer.Exit(_judge(file, trust, as_json=as_json))
         with progress_bar("verify") as progress, _processes(file) as executor:
             report = verify_bundle(file, trust, progress, executor)
-    except OSError as error:
-        _say_error(
-            f"{error.filename} cannot be read: {error.strerror}", "Name a file that there is", as_json=as_json
-        )
-        raise typer.Exit(1) from None
-    except LedgerError as error:
-        _say_error(error.what, error.remedy, as_json=as_json)
-        raise typer.Exit(EXIT_MALFORMED) from None
     code = report.exit_code(strict=strict)
     if evidence is not None and report.evidence is not None:
         evidence.write_bytes(report.evidence)
@@ -124,23 +114,12 @@ def _read(
 
     What cannot be proved by what you give stands there as unproven. The verdict on the whole stands at the end.
     """
-    from activities.errors import LedgerError
-    from activities.verifier.findings import EXIT_MALFORMED
     from activities.verifier.verify import verify_bundle
 
     trust = _trust(policy, command_key or [], held or [])
     told: list[dict[str, Any]] = []
-    try:
-        with progress_bar("read") as progress:
-            report = verify_bundle(file, trust, progress, minutes=lambda one: told.append(_told(one)))
-    except OSError as error:
-        _say_error(
-            f"{error.filename} cannot be read: {error.strerror}", "Name a file that there is", as_json=as_json
-        )
-        raise typer.Exit(1) from None
-    except LedgerError as error:
-        _say_error(error.what, error.remedy, as_json=as_json)
-        raise typer.Exit(EXIT_MALFORMED) from None
+    with _file_errors(as_json=as_json), progress_bar("read") as progress:
+        report = verify_bundle(file, trust, progress, minutes=lambda one: told.append(_told(one)))
     code = report.exit_code()
     if as_json:
         final = report.final_size or 0
@@ -156,6 +135,24 @@ def _read(
         print()
         _print_report(report, code)
     raise typer.Exit(code)
+
+
+@contextmanager
+def _file_errors(*, as_json: bool) -> Iterator[None]:
+    """Say what is wrong with the file, and end: 1 where it cannot be read, 10 where it is no bundle."""
+    from activities.errors import LedgerError
+    from activities.verifier.findings import EXIT_MALFORMED
+
+    try:
+        yield
+    except OSError as error:
+        _say_error(
+            f"{error.filename} cannot be read: {error.strerror}", "Name a file that there is", as_json=as_json
+        )
+        raise typer.Exit(1) from None
+    except LedgerError as error:
+        _say_error(error.what, error.remedy, as_json=as_json)
+        raise typer.Exit(EXIT_MALFORMED) from None
 
 
 def _told(minute: Minute) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from tests.simulation.driver import START, Play
-from tests.simulation.move import Move, look_up
-from tests.simulation.oracle import Memory, due_at
-from tests.simulation.rules import RULES, Moment
+from tests.simulation.actions.action import Action, look_up
+from tests.simulation.invariants.oracle import Memory, due_at
+from tests.simulation.invariants.rules import RULES, Moment
+from tests.simulation.play import START, Play
 from workflows.model.commands import Command, RecordedEvent
 from workflows.model.decide import Decision, decide
 from workflows.model.declare import Rejected
@@ -93,8 +93,8 @@ class Watched(Play):
         assert [one.at for one in pending] == sorted(one.at for one in pending)
         assert next_deadline(a) == (pending[0] if pending else None)
 
-    def make(self, made: Move, variants: dict[str, dict[str, Any]]) -> Decision | str:
-        """Make a move; the decision, or the code for which it is no act."""
+    def make(self, made: Action, variants: dict[str, dict[str, Any]]) -> Decision | str:
+        """Make an action; the decision, or the code for which it is no act."""
         if not made.act:
             if made.signed:
                 self.pass_time(hours=made.hours)

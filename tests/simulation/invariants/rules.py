@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tests.simulation import oracle
-from tests.simulation.oracle import Memory, facts
+from tests.simulation.invariants import oracle
+from tests.simulation.invariants.oracle import Memory, facts
 from workflows.model.commands import SYSTEM, UNATTRIBUTED, UNREADABLE, Command, RecordedEvent
 from workflows.model.decide import CLOCK, Decision, decide
 from workflows.model.declared import ACTS

@@ -1,4 +1,4 @@
-"""Moves for random plays: what a delegate might plausibly do in a state, forwards, backwards, or at all."""
+"""Actions for random plays: what a delegate might plausibly do in a state, forwards, backwards, or at all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from tests.simulation.move import VARIANTS, Choice, Move, low, move, powers_for, submission, window
+from tests.simulation.actions.action import (
+    VARIANTS,
+    Action,
+    Choice,
+    action,
+    low,
+    powers_for,
+    submission,
+    window,
+)
+from tests.simulation.actions.directed import backwards, forwards
 from tests.simulation.small import digest, log_key_line
-from tests.simulation.ways import backwards, forwards
 from workflows.model.state import Accord
 from workflows.model.values import INSTALLATION
 from workflows.record.witnessing import policy_digest
@@ -27,7 +36,7 @@ _ENDINGS = (
 """What ends or stops everything is rare, or nothing else would be reached."""
 
 
-def anything(a: Accord, choice: Choice) -> Move:
+def anything(a: Accord, choice: Choice) -> Action:
     """Some act, right or wrong."""
     act = choice.of(sorted(_ACTS))
     if act in _ENDINGS and not choice.chance(8):
@@ -43,13 +52,13 @@ def _who(a: Accord, office: str, choice: Choice) -> str:
 
 def _by(
     office: str, **fields: Callable[[Accord, Choice], Any] | Any
-) -> Callable[[Accord, str, Choice], Move]:
+) -> Callable[[Accord, str, Choice], Action]:
     """An act by somebody of an office; a field that is a function is asked for its value."""
 
-    def make(a: Accord, act: str, choice: Choice) -> Move:
+    def make(a: Accord, act: str, choice: Choice) -> Action:
         by = office if office in a.delegates else _who(a, office, choice)
         made = {key: value(a, choice) if callable(value) else value for key, value in fields.items()}
-        return move(by, act, **made)
+        return action(by, act, **made)
 
     return make
 
@@ -62,12 +71,12 @@ def _some_document(a: Accord, choice: Choice) -> str:
     return choice.of([*a.definition.documents, *a.definition.documents, "D9"])
 
 
-def _about_document(office: str, **fields: Any) -> Callable[[Accord, str, Choice], Move]:
-    def make(a: Accord, act: str, choice: Choice) -> Move:
+def _about_document(office: str, **fields: Any) -> Callable[[Accord, str, Choice], Action]:
+    def make(a: Accord, act: str, choice: Choice) -> Action:
         code = _some_document(a, choice)
         made = {key: value(a, code, choice) if callable(value) else value for key, value in fields.items()}
         by = office if office in a.delegates else _who(a, office, choice)
-        return move(by, act, document=code, **made)
+        return action(by, act, document=code, **made)
 
     return make
 
@@ -86,17 +95,17 @@ def _seat(a: Accord, code: str, choice: Choice) -> str:
     return choice.of([*known, *known, "ZZ"])
 
 
-def _agree_text(a: Accord, act: str, choice: Choice) -> Move:
+def _agree_text(a: Accord, act: str, choice: Choice) -> Action:
     code = _some_document(a, choice)
     language = _language(a, code, choice)
     by = _who(a, "treaty", choice)
-    return move(by, act, document=code, language=language, digest=f"@text:{code}/{language}")
+    return action(by, act, document=code, language=language, digest=f"@text:{code}/{language}")
 
 
-def _own_seat(act_fields: dict[str, Any]) -> Callable[[Accord, str, Choice], Move]:
+def _own_seat(act_fields: dict[str, Any]) -> Callable[[Accord, str, Choice], Action]:
     """An act of a seat's holder."""
 
-    def make(a: Accord, act: str, choice: Choice) -> Move:
+    def make(a: Accord, act: str, choice: Choice) -> Action:
         code = _some_document(a, choice)
         seats = a.documents[code].seats if code in a.documents else {}
         holders = [seat.holder for seat in seats.values()]
@@ -104,13 +113,13 @@ def _own_seat(act_fields: dict[str, Any]) -> Callable[[Accord, str, Choice], Mov
         made = {
             key: value(a, code, choice) if callable(value) else value for key, value in act_fields.items()
         }
-        return move(by, act, document=code, **made)
+        return action(by, act, document=code, **made)
 
     return make
 
 
-def _of_seat(act: str) -> Callable[[Accord, str, Choice], Move]:
-    def make(a: Accord, _: str, choice: Choice) -> Move:
+def _of_seat(act: str) -> Callable[[Accord, str, Choice], Action]:
+    def make(a: Accord, _: str, choice: Choice) -> Action:
         code = _some_document(a, choice)
         seat = _seat(a, code, choice)
         state = a.documents[code].seats.get(seat) if code in a.documents else None
@@ -131,32 +140,32 @@ def _of_seat(act: str) -> Callable[[Accord, str, Choice], Move]:
             )
         if act == "find_full_powers":
             by = _who(a, "treaty", choice)
-            return move(by, act, document=code, seat=seat, digest=f"@powers:{code}/{seat}")
-        return move(f"{side}.authority", act, document=code, seat=seat)
+            return action(by, act, document=code, seat=seat, digest=f"@powers:{code}/{seat}")
+        return action(f"{side}.authority", act, document=code, seat=seat)
 
     return make
 
 
-def _submit(a: Accord, act: str, choice: Choice) -> Move:
+def _submit(a: Accord, act: str, choice: Choice) -> Action:
     code = _condition(a, choice)
     obligors = a.definition.conditions[code].obligors if code in a.definition.conditions else ("AA",)
     grade = choice.of(["declared", "reported", "documented", "inspected"])
     return submission(choice.of(obligors), code, grade, choice.of(["a", "b", "c"]))
 
 
-def _verifiers(a: Accord, act: str, choice: Choice) -> Move:
+def _verifiers(a: Accord, act: str, choice: Choice) -> Action:
     code = _condition(a, choice)
     named = a.definition.conditions[code].policy.verifiers if code in a.definition.conditions else ()
     by = choice.of(named) if named and not choice.chance(6) else _who(a, "verifier", choice)
     if act == "verify_condition":
         which = choice.of([["0"], ["1"], ["0", "1"]])
-        return move(by, act, condition=code, evidence=[f"@evidence:{code}/{one}" for one in which])
+        return action(by, act, condition=code, evidence=[f"@evidence:{code}/{one}" for one in which])
     if act == "decide_dispute":
-        return move(by, act, condition=code, uphold=choice.chance(2))
-    return move(by, act, condition=code)
+        return action(by, act, condition=code, uphold=choice.chance(2))
+    return action(by, act, condition=code)
 
 
-def _report(a: Accord, act: str, choice: Choice) -> Move:
+def _report(a: Accord, act: str, choice: Choice) -> Action:
     fields = {
         "condition": _condition(a, choice),
         "report": choice.of(["R1", "R2"]),
@@ -164,27 +173,27 @@ def _report(a: Accord, act: str, choice: Choice) -> Move:
         "observed_at": "2030-01-07T08:00:00Z",
     }
     by = choice.of(["watch", "watch", "press", "unattributed"])
-    return Move(by, act, tuple(fields.items()), signed=by != "unattributed")
+    return Action(by, act, tuple(fields.items()), signed=by != "unattributed")
 
 
-def _schedule(a: Accord, act: str, choice: Choice) -> Move:
+def _schedule(a: Accord, act: str, choice: Choice) -> Action:
     texts = [
         {"document": code, "language": language, "digest": _content(a, code, choice)}
         for code, terms in a.definition.documents.items()
         for language in terms.languages
         if choice.chance(2)
     ]
-    return move(
+    return action(
         _who(a, "treaty", choice),
         act,
         texts=texts or [{"document": "D9", "language": "en", "digest": digest("x")}],
     )
 
 
-def _carry_over(a: Accord, act: str, choice: Choice) -> Move:
+def _carry_over(a: Accord, act: str, choice: Choice) -> Action:
     code = _condition(a, choice)
     obligors = a.definition.conditions[code].obligors if code in a.definition.conditions else ("AA",)
-    return move(
+    return action(
         f"{low(choice.of(obligors))}.obligor",
         act,
         condition=code,
@@ -197,11 +206,11 @@ def _carry_over(a: Accord, act: str, choice: Choice) -> Move:
     )
 
 
-def _amend(a: Accord, act: str, choice: Choice) -> Move:
-    return move(_who(a, "contact", choice), act, definition=f"@variant:{choice.of(VARIANTS)}")
+def _amend(a: Accord, act: str, choice: Choice) -> Action:
+    return action(_who(a, "contact", choice), act, definition=f"@variant:{choice.of(VARIANTS)}")
 
 
-def _import(a: Accord, act: str, choice: Choice) -> Move:
+def _import(a: Accord, act: str, choice: Choice) -> Action:
     code = _condition(a, choice)
     changes = choice.of(
         [
@@ -211,17 +220,17 @@ def _import(a: Accord, act: str, choice: Choice) -> Move:
             {"parties": None},
         ]
     )
-    return move(_who(a, "protocol", choice), act, digest=digest("speech"), source="Agency", changes=changes)
+    return action(_who(a, "protocol", choice), act, digest=digest("speech"), source="Agency", changes=changes)
 
 
-def _appoint(a: Accord, act: str, choice: Choice) -> Move:
+def _appoint(a: Accord, act: str, choice: Choice) -> Action:
     party = low(choice.of(list(a.definition.parties)))
     office = choice.of(["verifier", "head", "protocol", "second"])
     whose = party if not choice.chance(6) else low(choice.of(list(a.definition.parties)))
     role = {"verifier": "verifier", "head": "signatory"}.get(office, "protocol")
     dates = choice.of([{}, {}, {"valid_until": "2030-05-05T00:00:00Z"}])
     fields = {"delegate": f"{whose}.{office}", "office": "Office", "roles": [role], **dates}
-    return move(f"{party}.contact", act, **fields)
+    return action(f"{party}.contact", act, **fields)
 
 
 _SUBJECTS = (
@@ -250,34 +259,34 @@ def _key(a: Accord, choice: Choice) -> str:
     return choice.of([one.id for keys in a.keys.values() for one in keys] or ["0" * 16])
 
 
-def _erase(a: Accord, act: str, choice: Choice) -> Move:
+def _erase(a: Accord, act: str, choice: Choice) -> Action:
     positions = choice.of([[0], [a.version], [a.size + 1000]])
-    return move(INSTALLATION, act, positions=positions, ground="Law", ordered_by="Office")
+    return action(INSTALLATION, act, positions=positions, ground="Law", ordered_by="Office")
 
 
-def _rotate_log(a: Accord, act: str, choice: Choice) -> Move:
+def _rotate_log(a: Accord, act: str, choice: Choice) -> Action:
     keys = [log_key_line(a.id, number) for number in range(4)]
-    return move(INSTALLATION, act, old=choice.of(keys), new=choice.of(keys))
+    return action(INSTALLATION, act, old=choice.of(keys), new=choice.of(keys))
 
 
-def _operate(a: Accord, act: str, choice: Choice) -> Move:
+def _operate(a: Accord, act: str, choice: Choice) -> Action:
     by = INSTALLATION if not choice.chance(8) else _who(a, "contact", choice)
-    return move(by, act) if act == "resume_accord" else move(by, act, reason="Maintenance")
+    return action(by, act) if act == "resume_accord" else action(by, act, reason="Maintenance")
 
 
-def _retire_log(a: Accord, act: str, choice: Choice) -> Move:
-    return move(INSTALLATION, act, key=log_key_line(a.id, choice.of(range(4))))
+def _retire_log(a: Accord, act: str, choice: Choice) -> Action:
+    return action(INSTALLATION, act, key=log_key_line(a.id, choice.of(range(4))))
 
 
-def _attest(a: Accord, act: str, choice: Choice) -> Move:
+def _attest(a: Accord, act: str, choice: Choice) -> Action:
     right = choice.chance(2)
     position = a.version if right else choice.of([0, a.size])
-    return move(_who(a, "protocol", choice), act, position=position, digest="@state:")
+    return action(_who(a, "protocol", choice), act, position=position, digest="@state:")
 
 
 POLICIES = ("quorum none\n", "# nobody\nquorum none\n")
 
-_ACTS: dict[str, Callable[[Accord, str, Choice], Move]] = {
+_ACTS: dict[str, Callable[[Accord, str, Choice], Action]] = {
     "adopt_definition": _by("contact", digest="@definition:"),
     "amend_definition": _amend,
     "decline_definition": _by("contact"),
@@ -370,13 +379,13 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Move]] = {
 HOURS = (1, 24, 24 * 7, 24 * 30, 24 * 100)
 
 
-def next_move(a: Accord, kind: str, number: int) -> Move:
-    """The move of a kind (``forwards``, ``backwards``, ``anything``, ``time``) that a number stands for."""
+def next_action(a: Accord, kind: str, number: int) -> Action:
+    """The action of a kind (``forwards``, ``backwards``, ``anything``, ``time``) that a number stands for."""
     choice = Choice(number)
     if kind == "forwards":
         return choice.of(forwards(a))
     if kind == "backwards":
         return backwards(a, choice) or anything(a, choice)
     if kind == "time":
-        return Move(hours=choice.of(HOURS), signed=not choice.chance(3))
+        return Action(hours=choice.of(HOURS), signed=not choice.chance(3))
     return anything(a, choice)

@@ -1,6 +1,6 @@
-"""A move in a random play: what somebody asks for, with marks in its fields that are looked up where it is made.
+"""An action in a random play: what somebody asks for, with marks in its fields that are looked up where it is made.
 
-A mark such as ``@document:D1`` stands for what it names in the play at hand, so that the same moves can be made in a
+A mark such as ``@document:D1`` stands for what it names in the play at hand, so that the same actions can be made in a
 play whose parties are swapped.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from tests.simulation import oracle
 from tests.simulation.definitions import changed, party
-from tests.simulation.driver import Play
+from tests.simulation.invariants import oracle
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.canonical import digest_of
 from workflows.model.state import Accord, state_digest
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Action:
     """An act with marks in its fields, or (no act) time that passes; unsigned, while no worker runs."""
 
     by: str = ""
@@ -32,8 +32,8 @@ class Move:
     signed: bool = True
 
 
-def move(by: str, act: str, /, **fields: Any) -> Move:
-    return Move(by, act, tuple(fields.items()))
+def action(by: str, act: str, /, **fields: Any) -> Action:
+    return Action(by, act, tuple(fields.items()))
 
 
 class Choice:
@@ -106,15 +106,15 @@ _MARKS: dict[str, Callable[..., Any]] = {
 }
 
 
-# What several moves are made of
+# What several actions are made of
 
 
 def low(code: str) -> str:
     return code.lower()
 
 
-def submission(obligor: str, code: str, grade: str, content: str) -> Move:
-    return move(
+def submission(obligor: str, code: str, grade: str, content: str) -> Action:
+    return action(
         f"{low(obligor)}.obligor",
         "submit_evidence",
         condition=code,
@@ -124,9 +124,9 @@ def submission(obligor: str, code: str, grade: str, content: str) -> Move:
     )
 
 
-def powers_for(side: str, code: str, seat: str, holder: str, content: str, **dates: Any) -> Move:
+def powers_for(side: str, code: str, seat: str, holder: str, content: str, **dates: Any) -> Action:
     named = digest(f"powers {code} {seat} {content}")
-    return move(
+    return action(
         f"{side}.authority",
         "issue_full_powers",
         document=code,
