@@ -17,6 +17,7 @@ from activities.errors import SettingsProblem
 from activities.identity.signing import CommandVerifier
 from activities.ledger.connections import writing_pool
 from activities.ledger.migrate import pending
+from activities.ledger.payload_keys import own_codec
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.writer import BatchWriter
 from activities.reading.states import States
@@ -121,9 +122,14 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
         SettingsProblem: something that the worker needs is not set up.
         Unreachable: Temporal does not answer.
     """
-    client = await connect(settings)
-    await check_search_attributes(client)
-    await schedule_reconciling(client, settings.task_queue)
+    async with own_codec(settings) as codec:
+        client = await connect(settings, codec=codec)
+        await check_search_attributes(client)
+        await schedule_reconciling(client, settings.task_queue)
+        await _serve(settings, client, core_metrics)
+
+
+async def _serve(settings: Settings, client: Client, core_metrics: str | None) -> None:
     deployment = deployed(settings)
     async with (
         accord_worker(settings, client, deployment) as worker,

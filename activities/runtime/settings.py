@@ -7,6 +7,7 @@ everywhere, and the connection to Temporal, which follows Temporal's own environ
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -130,6 +131,19 @@ class Settings(BaseSettings):
     log_key_file: Path | None = Field(
         default=None, description="the secret that the keys of the accords' logs are derived from"
     )
+    payload_key_file: Path | None = Field(
+        default=None,
+        description="the secret under which payloads in Temporal are encrypted; in plain where it is not set",
+    )
+    codec_host: str = Field(default="127.0.0.1", description="address that the codec server listens on")
+    codec_port: int = Field(
+        default=8081, ge=0, le=65535, description="port that the codec server listens on; 0 for any"
+    )
+    codec_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("http://127.0.0.1:8233", "http://localhost:8233"),
+        description="where the Temporal UI is served, such as https://temporal.example, separated by commas: its pages "
+        "may ask the codec server",
+    )
     log_origin: str = Field(
         default="entente.localhost",
         pattern=r"^[^\s+]+$",
@@ -149,7 +163,17 @@ class Settings(BaseSettings):
             ip_network(one)
         return value
 
-    @field_validator("command_public_keys", "witness_networks", mode="before")
+    @field_validator("codec_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not re.fullmatch(r"https?://[^/\s*]+", one):
+                raise ValueError(
+                    f"{one[:60]!r} is no origin: write such as https://temporal.example, without a path"
+                )
+        return value
+
+    @field_validator("command_public_keys", "witness_networks", "codec_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+import os
+import sys
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -39,28 +41,63 @@ def _erase(
     """Erase names and free text of entries. All parties see that it was done, on what ground, and by whose order.
 
     Recorded over the API with an operator's key; deleted with DATABASE_URL, whose login needs the roles entente_reader
-    and entente_eraser. Whatever is on record as erased and is still there is deleted as well: run it again, or with
-    --finish, after it was cut short.
+    and entente_eraser, and in Temporal: the accord's run continues as new, and its closed runs are deleted. Where
+    payloads are encrypted, the accord gets a new key and the older ones are destroyed. Whatever is on record as erased
+    and is still there is deleted as well: run it again, or with --finish, after it was cut short.
     """
-    from activities.ledger.erasing import finish_erasing
-    from activities.ledger.postgres import PostgresLedger
+    from activities.ledger.payload_keys import FRESH
     from worker.cli.client import show
     from worker.cli.client.operating import send
-    from worker.stack.running import settings_here
+    from worker.erasing import Erased, erasing
+    from worker.stack.running import installation
 
     if finish == bool(position):
         raise typer.BadParameter("give either --position, with --ground and --ordered-by, or --finish")
-    if position:
-        fields = {"positions": position, "ground": ground, "ordered_by": ordered_by}
+    settings, _ = installation(place.state_dir)
+    fields = {"positions": position, "ground": ground, "ordered_by": ordered_by}
+    encrypted = settings.payload_key_file is not None
+    if position and not encrypted:
         send(place, accord, "erase_particulars", fields, key)
 
-    async def delete() -> list[int]:
-        async with PostgresLedger.connect(settings_here(place.state_dir).database_dsn()) as ledger:
-            return await finish_erasing(ledger, ledger, accord)
+    async def erase() -> Erased:
+        async with erasing(settings, accord) as work:
+            if position and encrypted:
+                if not place.as_json:
+                    print(f"The accord gets a new key, which every process takes within {FRESH:g} seconds.")
+                await work.prepare()
+                await asyncio.to_thread(send, place, accord, "erase_particulars", fields, key)
+            return await work.finish()
 
-    deleted = asyncio.run(delete())
+    try:
+        erased = asyncio.run(erase())
+    except typer.Exit as refused:
+        _leave(refused.exit_code)
     if place.as_json:
-        show.print_json({"accord": accord, "deleted": deleted})
+        shown = {
+            "accord": accord,
+            "deleted": list(erased.positions),
+            "runs_deleted": erased.runs,
+            "keys_destroyed": erased.keys,
+            "finished": erased.finished,
+        }
+        show.print_json(shown)
     else:
-        listed = ", ".join(map(str, deleted)) or "none: nothing was left to delete"
+        listed = ", ".join(map(str, erased.positions)) or "none: nothing was left to delete"
         print(f"Deleted the particulars of the entries {listed}.")
+        print(f"Temporal deletes {erased.runs} closed runs within a minute.")
+        if settings.payload_key_file is not None:
+            print(f"Destroyed {erased.keys} older keys of the accord.")
+        if not erased.continued:
+            print("Its open run has not continued yet: see that a worker runs, then run this with --finish.")
+        if erased.keys_left:
+            print(
+                f"Its open run needs {erased.keys_left} older keys until it continues: run this with --finish then."
+            )
+    _leave(0 if erased.finished else 1)
+
+
+def _leave(code: int) -> NoReturn:
+    """At once, and hard: Temporal's core can crash when it is taken down slowly."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
