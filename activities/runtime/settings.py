@@ -69,13 +69,13 @@ class Settings(BaseSettings):
     deployment: str | None = Field(
         default=None,
         max_length=200,
-        pattern=r"^[A-Za-z0-9][^.:\s]*$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
         description="name of the workers' deployment in Temporal; that of the task queue where it is not set",
     )
     build_id: str | None = Field(
         default=None,
         max_length=200,
-        pattern=r"^[A-Za-z0-9][^:\s]*$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$",
         description="the version of these workers; made of release and code where it is not set",
     )
     rollout: Literal["auto", "manual", "off"] = Field(
