@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
-from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
@@ -33,8 +32,9 @@ from worker.background.reconciling import schedule_reconciling
 from worker.background.revival import reviving
 from worker.background.rollout import rolling_out
 from worker.rollout.version import deployed
+from worker.search_attributes import check_search_attributes
 from workflows.reconcile import ReconcileWorkflow
-from workflows.workflow import SEARCH_ATTRIBUTES, AccordWorkflow
+from workflows.workflow import AccordWorkflow
 
 GRACE = timedelta(seconds=10)
 """Time that activities get to finish when a worker stops; what is not finished is retried elsewhere."""
@@ -53,25 +53,6 @@ STICKY = timedelta(seconds=2)
 """After this long what was meant for a worker that has the accord at hand goes to any: below the API's deadline."""
 
 log = structlog.get_logger(__name__)
-
-
-async def check_search_attributes(client: Client) -> None:
-    """Refuse to run where the namespace lacks a search attribute that accords set.
-
-    Raises:
-        SettingsProblem: names those that are missing, and the command that adds them.
-    """
-    answer = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
-    )
-    missing = [key for key in SEARCH_ATTRIBUTES if key.name not in answer.custom_attributes]
-    if missing:
-        names = {"KEYWORD": "Keyword", "KEYWORD_LIST": "KeywordList", "DATETIME": "Datetime", "INT": "Int"}
-        wanted = " ".join(f"--name {key.name} --type {names[key.indexed_value_type.name]}" for key in missing)
-        raise SettingsProblem(
-            f"The Temporal namespace {client.namespace} lacks search attributes that accords are found by.",
-            f"Add them: temporal operator search-attribute create --namespace {client.namespace} {wanted}",
-        )
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from activities.ledger.entry import Payload, decode_canonical
 from activities.tlog.checkpoint import MAX_SIZE
 from activities.tlog.note import decode_base64
 from activities.tlog.tiles import WIDTH, Tile, decode_entries, decode_hashes, tiles_of
-from workflows.model.canonical import NotCanonical, canonical
+from workflows.model.canonical import NotCanonical, canonical, rewritten
 from workflows.model.commands import Digest, Message, Receipt
 
 FORMAT: Final = "entente-bundle/1"
@@ -226,7 +226,7 @@ class Bundle:
 def _as_written(read: Message, value: Any, what: str) -> None:
     """What is read says exactly what is written: no number as text, no time in another form."""
     try:
-        same = canonical(read.model_dump(mode="json")) == canonical(value)
+        same = canonical(read.model_dump(mode="json")) == rewritten(value)
     except NotCanonical:
         same = False
     if not same:

@@ -29,7 +29,7 @@ from activities.tlog.merkle import Frontier
 from workflows.messages import FailureKind, RawSignal, RecordAnswer, SignalsRequest
 from workflows.model.canonical import canonical
 from workflows.model.commands import TICK, UNATTRIBUTED, Command, Receipt
-from workflows.model.decide import Decision, decide, many_due
+from workflows.model.decide import Decision, Memory, decide, many_due
 from workflows.model.declare import Rejected, outline
 from workflows.model.repeats import Refusals, unless_recorded
 from workflows.model.rules import next_deadline
@@ -116,19 +116,19 @@ class Judge:
 
     async def _try(self, held: Folded | None, command: Command, at: datetime) -> RecordAnswer | None:
         """The answer, or none where the ledger does not have the state ``held`` any more."""
-        state = held.state if held is not None else None
+        state, memory = (held.state, held.memory) if held is not None else (None, Memory())
         now = at if state is None else at + timedelta(microseconds=state.clock_offset)
         self._check_clock(state, command, now)
         if command.act == TICK and (state is None or command.id != f"{TICK}/{state.size}"):
             return await self._nothing_due(command)
-        if state is not None and command.act != TICK and many_due(state, now):
+        if state is not None and command.act != TICK and many_due(state, now, memory):
             # So many deadlines have passed that they fall in parts; the act comes after all of them.
             tick = Command(accord=state.id, id=f"{TICK}/{state.size}", act=TICK, delegate=TICK)
             await self._recorded(tick, at)
             return None
         try:
             check_own_signature(state, command)
-            decision = decide(state, command, now)
+            decision = decide(state, command, now, memory)
             if decision.sought is not None:
                 earlier = await self._ledger.refused(command.accord, decision.sought)
                 decision = unless_recorded(decision, state, earlier)
@@ -166,14 +166,15 @@ class Judge:
     async def _record_together(self, accord: str, signals: list[tuple[Command, RawSignal]]) -> None:
         """Judge signals one after the other, and append them at once; what the ledger knows already is passed over."""
         while signals:
-            state = await self.present(accord)
-            if state is None:
+            folded = await self._states.get(accord)
+            if folded is None:
                 return
+            state, memory = folded.state, folded.memory
             appends, kept, decisions, refusals, begun = [], [], [], Refusals(), state.size
             for command, signal in signals:
                 now = signal.at + timedelta(microseconds=state.clock_offset)
                 self._check_clock(state, command, now)
-                command, decision = _judge_signal(state, command, signal, now)
+                command, decision = _judge_signal(state, command, signal, now, memory)
                 # What was refused in a state that only this batch has come to cannot be on the record yet.
                 if decision.sought is not None and state.version < begun:
                     earlier = await self._ledger.refused(accord, decision.sought)
@@ -279,12 +280,12 @@ def appended_as(
 
 
 def _judge_signal(
-    state: Accord, command: Command, signal: RawSignal, now: datetime
+    state: Accord, command: Command, signal: RawSignal, now: datetime, memory: Memory
 ) -> tuple[Command, Decision]:
     """What follows from a signal's command; of one that is no act, the command that says so on the record."""
     try:
         check_own_signature(state, command)
-        return command, decide(state, command, now)
+        return command, decide(state, command, now, memory)
     except (Rejected, ApplicationError) as error:
         # A delegate's own signature that does not fit makes it nobody's; whatever else is wrong is a reason.
         if isinstance(error, ApplicationError):
@@ -292,7 +293,7 @@ def _judge_signal(
         else:
             command = unreadable(state.id, signal, error.message)
     try:
-        return command, decide(state, command, now)
+        return command, decide(state, command, now, memory)
     except Rejected as error:
         command = unreadable(state.id, signal, error.message)
-        return command, decide(state, command, now)
+        return command, decide(state, command, now, memory)

@@ -27,11 +27,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from pydantic_core import from_json
-
 from activities.errors import Malformed, PayloadMismatch, Unrecordable
 from activities.tlog.merkle import leaf_hash
-from workflows.model.canonical import MAX_SAFE_INTEGER, NotCanonical, canonical
+from workflows.model.canonical import MAX_SAFE_INTEGER, NotCanonical, canonical, read_canonical
 from workflows.model.commands import Actor, EventDraft
 
 FORMAT: Final = 1
@@ -295,15 +293,9 @@ def decode_canonical(content: bytes, what: str) -> Any:
         Malformed: for anything that :func:`workflows.model.canonical.canonical` would not have written so.
     """
     try:
-        # Whatever it reads that is not canonical (a member twice, an escape too many, a float) is written otherwise,
-        # or not at all.
-        value = from_json(content, allow_inf_nan=False)
-        written = canonical(value)
-    except (ValueError, RecursionError) as error:
+        return read_canonical(content)
+    except (NotCanonical, RecursionError) as error:
         raise Malformed(f"{what} is not canonical JSON: {str(error)[:200]}", _COMPARE) from None
-    if written != content:
-        raise Malformed(f"{what} is JSON, but not in its canonical form (RFC 8785)", _COMPARE)
-    return value
 
 
 def parse(content: bytes) -> Entry:

@@ -23,7 +23,7 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from activities.errors import Malformed
@@ -31,6 +31,7 @@ from activities.ledger.store import Known, Ledger, Standing, StoredEntry
 from activities.tlog.merkle import Frontier
 from workflows.model.canonical import canonical
 from workflows.model.commands import EventDraft
+from workflows.model.decide import Memory
 from workflows.model.fold import evolve
 from workflows.model.state import Accord
 
@@ -76,6 +77,8 @@ class Folded:
     frontier: Frontier
     weighed: int = 0
     since: int = 0
+    memory: Memory = field(default_factory=Memory, compare=False, repr=False)
+    """What whoever decides on the accord keeps for it: handed on from state to state."""
 
     @property
     def weight(self) -> int:
@@ -94,9 +97,10 @@ def following(
 def _grown(before: Folded | None, after: Accord, frontier: Frontier, facts: int) -> Folded:
     weighed, since = (0, 0) if before is None else (before.weighed, before.since)
     since += facts * BYTES_FOR_EACH_BYTE_OF_FACTS
+    memory = Memory() if before is None else before.memory
     if since >= weighed:
-        weighed, since = weigh(after), 0
-    return Folded(after, frontier, weighed, since)
+        weighed, since = weigh((after, memory)), 0
+    return Folded(after, frontier, weighed, since, memory)
 
 
 class States:

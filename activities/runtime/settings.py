@@ -128,6 +128,11 @@ class Settings(BaseSettings):
     command_public_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="the API's public keys that the ledger trusts: base64, separated by commas"
     )
+    demo_keys_file: Path | None = Field(
+        default=None,
+        description="keys of a demonstration's delegates: on this machine anybody may sit in their chairs, in the "
+        "pages, and see illustrative accords alone; the embedded stack sets it",
+    )
     log_key_file: Path | None = Field(
         default=None, description="the secret that the keys of the accords' logs are derived from"
     )

@@ -11,7 +11,7 @@ from activities.verifier.refusals import RecordedRefusal
 from workflows.model import definition
 from workflows.model.canonical import canonical
 from workflows.model.commands import EventDraft, OwnSignature, Receipt
-from workflows.model.decide import decide
+from workflows.model.decide import Memory, decide
 from workflows.model.declare import Rejected, parse_act
 from workflows.model.fold import evolve
 from workflows.model.repeats import Refusals
@@ -28,6 +28,7 @@ class Fold:
         self._finding = finding
         self._stopped = False
         self._refusals = Refusals()
+        self._memory = Memory()
 
     @property
     def stopped(self) -> bool:
@@ -73,10 +74,11 @@ class Fold:
         """Hold stage and version in a receipt against the state after its command."""
         if self._stopped or self.state is None or self.state.size != receipt.size:
             return
-        if (receipt.stage, receipt.version) != (stage(self.state), self.state.version):
+        now = stage(self.state)
+        if (receipt.stage, receipt.version) != (now, self.state.version):
             self._finding.fail(
                 f"entry {receipt.position}: its receipt says stage {receipt.stage!r}, version {receipt.version}; by "
-                f"the rules it is {stage(self.state)!r}, {self.state.version}"
+                f"the rules it is {now!r}, {self.state.version}"
             )
 
     def check_repeat(self, signed: dict[str, Any], receipt: Receipt, refused: RecordedRefusal) -> None:
@@ -109,7 +111,7 @@ class Fold:
         """The state after the group, if it is exactly what follows; else a failure is noted, and ``None``."""
         try:
             command, at = group.asked()
-            decision = self._refusals.settle(self.state, decide(self.state, command, at))
+            decision = self._refusals.settle(self.state, decide(self.state, command, at, self._memory))
         except Rejected as error:
             self._finding.fail(
                 f"entry {group.first}: {group.command!r} is no act here: {error.message[:200]}"

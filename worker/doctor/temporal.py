@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from temporalio.api.enums.v1 import TaskQueueKind, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
-    CountWorkflowExecutionsRequest,
     DescribeNamespaceRequest,
     DescribeTaskQueueRequest,
     DescribeTaskQueueResponse,
@@ -27,6 +26,7 @@ from worker.doctor.clocks import skew
 from worker.doctor.finding import Finding, ok, skipped, warning, wrong
 from worker.rollout.deployment import describe
 from worker.rollout.version import this_version
+from worker.search_attributes import missing, remedy
 from workflows.workflow import SEARCH_ATTRIBUTES
 
 PATIENCE = timedelta(seconds=5)
@@ -34,9 +34,6 @@ PATIENCE = timedelta(seconds=5)
 
 SHORT_RETENTION = timedelta(days=7)
 """Histories of closed runs should be there for so long, for whoever looks into a mishap."""
-
-_TYPES = {"KEYWORD": "Keyword", "KEYWORD_LIST": "KeywordList", "DATETIME": "Datetime", "INT": "Int"}
-_SAMPLES = {"KEYWORD": "'x'", "KEYWORD_LIST": "'x'", "DATETIME": "'2030-01-01T00:00:00Z'", "INT": "1"}
 
 
 async def temporal(settings: Settings) -> AsyncIterator[Finding]:
@@ -96,25 +93,13 @@ def _not_let_in(client: Client, settings: Settings, error: RPCError) -> Finding:
 
 
 async def _search_attributes(client: Client, _settings: Settings) -> Finding:
-    missing = []
-    for key in SEARCH_ATTRIBUTES:
-        kind = key.indexed_value_type.name
-        query = f"{key.name} = {_SAMPLES[kind]}"
-        try:
-            await client.workflow_service.count_workflow_executions(
-                CountWorkflowExecutionsRequest(namespace=client.namespace, query=query), timeout=PATIENCE
-            )
-        except RPCError as error:
-            if error.status is not RPCStatusCode.INVALID_ARGUMENT:
-                raise
-            missing.append(f"--name {key.name} --type {_TYPES[kind]}")
-    if missing:
+    lacking = await missing(client)
+    if lacking:
         return wrong(
             "search attributes",
-            f"The namespace {client.namespace} lacks {len(missing)} of {len(SEARCH_ATTRIBUTES)}, or has them with "
+            f"The namespace {client.namespace} lacks {len(lacking)} of {len(SEARCH_ATTRIBUTES)}, or has them with "
             "another type: no worker starts.",
-            f"temporal operator search-attribute create --namespace {client.namespace} {' '.join(missing)} "
-            "(on Temporal Cloud: tcld namespace search-attributes add)",
+            remedy(client.namespace, lacking),
         )
     return ok("search attributes", f"all {len(SEARCH_ATTRIBUTES)} are there")
 

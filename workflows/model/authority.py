@@ -31,16 +31,14 @@ def members(a: Accord) -> tuple[str, ...]:
 
     Where the clock is simulated, those whose appointment is in force: nobody else knows what time it is there.
     """
-    simulated = a.definition.clock.mode == "simulated"
-    return tuple(
-        sorted(
-            code
-            for code, one in a.delegates.items()
-            if not one.revoked
-            and (one.valid_until is None or a.time < one.valid_until)
-            and (not simulated or one.holds(a.time))
-        )
-    )
+    return tuple(sorted(code for code, one in a.delegates.items() if periods_hold(a, one)))
+
+
+def periods_hold(a: Accord, one: Appointment) -> bool:
+    """Whether an appointment is in force, or will be; on a simulated clock, only whether it is."""
+    if a.definition.clock.mode == "simulated":
+        return one.holds(a.time)
+    return not one.revoked and (one.valid_until is None or a.time < one.valid_until)
 
 
 def periods(a: Accord) -> dict[str, tuple[datetime | None, datetime | None]]:
@@ -110,10 +108,14 @@ def authority_checks(a: Accord, wanted: Act | type[Act], by: Actor, at: datetime
     side = appointment.party
     candidate = side is not None and side not in a.definition.parties
     contact = (a.definition.parties[side].contact,) if side is not None and not candidate else ()
+    holds = appointment.holds(at)
     yield Check(
         "appointment_in_force",
-        appointment.holds(at),
-        f"the appointment of {by.delegate} is "
+        holds,
+        # Written only where it is read: it takes longer than all the rest of this.
+        ""
+        if holds
+        else f"the appointment of {by.delegate} is "
         + ("revoked" if appointment.revoked else f"not in force on {show_date(at)}"),
         "ask your party's contact for a new appointment",
         contact,

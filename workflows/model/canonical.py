@@ -128,6 +128,45 @@ def canonical(value: Any) -> bytes:
     return _write(value).encode()
 
 
+def rewritten(value: Any) -> bytes:
+    """As :func:`canonical`, in half the time, for a value that was read from canonical JSON, or made of such."""
+    return _write(value).encode()
+
+
+def _no_number(text: str) -> Any:
+    raise NotCanonical(f"{text[:40]} is not an integer")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 17 or abs(number := int(text)) > MAX_SAFE_INTEGER:
+        raise NotCanonical("an integer is beyond ±(2^53 - 1)")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_float=_no_number, parse_int=_integer, parse_constant=_no_number)
+
+
+def read_canonical(content: bytes) -> Any:
+    """The value of canonical JSON.
+
+    Raises:
+        NotCanonical: for anything that :func:`canonical` would not have written so.
+        RecursionError: where it is nested too deep to be read.
+    """
+    # Whatever it reads that is not canonical (a member twice, an escape too many, white space) is written otherwise.
+    try:
+        value = _DECODER.decode(content.decode())
+        # Numbers were looked at as they were read, and in ASCII there is nothing else that could be wrong.
+        written = rewritten(value) if content.isascii() else canonical(value)
+    except NotCanonical:
+        raise
+    except ValueError as error:
+        raise NotCanonical(str(error)) from None
+    if written != content:
+        raise NotCanonical("it is JSON, but not in its canonical form (RFC 8785)")
+    return value
+
+
 def digest_bytes(content: bytes) -> str:
     """``sha256:`` and the lower-case hexadecimal SHA-256 of ``content``."""
     return "sha256:" + hashlib.sha256(content).hexdigest()

@@ -7,7 +7,7 @@ fall away by themselves, since they name the old one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -114,12 +114,12 @@ def complete(a: Accord, subject: str, digest: str, parties: Iterable[str] | None
 
 def give(a: Accord, subject: str, party: str, digest: str) -> Accord:
     """The state in which ``party`` consents to ``digest``; an earlier consent of its own is replaced."""
-    return replace(a, consents={**a.consents, subject: {**a.consents.get(subject, {}), party: digest}})
+    return a.changed(consents={**a.consents, subject: {**a.consents.get(subject, {}), party: digest}})
 
 
 def clear(a: Accord, *subjects: str) -> Accord:
     """The state without any consent to ``subjects``."""
-    return replace(a, consents={key: value for key, value in a.consents.items() if key not in subjects})
+    return a.changed(consents={key: value for key, value in a.consents.items() if key not in subjects})
 
 
 def not_yet_given(a: Accord, subject: str, digest: str, by: Actor, in_effect: bool = False) -> Check:
@@ -174,7 +174,7 @@ class ConsentsFell(Event):
             for party, digest in a.consents.get(self.subject, {}).items()
             if party not in self.parties
         }
-        return replace(a, consents={**a.consents, self.subject: kept})
+        return a.changed(consents={**a.consents, self.subject: kept})
 
 
 @event
@@ -190,7 +190,7 @@ class ConsentWithdrawn(Event):
         rest = {
             party: digest for party, digest in a.consents.get(self.subject, {}).items() if party != self.party
         }
-        return replace(a, consents={**a.consents, self.subject: rest})
+        return a.changed(consents={**a.consents, self.subject: rest})
 
 
 SubjectName = Annotated[

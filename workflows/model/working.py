@@ -1,15 +1,15 @@
 """The state as it would become: events one after another, what follows from each, and the deadlines that pass.
 
 A thousand conditions can be due at one instant, and something can follow from each. So neither every deadline nor every
-rule is gone through after each event, only what has changed since: the events are the same, in the same order.
+rule is gone through after each event, only what has changed since: the events are the same, in the same order. Who
+decides one command of an accord after another keeps a :class:`Memory`, so that the next begins where the last ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import compress
 from operator import is_not
 from typing import Any, cast
@@ -84,8 +84,9 @@ class Calendar:
     by one. A deadline that is no longer given is passed over when its turn comes.
     """
 
-    def __init__(self, a: Accord, until: datetime) -> None:
+    def __init__(self, a: Accord, until: datetime | None = None) -> None:
         self._until = until
+        self._most = 0
         self._heap: list[tuple[Place, int]] = []
         self._given: dict[int | str, dict[Place, Deadline]] = {}
         self._parts: dict[int, dict[str, Any]] = {}
@@ -95,8 +96,10 @@ class Calendar:
         self._take_up(a, a.definition.conditions)
 
     def next(self, a: Accord) -> Deadline | None:
-        """The earliest pending deadline of ``a`` that has passed: the first of ``rules.deadlines``, if it has."""
+        """The earliest pending deadline of ``a``, up to the time; as the first of ``rules.deadlines``."""
         self._update(a)
+        if len(self._heap) > self._most:
+            self._sweep()
         while self._heap:
             place, number = self._heap[0]
             giver, one = self._numbered[number]
@@ -105,6 +108,16 @@ class Calendar:
             heappop(self._heap)
             del self._numbered[number]
         return None
+
+    def _sweep(self) -> None:
+        """Leave out what is no longer given, so that a calendar that is kept for years does not grow."""
+        live = {id(one) for given in self._given.values() for one in given.values()}
+        self._heap = [
+            (place, number) for place, number in self._heap if id(self._numbered[number][1]) in live
+        ]
+        heapify(self._heap)
+        self._numbered = {number: self._numbered[number] for _, number in self._heap}
+        self._most = 2 * len(self._heap) + 64
 
     def _update(self, a: Accord) -> None:
         was, self._state = self._state, a
@@ -135,7 +148,7 @@ class Calendar:
     def _give(self, giver: int | str, now: dict[Place, Deadline]) -> None:
         before = self._given.get(giver, {})
         for place, one in now.items():
-            if place[0] > self._until:
+            if self._until is not None and place[0] > self._until:
                 continue
             if before.get(place) == one:
                 # The very one that is in the heap.
@@ -147,15 +160,34 @@ class Calendar:
         self._given[giver] = now
 
 
-@dataclass(slots=True)
+class Memory:
+    """What is worth keeping between the commands of one accord: from what nothing followed, and its deadlines.
+
+    It changes no answer, and suits every state of the accord: each answer is kept with the parts of the state that it
+    rests on. Not to be shared by threads.
+    """
+
+    def __init__(self) -> None:
+        self.following = Following()
+        self._calendar: Calendar | None = None
+
+    def next_deadline(self, a: Accord) -> Deadline | None:
+        """The same as ``rules.next_deadline``."""
+        if self._calendar is None:
+            self._calendar = Calendar(a)
+        return self._calendar.next(a)
+
+
 class Working:
     """The state as it would become, and the events so far."""
 
-    state: Accord
-    at: datetime
-    drafts: list[EventDraft] = field(default_factory=list)
-    _following: Following = field(default_factory=Following)
-    _settled: bool = False
+    def __init__(self, state: Accord, at: datetime, memory: Memory | None = None) -> None:
+        self.state = state
+        self.at = at
+        self.drafts: list[EventDraft] = []
+        self._settled = False
+        self._memory = memory
+        self._following = Following() if memory is None else memory.following
 
     def emit(
         self,
@@ -200,9 +232,12 @@ class Working:
 
     def pass_deadlines(self, most: int | None = None) -> None:
         """Let every deadline fall that has passed, each dated when it was due; ``most`` of them at the most."""
-        calendar = Calendar(self.state, self.at)
+        # Without a memory only what has passed is worth a place in the calendar.
+        upcoming = Calendar(self.state, self.at).next if self._memory is None else self._memory.next_deadline
         passed = 0
-        while (most is None or passed < most) and (due := calendar.next(self.state)) is not None:
+        while (most is None or passed < most) and (due := upcoming(self.state)) is not None:
+            if due.at > self.at:
+                return
             passed += 1
             at = max(due.at, self.state.time)
             self.emit(due.event.at_its_time(self.state), CLOCK, at)

@@ -8,7 +8,6 @@ depends on them. The entry itself is of facts, and stays.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -50,7 +49,7 @@ class ParticularsErased(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """The entries are known as erased."""
-        return replace(a, erased=tuple(sorted({*a.erased, *self.positions})))
+        return a.changed(erased=tuple(sorted({*a.erased, *self.positions})))
 
 
 @act

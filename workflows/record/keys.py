@@ -218,7 +218,7 @@ class KeyEnrolled(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """The key stands beside the delegate's earlier ones."""
         key = DelegateKey(key_id(self.public_key), self.public_key, stamp.position)
-        return replace(a, keys={**a.keys, self.delegate: (*a.keys.get(self.delegate, ()), key)})
+        return a.changed(keys={**a.keys, self.delegate: (*a.keys.get(self.delegate, ()), key)})
 
 
 @event
@@ -235,7 +235,7 @@ class KeyRevoked(Event):
             replace(one, revoked=stamp.position) if one.id == self.key and one.revoked is None else one
             for one in a.keys.get(self.delegate, ())
         )
-        return replace(a, keys={**a.keys, self.delegate: kept})
+        return a.changed(keys={**a.keys, self.delegate: kept})
 
 
 def _new_key(a: Accord, delegate: str, public_key: str) -> Iterator[Check]:

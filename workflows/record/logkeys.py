@@ -57,7 +57,7 @@ class LogKeyRotated(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Both keys are known; the new one signs what commits to this entry."""
-        return replace(a, log_keys=rotated(a.log_keys, self.old, self.new, stamp.position))
+        return a.changed(log_keys=rotated(a.log_keys, self.old, self.new, stamp.position))
 
 
 @event
@@ -69,7 +69,7 @@ class LogKeyRetired(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """The key stays known, for the checkpoints that it signed before."""
-        return replace(a, log_keys=retired(a.log_keys, self.key, stamp.position))
+        return a.changed(log_keys=retired(a.log_keys, self.key, stamp.position))
 
 
 @act

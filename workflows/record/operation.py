@@ -9,7 +9,6 @@ the accord; what is here is that they were done, when, and why.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -45,7 +44,7 @@ class AccordPaused(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Paused."""
-        return replace(a, paused=Pause(stamp.actor.delegate, stamp.at, self.reason))
+        return a.changed(paused=Pause(stamp.actor.delegate, stamp.at, self.reason))
 
 
 @event
@@ -56,7 +55,7 @@ class AccordResumed(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Not paused."""
-        return replace(a, paused=None)
+        return a.changed(paused=None)
 
 
 @event

@@ -7,7 +7,6 @@ as it would stand if it were meant: a proposal and nothing more, to which nobody
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -33,7 +32,7 @@ class StatementRecorded(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Counted, so that the record shows that it was noted."""
-        return replace(a, statements=a.statements + 1)
+        return a.changed(statements=a.statements + 1)
 
 
 @act

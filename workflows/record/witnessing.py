@@ -147,7 +147,7 @@ class WitnessPolicyProposed(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """It stands beside the one in force; consents to an earlier proposal fall away."""
-        return clear(replace(a, witness_policy=replace(a.witness_policy, proposed=self.policy)), SUBJECT)
+        return clear(a.changed(witness_policy=replace(a.witness_policy, proposed=self.policy)), SUBJECT)
 
 
 @event
@@ -160,7 +160,7 @@ class WitnessPolicyChanged(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """The policy is in force."""
-        return clear(replace(a, witness_policy=WitnessPolicy(self.policy, stamp.position)), SUBJECT)
+        return clear(a.changed(witness_policy=WitnessPolicy(self.policy, stamp.position)), SUBJECT)
 
 
 def follows(a: Accord, at: datetime) -> Iterator[Event]:

@@ -36,7 +36,7 @@ CORRIGENDUM = subject(
 
 
 def _set(a: Accord, document: str, now: Corrections) -> Accord:
-    return replace(a, corrections={**a.corrections, document: now})
+    return a.changed(corrections={**a.corrections, document: now})
 
 
 @event

@@ -76,8 +76,7 @@ class InvitationIssued(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """It is open for answers."""
-        return replace(
-            a,
+        return a.changed(
             invitation=replace(
                 a.invitation, status="issued", issued_at=stamp.at, valid_until=self.valid_until
             ),
@@ -94,7 +93,7 @@ class InvitationReceived(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Keep when."""
         received = {**a.invitation.received, self.party: stamp.at}
-        return replace(a, invitation=replace(a.invitation, received=received))
+        return a.changed(invitation=replace(a.invitation, received=received))
 
 
 @event
@@ -118,7 +117,7 @@ class InvitationAnswered(Event):
             answer in ("accepted", "accepted_in_principle") for answer in wanted
         ):
             status = "accepted_in_principle"
-        return replace(a, invitation=replace(a.invitation, answers=answers, status=status))
+        return a.changed(invitation=replace(a.invitation, answers=answers, status=status))
 
 
 @event
@@ -130,7 +129,7 @@ class InvitationExtended(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """A later end, or none."""
-        return replace(a, invitation=replace(a.invitation, valid_until=self.valid_until))
+        return a.changed(invitation=replace(a.invitation, valid_until=self.valid_until))
 
 
 @event
@@ -141,7 +140,7 @@ class InvitationWithdrawn(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """No longer open."""
-        return replace(a, invitation=replace(a.invitation, status="withdrawn"))
+        return a.changed(invitation=replace(a.invitation, status="withdrawn"))
 
 
 @event
@@ -152,7 +151,7 @@ class InvitationExpired(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """No longer open."""
-        return replace(a, invitation=replace(a.invitation, status="expired"))
+        return a.changed(invitation=replace(a.invitation, status="expired"))
 
 
 @act

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -54,7 +53,7 @@ class ScheduleProposed(Event):
         """Kept until it is adopted, or crowded out by later ones."""
         others = {key: value for key, value in a.schedules.items() if key != self.digest}
         kept = dict(list(others.items())[-(MOST_SCHEDULES - 1) :])
-        return replace(a, schedules={**kept, self.digest: self.texts})
+        return a.changed(schedules={**kept, self.digest: self.texts})
 
 
 @act

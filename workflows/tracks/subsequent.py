@@ -7,7 +7,6 @@ accord terminates where a right to it exists or all agree, and is closed when no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 
 from workflows.model.authority import holders
@@ -94,7 +93,7 @@ class LongStopReached(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """A ground for termination."""
-        return replace(a, long_stop_reached=True, termination_grounds=(*a.termination_grounds, LONG_STOP))
+        return a.changed(long_stop_reached=True, termination_grounds=(*a.termination_grounds, LONG_STOP))
 
 
 @event
@@ -106,7 +105,7 @@ class AccordTerminated(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Terminated."""
-        return replace(a, terminated=self.cause)
+        return a.changed(terminated=self.cause)
 
 
 @event
@@ -117,7 +116,7 @@ class AccordClosed(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Closed."""
-        return replace(a, closed=True)
+        return a.changed(closed=True)
 
 
 @event
@@ -206,7 +205,7 @@ class DefinitionDeclined(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Declined."""
-        return replace(a, declined_by=self.party)
+        return a.changed(declined_by=self.party)
 
 
 @act

@@ -135,7 +135,7 @@ class UnderstandingProposed(Event):
             proposed = replace(now, offer=Offer(self.digest, self.pins, self.severable))
         else:
             proposed = Understanding("proposed", self.digest, self.pins, self.severable)
-        return clear(replace(a, understanding=proposed), SUBJECT)
+        return clear(a.changed(understanding=proposed), SUBJECT)
 
 
 @event
@@ -152,7 +152,7 @@ class UnderstandingEffective(Event):
             offer = now.offer
             now = Understanding("effective", offer.digest, offer.pins, offer.severable)
         return clear(
-            replace(a, understanding=replace(now, status="effective", effective_at=stamp.at, cause=None)),
+            a.changed(understanding=replace(now, status="effective", effective_at=stamp.at, cause=None)),
             SUBJECT,
         )
 
@@ -167,7 +167,7 @@ class UnderstandingStale(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Stale."""
         return clear(
-            replace(a, understanding=replace(a.understanding, status="stale", cause=self.cause, offer=None)),
+            a.changed(understanding=replace(a.understanding, status="stale", cause=self.cause, offer=None)),
             SUBJECT,
         )
 

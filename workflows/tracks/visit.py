@@ -29,7 +29,7 @@ def adopt_terms(a: Accord) -> Accord:
     window = a.definition.window
     if a.visit.window is not None or window is None:
         return a
-    return replace(a, visit=replace(a.visit, status="tentative", window=window))
+    return a.changed(visit=replace(a.visit, status="tentative", window=window))
 
 
 def confirmation_digest(a: Accord) -> str:
@@ -84,7 +84,7 @@ def confirmed(a: Accord) -> Check:
 
 
 def _set(a: Accord, **changes: object) -> Accord:
-    return replace(a, visit=replace(a.visit, **changes))  # type: ignore[arg-type]
+    return a.changed(visit=replace(a.visit, **changes))  # type: ignore[arg-type]
 
 
 @event

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -23,6 +24,8 @@ from tests.worker.stack.running import left_of, state_directory
 from tests.workflows.harness import Engine
 from worker.rollout.version import this_version
 from worker.stack.errors import AlreadyRunning, StackError
+from worker.stack.logins import role_of
+from worker.stack.running import settings_here
 from worker.stack.service import polls
 from worker.stack.stack import Ports, Stack
 
@@ -125,6 +128,47 @@ async def test_only_the_api_is_told_where_the_signing_key_is(stack: Stack) -> No
     assert has("worker", "ENTENTE_COMMAND_PUBLIC_KEYS")
     for server in ("postgres", "temporal"):
         assert not has(server, "DATABASE_URL")
+
+
+ALLOWED = {
+    "worker": {
+        "insert into entries": True,
+        "delete from payloads": False,
+        "update entries": False,
+        "read api_keys": False,
+    },
+    "api": {"insert into entries": False, "delete from payloads": False, "read api_keys": True},
+    "eraser": {"insert into entries": False, "delete from payloads": True, "read api_keys": False},
+}
+_ASKED = {
+    "insert into entries": "select has_table_privilege('entries', 'insert')",
+    "delete from payloads": "select has_table_privilege('payloads', 'delete')",
+    "update entries": "select has_table_privilege('entries', 'update')",
+    "read api_keys": "select has_table_privilege('api_keys', 'select')",
+}
+
+
+async def test_each_process_enters_the_database_as_who_may_do_what_it_has_to(stack: Stack) -> None:
+    erasing = settings_here(stack.state, erasing=True).database_dsn()
+    urls = {name: _entered(stack, name) for name in ("worker", "api")} | {"eraser": erasing}
+    for login, url in urls.items():
+        connection = await asyncpg.connect(url)
+        try:
+            assert await connection.fetchval("select current_user") == role_of(login)  # type: ignore[arg-type]
+            assert not await connection.fetchval(
+                "select bool_or(rolsuper or rolcreaterole) from pg_roles where pg_has_role(oid, 'usage')"
+            )
+            assert {what: await connection.fetchval(_ASKED[what]) for what in ALLOWED[login]} == ALLOWED[
+                login
+            ]
+        finally:
+            await connection.close()
+
+
+def _entered(stack: Stack, name: str) -> str:
+    environment = Path(f"/proc/{stack.processes[name]}/environ").read_bytes().split(b"\0")
+    [url] = [entry.partition(b"=")[2] for entry in environment if entry.startswith(b"DATABASE_URL=")]
+    return url.decode()
 
 
 async def test_after_an_upgrade_the_new_version_takes_over_what_is_open(stack: Stack) -> None:

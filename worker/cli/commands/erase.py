@@ -53,7 +53,7 @@ def _erase(
 
     if finish == bool(position):
         raise typer.BadParameter("give either --position, with --ground and --ordered-by, or --finish")
-    settings, _ = installation(place.state_dir)
+    settings, _ = installation(place.state_dir, erasing=True)
     fields = {"positions": position, "ground": ground, "ordered_by": ordered_by}
     encrypted = settings.payload_key_file is not None
     if position and not encrypted:

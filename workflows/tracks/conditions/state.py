@@ -52,7 +52,7 @@ def adopt_terms(a: Accord, at: datetime) -> Accord:
         else:
             conditions[code] = replace(old, terms=digest)
     removed = {code: old for code, old in a.conditions.items() if code not in conditions}
-    return replace(a, conditions={**conditions, **removed})
+    return a.changed(conditions={**conditions, **removed})
 
 
 def gate_of(a: Accord, code: str) -> str:
@@ -188,7 +188,7 @@ def cure_ground(code: str) -> str:
 def holding(a: Accord, code: str, **changes: Any) -> Accord:
     """The state in which a condition holds: what its fall or its lateness had begun is over."""
     ended = cure_ground(code)
-    a = replace(a, termination_grounds=tuple(one for one in a.termination_grounds if one != ended))
+    a = a.changed(termination_grounds=tuple(one for one in a.termination_grounds if one != ended))
     return with_condition(
         a,
         code,
@@ -207,7 +207,7 @@ def with_condition(a: Accord, code: str, **changes: Any) -> Accord:
     condition = a.conditions.get(code)
     if condition is None:
         return a
-    return replace(a, conditions={**a.conditions, code: replace(condition, **changes)})
+    return a.changed(conditions={**a.conditions, code: replace(condition, **changes)})
 
 
 def not_released(a: Accord) -> Check:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated
@@ -161,7 +160,7 @@ class CurePeriodEnded(Event):
         """A ground for termination."""
         a = with_condition(a, self.condition, cure_by=None)
         ended = cure_ground(self.condition)
-        return replace(a, termination_grounds=(*a.termination_grounds, ended))
+        return a.changed(termination_grounds=(*a.termination_grounds, ended))
 
 
 def follows(a: Accord, at: datetime) -> Iterator[Event]:

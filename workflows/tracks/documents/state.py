@@ -36,7 +36,7 @@ def adopt_terms(a: Accord) -> Accord:
         }
         documents[code] = replace(old, terms=digest, seats=seats)
     removed = {code: old for code, old in a.documents.items() if code not in documents}
-    return replace(a, documents={**documents, **removed})
+    return a.changed(documents={**documents, **removed})
 
 
 def live(a: Accord) -> tuple[str, ...]:
@@ -207,7 +207,7 @@ def check_ready(a: Accord, code: str) -> Check:
 
 def with_document(a: Accord, code: str, **changes: Any) -> Accord:
     """The state with a document changed."""
-    return replace(a, documents={**a.documents, code: replace(a.documents[code], **changes)})
+    return a.changed(documents={**a.documents, code: replace(a.documents[code], **changes)})
 
 
 def set_seat(a: Accord, code: str, seat: str, **changes: Any) -> Accord:

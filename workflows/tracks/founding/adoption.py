@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 
 from pydantic import Field
@@ -56,7 +55,7 @@ class DefinitionAdopted(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Conditions, documents and visit begin; officers take up their roles."""
-        a = replace(a, founded=True, definition_digest=self.digest, added=(), withdrawn={})
+        a = a.changed(founded=True, definition_digest=self.digest, added=(), withdrawn={})
         return clear(take_up(a, stamp.at), SUBJECT)
 
 
@@ -73,7 +72,7 @@ class DefinitionProposed(Event):
         proposed = Definition.on_record(self.definition)
         a = clear(a, SUBJECT)
         if a.founded:
-            return candidates(replace(a, amendment=proposed))
+            return candidates(a.changed(amendment=proposed))
         added = tuple(
             code for code in proposed.parties if code in a.added or code not in a.definition.parties
         )
@@ -82,8 +81,8 @@ class DefinitionProposed(Event):
             for code, party in a.definition.parties.items()
             if code not in proposed.parties
         }
-        a = replace(a, added=added, withdrawn={**a.withdrawn, **withdrawn})
-        return contacts(replace(a, definition=proposed, definition_digest=self.digest))
+        a = a.changed(added=added, withdrawn={**a.withdrawn, **withdrawn})
+        return contacts(a.changed(definition=proposed, definition_digest=self.digest))
 
 
 @event
@@ -97,7 +96,7 @@ class DefinitionAmended(Event):
         """Put the amendment in force."""
         if a.amendment is None:
             return a
-        a = replace(a, definition=a.amendment, definition_digest=self.digest, amendment=None)
+        a = a.changed(definition=a.amendment, definition_digest=self.digest, amendment=None)
         return clear(take_up(contacts(a), stamp.at), SUBJECT)
 
 
@@ -106,7 +105,7 @@ def take_up(a: Accord, at: datetime) -> Accord:
     delegates = dict(a.delegates)
     for code, officer in a.definition.officers.items():
         delegates[code] = Appointment(code, None, officer.office, officer.roles)
-    return adopt_visit(adopt_documents(adopt_conditions(replace(a, delegates=delegates), at)))
+    return adopt_visit(adopt_documents(adopt_conditions(a.changed(delegates=delegates), at)))
 
 
 def follows(a: Accord, at: datetime) -> Iterator[Event]:

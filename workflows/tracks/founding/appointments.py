@@ -40,7 +40,7 @@ class DelegateAppointed(Event):
         if a.definition.parties[self.party].contact == self.delegate and "contact" not in roles:
             roles = ("contact", *roles)
         one = Appointment(self.delegate, self.party, self.office, roles, self.valid_from, self.valid_until)
-        return replace(a, delegates={**a.delegates, self.delegate: one})
+        return a.changed(delegates={**a.delegates, self.delegate: one})
 
 
 @event
@@ -55,7 +55,7 @@ class DelegateRevoked(Event):
         one = a.delegates.get(self.delegate)
         if one is None:
             return a
-        return replace(a, delegates={**a.delegates, self.delegate: replace(one, revoked=True)})
+        return a.changed(delegates={**a.delegates, self.delegate: replace(one, revoked=True)})
 
 
 def contacts(a: Accord) -> Accord:
@@ -81,7 +81,7 @@ def contacts(a: Accord) -> Accord:
         former = [code for code, one in delegates.items() if one.revoked and code not in a.keys]
         for code in former[:-MOST_FORMER]:
             del delegates[code]
-    return replace(a, delegates=delegates)
+    return a.changed(delegates=delegates)
 
 
 def candidates(a: Accord) -> Accord:
@@ -101,7 +101,7 @@ def candidates(a: Accord) -> Accord:
         delegates.setdefault(
             party.contact, Appointment(party.contact, code, f"Contact of {party.name}", ("contact",))
         )
-    return replace(a, delegates=delegates)
+    return a.changed(delegates=delegates)
 
 
 def is_candidate(a: Accord, delegate: str) -> bool:

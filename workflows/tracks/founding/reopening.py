@@ -8,7 +8,6 @@ All of it falls before the amendment is in force: each event takes away what led
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pydantic import Field
 
@@ -111,7 +110,7 @@ class ConditionRemoved(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Removed; a right to terminate that its fall gave goes with it."""
         ended = cure_ground(self.condition)
-        a = replace(a, termination_grounds=tuple(one for one in a.termination_grounds if one != ended))
+        a = a.changed(termination_grounds=tuple(one for one in a.termination_grounds if one != ended))
         return with_condition(a, self.condition, status="removed", dispute=None, cure_by=None)
 
 
@@ -201,7 +200,7 @@ class LongStopMoved(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Not reached."""
         grounds = tuple(one for one in a.termination_grounds if one != LONG_STOP)
-        return replace(a, long_stop_reached=False, termination_grounds=grounds)
+        return a.changed(long_stop_reached=False, termination_grounds=grounds)
 
 
 def reopened(a: Accord, amended: Definition) -> Iterator[Event]:

@@ -156,7 +156,7 @@ class SignaturesReleased(Event):
                 for name, seat in document.seats.items()
             }
             documents[code] = replace(document, seats=seats, released_at=stamp.at)
-        return clear(replace(a, documents=documents, released_at=stamp.at), "release")
+        return clear(a.changed(documents=documents, released_at=stamp.at), "release")
 
 
 @event
