@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -95,7 +96,7 @@ async def accord_worker(
 
 
 async def run_worker(settings: Settings, core_metrics: str | None = None) -> None:
-    """Run until cancelled; then finish what is under way and stop.
+    """Run until cancelled; then hand over to another version that is current, finish what is under way, and stop.
 
     ``core_metrics`` is where Temporal's core serves its metrics, if it does.
 
@@ -116,9 +117,9 @@ async def _serve(settings: Settings, client: Client, core_metrics: str | None) -
         accord_worker(settings, client, deployment) as worker,
         collecting_cosignatures(settings),
         reviving(settings, client),
-        rolling_out(settings, client),
+        rolling_out(settings, client) as rollout,
         observing(settings),
-        serving_operations(settings, Operations(checks(settings, client, worker), core_metrics)),
+        serving_operations(settings, Operations(checks(settings, client, worker, rollout), core_metrics)),
     ):
         # What is loaded by now is here to stay: a full collection need not go through all of it, which takes long.
         gc.collect()
@@ -133,6 +134,9 @@ async def _serve(settings: Settings, client: Client, core_metrics: str | None) -
         try:
             await asyncio.shield(running)
         except asyncio.CancelledError:
+            # Told to stop a second time, it waits for nobody.
+            with contextlib.suppress(asyncio.CancelledError):
+                await rollout.hand_over()
             await worker.shutdown()
             await running
             raise

@@ -83,6 +83,12 @@ class Settings(BaseSettings):
         description="auto: a version that was never current becomes so when its first worker is there; manual: by "
         "entente rollout alone; off: workers without a version",
     )
+    drain_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="how long a worker that is told to stop carries on what is open on its version, where another one "
+        "is current",
+    )
     state_dir: Path = Field(default=Path(".entente"), description="where the embedded stack keeps everything")
     api_host: str = Field(default="127.0.0.1", description="address that the API listens on")
     api_port: int = Field(default=8080, ge=0, le=65535, description="port that the API listens on; 0 for any")
