@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -17,6 +18,7 @@ from activities.feeds.delivering import Delivering
 from activities.identity.signing import CommandVerifier
 from activities.ledger.connections import reading_pool, writing_pool
 from activities.ledger.migrate import pending
+from activities.ledger.payload_keys import own_codec
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.writer import BatchWriter
 from activities.reading.states import States
@@ -108,7 +110,7 @@ async def accord_worker(
 
 
 async def run_worker(settings: Settings, core_metrics: str | None = None) -> None:
-    """Run until cancelled; then finish what is under way and stop.
+    """Run until cancelled; then hand over to another version that is current, finish what is under way, and stop.
 
     ``core_metrics`` is where Temporal's core serves its metrics, if it does.
 
@@ -116,19 +118,24 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
         SettingsProblem: something that the worker needs is not set up.
         Unreachable: Temporal does not answer.
     """
-    client = await connect(settings)
-    await check_search_attributes(client)
-    await schedule_reconciling(client, settings.task_queue)
+    async with own_codec(settings) as codec:
+        client = await connect(settings, codec=codec)
+        await check_search_attributes(client)
+        await schedule_reconciling(client, settings.task_queue)
+        await _serve(settings, client, core_metrics)
+
+
+async def _serve(settings: Settings, client: Client, core_metrics: str | None) -> None:
     deployment = deployed(settings)
     async with (
         accord_worker(settings, client, deployment) as worker,
         collecting_cosignatures(settings),
         reviving(settings, client),
-        rolling_out(settings, client),
+        rolling_out(settings, client) as rollout,
         telling(settings, client),
         observing(settings),
         sweeping(settings),
-        serving_operations(settings, Operations(checks(settings, client, worker), core_metrics)),
+        serving_operations(settings, Operations(checks(settings, client, worker, rollout), core_metrics)),
     ):
         # What is loaded by now is here to stay: a full collection need not go through all of it, which takes long.
         gc.collect()
@@ -143,6 +150,9 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
         try:
             await asyncio.shield(running)
         except asyncio.CancelledError:
+            # Told to stop a second time, it waits for nobody.
+            with contextlib.suppress(asyncio.CancelledError):
+                await rollout.hand_over()
             await worker.shutdown()
             await running
             raise
