@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import random
 import shutil
@@ -38,9 +39,10 @@ from activities.ledger.migrate import migrate
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.repairing import accords_after
 from activities.reading.states import States
-from tests.activities.ledger.making import append
+from tests.activities.ledger.making import append, event
 from tests.benchmarks import UNLIMITED
 from tests.benchmarks.filling import LENGTHS, fill
+from tests.simulation.small import digest
 from worker.background.observing import observe
 from worker.stack.place import forget
 from worker.stack.ports import any_free
@@ -166,13 +168,18 @@ class Bench:
             lambda: states.get(accord),
             lambda: pool.fetch("select size, root from heads where accord = $1", accord),
         )
+        plain = "select bytes from entries where feed > $1 order by feed limit 1000"
         await self.row(
-            "1,000 entries of the feed",
+            "1,000 entries of the feed, anywhere",
             lambda: self.ledger.feed(self.chance.randrange(self.known.entries), 1000),
-            lambda: pool.fetch(
-                "select bytes from entries where feed > $1 order by feed limit 1000",
-                self.chance.randrange(self.known.entries),
-            ),
+            lambda: pool.fetch(plain, self.chance.randrange(self.known.entries)),
+            max(10, self.times // 5),
+        )
+        following = itertools.count(self.known.entries // 2, 1000)
+        await self.row(
+            "the next 1,000, as who follows the feed",
+            lambda: self.ledger.feed(next(following), 1000),
+            lambda: pool.fetch(plain, next(following)),
             max(10, self.times // 5),
         )
 
@@ -182,16 +189,30 @@ class Bench:
 
         async def act() -> None:
             accord = self.known.some(self.chance)
-            head = await self.ledger.head(accord)
-            if head is None:
+            head, summary = await self.ledger.head(accord), await self.ledger.summary(accord)
+            if head is None or summary is None:
                 raise SystemExit(f"{accord} is not there")
-            id_ = f"benchmark/{time.time_ns()}"
-            [outcome] = await self.ledger.record([append(accord, head.size, id_, frontier=head.frontier)])
+            said = digest("a statement")
+            named = {"name": "record_statement", "fields": {"digest": said}}
+            [outcome] = await self.ledger.record(
+                [
+                    append(
+                        accord,
+                        head.size,
+                        f"benchmark/{time.time_ns()}",
+                        frontier=head.frontier,
+                        events=(
+                            event(facts={"act": named, "event": {"digest": said}}, time=summary.updated),
+                        ),
+                        summary=summary.model_copy(update={"position": head.size + 1}),
+                    )
+                ]
+            )
             if outcome.status != "appended":
                 raise SystemExit(f"{accord}: {outcome.status}")
 
         await self.row(
-            "an act recorded, its head read before",
+            "an act recorded, its standing read before",
             act,
             lambda: self.pool.execute("insert into plain (bytes) values ($1)", b"x" * 1000),
         )
