@@ -16,13 +16,16 @@ import asyncpg
 import structlog
 from temporalio.client import Client
 
+from activities.feeds.following import Feed
 from activities.identity.claims import Claims
 from activities.identity.keys import Identities
+from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
 from activities.reading.accords import Reader
+from activities.reading.listing import Listing
 from activities.reading.states import States
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
@@ -32,12 +35,22 @@ from api.exports import Exports
 from api.heavy import FOLDING
 from api.limits import Limits
 from api.queue import ActQueue
+from api.streams import Streams
 
 CONNECTIONS = 10
 """Database connections that one API process opens at the most."""
 
 PATIENCE = 5.0
 """Seconds that making one database connection, or one statement, may take."""
+
+PAPERS_AT_ONCE = 2
+"""Papers that one API process has set at the same time, each by a process of its own."""
+
+PAPERS_WAITING = 64
+"""Papers that may wait for that."""
+
+PAPERS_EACH = 16
+"""Papers of one caller among them."""
 
 log = structlog.get_logger(__name__)
 
@@ -82,13 +95,18 @@ class Backend:
     temporal: TemporalLink
     ledger: Ledger
     reader: Reader
+    listing: Listing
     identities: Identities
+    sessions: Sessions
     claims: Claims
     commands: Commands
     clocks: Clocks
     queue: ActQueue
     limits: Limits
     exports: Exports
+    feed: Feed
+    streams: Streams
+    papers: ActQueue
 
 
 @asynccontextmanager
@@ -104,9 +122,11 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
     temporal = TemporalLink(settings)
+    feed: Feed | None = None
     try:
         ledger = PostgresLedger(pool)
         states = States(ledger)
+        feed = Feed(dsn, pool, states, settings.log_origin)
         reader = Reader(ledger, states, beside=FOLDING.run)
         identities = Identities(pool)
         claims = Claims(pool)
@@ -123,15 +143,22 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             temporal=temporal,
             ledger=ledger,
             reader=reader,
+            listing=Listing(pool),
             identities=identities,
+            sessions=Sessions(pool),
             claims=claims,
             commands=commands,
             clocks=clocks,
             queue=queue,
             limits=limits,
             exports=Exports(),
+            feed=feed,
+            streams=Streams(),
+            papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
         )
     finally:
+        if feed is not None:
+            await feed.aclose()
         await temporal.aclose()
         try:
             async with asyncio.timeout(PATIENCE):

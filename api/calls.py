@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activities.identity.keys import Identity, NotAuthenticated
 from activities.identity.own_signatures import GivenSignature
-from api.access import Access, known_in
+from api.access import Access, access_to
 from api.backend import Backend
 from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found
 from workflows.model.authority import OPERATOR
@@ -203,16 +203,6 @@ async def seen(parts: Backend, identity: Identity, accord: str) -> tuple[Accord,
     if state is None:
         raise not_found(accord)
     return state, access_to(identity, state)
-
-
-def access_to(identity: Identity, state: Accord) -> Access:
-    """What the caller sees of an accord now.
-
-    Raises:
-        Problem: ``not_found`` for whom it does not exist.
-    """
-    now = datetime.now(UTC) if state.definition.clock.mode == "real" else state.time
-    return known_in(identity, state, max(now, state.time))
 
 
 def moment(text: str, name: str) -> datetime:

@@ -148,6 +148,17 @@ def server_config(settings: Settings) -> uvicorn.Config:
     )
 
 
+class Server(uvicorn.Server):
+    """Serves until it is told to stop; then streams end at once, and other requests are finished."""
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        """End the streams, whose readers come again elsewhere, then all else."""
+        backend = getattr(self.config.app.state, "backend", None)  # type: ignore[union-attr]
+        if backend is not None:
+            backend.feed.end()
+        await super().shutdown(sockets)
+
+
 def settle() -> None:
     """Make long work beside the event loop interrupt it as little as can be.
 
@@ -172,4 +183,4 @@ async def run_api(settings: Settings, core_metrics: str | None = None) -> None:
     app: Any = config.app
     operations = Operations(checks(app), core_metrics, partial(observe_queue, app))
     async with serving_operations(settings, operations):
-        await uvicorn.Server(config).serve()
+        await Server(config).serve()

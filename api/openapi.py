@@ -110,7 +110,7 @@ def _tell_headers(operation: dict[str, Any]) -> None:
             headers["ETag"] = _ETAG
         if status == "201":
             headers["Location"] = _LOCATION
-        if status == "200" and name in ("list_accords", "list_events"):
+        if status == "200" and name in ("list_accords", "list_events", "read_desk"):
             headers["Link"] = _LINK
 
 

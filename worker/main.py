@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.errors import SettingsProblem
 from activities.identity.signing import CommandVerifier
@@ -29,6 +29,8 @@ from worker.background.observing import observing
 from worker.background.readiness import checks
 from worker.background.reconciling import schedule_reconciling
 from worker.background.revival import reviving
+from worker.background.rollout import rolling_out
+from worker.rollout.version import deployed
 from worker.search_attributes import check_search_attributes
 from workflows.reconcile import ReconcileWorkflow
 from workflows.workflow import AccordWorkflow
@@ -53,8 +55,12 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def accord_worker(settings: Settings, client: Client) -> AsyncIterator[Worker]:
+async def accord_worker(
+    settings: Settings, client: Client, deployment: WorkerDeploymentConfig | None = None
+) -> AsyncIterator[Worker]:
     """A worker on ``settings.task_queue``, not yet running, with its connections; closes them at the end.
+
+    ``deployment`` is its version; without one, it gets work only where no version is current.
 
     Raises:
         SettingsProblem: no trusted key, no database, or a schema that was not migrated.
@@ -82,6 +88,7 @@ async def accord_worker(settings: Settings, client: Client) -> AsyncIterator[Wor
             max_concurrent_activities=ACTIVITIES_AT_ONCE,
             max_concurrent_local_activities=ACTIVITIES_AT_ONCE,
             sticky_queue_schedule_to_start_timeout=STICKY,
+            deployment_config=deployment,
             graceful_shutdown_timeout=GRACE,
         )
 
@@ -98,17 +105,24 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
     client = await connect(settings)
     await check_search_attributes(client)
     await schedule_reconciling(client, settings.task_queue)
+    deployment = deployed(settings)
     async with (
-        accord_worker(settings, client) as worker,
+        accord_worker(settings, client, deployment) as worker,
         collecting_cosignatures(settings),
         reviving(settings, client),
+        rolling_out(settings, client),
         observing(settings),
         serving_operations(settings, Operations(checks(settings, client, worker), core_metrics)),
     ):
         # What is loaded by now is here to stay: a full collection need not go through all of it, which takes long.
         gc.collect()
         gc.freeze()
-        log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace)
+        log.info(
+            "worker ready",
+            task_queue=settings.task_queue,
+            namespace=client.namespace,
+            build_id=deployment.version.build_id if deployment else "none",
+        )
         running = asyncio.create_task(worker.run())
         try:
             await asyncio.shield(running)

@@ -21,8 +21,6 @@ from activities.ledger.store import (
     Standing,
     StoredCommand,
     StoredEntry,
-    SummaryPage,
-    parse_cursor,
 )
 from activities.tlog.merkle import Coordinate, Frontier
 from workflows.model.commands import Receipt, Summary
@@ -35,6 +33,8 @@ _PAYLOADS = """
 left join payloads f on (f.accord, f.position, f.kind) = (e.accord, e.position, 'facts')
 left join payloads p on (p.accord, p.position, p.kind) = (e.accord, e.position, 'particulars')
 """
+SELECT_ENTRIES = f"{_COLUMNS} from entries e {_PAYLOADS}"
+"""Entries with their payloads, as :func:`stored_entry` reads them."""
 
 # The page is cut before its payloads are looked up: else the planner counts on looking up those of all that follows,
 # and lets several processes begin with that.
@@ -42,9 +42,7 @@ _ENTRIES = f"""
 {_COLUMNS} from (select * from entries where accord = $1 and position >= $2 order by position limit $3) e
 {_PAYLOADS} order by e.position
 """  # noqa: S608 - constants
-_ENTRIES_OF = (
-    f"{_COLUMNS} from entries e {_PAYLOADS} where e.accord = $1 and e.type = any($2) order by e.position"
-)
+_ENTRIES_OF = f"{SELECT_ENTRIES} where e.accord = $1 and e.type = any($2) order by e.position"
 _FEED = f"""
 {_COLUMNS} from (select * from entries where feed > $1 order by feed limit $2) e
 {_PAYLOADS} order by e.feed
@@ -78,17 +76,6 @@ _COMMANDS_IN_ORDER = """
 select id, fingerprint, salt, outline, receipt::text as receipt, signed from commands
 where accord = $1 and (receipt->>'size')::bigint <= $2
 order by (receipt->>'size')::bigint, receipt->'events' = '[]'::jsonb, id
-"""
-
-_SUMMARIES = """
-select ordinal, summary::text as summary from accords
-where ($1::text is null or members @> array[$1]) and ($2::text is null or stage = $2)
-    and ($1::text is null or summary->'periods'->$1 is null or (
-        coalesce((summary->'periods'->$1->>0)::timestamptz <= coalesce($6::timestamptz, now()), true)
-        and coalesce(coalesce($6::timestamptz, now()) < (summary->'periods'->$1->>1)::timestamptz, true)
-    ))
-    and ($3::text is null or parties @> array[$3]) and ($4::bigint is null or ordinal < $4)
-order by ordinal desc limit $5
 """
 
 
@@ -188,11 +175,11 @@ class PostgresLedger:
 
     async def entries(self, accord: str, start: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """See :meth:`activities.ledger.store.Ledger.entries`."""
-        return [_entry(row) for row in await self._rows(_ENTRIES, accord, start, limit)]
+        return [stored_entry(row) for row in await self._rows(_ENTRIES, accord, start, limit)]
 
     async def entries_of(self, accord: str, types: Sequence[str]) -> list[StoredEntry]:
         """See :meth:`activities.ledger.store.Ledger.entries_of`."""
-        return [_entry(row) for row in await self._rows(_ENTRIES_OF, accord, list(types))]
+        return [stored_entry(row) for row in await self._rows(_ENTRIES_OF, accord, list(types))]
 
     async def head(self, accord: str) -> Head | None:
         """See :meth:`activities.ledger.store.Ledger.head`."""
@@ -210,24 +197,6 @@ class PostgresLedger:
         found = await self._row("select summary::text as summary from accords where accord = $1", accord)
         return None if found is None else Summary.model_validate_json(found["summary"])
 
-    async def summaries(
-        self,
-        *,
-        member: str | None = None,
-        at: datetime | None = None,
-        stage: str | None = None,
-        party: str | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> SummaryPage:
-        """See :meth:`activities.ledger.store.Ledger.summaries`."""
-        rows = await self._rows(_SUMMARIES, member, stage, party, parse_cursor(after), limit + 1, at)
-        page = rows[:limit]
-        return SummaryPage(
-            tuple(Summary.model_validate_json(row["summary"]) for row in page),
-            str(page[-1]["ordinal"]) if page and len(rows) > limit else None,
-        )
-
     async def overdue(self, before: datetime, limit: int = 100) -> list[str]:
         """Accords on a real clock whose next deadline was before a time and is not on the record.
 
@@ -243,7 +212,7 @@ class PostgresLedger:
 
     async def feed(self, after: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """See :meth:`activities.ledger.store.Ledger.feed`."""
-        return [_entry(row) for row in await self._rows(_FEED, after, limit)]
+        return [stored_entry(row) for row in await self._rows(_FEED, after, limit)]
 
     async def feed_position(self) -> int:
         """See :meth:`activities.ledger.store.Ledger.feed_position`."""
@@ -289,7 +258,8 @@ def _command(row: asyncpg.Record) -> StoredCommand:
     return StoredCommand(row["id"], row["fingerprint"], row["salt"], receipt, row["signed"], row["outline"])
 
 
-def _entry(row: asyncpg.Record) -> StoredEntry:
+def stored_entry(row: asyncpg.Record) -> StoredEntry:
+    """An entry from a row of ``SELECT_ENTRIES``."""
     return StoredEntry(
         accord=row["accord"],
         position=row["position"],

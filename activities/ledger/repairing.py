@@ -26,6 +26,13 @@ on conflict on constraint accords_pkey do update set
     summary = excluded.summary
 """
 
+# Written by triggers as the row changes; what differs although the row says the same is put right here.
+_UNLIST = "delete from waiting where accord = $1"
+_LIST = """
+insert into waiting (accord, key, who, kind, due)
+select a.accord, w.key, w.who, w.kind, w.due from accords a, lateral waiting_of(a.summary) as w where a.accord = $1
+"""
+
 # Also those that one of the two has and the other lacks.
 _ACCORDS = """
 select accord from (
@@ -36,8 +43,13 @@ select accord from (
 """
 
 _SAME = """
+with listed as (select key, who, kind, due from waiting where accord = $1)
 select a.stage = s.stage and a.parties = s.parties and a.members = s.members and a.position = s.position
-    and a.next_deadline is not distinct from s.next_deadline and a.ended = s.ended as same
+    and a.next_deadline is not distinct from s.next_deadline and a.ended = s.ended
+    and not exists (
+        (table listed except select * from waiting_of(a.summary))
+        union all (select * from waiting_of(a.summary) except table listed)
+    ) as same
 from accords a, jsonb_to_record(a.summary) as s (
     stage text, parties text[], members text[], position bigint, next_deadline timestamptz, ended boolean
 ) where a.accord = $1
@@ -55,7 +67,7 @@ async def accords_after(pool: asyncpg.Pool[Any], after: str, limit: int) -> Sequ
 
 
 async def columns_fit(pool: asyncpg.Pool[Any], accord: str) -> bool:
-    """Whether the read model's columns, which lists are filtered by, say what its summary says.
+    """Whether what lists are filtered by, columns and steps waited for, says what the read model's summary says.
 
     Raises:
         LedgerError: the database cannot be read.
@@ -75,4 +87,6 @@ async def repair_summary(pool: asyncpg.Pool[Any], summary: Summary) -> bool:
             if await connection.fetchval(_LOCK, summary.accord) != summary.position:
                 return False
             await connection.execute(_WRITE, summary.model_dump_json())
+            await connection.execute(_UNLIST, summary.accord)
+            await connection.execute(_LIST, summary.accord)
             return True

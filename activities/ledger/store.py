@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Literal, Protocol
 
 from pydantic_core import PydanticSerializationError
@@ -306,14 +305,6 @@ class StoredCommand:
         return self.receipt.size, not self.receipt.events, self.id
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryPage:
-    """Some accords, the last opened first; ``next`` is the cursor of the page after it, if there is one."""
-
-    items: tuple[Summary, ...]
-    next: str | None
-
-
 class Ledger(Protocol):
     """The append-only record of every accord. All limits are numbers of rows."""
 
@@ -374,25 +365,6 @@ class Ledger(Protocol):
         """The read model's row for one accord."""
         ...
 
-    async def summaries(
-        self,
-        *,
-        member: str | None = None,
-        at: datetime | None = None,
-        stage: str | None = None,
-        party: str | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> SummaryPage:
-        """Accords that ``member`` sees at ``at`` (by default now), at ``stage``, with ``party``.
-
-        ``after`` is a page's ``next``.
-
-        Raises:
-            Malformed: where ``after`` is no cursor.
-        """
-        ...
-
     async def feed(self, after: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """Entries of all accords with feed positions above ``after``, in order and without a gap."""
         ...
@@ -407,12 +379,3 @@ class Ledger(Protocol):
         The entry, its facts and every proof stay as they were. True where there was something to erase.
         """
         ...
-
-
-def parse_cursor(cursor: str | None) -> int | None:
-    """The ordinal in a page's cursor; raises :class:`Malformed` where it is none."""
-    if cursor is None:
-        return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise Malformed(f"{cursor[:40]!r} is not a cursor", "Start again without one")
-    return int(cursor)

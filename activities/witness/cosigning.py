@@ -19,8 +19,8 @@ from activities.checkpoints.checkpoints import Checkpoints
 from activities.checkpoints.store import StoredCheckpoint
 from activities.errors import EntenteError, LedgerError, Malformed
 from activities.runtime.metrics import WITNESS_ANSWERS
+from activities.runtime.reaching import Reaching, Unreachable
 from activities.tlog.note import Signature, parse_signature
-from activities.witness.reaching import Reaching, Unreachable
 from activities.witness.witness import Request
 from workflows.model.addresses import parse_address
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from activities.identity.keys import Identity
 from activities.identity.own_signatures import GivenSignature
-from api.access import seen_whole
+from api.access import access_to, seen_whole
 from api.bodies import json_body, may_be_large
 from api.calls import (
     TIME_SCHEMA,
@@ -19,7 +19,6 @@ from api.calls import (
     IdempotencyKey,
     Parts,
     Signed,
-    access_to,
     acting,
     answer,
     backend,

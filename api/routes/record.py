@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from datetime import datetime
 from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
-from pydantic import Field
 
-from activities.ledger.store import StoredEntry
-from activities.reading.minutes import entry_says
-from api.access import Access, may_read_particulars, seen_whole
+from activities.reading.events import EventView, event_view
+from api.access import seen_whole
 from api.bodies import read_json
 from api.calls import (
     TIME_SCHEMA,
@@ -37,49 +34,12 @@ from api.preview import Why, step_name, why_act, why_gate
 from api.problems import FieldError, Problem
 from api.routing import FURTHER, BoundedRoute, WholeNumber
 from api.schemas import View
-from workflows.model.commands import Actor
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES
-from workflows.model.state import Accord
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 router = APIRouter(route_class=BoundedRoute, tags=["record"])
-
-
-class ActorView(View):
-    """Who stands behind an entry; ``says`` is "X for Y"."""
-
-    delegate: str
-    party: str | None
-    role: str
-    behalf: str | None
-    says: str
-
-
-class EventView(View):
-    """An entry of the record. Its leaf hash is RFC 6962's, over the stored bytes."""
-
-    position: int
-    feed: int = Field(description="position in the feed over all accords")
-    time: datetime
-    type: str
-    version: int
-    actor: ActorView
-    says: str = Field(
-        description="as a sentence: the act that it records, an act that was refused (`✗ refused: …`), or what followed"
-    )
-    facts: dict[str, Any]
-    particulars: dict[str, Any] | None = Field(
-        description="names and free text, where they are for the reader"
-    )
-    withheld: bool = Field(description="whether particulars are kept from this reader")
-    erased: bool = Field(description="whether particulars were erased")
-    leaf: str
-    command: str
-    causation: int | None = Field(
-        description="the first entry that the same command caused; none for that one"
-    )
 
 
 class EventPage(View):
@@ -114,40 +74,8 @@ async def list_events(
     begin = start if inner is None else int(inner)
     entries = await parts.ledger.entries(accord, begin, limit + 1)
     following = cursor(str(entries[limit].position)) if len(entries) > limit else None
-    page = EventPage(items=tuple(_event(one, state, access) for one in entries[:limit]), next=following)
+    page = EventPage(items=tuple(event_view(one, state, access) for one in entries[:limit]), next=following)
     return answer(page, headers=next_link(request, following))
-
-
-def _event(stored: StoredEntry, state: Accord, access: Access) -> EventView:
-    entry, recorded = stored.entry(), stored.recorded()
-    act = recorded.facts.get("act")
-    shown = may_read_particulars(access, state, recorded.actor, act)
-    if stored.particulars is not None:
-        stored.particulars.verify(entry.particulars)
-    return EventView(
-        position=recorded.position,
-        feed=stored.feed,
-        time=recorded.time,
-        type=recorded.type,
-        version=recorded.version,
-        actor=_actor(recorded.actor),
-        says=entry_says(recorded),
-        facts=recorded.facts,
-        particulars=stored.particulars.value() if shown and stored.particulars is not None else None,
-        withheld=not shown,
-        erased=shown and stored.particulars is None,
-        leaf=stored.leaf.hex(),
-        command=recorded.command,
-        causation=entry.causation,
-    )
-
-
-def _actor(actor: Actor) -> ActorView:
-    party = actor.behalf or actor.party
-    says = f"{actor.delegate} for {party}" if party else actor.delegate
-    return ActorView(
-        delegate=actor.delegate, party=actor.party, role=actor.role, behalf=actor.behalf, says=says
-    )
 
 
 @router.get(

@@ -13,7 +13,6 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfigProfile
 
@@ -22,7 +21,7 @@ from activities.identity.signing import CommandSigner
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings, read_settings
 from api.app import create_app
-from api.main import server_config
+from api.main import Server, server_config
 from tests.api.filling import Filler
 from worker.main import accord_worker
 
@@ -124,7 +123,7 @@ async def serving(settings: Settings) -> AsyncIterator[Api]:
 @asynccontextmanager
 async def on_a_socket(settings: Settings) -> AsyncIterator[tuple[Any, int]]:
     """The API as it is served in production, in this process: the application, and the port."""
-    server = uvicorn.Server(server_config(settings))
+    server = Server(server_config(settings))
     running = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait for
         await asyncio.sleep(0.01)

@@ -12,9 +12,9 @@ from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.checkpoints.rollback import Guard
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
+from activities.runtime.reaching import Reaching, parse_networks
 from activities.runtime.settings import Settings
 from activities.witness.cosigning import Cosigning
-from activities.witness.reaching import Reaching, parse_networks
 
 
 @asynccontextmanager

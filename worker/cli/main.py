@@ -8,6 +8,8 @@ import os
 import pkgutil
 import sys
 import traceback
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -35,11 +37,30 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+    @app.callback()
+    def options(
+        version: Annotated[
+            bool,
+            typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True),
+        ] = False,
+    ) -> None:
+        pass
+
     for found in sorted(pkgutil.iter_modules(worker.cli.commands.__path__), key=lambda module: module.name):
         module = importlib.import_module(f"worker.cli.commands.{found.name}")
         if hasattr(module, "register"):
             module.register(app)
     return app
+
+
+def _version(asked: bool) -> None:
+    """Print which version this is: of the package, and the newest rules that it judges by."""
+    if asked:
+        from workflows.model.definition import RULES
+
+        print(f"entente {version('entente')}, rules up to {RULES}")
+        raise typer.Exit
 
 
 def report(error: Exception) -> int:

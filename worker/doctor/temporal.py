@@ -24,6 +24,8 @@ from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from worker.doctor.clocks import skew
 from worker.doctor.finding import Finding, ok, skipped, warning, wrong
+from worker.rollout.deployment import describe
+from worker.rollout.version import this_version
 from worker.search_attributes import missing, remedy
 from workflows.workflow import SEARCH_ATTRIBUTES
 
@@ -59,7 +61,7 @@ async def temporal(settings: Settings) -> AsyncIterator[Finding]:
         )
     else:
         yield ok("retention", f"histories of closed runs are kept for {retention.days} days")
-    for check in (_search_attributes, _worker, _clock):
+    for check in (_search_attributes, _worker, _version, _clock):
         try:
             yield await check(client, settings)
         except RPCError as error:
@@ -122,6 +124,36 @@ async def _worker(client: Client, settings: Settings) -> Finding:
             "Start one: `entente worker`, with ENTENTE_TASK_QUEUE as the API has it.",
         )
     return ok("worker", f"{len(pollers)} polled the task queue {settings.task_queue} in the last minutes")
+
+
+async def _version(client: Client, settings: Settings) -> Finding:
+    """Whether the version of the workers that takes what is new is there."""
+    if settings.rollout == "off":
+        return skipped("version of workers", "ENTENTE_ROLLOUT is off: workers have none")
+    here = this_version(settings)
+    deployment = await describe(client, here.deployment_name, settings.task_queue)
+    current, now = deployment.current, datetime.now(UTC)
+    if current is None and not deployment.versions:
+        return ok("version of workers", "none was ever there; the first worker's becomes current")
+    if current is None or not current.has_workers(now):
+        return warning(
+            "version of workers",
+            f"No version of {deployment.name} is current: new accords wait."
+            if current is None
+            else f"No worker of the current version {current.build_id} polls: new accords and continued runs wait.",
+            "Start its workers, or make a version current whose workers are there: entente rollout status, then "
+            "entente rollout current BUILD_ID",
+        )
+    text = f"{current.build_id} is current"
+    draining = [version for version in deployment.versions if version.status == "draining"]
+    left = [version.build_id for version in draining if not version.has_workers(now)]
+    if left:
+        return warning(
+            "version of workers",
+            f"{text}; {', '.join(left)} drain without workers. The current version's workers take over what is open.",
+            "Look again in some minutes; next time, stop workers once `entente rollout drained` says that they can be.",
+        )
+    return ok("version of workers", text + (f", {len(draining)} drain" if draining else ""))
 
 
 async def _clock(client: Client, _settings: Settings) -> Finding:

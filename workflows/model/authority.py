@@ -31,16 +31,14 @@ def members(a: Accord) -> tuple[str, ...]:
 
     Where the clock is simulated, those whose appointment is in force: nobody else knows what time it is there.
     """
-    simulated = a.definition.clock.mode == "simulated"
-    return tuple(
-        sorted(
-            code
-            for code, one in a.delegates.items()
-            if not one.revoked
-            and (one.valid_until is None or a.time < one.valid_until)
-            and (not simulated or one.holds(a.time))
-        )
-    )
+    return tuple(sorted(code for code, one in a.delegates.items() if periods_hold(a, one)))
+
+
+def periods_hold(a: Accord, one: Appointment) -> bool:
+    """Whether an appointment is in force, or will be; on a simulated clock, only whether it is."""
+    if a.definition.clock.mode == "simulated":
+        return one.holds(a.time)
+    return not one.revoked and (one.valid_until is None or a.time < one.valid_until)
 
 
 def periods(a: Accord) -> dict[str, tuple[datetime | None, datetime | None]]:

@@ -223,6 +223,28 @@ class Receipt(Message):
     refusal: Refusal | None = None
 
 
+WaitingKind = Literal["owe", "verify", "agree", "sign"]
+"""What somebody is waited for to do: what they owe, could verify, should agree to, may sign."""
+
+
+class Waiting(Message):
+    """A step that an accord waits for: the act, in words and by name, whose it is, and by when."""
+
+    kind: WaitingKind
+    act: str
+    says: str = Field(description="what is to be done, in the accord's vocabulary")
+    parties: tuple[str, ...] = Field(description="the parties that are waited for; none: officers of all")
+    who: tuple[str, ...] = Field(description="the delegates who may do it; one of each party suffices")
+    subject: str = ""
+    fields: dict[str, Any] = Field(
+        default_factory=dict, description="the act's fields, as far as they are known"
+    )
+    by: Instant | None = None
+    not_before: Instant | None = Field(
+        default=None, description="until then it is refused, since its time has not come"
+    )
+
+
 class Summary(Message):
     """The read model's row for one accord: what a list shows, folded by the model."""
 
@@ -244,6 +266,18 @@ class Summary(Message):
     illustrative: bool = False
     simulated: bool = False
     ended: bool = False
+    words: tuple[str, ...] = Field(
+        default=(),
+        description="what a search finds it by: of id, title, and the parties' codes and names, in normal form",
+    )
+    guards: tuple[str, ...] = Field(default=(), description="the guards that block the next stage, each once")
+    observers: tuple[str, ...] = Field(
+        default=(), description="members who see cleared status only: no names, nothing that is waited for"
+    )
+    waiting: dict[str, Waiting] = Field(
+        default_factory=dict, description="every step that somebody can take now, by its key"
+    )
+    due: Instant | None = Field(default=None, description="when the first of these steps is due")
 
     def lists(self, member: str, at: datetime) -> bool:
         """Whether the accord is on the list of ``member`` at ``at``."""

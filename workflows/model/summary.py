@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from datetime import datetime
 
-from workflows.model.authority import members, periods
+from workflows.model.authority import members, only_observes, periods
 from workflows.model.commands import Summary
 from workflows.model.rules import LADDER, blocking, next_deadline, stage
 from workflows.model.state import Accord
 from workflows.model.values import show_date, show_time
 from workflows.model.vocabulary import word
+from workflows.model.waiting.steps import waiting
 from workflows.tracks.conditions.state import owed_by, satisfied
 from workflows.tracks.documents.state import document_status
+from workflows.tracks.founding.appointments import is_candidate
+
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
+)
+"""A word; of scripts that put no space between words, a character."""
+
+
+def searchable(*texts: str) -> tuple[str, ...]:
+    """The words of texts in the form in which they are searched: compatibility forms and case make no difference."""
+    return tuple(
+        dict.fromkeys(
+            word[:100]
+            for text in texts
+            for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+        )
+    )
 
 
 def summarize(a: Accord) -> Summary:
     """The read model's row for an accord."""
-    due = next_deadline(a)
+    due, steps = next_deadline(a), waiting(a)
+    unmet = () if a.ended else blocking(a)
     return Summary(
         accord=a.id,
         title=a.definition.title,
@@ -30,10 +51,22 @@ def summarize(a: Accord) -> Summary:
         opened=a.opened_at,
         updated=a.time,
         next_deadline=due.at if due else None,
-        blocked_by=0 if a.ended else len(blocking(a)),
+        blocked_by=len(unmet),
         illustrative=a.definition.illustrative,
         simulated=a.definition.clock.mode == "simulated",
         ended=a.ended,
+        words=searchable(
+            a.id,
+            a.definition.title,
+            *a.definition.parties,
+            *(party.name for party in a.definition.parties.values()),
+        ),
+        guards=tuple(dict.fromkeys(check.guard for check in unmet)),
+        observers=tuple(
+            code for code in members(a) if only_observes(a.delegates[code]) or is_candidate(a, code)
+        ),
+        waiting=steps,
+        due=min((one.by for one in steps.values() if one.by is not None), default=None),
     )
 
 

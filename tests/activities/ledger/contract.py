@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -26,7 +24,6 @@ from activities.tlog.merkle import (
     verify_inclusion,
 )
 from tests.activities.ledger.making import ACTOR, REFUSAL, START, append, event, repeated, summary
-from workflows.model.commands import Summary
 
 
 def looked_up(table: Mapping[Coordinate, bytes]) -> Lookup:
@@ -181,24 +178,6 @@ class LedgerContract:
         [outcome] = await ledger.record([repeated("a", "d/2", 1, 1)])
         assert (outcome.status, outcome.receipt) == ("conflict", None)
 
-    async def test_an_accord_is_listed_while_the_members_appointment_lasts(self, ledger: Ledger) -> None:
-        day = timedelta(days=1)
-        dated = {"delegate-1": (START + day, START + 2 * day), "delegate-2": (None, START + day)}
-        await ledger.record([append("a", 0, "d/1", summary=summary("a", 1, periods=dated))])
-        await ledger.record([append("b", 0, "d/1")])
-
-        async def listed(member: str, days: float) -> list[str]:
-            page = await ledger.summaries(member=member, at=START + timedelta(days=days))
-            return [one.accord for one in page.items]
-
-        assert [await listed("delegate-1", days) for days in (0, 1, 1.5, 2)] == [
-            ["b"],
-            ["b", "a"],
-            ["b", "a"],
-            ["b"],
-        ]
-        assert [await listed("delegate-2", days) for days in (0, 1)] == [["b", "a"], ["b"]]
-
     async def test_a_refusal_is_found_by_its_mark_in_its_accord(self, ledger: Ledger) -> None:
         refused = append("a", 1, "d/2", events=(event(), event("act_refused")), refusal=REFUSAL, mark="m")
         await ledger.record([append("a", 0, "d/1"), refused, append("b", 0, "d/1")])
@@ -288,44 +267,6 @@ class LedgerContract:
         assert [command.signed for command in stored] == [each.signed for each in appends]
         assert [command.receipt for command in stored] == [outcome.receipt for outcome in outcomes[:3]]
         assert await ledger.commands("a", "d/0", 1) == stored[1:2]
-
-    async def test_summaries_are_filtered_and_paged_newest_first(self, ledger: Ledger) -> None:
-        members = {"a": ("m1",), "b": ("m1", "m2"), "c": ("m2",), "d": ("m1",), "e": ()}
-        stages = {"c": "signing", "d": "signing"}
-        folded = {}
-        for name, who in members.items():
-            folded[name] = summary(
-                name, 1, members=who, stage=stages.get(name, "invitation"), parties=("RU", name)
-            )
-            await ledger.record([append(name, 0, "d/1", summary=folded[name])])
-        # A later entry changes the row, and leaves its place in the list.
-        folded["a"] = summary("a", 2, members=("m1", "m3"), parties=("RU", "a"), ended=True)
-        await ledger.record([append("a", 1, "d/2", summary=folded["a"])])
-
-        async def names(**filters: Any) -> list[str]:
-            return [each.accord for each in (await ledger.summaries(**filters)).items]
-
-        assert await names() == ["e", "d", "c", "b", "a"]
-        assert await names(member="m1") == ["d", "b", "a"]
-        assert await names(member="m3") == ["a"]
-        assert await names(stage="signing") == ["d", "c"]
-        assert await names(stage="signing", member="m2") == ["c"]
-        assert await names(party="RU") == ["e", "d", "c", "b", "a"]
-        assert await names(party="b", member="m2") == ["b"]
-        assert await names(member="nobody") == []
-        seen: list[Summary] = []
-        cursor = None
-        for _ in range(10):
-            page = await ledger.summaries(member="m1", after=cursor, limit=2)
-            seen += page.items
-            cursor = page.next
-            if cursor is None:
-                break
-        assert seen == [folded["d"], folded["b"], folded["a"]]
-        assert (await ledger.summaries(limit=5)).next is None
-        assert await ledger.summary("a") == folded["a"]
-        with pytest.raises(Malformed, match="not a cursor"):
-            await ledger.summaries(after="x' or true")
 
     async def test_erasing_particulars_breaks_neither_fold_nor_proof(self, ledger: Ledger) -> None:
         await ledger.record([append("a", 0, "d/1"), append("a", 1, "d/2")])

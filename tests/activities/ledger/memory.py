@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from activities.ledger.settle import CommandKey, repeated_places, seal_events, settle
 from activities.ledger.store import (
@@ -15,8 +14,6 @@ from activities.ledger.store import (
     Standing,
     StoredCommand,
     StoredEntry,
-    SummaryPage,
-    parse_cursor,
 )
 from activities.tlog.merkle import Coordinate, Frontier
 from workflows.model.commands import Summary
@@ -137,30 +134,6 @@ class MemoryLedger:
         """See :meth:`activities.ledger.store.Ledger.summary`."""
         found = self._accords.get(accord)
         return None if found is None else found.summary
-
-    async def summaries(
-        self,
-        *,
-        member: str | None = None,
-        at: datetime | None = None,
-        stage: str | None = None,
-        party: str | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> SummaryPage:
-        """See :meth:`activities.ledger.store.Ledger.summaries`."""
-        below = parse_cursor(after)
-        found = [
-            accord
-            for accord in sorted(self._accords.values(), key=lambda accord: -accord.ordinal)
-            if (below is None or accord.ordinal < below)
-            and (member is None or accord.summary.lists(member, at or datetime.now(UTC)))
-            and (stage is None or stage == accord.summary.stage)
-            and (party is None or party in accord.summary.parties)
-        ]
-        page = found[:limit]
-        more = str(page[-1].ordinal) if page and len(found) > limit else None
-        return SummaryPage(tuple(accord.summary for accord in page), more)
 
     async def feed(self, after: int = 0, limit: int = 1000) -> list[StoredEntry]:
         """See :meth:`activities.ledger.store.Ledger.feed`."""

@@ -203,7 +203,7 @@ async def test_a_writer_records_and_reads_and_may_not_erase(database_url: str, l
             "duplicate",
         ]
         assert len(await ledger.feed()) == 3
-        assert (await ledger.summaries(member="delegate-1")).items
+        assert await ledger.summary("a") is not None
         assert await ledger.nodes("a", [(0, 0), (1, 0)])
         with pytest.raises(MissingPrivilege, match="entente_eraser"):
             await ledger.erase("a", 0)
@@ -216,7 +216,7 @@ async def test_a_reader_reads_and_may_not_record(database_url: str, login: Login
             assert await ledger.entries("a") == await owner.entries("a")
             assert await ledger.commands("a") == await owner.commands("a")
             assert await ledger.outcome("a", "d/1") == await owner.outcome("a", "d/1")
-            assert await ledger.summaries() == await owner.summaries()
+            assert await ledger.summary("a") == await owner.summary("a")
             assert await ledger.nodes("a", [(1, 0)]) == await owner.nodes("a", [(1, 0)])
             assert await ledger.head("a") == await owner.head("a")
             assert await ledger.feed_position() == 2

@@ -23,13 +23,13 @@ from activities.checkpoints.rollback import Guard
 from activities.errors import Malformed, SettingsProblem
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Append
+from activities.runtime.reaching import Patience, Reaching, parse_networks
 from activities.tlog import proofs
 from activities.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from activities.tlog.merkle import Frontier, consistency_proof, leaf_hash
 from activities.tlog.note import Ed25519Signer, Note, parse_signature
 from activities.verifier.evidence import parse as parse_evidence
 from activities.witness.cosigning import Cosigning, Pace
-from activities.witness.reaching import Patience, Reaching, parse_networks
 from activities.witness.witness import SIZE_TYPE, Request, Witness, parse_request
 from tests.activities.ledger.making import append, event
 from tests.activities.witness.hostile import Listening, drips, free_port, listening, never, says

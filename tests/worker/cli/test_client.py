@@ -53,7 +53,11 @@ async def test_an_accord_from_the_command_line(served: Served, definition: str, 
         assert "idempotency key" in done.out
     assert "[ Offer ]" in done.out  # the vocabulary's word for the stage
 
-    listed = await served.run("bb.contact", "ls", "--json", "--party", "BB")
+    desk = await served.run("aa.contact", "desk", "--kind", "owe")
+    assert "owed: Appoint a delegate of AA as protocol: a step waits for one" in desk.out
+    assert f"entente appoint-delegate {accord} --roles protocol" in desk.out
+    assert (await served.run("aa.contact", "desk", "--kind", "sign")).out == "Nothing waits on you.\n"
+    listed = await served.run("bb.contact", "ls", "working", "--json", "--waiting-on", "me", "--open")
     assert [one["accord"] for one in listed.json["items"]] == [accord]
     assert accord in (await served.run("bb.contact", "ls")).out
 

@@ -1,4 +1,4 @@
-"""The command's group: ``entente verify-condition`` is no subcommand but an act, and means that act."""
+"""The command's group: panels in its help, options before the subcommand, and acts that need no subcommand."""
 
 from __future__ import annotations
 
@@ -6,15 +6,75 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+PANELS: dict[str, tuple[str, ...]] = {
+    "Accords: start, see what is missing, act": (
+        "check",
+        "start",
+        "desk",
+        "ls",
+        "show",
+        "why",
+        "preview",
+        "act",
+    ),
+    "The record and its papers: take them away, verify and read them": (
+        "export",
+        "verify",
+        "read",
+        "audit-history",
+        "papers",
+        "paper-check",
+    ),
+    "Keys and witnesses": ("delegate-key", "policy", "witness", "rotation"),
+    "Try it": ("demo", "up"),
+    "Run it": (
+        "rollout",
+        "doctor",
+        "migrate",
+        "worker",
+        "api",
+        "keys",
+        "command-key",
+        "log-key",
+        "erase",
+    ),
+}
+"""The subcommands in the order in which one needs them, under what one needs them for."""
+
 
 class WithActs(TyperGroup):
-    """Subcommands, and behind them the acts of the registry, which are read only when one is asked for."""
+    """Subcommands, and behind them the acts of the registry, which are read only when one is asked for.
+
+    ``entente verify-condition`` is no subcommand but an act, and means that act.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click calls it so
+        """The subcommands in the order of their panels; each gets its panel here, where all of them are known."""
+        ordered = [name for names in PANELS.values() for name in names if name in self.commands]
+        for panel, names in PANELS.items():
+            for name in names:
+                if name in self.commands:
+                    self.commands[name].rich_help_panel = panel  # type: ignore[attr-defined]
+        return ordered + [name for name in self.commands if name not in ordered]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take options of a subcommand that stand before its name, as ``entente --json ls``, for standing behind it."""
+        own = {text for each in self.get_params(ctx) for text in each.opts}
+        if args and args[0].startswith("-") and args[0].partition("=")[0] not in own:
+            at = next((index for index, text in enumerate(args) if self._is_command(text)), None)
+            if at is not None:
+                args = [args[at], *args[:at], *args[at + 1 :]]
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The subcommand; ``act`` where the first word is an act's name."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            from worker.cli.client.acting import act_named
-
-            if act_named(args[0]):
-                args = ["act", *args]
+        if args and args[0] not in self.commands and self._is_command(args[0]):
+            args = ["act", *args]
         return super().resolve_command(ctx, args)
+
+    def _is_command(self, text: str) -> bool:
+        if text in self.commands or text.startswith("-"):
+            return text in self.commands
+        from worker.cli.client.acting import act_named
+
+        return act_named(text) is not None

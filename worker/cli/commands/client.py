@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from worker.cli.client.options import Accord, At, Key, Place, path_of, placed, segment
+from worker.cli.client.paging import pages
 
 _RAW = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
@@ -15,7 +16,7 @@ _RAW = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_n
 def register(app: typer.Typer) -> None:
     """Add the subcommands."""
     app.command("start", epilog="Example: entente start visit.yaml --key-file ~/.entente-key")(placed(_start))
-    app.command("ls", epilog="Example: entente ls --stage signing")(placed(_ls))
+    app.command("ls", epilog="Example: entente ls fisheries --waiting-on me --open")(placed(_ls))
     app.command("show", epilog="Example: entente show working-visit-mzxw6ytboi --as-of 2027-04-12T10:00:00Z")(
         placed(_show)
     )
@@ -62,30 +63,50 @@ def _start(
 
 def _ls(
     place: Place,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="Words with which its title, id or parties begin.", show_default=False),
+    ] = None,
     stage: Annotated[str | None, typer.Option(help="Only accords at this stage, such as signing.")] = None,
     party: Annotated[str | None, typer.Option(help="Only accords with this party, such as RU.")] = None,
     vocabulary: Annotated[str | None, typer.Option(help="Only accords in this vocabulary.")] = None,
+    waiting_on: Annotated[
+        str | None, typer.Option(help="Only what waits on: me, a party such as RU, or a delegate.")
+    ] = None,
+    due_before: Annotated[
+        str | None, typer.Option(help="Only where a step that waits is due before this time, by RFC 3339.")
+    ] = None,
+    changed_since: Annotated[
+        str | None, typer.Option(help="Only accords with an entry at this time or later, by RFC 3339.")
+    ] = None,
+    blocked_by: Annotated[
+        str | None, typer.Option(help="Only accords that this guard blocks, such as condition_satisfied.")
+    ] = None,
+    ended: Annotated[
+        bool | None, typer.Option("--ended/--open", help="Only accords that have ended, or that have not.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most accords to show.")] = 50,
 ) -> None:
     """List the accords that you can see, the last opened first."""
     from worker.cli.client import show
 
-    filters = {"stage": stage, "party": party, "vocabulary": vocabulary}
-    found: list[dict[str, Any]] = []
-    after: str | None = None
+    filters = {
+        "stage": stage,
+        "party": party,
+        "vocabulary": vocabulary,
+        "waiting_on": waiting_on,
+        "due_before": due_before,
+        "changed_since": changed_since,
+        "blocked_by": blocked_by,
+        "ended": None if ended is None else str(ended).lower(),
+        "q": " ".join(words or ()),
+    }
     with place.calls() as calls:
-        while True:
-            query = [(name, value) for name, value in filters.items() if value]
-            query += [("limit", str(min(200, limit - len(found)))), *([("after", after)] if after else [])]
-            page = calls.get("/v1/accords", query)
-            found += page["items"]
-            after = page["next"]
-            if after is None or len(found) >= limit:
-                break
+        found, more = pages(calls, "/v1/accords", filters, limit)
     if place.as_json:
-        show.print_json({"items": found, "more": after is not None})
+        show.print_json({"items": found, "more": more})
     else:
-        show.show_list(show.console(), show.readable(found), after is not None)
+        show.show_list(show.console(), show.readable(found), more)
 
 
 def _show(

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from activities.witness.reaching import (
+from activities.runtime.reaching import (
     Answer,
     NotAllowed,
     Patience,

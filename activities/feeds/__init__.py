@@ -1,0 +1,1 @@
+"""What others are told of the record as it grows: streams, webhooks, messages."""

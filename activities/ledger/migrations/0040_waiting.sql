@@ -1,0 +1,113 @@
+-- What accords wait for, as lists and desks are asked for it: columns derived from the summary, and a row for each
+-- step and each who is waited for.
+
+-- migrate:up
+
+create function summary_texts(value jsonb) returns text[] language sql immutable parallel safe as $$
+    select coalesce(array(select jsonb_array_elements_text(value)), '{}')
+$$;
+
+-- A summary's times name their zone, so that what they mean hangs on no setting.
+create function summary_time(value text) returns timestamptz language plpgsql immutable parallel safe strict as $$
+begin
+    return value::timestamptz;
+end
+$$;
+
+-- Postgres derives them itself whenever a summary is written, so that they cannot say anything else.
+alter table accords
+    add column guards text[] not null generated always as (summary_texts(summary->'guards')) stored,
+    add column observers text[] not null generated always as (summary_texts(summary->'observers')) stored,
+    add column words tsvector not null
+        generated always as (array_to_tsvector(summary_texts(summary->'words'))) stored,
+    add column updated timestamptz generated always as (summary_time(summary->>'updated')) stored,
+    add column due timestamptz generated always as (summary_time(summary->>'due')) stored;
+comment on column accords.guards is 'The guards that block the next stage.';
+comment on column accords.observers is 'Members who see cleared status only.';
+comment on column accords.words is 'What a search finds it by: words of its id, its title, and the parties'' codes and names.';
+comment on column accords.updated is 'The time of the last entry, by the accord''s clock.';
+comment on column accords.due is 'When the first step that it waits for is due.';
+create index accords_guards on accords using gin (guards);
+create index accords_words on accords using gin (words);
+create index accords_updated on accords (updated);
+create index accords_due on accords (due) where due is not null;
+
+create table waiting (
+    accord text collate "C" not null,
+    key text collate "C" not null,
+    who text collate "C" not null,
+    kind text not null check (kind in ('owe', 'verify', 'agree', 'sign')),
+    due timestamptz not null,
+    primary key (accord, key, who)
+);
+comment on table waiting is 'Every step that an accord waits for, by each delegate and each party that is waited for.';
+comment on column waiting.key is 'Names the step in the accord''s summary, where what it is stands.';
+comment on column waiting.who is 'A delegate''s id, or a party''s code, which begins with a capital.';
+comment on column waiting.due is 'Infinity, where it has no date: such steps come last.';
+create index waiting_who on waiting (who, due, accord, key);
+
+create function waiting_of(summary jsonb) returns table (key text, who text, kind text, due timestamptz)
+language sql stable as $$
+    select step.key, named.who, step.value->>'kind', coalesce((step.value->>'by')::timestamptz, 'infinity')
+    from jsonb_each(coalesce(summary->'waiting', '{}')) as step (key, value),
+        lateral (
+            select jsonb_array_elements_text(step.value->'who')
+            union select jsonb_array_elements_text(step.value->'parties')
+        ) as named (who)
+$$;
+
+-- Of a step that stays as it was nothing is written. "Except" sorts or hashes, whatever the caller does without.
+
+create function list_waiting_anew() returns trigger language plpgsql as $$
+begin
+    insert into waiting (accord, key, who, kind, due)
+    select a.accord, w.key, w.who, w.kind, w.due from added a, lateral waiting_of(a.summary) as w
+    on conflict on constraint waiting_pkey do update set kind = excluded.kind, due = excluded.due;
+    return null;
+end
+$$;
+
+create function list_waiting_changed() returns trigger language plpgsql as $$
+declare
+    altered text[];
+begin
+    select array_agg(a.accord) into altered from added a join removed r on r.accord = a.accord
+    where a.summary->'waiting' is distinct from r.summary->'waiting';
+    if altered is null then
+        return null;
+    end if;
+    delete from waiting w using (
+        select had.accord, had.key, had.who from waiting had where had.accord = any (altered)
+        except
+        select a.accord, n.key, n.who from added a, lateral waiting_of(a.summary) as n where a.accord = any (altered)
+    ) as gone
+    where (w.accord, w.key, w.who) = (gone.accord, gone.key, gone.who);
+    insert into waiting (accord, key, who, kind, due)
+    select a.accord, n.key, n.who, n.kind, n.due from added a, lateral waiting_of(a.summary) as n
+    where a.accord = any (altered)
+    except
+    select had.accord, had.key, had.who, had.kind, had.due from waiting had where had.accord = any (altered)
+    on conflict on constraint waiting_pkey do update set kind = excluded.kind, due = excluded.due;
+    return null;
+end
+$$;
+
+create trigger waiting_is_listed_anew after insert on accords
+    referencing new table as added for each statement execute function list_waiting_anew();
+create trigger waiting_is_listed after update on accords
+    referencing old table as removed new table as added for each statement execute function list_waiting_changed();
+
+grant select, insert, update, delete on waiting to entente_writer;
+grant select on waiting to entente_reader;
+grant execute on function summary_texts, summary_time, waiting_of to entente_writer, entente_reader;
+
+-- What was recorded before is listed when the reconciler has written its row anew.
+
+-- migrate:down
+
+drop trigger waiting_is_listed on accords;
+drop trigger waiting_is_listed_anew on accords;
+drop function list_waiting_changed(), list_waiting_anew(), waiting_of(jsonb);
+drop table waiting;
+alter table accords drop column due, drop column updated, drop column words, drop column observers, drop column guards;
+drop function summary_time(text), summary_texts(jsonb);

@@ -1,0 +1,103 @@
+"""An entry of the record as people and programs read it: who did what, in a sentence, with what they may see of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from activities.ledger.store import StoredEntry
+from activities.reading.access import Access, may_read_particulars
+from activities.reading.minutes import entry_says
+from workflows.model.commands import Actor
+from workflows.model.state import Accord
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ActorView(_View):
+    """Who stands behind an entry; ``says`` is "X for Y"."""
+
+    delegate: str
+    party: str | None
+    role: str
+    behalf: str | None
+    says: str
+
+
+class EventView(_View):
+    """An entry of the record. Its leaf hash is RFC 6962's, over the stored bytes."""
+
+    position: int
+    feed: int = Field(description="position in the feed over all accords")
+    time: datetime
+    type: str
+    version: int
+    actor: ActorView
+    says: str = Field(
+        description="as a sentence: the act that it records, an act that was refused (`✗ refused: …`), or what followed"
+    )
+    facts: dict[str, Any]
+    particulars: dict[str, Any] | None = Field(
+        description="names and free text, where they are for the reader"
+    )
+    withheld: bool = Field(description="whether particulars are kept from this reader")
+    erased: bool = Field(description="whether particulars were erased")
+    leaf: str
+    command: str
+    causation: int | None = Field(
+        description="the first entry that the same command caused; none for that one"
+    )
+
+
+def reads_particulars(stored: StoredEntry, state: Accord, access: Access) -> bool:
+    """Whether an entry's particulars are for the reader."""
+    recorded = stored.recorded()
+    return may_read_particulars(access, state, recorded.actor, recorded.facts.get("act"))
+
+
+def event_view(stored: StoredEntry, state: Accord, access: Access) -> EventView:
+    """An entry as a reader may see it.
+
+    Raises:
+        PayloadMismatch: what is stored of it was altered.
+    """
+    return shown_view(stored, whole=reads_particulars(stored, state, access))
+
+
+def shown_view(stored: StoredEntry, *, whole: bool) -> EventView:
+    """An entry with its particulars, or without them.
+
+    Raises:
+        PayloadMismatch: what is stored of it was altered.
+    """
+    entry, recorded = stored.entry(), stored.recorded()
+    if stored.particulars is not None:
+        stored.particulars.verify(entry.particulars)
+    return EventView(
+        position=recorded.position,
+        feed=stored.feed,
+        time=recorded.time,
+        type=recorded.type,
+        version=recorded.version,
+        actor=_actor(recorded.actor),
+        says=entry_says(recorded),
+        facts=recorded.facts,
+        particulars=stored.particulars.value() if whole and stored.particulars is not None else None,
+        withheld=not whole,
+        erased=whole and stored.particulars is None,
+        leaf=stored.leaf.hex(),
+        command=recorded.command,
+        causation=entry.causation,
+    )
+
+
+def _actor(actor: Actor) -> ActorView:
+    party = actor.behalf or actor.party
+    says = f"{actor.delegate} for {party}" if party else actor.delegate
+    return ActorView(
+        delegate=actor.delegate, party=actor.party, role=actor.role, behalf=actor.behalf, says=says
+    )

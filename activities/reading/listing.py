@@ -1,0 +1,254 @@
+"""Lists over all accords: which ones a delegate may know of, by what they wait for, and what waits on whom.
+
+Both are answered by the read model alone, whatever the number of accords: its columns and its rows for each step that
+is waited for change in the transaction that records what changes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from activities.ledger.database import translated, with_role
+from workflows.model.commands import Summary, Waiting, WaitingKind
+
+ME = "me"
+"""Who is waited for: whoever asks."""
+
+OTHERS = "others"
+"""Who is waited for: anybody but whoever asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which accords a list shows; what is none makes no difference.
+
+    ``member`` sees the accord, ``waiting_on`` is a delegate's id or a party's code, ``due_before`` is about the steps
+    that wait for these (for anybody, where none is named), ``blocked_by`` is a guard, ``words`` each begin a word of
+    the accord's id, its title, or a party's code or name.
+    """
+
+    member: str | None = None
+    stage: str | None = None
+    party: str | None = None
+    vocabulary: str | None = None
+    waiting_on: str | None = None
+    due_before: datetime | None = None
+    changed_since: datetime | None = None
+    blocked_by: str | None = None
+    words: tuple[str, ...] = ()
+    ended: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccordPage:
+    """Some accords, the last opened first; ``next`` is the place of the last one, where there are more."""
+
+    items: tuple[Summary, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that waits, with what has to be known of its accord to show it."""
+
+    accord: str
+    title: str
+    vocabulary: str
+    stage: str
+    illustrative: bool
+    simulated: bool
+    key: str
+    waiting: Waiting
+    overdue: bool
+
+
+Place = tuple[datetime | None, str, str]
+"""Where a step stands among all: its due date (none comes last), its accord, its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepPage:
+    """Some steps, what is due first first; ``next`` is the place of the last one, where there are more."""
+
+    items: tuple[Step, ...]
+    next: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many steps wait on somebody, and how many of them are overdue."""
+
+    by_kind: dict[str, int] = field(default_factory=dict)
+    overdue: int = 0
+
+
+class _Where:
+    """The conditions of a statement and its arguments, which take their numbers as they come."""
+
+    def __init__(self) -> None:
+        self.arguments: list[object] = []
+        self.conditions: list[str] = []
+
+    def give(self, value: object) -> str:
+        self.arguments.append(value)
+        return f"${len(self.arguments)}"
+
+    def add(self, condition: str, *values: object) -> None:
+        self.conditions.append(condition.format(*map(self.give, values)))
+
+    def __str__(self) -> str:
+        return " and ".join(self.conditions) or "true"
+
+
+def _member(where: _Where, member: str) -> str:
+    """Whoever sees the accord now; its argument, for conditions that name it again."""
+    me = where.give(member)
+    where.conditions.append(
+        f"a.members @> array[{me}] and (a.summary->'periods'->{me} is null or ("
+        f"coalesce((a.summary->'periods'->{me}->>0)::timestamptz <= now(), true) "
+        f"and coalesce(now() < (a.summary->'periods'->{me}->>1)::timestamptz, true)))"
+    )
+    return me
+
+
+_SHOWN = "(a.summary - 'waiting')::text"
+
+_TIME = "case when (a.summary->>'simulated')::boolean then a.updated else now() end"
+"""The accord's time: a simulated clock stands at its last entry, as far as the ledger knows."""
+
+_OVERDUE = f"due < {_TIME}"
+
+
+def _quoted(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("'", "''")
+
+
+class Listing:
+    """Lists over the accords of a ledger; ``pool`` reads it.
+
+    All methods raise LedgerError where the database does not answer.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self._pool = pool
+
+    async def accords(self, filters: Filters, *, after: int | None = None, limit: int = 50) -> AccordPage:
+        """The accords that pass, the last opened first, from the place ``after`` on. Their steps are left out."""
+        where = _Where()
+        me = None if filters.member is None else _member(where, filters.member)
+        for condition, value in (
+            ("a.stage = {}", filters.stage),
+            ("a.parties @> array[{}]", filters.party),
+            ("a.summary->>'vocabulary' = {}", filters.vocabulary),
+            ("a.updated >= {}", filters.changed_since),
+            ("a.guards @> array[{}]", filters.blocked_by),
+            ("a.ended = {}", filters.ended),
+            ("a.ordinal < {}", after),
+        ):
+            if value is not None:
+                where.add(condition, value)
+        if filters.words:
+            # Quoted as a lexeme, so that nothing in it is read as an operator.
+            query = " & ".join(f"'{_quoted(word)}':*" for word in filters.words)
+            where.add("a.words @@ {}::text::tsquery", query)
+        if filters.waiting_on is not None:
+            due = "" if filters.due_before is None else f" and w.due < {where.give(filters.due_before)}"
+            who = where.give(filters.waiting_on)
+            where.conditions.append(
+                f"exists (select from waiting w where w.accord = a.accord and w.who = {who}{due})"
+            )
+            if me is not None and filters.waiting_on != filters.member:
+                where.conditions.append(f"not a.observers @> array[{me}]")
+        elif filters.due_before is not None:
+            where.add("a.due < {}", filters.due_before)
+        rows = await self._rows(
+            f"select a.ordinal, {_SHOWN} as summary from accords a where {where} "  # noqa: S608 - constants
+            f"order by a.ordinal desc limit {where.give(limit + 1)}",
+            *where.arguments,
+        )
+        page = rows[:limit]
+        return AccordPage(
+            tuple(Summary.model_validate_json(row["summary"]) for row in page),
+            int(page[-1]["ordinal"]) if page and len(rows) > limit else None,
+        )
+
+    async def steps(
+        self,
+        member: str,
+        *,
+        waiting_on: str = ME,
+        kinds: Sequence[WaitingKind] = (),
+        due_before: datetime | None = None,
+        accord: str | None = None,
+        after: Place | None = None,
+        limit: int = 50,
+    ) -> StepPage:
+        """What waits in the accords that ``member`` sees, on ``me``, ``others``, a delegate or a party."""
+        where = _Where()
+        me = _member(where, member)
+        if waiting_on == OTHERS:
+            # A step has a row for each party, or for officers alone; one of them stands for it.
+            where.conditions.append(
+                f"not a.observers @> array[{me}] and not a.summary->'waiting'->w.key->'who' ? {me} and w.who = "
+                "coalesce(a.summary->'waiting'->w.key->'parties'->>0, a.summary->'waiting'->w.key->'who'->>0)"
+            )
+        else:
+            where.add("w.who = {}", member if waiting_on == ME else waiting_on)
+            if waiting_on not in (ME, member):
+                where.conditions.append(f"not a.observers @> array[{me}]")
+        if kinds:
+            where.add("w.kind = any({})", list(kinds))
+        if due_before is not None:
+            where.add("w.due < {}", due_before)
+        if accord is not None:
+            where.add("w.accord = {}", accord)
+        if after is not None:
+            due, *rest = after
+            where.add(
+                "(w.due, w.accord, w.key) > (coalesce({}, 'infinity'::timestamptz), {}, {})", due, *rest
+            )
+        rows = await self._rows(
+            "select w.accord, w.key, a.summary->>'title' as title, a.summary->>'vocabulary' as vocabulary, "  # noqa: S608
+            "a.stage, (a.summary->>'illustrative')::boolean as illustrative, "
+            "(a.summary->>'simulated')::boolean as simulated, "
+            f"(a.summary->'waiting'->w.key)::text as step, w.{_OVERDUE} as overdue "
+            f"from waiting w join accords a on a.accord = w.accord where {where} "
+            f"order by w.due, w.accord, w.key limit {where.give(limit + 1)}",
+            *where.arguments,
+        )
+        page = tuple(
+            Step(
+                accord=row["accord"],
+                title=row["title"],
+                vocabulary=row["vocabulary"],
+                stage=row["stage"],
+                illustrative=row["illustrative"],
+                simulated=row["simulated"],
+                key=row["key"],
+                waiting=Waiting.model_validate_json(row["step"]),
+                overdue=row["overdue"],
+            )
+            for row in rows[:limit]
+        )
+        last = page[-1] if page and len(rows) > limit else None
+        return StepPage(page, None if last is None else (last.waiting.by, last.accord, last.key))
+
+    async def totals(self, member: str) -> Totals:
+        """How many steps wait on ``member``, by kind, and how many of them are overdue."""
+        where = _Where()
+        me = _member(where, member)
+        rows = await self._rows(
+            f"select w.kind, count(*) as steps, count(*) filter (where w.{_OVERDUE}) as overdue "  # noqa: S608
+            f"from waiting w join accords a on a.accord = w.accord where {where} and w.who = {me} group by w.kind",
+            *where.arguments,
+        )
+        return Totals({row["kind"]: row["steps"] for row in rows}, sum(row["overdue"] for row in rows))
+
+    async def _rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        with translated("read", with_role("entente_reader")):
+            return await self._pool.fetch(query, *arguments)
