@@ -38,6 +38,7 @@ from activities.identity.signing import CommandSigner
 from activities.ledger.migrate import migrate
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.repairing import accords_after
+from activities.reading.listing import Filters, Listing
 from activities.reading.states import States
 from tests.activities.ledger.making import append, event
 from tests.benchmarks import UNLIMITED
@@ -122,7 +123,7 @@ class Bench:
 
     async def lists(self) -> None:
         """Pages of the list."""
-        pool, ledger = self.pool, self.ledger
+        pool = self.pool
         accords = [one for each in self.known.accords.values() for one in each]
         last = await pool.fetchval("select max(ordinal) from accords")
 
@@ -130,22 +131,43 @@ class Bench:
             wanted = self.chance.sample(accords, min(PAGE, len(accords)))
             return pool.fetch("select summary::text from accords where accord = any($1)", wanted)
 
-        await self.row("list, the newest 50", lambda: ledger.summaries(limit=PAGE), by_key)
+        listing = Listing(pool)
+        await self.row("list, the newest 50", lambda: listing.accords(Filters(), limit=PAGE), by_key)
         await self.row(
             "list, 50 anywhere",
-            lambda: ledger.summaries(limit=PAGE, after=str(self.chance.randrange(PAGE, last))),
+            lambda: listing.accords(Filters(), limit=PAGE, after=self.chance.randrange(PAGE, last)),
             by_key,
         )
+        await self.row(
+            "list, by a word of its id",
+            lambda: listing.accords(Filters(words=(self.chance.choice(accords).split("-")[-1],)), limit=PAGE),
+            lambda: pool.fetch(
+                "select summary::text from accords where accord = $1", self.chance.choice(accords)
+            ),
+        )
         for word, (delegate, number) in self.known.delegates.items():
-            for stage in (None, "visit"):
-                filtered = f", in stage {stage}" if stage else ""
+            for filters in (Filters(member=delegate), Filters(member=delegate, stage="visit")):
+                filtered = ", in stage visit" if filters.stage else ""
                 await self.row(
                     f"list of a delegate with {word} ({number:,}){filtered}",
-                    lambda delegate=delegate, stage=stage: ledger.summaries(  # type: ignore[misc]
-                        member=delegate, stage=stage, limit=PAGE
-                    ),
+                    lambda filters=filters: listing.accords(filters, limit=PAGE),  # type: ignore[misc]
                     by_key,
                 )
+        by_due = "select * from waiting where who = $1 order by due limit 50"
+        for word, (delegate, number) in self.known.delegates.items():
+            waits = await pool.fetchval("select count(*) from waiting where who = $1", delegate)
+            await self.row(
+                f"desk of a delegate with {word} ({number:,}): {waits:,} steps",
+                lambda delegate=delegate: listing.steps(delegate, limit=PAGE),  # type: ignore[misc]
+                lambda delegate=delegate: pool.fetch(by_due, delegate),  # type: ignore[misc]
+            )
+            await self.row(
+                "… and how many there are of each kind",
+                lambda delegate=delegate: listing.totals(delegate),  # type: ignore[misc]
+                lambda delegate=delegate: pool.fetch(  # type: ignore[misc]
+                    "select kind, count(*) from waiting where who = $1 group by kind", delegate
+                ),
+            )
 
     async def reading(self) -> None:
         """Accords from the beginning, from memory; and the feed."""
@@ -287,6 +309,8 @@ async def over_http(url: str, folder: Path, bench: Bench) -> Table:
                     many,
                 ),
                 (f"list, of a delegate with {bench.known.delegates['few'][1]:,}", lambda: "/v1/accords", few),
+                (f"desk, of a delegate with {bench.known.delegates['many'][1]:,}", lambda: "/v1/desk", many),
+                (f"desk, of a delegate with {bench.known.delegates['few'][1]:,}", lambda: "/v1/desk", few),
                 ("an accord of 25", lambda: f"/v1/accords/{some(bench.chance, 25)}", "auditor"),
                 ("an accord of 100", lambda: f"/v1/accords/{some(bench.chance, 100)}", "auditor"),
                 ("an accord of 1,900", lambda: f"/v1/accords/{some(bench.chance, 1900)}", "auditor"),
