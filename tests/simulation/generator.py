@@ -233,6 +233,12 @@ def _appoint(a: Accord, act: str, choice: Choice) -> Action:
     return action(f"{party}.contact", act, **fields)
 
 
+def _appoint_several(a: Accord, act: str, choice: Choice) -> Action:
+    one = _appoint(a, act, choice)
+    other = {**one.fields, "delegate": f"{one.by.partition('.')[0]}.{choice.of(['third', 'fourth', 'head'])}"}
+    return action(one.by, act, delegates=[one.fields, other])
+
+
 _SUBJECTS = (
     "definition",
     "understanding",
@@ -296,6 +302,7 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Action]] = {
     "amend_definition": _amend,
     "decline_definition": _by("contact"),
     "appoint_delegate": _appoint,
+    "appoint_delegates": _appoint_several,
     "revoke_delegate": _by("contact", delegate=lambda a, c: c.of(sorted(a.delegates))),
     "withdraw_consent": _by("protocol", subject=lambda a, c: c.of([*a.consents, *_SUBJECTS])),
     "issue_invitation": _by("protocol"),
