@@ -32,11 +32,13 @@ from api.routes import (
     files,
     health,
     identity,
+    joining,
     keys,
     ledger,
     lists,
     papers,
     record,
+    texts,
 )
 from api.routing import without_body
 from api.telemetry import PREFIX, begin_request, count_request
@@ -76,7 +78,21 @@ def create_app(settings: Settings) -> FastAPI:
             "auto_configure": False,
         },
     )
-    for part in (accords, lists, feeds, record, ledger, files, papers, identity, keys, clock, acts):
+    for part in (
+        accords,
+        lists,
+        feeds,
+        record,
+        ledger,
+        files,
+        texts,
+        papers,
+        identity,
+        joining,
+        keys,
+        clock,
+        acts,
+    ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     for pages in (entering, opening, page_accords, acting, page_record):
