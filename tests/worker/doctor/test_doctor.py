@@ -30,6 +30,7 @@ from activities.runtime.temporal import connect
 from tests.worker.stack.running import Up, state_directory
 from worker.doctor import machine
 from worker.doctor.clocks import skew
+from worker.doctor.contents import contents
 from worker.doctor.examination import examine
 from worker.doctor.finding import Finding
 from worker.doctor.postgres import database
@@ -266,3 +267,12 @@ def test_the_command_examines_what_the_environment_names(database_url: str, temp
     assert all_["settings"]["what"] == "from the environment"
     assert all_["durability"]["level"] == "wrong"
     assert all_["schema"]["level"] == "ok"
+
+
+async def test_where_contents_are_kept_is_looked_at(settings: Settings, tmp_path: Path) -> None:
+    assert (await contents(settings)).level == "ok"
+    (tmp_path / "file").write_text("no directory")
+    broken = await contents(settings.model_copy(update={"files_url": str(tmp_path / "file")}))
+    assert (broken.level, "object store" in broken.what) == ("wrong", True)
+    none = await contents(settings.model_copy(update={"files_url": "nowhere://bucket"}))
+    assert none.level == "wrong"
