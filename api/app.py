@@ -21,7 +21,7 @@ from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.problems import FAILURES, of_exception
-from api.routes import accords, acts, clock, feeds, health, keys, ledger, lists, record, webhooks
+from api.routes import accords, acts, clock, feeds, health, keys, ledger, lists, notices, record, webhooks
 from api.routing import without_body
 from api.telemetry import PREFIX, begin_request, count_request
 
@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
             "auto_configure": False,
         },
     )
-    for part in (accords, lists, feeds, webhooks, record, ledger, keys, clock, acts):
+    for part in (accords, lists, feeds, webhooks, notices, record, ledger, keys, clock, acts):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     app.add_api_route("/", _to_docs, include_in_schema=False)

@@ -17,6 +17,7 @@ import structlog
 from temporalio.client import Client
 
 from activities.feeds.following import Feed
+from activities.feeds.notices import Notices
 from activities.feeds.webhooks import Webhooks
 from activities.identity.claims import Claims
 from activities.identity.keys import Identities
@@ -97,6 +98,7 @@ class Backend:
     feed: Feed
     streams: Streams
     webhooks: Webhooks
+    notices: Notices
 
 
 @asynccontextmanager
@@ -144,6 +146,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             feed=feed,
             streams=Streams(),
             webhooks=Webhooks(pool),
+            notices=Notices(pool),
         )
     finally:
         if feed is not None:

@@ -131,6 +131,17 @@ class Settings(BaseSettings):
         "separated by commas; in them also by plain http",
     )
 
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="the mail server for notices: smtp://, smtp+starttls:// or smtps://, with user and password if "
+        "it asks for them; no notices are sent where it is not set",
+    )
+    mail_from: str | None = Field(default=None, description="the address that notices come from")
+    public_url: str | None = Field(
+        default=None,
+        description="where people find this installation, such as https://entente.example, for links",
+    )
+
     @field_validator("witness_networks", "webhook_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:

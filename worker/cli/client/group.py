@@ -18,6 +18,7 @@ PANELS: dict[str, tuple[str, ...]] = {
         "act",
         "log",
         "watch",
+        "notices",
     ),
     "The record: take it away, verify it, read it": ("export", "verify", "read", "audit-history"),
     "Keys and witnesses": ("delegate-key", "policy", "witness", "rotation"),
