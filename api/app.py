@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,8 +20,24 @@ from activities.runtime.settings import Settings
 from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
+from api.pages import accords as page_accords
+from api.pages import acting, entering, opening
+from api.pages import record as page_record
 from api.problems import FAILURES, of_exception
-from api.routes import accords, acts, clock, feeds, health, keys, ledger, lists, notices, record, webhooks
+from api.routes import (
+    accords,
+    acts,
+    clock,
+    feeds,
+    health,
+    keys,
+    ledger,
+    lists,
+    notices,
+    papers,
+    record,
+    webhooks,
+)
 from api.routing import without_body
 from api.telemetry import PREFIX, begin_request, count_request
 
@@ -60,19 +76,16 @@ def create_app(settings: Settings) -> FastAPI:
             "auto_configure": False,
         },
     )
-    for part in (accords, lists, feeds, webhooks, notices, record, ledger, keys, clock, acts):
+    for part in (accords, lists, feeds, webhooks, notices, record, ledger, papers, keys, clock, acts):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
-    app.add_api_route("/", _to_docs, include_in_schema=False)
+    for pages in (entering, opening, page_accords, acting, page_record):
+        app.include_router(pages.router)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     _handle_errors(app)
     app.add_middleware(Requests)
     return app
-
-
-def _to_docs() -> RedirectResponse:
-    return RedirectResponse("/docs")
 
 
 def _docs(request: Request) -> HTMLResponse:

@@ -21,6 +21,7 @@ from activities.feeds.notices import Notices
 from activities.feeds.webhooks import Webhooks
 from activities.identity.claims import Claims
 from activities.identity.keys import Identities
+from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
@@ -43,6 +44,15 @@ CONNECTIONS = 10
 
 PATIENCE = 5.0
 """Seconds that making one database connection, or one statement, may take."""
+
+PAPERS_AT_ONCE = 2
+"""Papers that one API process has set at the same time, each by a process of its own."""
+
+PAPERS_WAITING = 64
+"""Papers that may wait for that."""
+
+PAPERS_EACH = 16
+"""Papers of one caller among them."""
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +99,7 @@ class Backend:
     reader: Reader
     listing: Listing
     identities: Identities
+    sessions: Sessions
     claims: Claims
     commands: Commands
     clocks: Clocks
@@ -99,6 +110,7 @@ class Backend:
     streams: Streams
     webhooks: Webhooks
     notices: Notices
+    papers: ActQueue
 
 
 @asynccontextmanager
@@ -137,6 +149,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             reader=reader,
             listing=Listing(pool),
             identities=identities,
+            sessions=Sessions(pool),
             claims=claims,
             commands=commands,
             clocks=clocks,
@@ -147,6 +160,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             streams=Streams(),
             webhooks=Webhooks(pool),
             notices=Notices(pool),
+            papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
         )
     finally:
         if feed is not None:

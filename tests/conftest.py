@@ -30,6 +30,12 @@ from worker.stack.temporal import Temporal
 TEMPLATE = "entente_template"
 _TEMPLATE_LOCK = 0x74657374
 
+SOON_DRAINED = {
+    "matching.wv.VersionDrainageStatusVisibilityGracePeriod": '"1s"',
+    "matching.wv.VersionDrainageStatusRefreshInterval": '"1s"',
+}
+"""A server otherwise looks some minutes later whether anything is open on an old version of the workers."""
+
 
 class Servers(Protocol):
     """Where the run's servers are."""
@@ -55,7 +61,9 @@ class OwnServers:
 
     def temporal_address(self) -> str:
         if self._temporal is None:
-            self._temporal = Temporal(self._directory(), port=0, ui_port=None, durable=False)
+            self._temporal = Temporal(
+                self._directory(), port=0, ui_port=None, durable=False, dynamic_config=SOON_DRAINED
+            )
             _run(self._temporal.start)
         return self._temporal.address
 

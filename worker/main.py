@@ -9,9 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 
 import structlog
-from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.errors import SettingsProblem
 from activities.feeds.delivering import Delivering
@@ -34,11 +33,14 @@ from worker.background.observing import observing
 from worker.background.readiness import checks
 from worker.background.reconciling import schedule_reconciling
 from worker.background.revival import reviving
+from worker.background.rollout import rolling_out
 from worker.background.telling import telling
+from worker.rollout.version import deployed
+from worker.search_attributes import check_search_attributes
 from workflows.notices import NoticesWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.webhooks import WebhookWorkflow
-from workflows.workflow import SEARCH_ATTRIBUTES, AccordWorkflow
+from workflows.workflow import AccordWorkflow
 
 GRACE = timedelta(seconds=10)
 """Time that activities get to finish when a worker stops; what is not finished is retried elsewhere."""
@@ -62,28 +64,13 @@ STICKY = timedelta(seconds=2)
 log = structlog.get_logger(__name__)
 
 
-async def check_search_attributes(client: Client) -> None:
-    """Refuse to run where the namespace lacks a search attribute that accords set.
-
-    Raises:
-        SettingsProblem: names those that are missing, and the command that adds them.
-    """
-    answer = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
-    )
-    missing = [key for key in SEARCH_ATTRIBUTES if key.name not in answer.custom_attributes]
-    if missing:
-        names = {"KEYWORD": "Keyword", "KEYWORD_LIST": "KeywordList", "DATETIME": "Datetime", "INT": "Int"}
-        wanted = " ".join(f"--name {key.name} --type {names[key.indexed_value_type.name]}" for key in missing)
-        raise SettingsProblem(
-            f"The Temporal namespace {client.namespace} lacks search attributes that accords are found by.",
-            f"Add them: temporal operator search-attribute create --namespace {client.namespace} {wanted}",
-        )
-
-
 @asynccontextmanager
-async def accord_worker(settings: Settings, client: Client) -> AsyncIterator[Worker]:
+async def accord_worker(
+    settings: Settings, client: Client, deployment: WorkerDeploymentConfig | None = None
+) -> AsyncIterator[Worker]:
     """A worker on ``settings.task_queue``, not yet running, with its connections; closes them at the end.
+
+    ``deployment`` is its version; without one, it gets work only where no version is current.
 
     Raises:
         SettingsProblem: no trusted key, no database, a schema that was not migrated, or no usable mail server.
@@ -125,6 +112,7 @@ async def accord_worker(settings: Settings, client: Client) -> AsyncIterator[Wor
             max_concurrent_activities=ACTIVITIES_AT_ONCE,
             max_concurrent_local_activities=ACTIVITIES_AT_ONCE,
             sticky_queue_schedule_to_start_timeout=STICKY,
+            deployment_config=deployment,
             graceful_shutdown_timeout=GRACE,
         )
 
@@ -141,18 +129,25 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
     client = await connect(settings)
     await check_search_attributes(client)
     await schedule_reconciling(client, settings.task_queue)
+    deployment = deployed(settings)
     async with (
-        accord_worker(settings, client) as worker,
+        accord_worker(settings, client, deployment) as worker,
         collecting_cosignatures(settings),
         reviving(settings, client),
         telling(settings, client),
+        rolling_out(settings, client),
         observing(settings),
         serving_operations(settings, Operations(checks(settings, client, worker), core_metrics)),
     ):
         # What is loaded by now is here to stay: a full collection need not go through all of it, which takes long.
         gc.collect()
         gc.freeze()
-        log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace)
+        log.info(
+            "worker ready",
+            task_queue=settings.task_queue,
+            namespace=client.namespace,
+            build_id=deployment.version.build_id if deployment else "none",
+        )
         running = asyncio.create_task(worker.run())
         try:
             await asyncio.shield(running)

@@ -52,6 +52,10 @@ FINAL = tuple(
 """Kinds of failures of a recording that no further attempt can change."""
 
 
+NUDGE = "nudge"
+"""The signal that wakes an accord's workflow and says nothing: the run looks whether it is to be continued."""
+
+
 class RawSignal(Message):
     """A signal as it came, kept until it is recorded: ``data`` is base64 of its first argument's bytes.
 

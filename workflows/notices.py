@@ -14,6 +14,7 @@ from pydantic import Field
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
+from workflows.messages import NUDGE
 from workflows.model.commands import Instant, Message
 
 SEND_TIME = timedelta(minutes=2)
@@ -63,12 +64,18 @@ class NoticesWorkflow:
         """Something may wait that did not before, or the person wants it otherwise."""
         self._told = True
 
+    @workflow.signal(name=NUDGE)
+    async def nudge(self) -> None:
+        """Another release is there to go on with."""
+        self._told = True
+
     @workflow.run
     async def run(self, start: NoticesInput) -> None:
         """Look, tell, and wait, until nothing is wanted any more."""
         together = TOGETHER if start.together is None else timedelta(seconds=start.together)
         for _ in range(ROUNDS):
-            if workflow.info().is_continue_as_new_suggested():
+            info = workflow.info()
+            if info.is_continue_as_new_suggested() or info.is_target_worker_deployment_version_changed():
                 break
             self._told = False
             report = await workflow.execute_activity(
@@ -88,7 +95,9 @@ class NoticesWorkflow:
             workflow.set_current_details(f"looked at {looked}; again in {pause} at the latest")
             if await _until(lambda: self._told, pause):
                 await workflow.sleep(together)
-        workflow.continue_as_new(start)
+        workflow.continue_as_new(
+            start, initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+        )
 
 
 async def _until(so: Callable[[], bool], at_most: timedelta) -> bool:

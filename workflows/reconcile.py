@@ -126,5 +126,12 @@ class ReconcileWorkflow:
                     shown=done.shown,
                 )
             pages += 1
-            if pages == PAGES_PER_RUN or workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(done)
+            info = workflow.info()
+            if (
+                pages == PAGES_PER_RUN
+                or info.is_continue_as_new_suggested()
+                or info.is_target_worker_deployment_version_changed()
+            ):
+                workflow.continue_as_new(
+                    done, initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+                )

@@ -15,11 +15,17 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
+from temporalio.common import (
+    RawValue,
+    RetryPolicy,
+    SearchAttributeKey,
+    SearchAttributeUpdate,
+)
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows.messages import (
     FINAL,
+    NUDGE,
     AccordInput,
     FailureKind,
     RecordAnswer,
@@ -267,7 +273,8 @@ class AccordWorkflow:
                 signals=signals,
                 overflow=overflow,
                 minutes=tuple(self._minutes)[-10:],
-            )
+            ),
+            initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
         )
 
     # Acts
@@ -336,7 +343,12 @@ class AccordWorkflow:
     # Reports
 
     def _signalled(self, name: str, raws: Sequence[RawValue]) -> None:
-        """Keep a signal until it is recorded. Any name, any argument: the recorder reads it, not the workflow."""
+        """Keep a signal until it is recorded. Any name, any argument: the recorder reads it, not the workflow.
+
+        A nudge alone says nothing that could be recorded. By its task the run learns of another version of the workers.
+        """
+        if name == NUDGE:
+            return
         self._signals.take(name, raws, workflow.now())
 
     # The ledger

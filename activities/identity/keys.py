@@ -74,6 +74,8 @@ class Identity:
     kind: Kind
     key_id: str
     label: str
+    only_illustrative: bool = False
+    """Whether accords that are no demonstration do not exist for it: nobody showed a secret for it."""
 
     @property
     def reads_all(self) -> bool:

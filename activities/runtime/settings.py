@@ -65,6 +65,23 @@ class Settings(BaseSettings):
         description="the connection to Temporal, by its own environment configuration",
     )
     task_queue: str = Field(default="entente", min_length=1, description="Temporal task queue of the workers")
+    deployment: str | None = Field(
+        default=None,
+        max_length=200,
+        pattern=r"^[A-Za-z0-9][^.:\s]*$",
+        description="name of the workers' deployment in Temporal; that of the task queue where it is not set",
+    )
+    build_id: str | None = Field(
+        default=None,
+        max_length=200,
+        pattern=r"^[A-Za-z0-9][^:\s]*$",
+        description="the version of these workers; made of release and code where it is not set",
+    )
+    rollout: Literal["auto", "manual", "off"] = Field(
+        default="auto",
+        description="auto: a version that was never current becomes so when its first worker is there; manual: by "
+        "entente rollout alone; off: workers without a version",
+    )
     state_dir: Path = Field(default=Path(".entente"), description="where the embedded stack keeps everything")
     api_host: str = Field(default="127.0.0.1", description="address that the API listens on")
     api_port: int = Field(default=8080, ge=0, le=65535, description="port that the API listens on; 0 for any")
@@ -109,6 +126,11 @@ class Settings(BaseSettings):
     )
     command_public_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="the API's public keys that the ledger trusts: base64, separated by commas"
+    )
+    demo_keys_file: Path | None = Field(
+        default=None,
+        description="keys of a demonstration's delegates: on this machine anybody may sit in their chairs, in the "
+        "pages, and see illustrative accords alone; the embedded stack sets it",
     )
     log_key_file: Path | None = Field(
         default=None, description="the secret that the keys of the accords' logs are derived from"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -12,11 +11,9 @@ from pydantic import Field
 
 from activities.definitions import check
 from activities.definitions.structured import Source, Unreadable
-from activities.reading.accords import BeforeOpening, BeyondRecord
 from api.access import seen_whole
 from api.bodies import definition_body, field_errors
 from api.calls import (
-    TIME_PATTERN,
     YAML,
     AccordId,
     Caller,
@@ -25,13 +22,13 @@ from api.calls import (
     acting,
     answer,
     idempotency_key,
-    moment,
     problems,
     seen,
 )
 from api.clock import Present
 from api.commands import judge_opening
 from api.heavy import JUDGING, READING
+from api.moments import AsOf, moment_asked_for, within_record
 from api.preconditions import IfNoneMatch, etag, unchanged
 from api.problems import Problem, not_found
 from api.routing import BoundedRoute, QueryFlag
@@ -39,8 +36,6 @@ from api.schemas import AccordView, StatusView, View
 from api.views import accord_view, status_view
 from workflows.model.definition import Definition
 from workflows.model.state import Accord
-
-_POSITION = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 router = APIRouter(route_class=BoundedRoute, tags=["accords"])
 
@@ -67,7 +62,12 @@ async def read_definition(body: Source) -> Definition:
         raise Problem(error.code, f"The body {error.said}", errors=field_errors(error.errors)) from None
 
 
-def _tried(definition: Definition, delegate: str, now: datetime) -> OpeningDryRun:
+def tried(definition: Definition, delegate: str, now: datetime) -> OpeningDryRun:
+    """What would follow from opening an accord.
+
+    Raises:
+        Problem: the delegate is no contact in the definition, or it is too large.
+    """
     decision = judge_opening(definition, delegate, "dry-run", now)
     return OpeningDryRun(
         title=definition.title,
@@ -135,7 +135,7 @@ async def open_accord(
     definition = await read_definition(await definition_body(request))
     now = datetime.now(UTC)
     if key is None:
-        return answer(await JUDGING.run(_tried, definition, delegate, now))
+        return answer(await JUDGING.run(tried, definition, delegate, now))
     receipt = await parts.commands.open(definition, delegate, key, now)
     headers = {"Location": f"/v1/accords/{receipt.accord}", "ETag": etag(receipt.version)}
     return answer(receipt, 201, headers)
@@ -152,15 +152,7 @@ async def get_accord(
     accord: AccordId,
     parts: Parts,
     identity: Caller,
-    as_of: Annotated[
-        str | None,
-        Query(
-            max_length=40,
-            description="the state after the entry at this position (from 0), or at this time by RFC 3339",
-            examples=["17", "2027-04-12T10:00:00Z"],
-            json_schema_extra={"pattern": f"^({_POSITION.pattern}|{TIME_PATTERN})$"},
-        ),
-    ] = None,
+    as_of: AsOf = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The accord's state, now or as of a position or a time: the events, folded.
@@ -170,7 +162,7 @@ async def get_accord(
     state, access = await seen(parts, identity, accord)
     present = await parts.clocks.present(state)
     if as_of is not None:
-        state, at = await _as_of(parts, accord, as_of, present.time)
+        state, at = await state_as_of(parts, accord, as_of, present.time)
         present = Present(at, True)
     tag = etag(state.version)
     if unchanged(if_none_match, tag):
@@ -179,30 +171,15 @@ async def get_accord(
     return answer(view, headers={"ETag": tag})
 
 
-async def _as_of(parts: Parts, accord: str, text: str, now: datetime) -> tuple[Accord, datetime]:
-    """The state as of a position or a time, and the accord's time then."""
-    asked = int(text) if _POSITION.fullmatch(text) else moment(text, "as_of")
-    if isinstance(asked, datetime) and asked > now:
-        raise Problem(
-            "beyond_record",
-            f"It is {now.isoformat()} in this accord; what is on the record at {text[:40]} nobody knows yet. What "
-            "falls by itself until then, GET …/why/{step}?at= and a dry run with at= take into account.",
-            accord=accord,
-        )
-    try:
+async def state_as_of(parts: Parts, accord: str, text: str, now: datetime) -> tuple[Accord, datetime]:
+    """The state as of a position or a time, and the accord's time then.
+
+    Raises:
+        Problem: ``beyond_record``, ``malformed`` or ``not_found``.
+    """
+    asked = moment_asked_for(text, accord, now)
+    with within_record(accord):
         state = await parts.reader.state_as_of(accord, asked)
-    except BeyondRecord as error:
-        raise Problem(
-            "beyond_record",
-            f"The record has {error.size} entries; the last is {error.size - 1}.",
-            accord=accord,
-        ) from None
-    except BeforeOpening as error:
-        raise Problem(
-            "beyond_record",
-            f"The accord was opened at {error.opened.isoformat()}; before that it was not.",
-            accord=accord,
-        ) from None
     if state is None:
         raise not_found(accord)
     return state, asked if isinstance(asked, datetime) else state.time

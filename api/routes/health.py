@@ -11,7 +11,8 @@ from typing import Literal
 from fastapi import APIRouter, FastAPI, Response
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
-from activities.ledger.migrate import load
+from activities.errors import SchemaMismatch
+from activities.ledger.migrate import pending_of
 from activities.runtime.operations import PATIENCE, Checks, tried
 from api.backend import Backend
 from api.calls import Parts
@@ -68,13 +69,12 @@ async def _database(parts: Backend) -> str:
 
 
 async def _schema(parts: Backend) -> str:
-    rows = await parts.pool.fetch("select version from schema_migrations")
-    applied, known = {row["version"] for row in rows}, {one.version for one in load()}
-    if applied == known:
-        return "ok"
-    if known - applied:
-        return f"lacks migration {', '.join(sorted(known - applied))}: run entente migrate"
-    return f"has migration {', '.join(sorted(applied - known))}, which this version does not know"
+    try:
+        async with parts.pool.acquire() as connection:
+            waiting = await pending_of(connection)
+    except SchemaMismatch as error:
+        return error.what
+    return f"lacks {', '.join(waiting)}: run entente migrate" if waiting else "ok"
 
 
 async def _temporal(parts: Backend) -> str:

@@ -40,7 +40,7 @@ def _text(description: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": description, "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
-def _checkpoints(request: Request, parts: Backend) -> Checkpoints:
+def checkpoints_of(request: Request, parts: Backend) -> Checkpoints:
     """The signer of this process, made when it is first needed.
 
     Raises:
@@ -95,7 +95,7 @@ async def get_proof(
     none, or nobody is named to witness.
     """
     await seen(parts, identity, accord)
-    checkpoints = _checkpoints(request, parts)
+    checkpoints = checkpoints_of(request, parts)
     try:
         proof = await (checkpoints.finality if final else checkpoints.receipt)(accord, position)
     except LedgerError as error:
@@ -119,7 +119,7 @@ async def get_checkpoint(request: Request, accord: AccordId, parts: Parts, ident
     """What the log commits to now, a C2SP `tlog-checkpoint` with its cosignatures. Keep it, and compare it."""
     await seen(parts, identity, accord)
     try:
-        kept = await _checkpoints(request, parts).sign(accord)
+        kept = await checkpoints_of(request, parts).sign(accord)
     except LedgerError as error:
         raise _problem(error) from error
     return _answer(kept.cosigned().encoded(), TEXT)
@@ -138,7 +138,7 @@ async def get_policy(request: Request, accord: AccordId, parts: Parts, identity:
     Where no witness is named yet it has the log's key and asks for no quorum. Verify by a copy of your own.
     """
     await seen(parts, identity, accord)
-    checkpoints = _checkpoints(request, parts)
+    checkpoints = checkpoints_of(request, parts)
     content = await checkpoints.policy_text(accord)
     if content is None:
         keys = await checkpoints.verifiers(accord)
@@ -178,7 +178,7 @@ async def get_tile(
         tile = parse_path(f"tile/{path}")
         if tile.level is None:
             seen_whole(access)
-        content = await _checkpoints(request, parts).tile(accord, tile)
+        content = await checkpoints_of(request, parts).tile(accord, tile)
     except Malformed as error:
         raise Problem("not_found", f"{error}") from None
     except LedgerError as error:
@@ -203,7 +203,7 @@ async def get_bundle(request: Request, accord: AccordId, parts: Parts, identity:
     without payloads, which suffice to check that the record is whole, signed, and agreed by the witnesses.
     """
     _, access = await seen(parts, identity, accord)
-    checkpoints = _checkpoints(request, parts)
+    checkpoints = checkpoints_of(request, parts)
 
     async def export(file: Path) -> None:
         await export_accord(

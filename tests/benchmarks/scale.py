@@ -1,22 +1,28 @@
-"""How an accord with 12 parties, 500 conditions and 60 documents fares, beside a small one in the same run.
+"""How a hundred thousand accords with ten million entries fare, beside plain indexed selects on the same tables.
 
-    python -m tests.benchmarks.scale [--parties 12] [--conditions 500] [--documents 60]
+    python -m tests.benchmarks.scale [--accords 100000] [--state FOLDER] [--times 200]
 
-Everything goes over HTTP to one embedded stack with one worker process. The definition is adopted with one consent of
-each party, and so is the schedule of all texts. Then the model alone, in this process: decisions and folded events per
-second at that size. Prints tables; asserts nothing.
+Fills a database of its own (some 3 kB of disk for each entry, half of it for the outcomes of commands), with a
+hundred entries an accord on an average; ``--state`` keeps it, and takes it again where it is filled already. Then
+measures, in this process, what the service asks the database for; and over HTTP, at an API in a process of its own.
+The server has Postgres's defaults (128 MB of buffers; the rest of the memory caches files) and does not wait for the
+disk on a commit. Prints tables; asserts nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import random
+import shutil
 import statistics
+import sys
 import tempfile
 import time
-import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,288 +31,316 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from activities.checkpoints.store import CheckpointStore
 from activities.identity.keys import create_key
+from activities.identity.signing import CommandSigner
+from activities.ledger.migrate import migrate
 from activities.ledger.postgres import PostgresLedger
-from activities.runtime.settings import read_settings
+from activities.ledger.repairing import accords_after
+from activities.reading.states import States
+from tests.activities.ledger.making import append
 from tests.benchmarks import UNLIMITED
-from tests.simulation.small import digest
-from worker.stack.stack import Ports, Stack
-from workflows.model.commands import Command, RecordedEvent
-from workflows.model.decide import decide
-from workflows.model.definition import Definition
-from workflows.model.fold import evolve
-from workflows.model.rules import gate
-from workflows.model.state import Accord, ScheduledText
-from workflows.model.summary import current_details, summarize
-from workflows.tracks.schedules import schedule_digest
+from tests.benchmarks.filling import LENGTHS, fill
+from worker.background.observing import observe
+from worker.stack.place import forget
+from worker.stack.ports import any_free
+from worker.stack.postgres import Postgres
 
-OFFICES = {"protocol": "protocol", "treaty": "treaty_section", "works": "obligor", "expert": "verifier"}
-VERIFIED = 10
-"""Conditions that are verified one by one, at most."""
+PAGE = 50
 
-STEPS = (
-    "open",
-    "adopt",
-    "appoint",
-    "issue invitation",
-    "accept",
-    "propose texts",
-    "agree texts",
-    "submit evidence",
-    "verify",
-    "read it",
-    "why visit",
-    "dry run",
-)
+Call = Callable[[], Awaitable[object]]
+
+_SIZES = """
+select relname, pg_table_size(oid) as rows, pg_indexes_size(oid) as indexes from pg_class
+where relkind = 'r' and relnamespace = 'public'::regnamespace and pg_table_size(oid) > 1e6
+order by pg_total_relation_size(oid) desc
+"""
 
 
-def codes(parties: int) -> list[str]:
-    """The parties' codes, the host first."""
-    return [f"P{index}" for index in range(1, parties + 1)]
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What can be asked for: accords by their length, and delegates with many, some and few accords."""
+
+    accords: dict[int, list[str]]
+    delegates: dict[str, tuple[str, int]]
+    entries: int
+
+    def some(self, chance: random.Random, length: int | None = None) -> str:
+        """An accord by chance, of a length or of any."""
+        return chance.choice(self.accords[chance.choice(list(self.accords)) if length is None else length])
 
 
-def definition_of(parties: int, conditions: int, documents: int) -> dict[str, Any]:
-    """Each condition is owed by one party and verified by the next one's expert; every party signs each document."""
-    names = codes(parties)
-    return {
-        "title": f"Accord of {parties} parties",
-        "illustrative": True,
-        "parties": {
-            one: {
-                "name": f"Party {one}",
-                "capacity": "guest" if index else "host",
-                "contact": f"{one.lower()}.contact",
-            }
-            for index, one in enumerate(names)
-        },
-        "officers": {"registrar": {"office": "Registrar", "roles": ["registrar"]}},
-        "window": {"begins": "2035-05-01T08:00:00Z", "ends": "2035-05-03T18:00:00Z", "place": "Town"},
-        "conditions": {
-            f"C{index}": {
-                "title": f"Condition number {index}",
-                "obligors": [names[index % parties]],
-                "gate": ("visit", "signing", "ceremony")[index % 3],
-                "due": f"2035-03-{1 + index % 28:02}T00:00:00Z",
-                "valid_for": "P12M",
-                "policy": {
-                    "verifiers": [f"{names[(index + 1) % parties].lower()}.expert"],
-                    "grade": "documented",
-                },
-            }
-            for index in range(conditions)
-        },
-        "documents": {
-            f"D{index}": {
-                "title": f"Instrument number {index}",
-                "languages": ["en", "fr"],
-                "seats": {one: f"{one.lower()}.head" for one in names},
-            }
-            for index in range(documents)
-        },
-    }
+async def known(connection: Any) -> Known:
+    """Look at what there is."""
+    accords: dict[int, list[str]] = {}
+    for length in LENGTHS:
+        rows = await connection.fetch("select accord from heads where size = $1 limit 20000", length)
+        accords[length] = [row["accord"] for row in rows]
+    rows = await connection.fetch(
+        "select member, count(*) as number from accords, unnest(members) as member "
+        "where member like '%.contact' group by member order by number desc"
+    )
+    ranked = [(row["member"], row["number"]) for row in rows]
+    delegates = {"many": ranked[0], "some": ranked[len(ranked) // 2], "few": ranked[-1]}
+    return Known(accords, delegates, await connection.fetchval("select position from feed"))
+
+
+async def timed(call: Call, times: int) -> tuple[float, float]:
+    """Milliseconds that ``call`` takes: the median, and what 95 of 100 stay below."""
+    taken = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        await call()
+        taken.append((time.perf_counter() - begun) * 1000)
+    if len(taken) == 1:
+        return taken[0], taken[0]
+    return statistics.median(taken), statistics.quantiles(taken, n=20)[-1]
 
 
 @dataclass
-class Run:
-    """One accord on its way, and the seconds that each step took."""
+class Bench:
+    """What measures, and where it writes."""
 
-    http: httpx.AsyncClient
-    tokens: dict[str, str]
-    definition: Definition
-    accord: str = ""
-    seconds: dict[str, list[float]] = field(default_factory=dict)
+    pool: Any
+    ledger: PostgresLedger
+    known: Known
+    times: int
+    table: Table
+    chance: random.Random
 
-    async def call(
-        self, step: str, method: str, path: str, by: str, body: dict[str, Any] | None = None
-    ) -> Any:
-        """One request; how long it took until it was done, 503s included."""
-        headers = {"Authorization": f"Bearer {self.tokens[by]}", "Idempotency-Key": uuid.uuid4().hex}
-        begun = time.perf_counter()
-        for _ in range(60):
-            answer = await self.http.request(method, path, json=body, headers=headers)
-            if answer.status_code != 503:
-                break
-            await asyncio.sleep(0.5)
-        self.seconds.setdefault(step, []).append(time.perf_counter() - begun)
-        if not answer.is_success:
-            raise SystemExit(f"{step}: {answer.status_code} {answer.text[:600]}")
-        return answer.json()
+    async def row(self, what: str, ours: Call, plain: Call | None, times: int | None = None) -> None:
+        """One line of the table."""
+        cells = [what]
+        for call in (ours, plain):
+            if call is None:
+                cells += ["", ""]
+                continue
+            cells += [f"{one:,.1f}" for one in await timed(call, times or self.times)]
+        self.table.add_row(*cells)
 
-    async def act(self, step: str, act: str, by: str, **fields: Any) -> Any:
-        """One act."""
-        return await self.call(step, "POST", f"/v1/accords/{self.accord}/{act.replace('_', '-')}", by, fields)
+    async def lists(self) -> None:
+        """Pages of the list."""
+        pool, ledger = self.pool, self.ledger
+        accords = [one for each in self.known.accords.values() for one in each]
+        last = await pool.fetchval("select max(ordinal) from accords")
 
-    async def go(self) -> None:
-        """From opening to verified conditions."""
-        names = [one.lower() for one in self.definition.parties]
-        opened = await self.call(
-            "open", "POST", "/v1/accords", f"{names[0]}.contact", self.definition.as_facts()
+        def by_key() -> Awaitable[object]:
+            wanted = self.chance.sample(accords, min(PAGE, len(accords)))
+            return pool.fetch("select summary::text from accords where accord = any($1)", wanted)
+
+        await self.row("list, the newest 50", lambda: ledger.summaries(limit=PAGE), by_key)
+        await self.row(
+            "list, 50 anywhere",
+            lambda: ledger.summaries(limit=PAGE, after=str(self.chance.randrange(PAGE, last))),
+            by_key,
         )
-        self.accord = opened["accord"]
-        for one in names:
-            await self.act("adopt", "adopt_definition", f"{one}.contact", digest=self.definition.digest())
-        for one in names:
-            for office, role in OFFICES.items():
-                await self.act(
-                    "appoint",
-                    "appoint_delegate",
-                    f"{one}.contact",
-                    delegate=f"{one}.{office}",
-                    office=office.capitalize(),
-                    roles=[role],
+        for word, (delegate, number) in self.known.delegates.items():
+            for stage in (None, "visit"):
+                filtered = f", in stage {stage}" if stage else ""
+                await self.row(
+                    f"list of a delegate with {word} ({number:,}){filtered}",
+                    lambda delegate=delegate, stage=stage: ledger.summaries(  # type: ignore[misc]
+                        member=delegate, stage=stage, limit=PAGE
+                    ),
+                    by_key,
                 )
-        await self.act("issue invitation", "issue_invitation", f"{names[0]}.protocol")
-        for one in names[1:]:
-            await self.act("accept", "accept_invitation", f"{one}.protocol")
-        await self._texts(names)
-        await self._conditions()
-        path = f"/v1/accords/{self.accord}"
-        for _ in range(3):
-            await self.call("read it", "GET", path, f"{names[0]}.contact")
-            await self.call("why visit", "GET", f"{path}/why/visit", f"{names[0]}.contact")
-            await self.call(
-                "dry run",
-                "POST",
-                f"{path}/record-statement?dry_run=true",
-                f"{names[0]}.contact",
-                {"digest": digest("a")},
-            )
 
-    async def _texts(self, names: list[str]) -> None:
-        texts = tuple(
-            ScheduledText(document=code, language=language, digest=digest(f"{code} {language}"))
-            for code, terms in self.definition.documents.items()
-            for language in terms.languages
+    async def reading(self) -> None:
+        """Accords from the beginning, from memory; and the feed."""
+        pool = self.pool
+        for length in self.known.accords:
+            times = max(10, self.times * 25 // length)
+            await self.row(
+                f"an accord of {length:,} entries, folded",
+                lambda length=length: States(self.ledger).get(self.known.some(self.chance, length)),  # type: ignore[misc]
+                lambda length=length: pool.fetch(  # type: ignore[misc]
+                    "select position, bytes, leaf from entries where accord = $1 order by position",
+                    self.known.some(self.chance, length),
+                ),
+                times,
+            )
+        states, accord = States(self.ledger), self.known.some(self.chance, 100)
+        await states.get(accord)
+        await self.row(
+            "the same accord again, cached",
+            lambda: states.get(accord),
+            lambda: pool.fetch("select size, root from heads where accord = $1", accord),
         )
-        written = [one.model_dump() for one in texts]
-        await self.act("propose texts", "propose_texts", f"{names[0]}.treaty", texts=written)
-        for one in names[1:]:
-            await self.act("agree texts", "agree_texts", f"{one}.treaty", digest=schedule_digest(texts))
+        await self.row(
+            "1,000 entries of the feed",
+            lambda: self.ledger.feed(self.chance.randrange(self.known.entries), 1000),
+            lambda: pool.fetch(
+                "select bytes from entries where feed > $1 order by feed limit 1000",
+                self.chance.randrange(self.known.entries),
+            ),
+            max(10, self.times // 5),
+        )
 
-    async def _conditions(self) -> None:
-        for code, terms in list(self.definition.conditions.items())[:VERIFIED]:
-            evidence = digest(code)
-            await self.act(
-                "submit evidence",
-                "submit_evidence",
-                f"{terms.obligors[0].lower()}.works",
-                condition=code,
-                digest=evidence,
-                grade="documented",
-                source="Report",
-            )
-            await self.act(
-                "verify", "verify_condition", terms.policy.verifiers[0], condition=code, evidence=[evidence]
-            )
+    async def acting(self) -> None:
+        """One act on an accord that nobody races; beside one insert."""
+        await self.pool.execute("create table if not exists plain (id bigserial primary key, bytes bytea)")
 
+        async def act() -> None:
+            accord = self.known.some(self.chance)
+            head = await self.ledger.head(accord)
+            if head is None:
+                raise SystemExit(f"{accord} is not there")
+            id_ = f"benchmark/{time.time_ns()}"
+            [outcome] = await self.ledger.record([append(accord, head.size, id_, frontier=head.frontier)])
+            if outcome.status != "appended":
+                raise SystemExit(f"{accord}: {outcome.status}")
 
-async def keys(database_url: str, definition: Definition) -> dict[str, str]:
-    """A key for everybody who acts."""
-    connection = await asyncpg.connect(database_url)
-    try:
-        wanted = [f"{one.lower()}.{office}" for one in definition.parties for office in ("contact", *OFFICES)]
-        return {one: await create_key(connection, one, "benchmark", "delegate") for one in wanted}
-    finally:
-        await connection.close()
+        await self.row(
+            "an act recorded, its head read before",
+            act,
+            lambda: self.pool.execute("insert into plain (bytes) values ($1)", b"x" * 1000),
+        )
 
-
-async def recorded(database_url: str, accord: str) -> list[RecordedEvent]:
-    """The accord's events, as the ledger has them."""
-    found: list[RecordedEvent] = []
-    async with PostgresLedger.connect(database_url) as ledger:
-        while page := await ledger.entries(accord, len(found), 500):
-            found += [entry.recorded() for entry in page]
-    return found
-
-
-def rate(work: Callable[[], object], times: int) -> float:
-    """How often ``work`` can be done in a second."""
-    begun = time.perf_counter()
-    for _ in range(times):
-        work()
-    return times / (time.perf_counter() - begun)
+    async def background(self) -> None:
+        """What workers ask for every half minute or minute, over all accords."""
+        pool, store = self.pool, CheckpointStore(self.pool)
+        plain = lambda: pool.fetch("select count(*) from accords")  # noqa: E731
+        now = datetime.now(UTC)
+        await self.row("accords with a late deadline", lambda: self.ledger.overdue(now), plain, 10)
+        await self.row("accords that lack a witness", store.unwitnessed, plain, 10)
+        await self.row("figures for the metrics", lambda: observe(pool, now), plain, 10)
+        await self.row(
+            "a page of the reconciler's walk",
+            lambda: accords_after(pool, self.known.some(self.chance), 100),
+            None,
+            self.times,
+        )
 
 
-def folded(events: list[RecordedEvent]) -> Accord:
-    """The state after all events."""
-    state: Accord | None = None
-    for one in events:
-        state = evolve(state, one)
-    if state is None:
-        raise SystemExit("nothing was recorded")
-    return state
-
-
-def model_rates(run: Run, events: list[RecordedEvent]) -> dict[str, float]:
-    """What the model does in a second on the run's state, without server and database."""
-    state = folded(events)
-    delegate = f"{next(iter(run.definition.parties)).lower()}.contact"
-    command = Command(
-        accord=state.id,
-        id=f"{delegate}/1",
-        act="record_statement",
-        fields={"digest": digest("statement")},
-        delegate=delegate,
-    )
-    last = events[-1].model_copy(update={"position": state.size})
-    return {
-        "decide, record statement": rate(lambda: decide(state, command, state.time), 20),
-        "evolve, the last event again": rate(lambda: evolve(state, last), 200),
-        "events folded from the beginning": rate(lambda: folded(events), 1) * len(events),
-        "the gate of the visit": rate(lambda: list(gate(state, "visit")), 20),
-        "the summary of the read model": rate(lambda: summarize(state), 20),
-        "the details in the Temporal UI": rate(lambda: current_details(state), 20),
+async def over_http(url: str, folder: Path, bench: Bench) -> Table:
+    """The API as its clients meet it: list, read, the record's entries."""
+    port = any_free()
+    signer = CommandSigner.create(folder / f"command-{port}.pem")
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ENTENTE_")},
+        **{f"ENTENTE_{name.upper()}": value for name, value in UNLIMITED.items()},
+        "DATABASE_URL": url,
+        "ENTENTE_COMMAND_KEY_FILE": str(folder / f"command-{port}.pem"),
+        "ENTENTE_COMMAND_PUBLIC_KEYS": signer.public_key,
+        "ENTENTE_API_PORT": str(port),
+        "ENTENTE_LOG_LEVEL": "error",
+        "TEMPORAL_ADDRESS": f"127.0.0.1:{any_free()}",
     }
-
-
-async def measure(directory: Path, parties: int, conditions: int, documents: int) -> None:
-    console = Console(width=110)
-    settings = read_settings(state_dir=directory, **UNLIMITED, api_port=0, log_level="warning")
-    async with Stack(settings, ports=Ports(0, 0, 0), on_line=None) as stack:
-        runs = []
-        async with httpx.AsyncClient(base_url=stack.api_url, timeout=120) as http:
-            for size in ((2, 2, 1), (parties, conditions, documents)):
-                definition = Definition.model_validate(definition_of(*size))
-                run = Run(http, await keys(stack.database_url, definition), definition)
-                begun = time.perf_counter()
-                await run.go()
-                console.print(f"{size}: {time.perf_counter() - begun:.1f} s in all")
-                runs.append(run)
-        logs = [await recorded(stack.database_url, run.accord) for run in runs]
-    small, large = runs
-    heads = (
-        "2 parties, 2 conditions, 1 document",
-        f"{parties} parties, {conditions} conditions, {documents} documents",
+    many, few = (bench.known.delegates[word][0] for word in ("many", "few"))
+    async with bench.pool.acquire() as connection:
+        tokens = {
+            "auditor": await create_key(connection, "bench.auditor", "benchmark", "auditor"),
+            many: await create_key(connection, many, "benchmark"),
+            few: await create_key(connection, few, "benchmark"),
+        }
+    api = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "worker.cli.main", "api", env=environment
     )
-    table = Table("over the API", "calls", *(f"{one}: p50 ms" for one in heads), "times", "worst ms")
-    for step in STEPS:
-        few, many = (statistics.median(run.seconds[step]) * 1000 for run in runs)
-        table.add_row(
-            step,
-            str(len(large.seconds[step])),
-            f"{few:.0f}",
-            f"{many:.0f}",
-            f"{many / few:.1f}",
-            f"{max(large.seconds[step]) * 1000:.0f}",
-        )
-    console.print(table)
-    rates = [model_rates(run, log) for run, log in zip((small, large), logs, strict=True)]
-    table = Table("the model alone, per second", *heads, title=f"{len(logs[0])} and {len(logs[1])} events")
-    for name in rates[0]:
-        table.add_row(name, f"{rates[0][name]:,.0f}", f"{rates[1][name]:,.0f}")
-    console.print(table)
+    table = Table("over HTTP", "p50 ms", "p95 ms")
+    try:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False
+        ) as http:
+            while True:
+                try:
+                    await http.get("/livez")
+                    break
+                except httpx.HTTPError:
+                    await asyncio.sleep(0.2)
+
+            def asked(path: Callable[[], str], by: str) -> Call:
+                async def get() -> None:
+                    answer = await http.get(path(), headers={"Authorization": f"Bearer {tokens[by]}"})
+                    if answer.status_code != 200:
+                        raise SystemExit(f"{path()}: {answer.status_code} {answer.text[:300]}")
+
+                return get
+
+            some = bench.known.some
+            for what, path, by in (
+                ("GET /livez", lambda: "/livez", "auditor"),
+                ("list, an auditor's", lambda: "/v1/accords", "auditor"),
+                (
+                    f"list, of a delegate with {bench.known.delegates['many'][1]:,}",
+                    lambda: "/v1/accords",
+                    many,
+                ),
+                (f"list, of a delegate with {bench.known.delegates['few'][1]:,}", lambda: "/v1/accords", few),
+                ("an accord of 25", lambda: f"/v1/accords/{some(bench.chance, 25)}", "auditor"),
+                ("an accord of 100", lambda: f"/v1/accords/{some(bench.chance, 100)}", "auditor"),
+                ("an accord of 1,900", lambda: f"/v1/accords/{some(bench.chance, 1900)}", "auditor"),
+                ("50 events of one", lambda: f"/v1/accords/{some(bench.chance, 100)}/events", "auditor"),
+            ):
+                p50, p95 = await timed(asked(path, by), max(20, bench.times // 2))
+                table.add_row(what, f"{p50:,.1f}", f"{p95:,.1f}")
+    finally:
+        api.terminate()
+        await api.wait()
+    return table
+
+
+async def measure(state: Path, accords: int, times: int) -> None:
+    """Fill where it is empty, then measure."""
+    console = Console(width=130)
+    async with Postgres(state, port=0, durable=False) as server:
+        await migrate(server.url())
+        connection = await asyncpg.connect(server.url())
+        try:
+            if not await connection.fetchval("select position from feed"):
+                await connection.execute("alter system set max_wal_size = '8GB'")
+                await connection.execute("select pg_reload_conf()")
+                begun = time.perf_counter()
+                await fill(
+                    server.url(),
+                    accords,
+                    told=lambda done, entries: console.print(f"{done:,} accords, {entries:,} entries"),
+                )
+                console.print(f"filled in {time.perf_counter() - begun:,.0f} s")
+            there = await known(connection)
+            sizes = Table("table", "rows, MB", "indexes, MB", "bytes an entry, in all")
+            for row in await connection.fetch(_SIZES):
+                both = row["rows"] + row["indexes"]
+                sizes.add_row(
+                    row["relname"],
+                    f"{row['rows'] / 1e6:,.0f}",
+                    f"{row['indexes'] / 1e6:,.0f}",
+                    f"{both / there.entries:,.0f}",
+                )
+            console.print(sizes)
+            number = await connection.fetchval("select count(*) from accords")
+        finally:
+            await connection.close()
+        async with asyncpg.create_pool(server.url(), min_size=1, max_size=2) as pool:
+            table = Table(
+                f"{number:,} accords, {there.entries:,} entries",
+                "p50 ms",
+                "p95 ms",
+                "plain: p50",
+                "p95",
+            )
+            bench = Bench(pool, PostgresLedger(pool), there, times, table, random.Random(7))
+            for part in (bench.lists, bench.reading, bench.acting, bench.background):
+                await part()
+            console.print(table)
+            console.print(await over_http(server.url(), state, bench))
 
 
 def main() -> None:
+    """Run it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--parties", type=int, default=12)
-    parser.add_argument("--conditions", type=int, default=500)
-    parser.add_argument("--documents", type=int, default=60)
+    parser.add_argument("--accords", type=int, default=100_000)
+    parser.add_argument("--state", type=Path, help="keep the database here, and take what is here")
+    parser.add_argument("--times", type=int, default=200, help="how often each thing is asked for")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="entente-benchmark-") as directory:
-        path = Path(directory)
-        path.chmod(0o711)
-        asyncio.run(measure(path, given.parties, given.conditions, given.documents))
+    state: Path = given.state or Path(tempfile.mkdtemp(prefix="entente-scale-"))
+    state.mkdir(exist_ok=True)
+    state.chmod(0o711)
+    try:
+        asyncio.run(measure(state, given.accords, given.times))
+    finally:
+        if given.state is None:
+            forget(state)
+            shutil.rmtree(state)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -80,7 +80,18 @@ class Service:
             file.close()
 
 
-def running_service(folder: Path, database_url: str, temporal_address: str, **more: str) -> Iterator[Service]:
+ENTENTE = (sys.executable, "-P", "-m", "worker.cli.main")
+"""The command, of this environment."""
+
+
+def running_service(
+    folder: Path,
+    database_url: str,
+    temporal_address: str,
+    *,
+    entente: Sequence[str] = ENTENTE,
+    **more: str,
+) -> Iterator[Service]:
     """The service in processes of its own, until the generator is closed."""
     signer = CommandSigner.create(folder / "command.pem")
     api_port = any_free()
@@ -103,7 +114,7 @@ def running_service(folder: Path, database_url: str, temporal_address: str, **mo
             files = out.open("wb"), err.open("wb")
             service.files += files
             child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "worker.cli.main", name],
+                [*entente, name],
                 env={**common, "ENTENTE_OPERATIONS_PORT": str(port)},
                 stdout=files[0],
                 stderr=files[1],

@@ -138,7 +138,8 @@ def _process(stack: Stack, name: str, links: dict[tuple[str, str], Link], client
     role = name.partition("-")[0]
 
     def program() -> Program:
-        url = urlsplit(stack.database_url)
+        environment = stack.environment(private=role == "api")
+        url = urlsplit(environment["DATABASE_URL"])
         credentials = url.netloc.rpartition("@")[0]
         through = url._replace(netloc=f"{credentials}@127.0.0.1:{links[name, 'postgres'].port}")
         return Program(
@@ -146,7 +147,7 @@ def _process(stack: Stack, name: str, links: dict[tuple[str, str], Link], client
             argv=(sys.executable, "-P", "-m", "worker.cli.main", role),
             directory=stack.state,
             env={
-                **stack.environment(private=role == "api"),
+                **environment,
                 "DATABASE_URL": urlunsplit(through),
                 "TEMPORAL_ADDRESS": f"127.0.0.1:{links[name, 'temporal'].port}",
             },

@@ -150,8 +150,8 @@ async def failure_of(call: Any) -> ApplicationError:
 
 
 @asynccontextmanager
-async def running_engine(database_url: str, client: Client, **changes: Any) -> AsyncIterator[Engine]:
-    """An engine with a worker that runs until the end of the block."""
+async def engine_for(database_url: str, client: Client, **changes: Any) -> AsyncIterator[Engine]:
+    """An engine without a worker."""
     signer = CommandSigner(Ed25519PrivateKey.generate())
     settings = read_settings(
         database_url=database_url,
@@ -159,9 +159,16 @@ async def running_engine(database_url: str, client: Client, **changes: Any) -> A
         command_public_keys=(signer.public_key,),
         **changes,
     )
+    async with PostgresLedger.connect(database_url) as ledger:
+        yield Engine(client, settings, signer, ledger)
+
+
+@asynccontextmanager
+async def running_engine(database_url: str, client: Client, **changes: Any) -> AsyncIterator[Engine]:
+    """An engine with a worker that runs until the end of the block."""
     async with (
-        PostgresLedger.connect(database_url) as ledger,
-        accord_worker(settings, client) as worker,
+        engine_for(database_url, client, **changes) as engine,
+        accord_worker(engine.settings, client) as worker,
         worker,
     ):
-        yield Engine(client, settings, signer, ledger)
+        yield engine

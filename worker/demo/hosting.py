@@ -12,17 +12,21 @@ import asyncpg
 import httpx
 
 from activities.errors import SettingsProblem
-from activities.identity.keys import create_key
+from activities.identity.keys import Kind, create_key
 from activities.runtime.durable import replace_private
 from activities.runtime.settings import Settings
 from worker.stack.running import running_stack
-from worker.stack.stack import Ports, Stack
+from worker.stack.stack import DEMO_KEYS, Ports, Stack
 
-KEYS = "demo-keys.json"
-"""In the state directory: the keys of the demonstration's delegates, for looking at it again."""
+KEYS = DEMO_KEYS
 
 OPERATOR = "demo.operator"
 """Whose key moves the clock."""
+
+AUDITOR = "demo.auditor"
+"""Whose key takes the whole record away, particulars and signed commands too."""
+
+_KINDS: dict[str, Kind] = {OPERATOR: "operator", AUDITOR: "auditor"}
 
 LABEL = "entente demo"
 
@@ -75,22 +79,20 @@ async def _answers(api_url: str) -> bool:
 
 
 async def keys_for(place: Place, principals: Iterable[str]) -> dict[str, str]:
-    """A key for each of ``principals`` and for the operator: those of an earlier demonstration, and new ones.
+    """A key for each of ``principals``, for the operator and an auditor: those of an earlier demonstration, or new.
 
     They are kept in the state directory, in a file that only its owner reads. Who has it can act as anybody in the
     demonstration, and in nothing else that has other delegates.
     """
     file = place.state / KEYS
     kept = await _in_force(_read(file), place.api_url)
-    wanted = [*dict.fromkeys(principals), OPERATOR]
+    wanted = [*dict.fromkeys(principals), *_KINDS]
     missing = [one for one in wanted if one not in kept]
     if missing:
         connection = await asyncpg.connect(place.database_url)
         try:
             for one in missing:
-                kept[one] = await create_key(
-                    connection, one, LABEL, "operator" if one == OPERATOR else "delegate"
-                )
+                kept[one] = await create_key(connection, one, LABEL, _KINDS.get(one, "delegate"))
         finally:
             await connection.close()
         replace_private(file, json.dumps(kept, indent=2).encode() + b"\n")

@@ -27,6 +27,8 @@ class Moment:
     stage: str
     by: str = ""
     party: str | None = None
+    act: str = ""
+    """The act's name in the registry, where it is one."""
     text: str = ""
     says: str = ""
     outcome: Outcome | None = None
@@ -165,6 +167,7 @@ class Player:
             "dry_run" if step.dry_run else "act",
             view,
             by=by,
+            act=act,
             text=text,
             says=step.says,
             outcome=outcome,

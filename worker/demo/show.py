@@ -6,6 +6,7 @@ Nothing is told by colour alone: what is refused says so in words and by a sign.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,10 +18,12 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from activities.verifier.findings import QUESTIONS
 from worker.cli.client.show import ladder, short
 from worker.demo.backend import Guard
 from worker.demo.play import Play
 from worker.demo.player import Moment, Result
+from worker.demo.proving import Proven
 from workflows.model.commands import Unmet
 
 
@@ -147,6 +150,81 @@ class ForPeople:
             self._console.print(Text(f"  ✗ {difference}", style="red"))
 
 
+class Story(ForPeople):
+    """Shows the turning points of a play, so that it fits a screen or two: what changed, and what was refused and why.
+
+    Acts that changed nothing else are counted in a line.
+    """
+
+    def __init__(self, console: Console, play: Play) -> None:
+        super().__init__(console, play)
+        self._quiet: Counter[str] = Counter()
+        self._shown: datetime | None = None
+
+    def hear(self, moment: Moment) -> None:
+        """Show one moment, if it is a turning point."""
+        if moment.kind == "differs":
+            super().hear(moment)
+            return
+        outcome = moment.outcome
+        refused = moment.kind == "act" and outcome is not None and outcome.status != "recorded"
+        turned = moment.stage != self._stage
+        if moment.kind == "began":
+            self._stage = ""
+            turned = True
+        if moment.kind == "act" and not refused and not moment.changed and not turned:
+            self._quiet[moment.act.replace("_", " ")] += 1
+            return
+        if moment.kind in ("why", "wait") and not turned and not moment.changed:
+            return
+        self._count_quiet()
+        self._short(moment, refused=refused)
+        if turned:
+            self._stage = moment.stage
+            self._console.print(Padding(ladder(self._vocabulary, moment.stage), (0, 0, 0, 13), expand=False))
+
+    def end(self, result: Result, seconds: float) -> None:
+        """The summary."""
+        self._count_quiet()
+        super().end(result, seconds)
+
+    def _count_quiet(self) -> None:
+        if self._quiet:
+            acts = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in self._quiet.items())
+            self._row("", "·", Text(acts, style="dim"))
+            self._quiet.clear()
+
+    def _short(self, moment: Moment, *, refused: bool) -> None:
+        text = Text(moment.text)
+        if refused and moment.outcome is not None:
+            why = moment.says or short(moment.outcome.reason)
+            text = Text.assemble(("REFUSED ", "bold red"), moment.text, (f" — {why}", "italic"))
+        elif moment.kind == "dry_run" and moment.outcome is not None:
+            reopens = ", ".join(moment.outcome.reopens or ()) or "no condition"
+            text = Text.assemble(("what if: ", "bold"), moment.text, f" — it would reopen {reopens}")
+        if moment.changed:
+            text.append("  → " + ", ".join(moment.changed), style="cyan")
+        day = (
+            ""
+            if self._shown is not None and self._shown.date() == moment.at.date()
+            else f"{moment.at:%Y-%m-%d}"
+        )
+        self._shown = moment.at
+        sign, style = ("✗", "bold red") if refused else _SIGNS.get(moment.kind, ("✓", "green"))
+        self._row(day, sign, text, style)
+
+    def _row(self, day: str, sign: str, text: Text, style: str = "dim") -> None:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=10, no_wrap=True)
+        grid.add_column(width=1, no_wrap=True)
+        grid.add_column(ratio=1)
+        grid.add_row(Text(day, style="dim"), Text(sign, style=style), text)
+        self._console.print(grid)
+
+
+_SIGNS = {"dry_run": ("?", "yellow"), "why": ("?", "yellow"), "signal": ("!", "yellow"), "wait": ("·", "dim")}
+
+
 class ForMachines:
     """Prints each moment, and the result, as one line of JSON."""
 
@@ -228,6 +306,29 @@ def show_where(console: Console, rows: Sequence[tuple[str, str]]) -> None:
     for label, text in rows:
         # Not wrapped: addresses and commands are there to be copied.
         console.print(Text.assemble((f"{label:<18}", "bold"), text), soft_wrap=True)
+
+
+def show_proof(console: Console, proven: Proven) -> None:
+    """What the verification of the record in the file found, question by question."""
+    grid = Table.grid(padding=(0, 2))
+    signs = {
+        "holds": ("✓", "green"),
+        "fails": ("✗", "bold red"),
+        "unproven": ("?", "yellow"),
+        "withheld": ("–", "cyan"),
+    }
+    for finding in proven.report.findings.values():
+        sign, style = signs[finding.status]
+        grid.add_row(
+            Text(sign, style=style),
+            Text(QUESTIONS[finding.question][1]),
+            Text("no witness was asked" if finding.status == "unproven" else f"{finding.checked:,} checked"),
+        )
+    verdict = "✓ Nothing is wrong with the record" if proven.holds else "✗ The record does not hold"
+    title = f"{verdict}, by a file and public keys, without the server"
+    console.print(
+        Panel(grid, title=title, title_align="left", border_style="green" if proven.holds else "red")
+    )
 
 
 def print_json(value: Mapping[str, Any]) -> None:

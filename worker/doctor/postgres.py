@@ -21,7 +21,7 @@ PATIENCE = 5.0
 
 _ROLES = """
 select r.rolname as role, pg_has_role(current_user, r.oid, 'usage') as held
-from pg_roles r where r.rolname in ('entente_writer', 'entente_reader', 'entente_eraser')
+from pg_roles r where r.rolname in ('entente_writer', 'entente_reader', 'entente_api')
 """
 
 
@@ -71,15 +71,18 @@ async def _schema(dsn: str) -> Finding:
 
 async def _roles(connection: asyncpg.Connection[Any]) -> Finding:
     roles = {row["role"]: row["held"] for row in await connection.fetch(_ROLES)}
-    lacking = [role for role in ("entente_writer", "entente_reader") if not roles.get(role)]
     user = await connection.fetchval("select current_user")
-    if lacking:
-        return warning(
-            "privileges",
-            f"The login {user} lacks {', '.join(lacking)}: a worker needs both, an API entente_reader and entente_api.",
-            f"As the owner of the database: GRANT {', '.join(lacking)} TO {user};",
-        )
-    return ok("privileges", f"the login {user} may read and record")
+    if roles.get("entente_reader") and roles.get("entente_writer"):
+        return ok("privileges", f"the login {user} may read and record")
+    if roles.get("entente_reader") and roles.get("entente_api"):
+        return ok("privileges", f"the login {user} may serve the API, and records nothing by itself")
+    lacking = [role for role in ("entente_reader", "entente_writer", "entente_api") if not roles.get(role)]
+    return warning(
+        "privileges",
+        f"The login {user} lacks {', '.join(lacking)}: a worker needs entente_reader and entente_writer, an API "
+        "entente_reader and entente_api.",
+        f"As the owner of the database: GRANT entente_reader, entente_writer TO {user}; (for an API: entente_api)",
+    )
 
 
 async def _safety(connection: asyncpg.Connection[Any]) -> Finding:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from temporalio.api.enums.v1 import TaskQueueKind, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
-    CountWorkflowExecutionsRequest,
     DescribeNamespaceRequest,
     DescribeTaskQueueRequest,
     DescribeTaskQueueResponse,
@@ -25,6 +24,9 @@ from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from worker.doctor.clocks import skew
 from worker.doctor.finding import Finding, ok, skipped, warning, wrong
+from worker.rollout.deployment import describe
+from worker.rollout.version import this_version
+from worker.search_attributes import missing, remedy
 from workflows.workflow import SEARCH_ATTRIBUTES
 
 PATIENCE = timedelta(seconds=5)
@@ -32,9 +34,6 @@ PATIENCE = timedelta(seconds=5)
 
 SHORT_RETENTION = timedelta(days=7)
 """Histories of closed runs should be there for so long, for whoever looks into a mishap."""
-
-_TYPES = {"KEYWORD": "Keyword", "KEYWORD_LIST": "KeywordList", "DATETIME": "Datetime", "INT": "Int"}
-_SAMPLES = {"KEYWORD": "'x'", "KEYWORD_LIST": "'x'", "DATETIME": "'2030-01-01T00:00:00Z'", "INT": "1"}
 
 
 async def temporal(settings: Settings) -> AsyncIterator[Finding]:
@@ -62,7 +61,7 @@ async def temporal(settings: Settings) -> AsyncIterator[Finding]:
         )
     else:
         yield ok("retention", f"histories of closed runs are kept for {retention.days} days")
-    for check in (_search_attributes, _worker, _clock):
+    for check in (_search_attributes, _worker, _version, _clock):
         try:
             yield await check(client, settings)
         except RPCError as error:
@@ -94,25 +93,13 @@ def _not_let_in(client: Client, settings: Settings, error: RPCError) -> Finding:
 
 
 async def _search_attributes(client: Client, _settings: Settings) -> Finding:
-    missing = []
-    for key in SEARCH_ATTRIBUTES:
-        kind = key.indexed_value_type.name
-        query = f"{key.name} = {_SAMPLES[kind]}"
-        try:
-            await client.workflow_service.count_workflow_executions(
-                CountWorkflowExecutionsRequest(namespace=client.namespace, query=query), timeout=PATIENCE
-            )
-        except RPCError as error:
-            if error.status is not RPCStatusCode.INVALID_ARGUMENT:
-                raise
-            missing.append(f"--name {key.name} --type {_TYPES[kind]}")
-    if missing:
+    lacking = await missing(client)
+    if lacking:
         return wrong(
             "search attributes",
-            f"The namespace {client.namespace} lacks {len(missing)} of {len(SEARCH_ATTRIBUTES)}, or has them with "
+            f"The namespace {client.namespace} lacks {len(lacking)} of {len(SEARCH_ATTRIBUTES)}, or has them with "
             "another type: no worker starts.",
-            f"temporal operator search-attribute create --namespace {client.namespace} {' '.join(missing)} "
-            "(on Temporal Cloud: tcld namespace search-attributes add)",
+            remedy(client.namespace, lacking),
         )
     return ok("search attributes", f"all {len(SEARCH_ATTRIBUTES)} are there")
 
@@ -137,6 +124,36 @@ async def _worker(client: Client, settings: Settings) -> Finding:
             "Start one: `entente worker`, with ENTENTE_TASK_QUEUE as the API has it.",
         )
     return ok("worker", f"{len(pollers)} polled the task queue {settings.task_queue} in the last minutes")
+
+
+async def _version(client: Client, settings: Settings) -> Finding:
+    """Whether the version of the workers that takes what is new is there."""
+    if settings.rollout == "off":
+        return skipped("version of workers", "ENTENTE_ROLLOUT is off: workers have none")
+    here = this_version(settings)
+    deployment = await describe(client, here.deployment_name, settings.task_queue)
+    current, now = deployment.current, datetime.now(UTC)
+    if current is None and not deployment.versions:
+        return ok("version of workers", "none was ever there; the first worker's becomes current")
+    if current is None or not current.has_workers(now):
+        return warning(
+            "version of workers",
+            f"No version of {deployment.name} is current: new accords wait."
+            if current is None
+            else f"No worker of the current version {current.build_id} polls: new accords and continued runs wait.",
+            "Start its workers, or make a version current whose workers are there: entente rollout status, then "
+            "entente rollout current BUILD_ID",
+        )
+    text = f"{current.build_id} is current"
+    draining = [version for version in deployment.versions if version.status == "draining"]
+    left = [version.build_id for version in draining if not version.has_workers(now)]
+    if left:
+        return warning(
+            "version of workers",
+            f"{text}; {', '.join(left)} drain without workers. The current version's workers take over what is open.",
+            "Look again in some minutes; next time, stop workers once `entente rollout drained` says that they can be.",
+        )
+    return ok("version of workers", text + (f", {len(draining)} drain" if draining else ""))
 
 
 async def _clock(client: Client, _settings: Settings) -> Finding:

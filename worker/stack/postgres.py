@@ -16,6 +16,7 @@ import asyncpg
 
 from activities.runtime.durable import write_private
 from worker.stack.errors import StackError
+from worker.stack.logins import Login, make_logins, password_of, role_of
 from worker.stack.place import Place, settle
 from worker.stack.ports import LOOPBACK, next_free
 from worker.stack.process import Child, OnLine, Program, environment, in_thread, wait_until
@@ -54,12 +55,16 @@ class Postgres(Server):
         self._usual_port = port
         self._password = ""
 
-    def url(self, database: str = DATABASE) -> str:
-        """The server's address with the superuser's credentials, as asyncpg and libpq read it."""
-        return self._url(database, self.port)
+    def url(self, database: str = DATABASE, login: Login | None = None) -> str:
+        """The server's address with a login's credentials, or the superuser's, as asyncpg and libpq read it."""
+        return address(f"{LOOPBACK}:{self.port}", self._password, database, login)
+
+    async def make_logins(self) -> None:
+        """Make the logins of worker, API and eraser in the migrated database."""
+        await make_logins(self.url(), self._password)
 
     def _url(self, database: str, port: int) -> str:
-        return f"postgresql://{SUPERUSER}:{quote(self._password)}@{LOOPBACK}:{port}/{database}"
+        return address(f"{LOOPBACK}:{port}", self._password, database)
 
     async def start(self, patience: float = 60.0) -> None:
         """Start the server, initialising it at first; returns when it answers, in up to ``patience`` seconds.
@@ -209,6 +214,16 @@ class Postgres(Server):
         finally:
             await connection.close()
         return True
+
+
+def address(place: str, superuser_password: str, database: str = DATABASE, login: Login | None = None) -> str:
+    """The address of the server at ``place`` (host:port), with a login's credentials or the superuser's."""
+    user, password = (
+        (SUPERUSER, superuser_password)
+        if login is None
+        else (role_of(login), password_of(login, superuser_password))
+    )
+    return f"postgresql://{user}:{quote(password)}@{place}/{database}"
 
 
 class _PortTaken(StackError):

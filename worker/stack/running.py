@@ -6,24 +6,27 @@ import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from temporalio.envconfig import ClientConfigProfile
 
 from activities.errors import SettingsProblem
 from activities.identity.signing import CommandSigner
 from activities.runtime.settings import Settings, read_settings
-from worker.stack.postgres import DATABASE, SUPERUSER
+from worker.stack.postgres import address
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Where a running stack can be reached. Its database's address has credentials in it."""
+    """Where a running stack can be reached. Its database's addresses have credentials in them.
+
+    ``database_url`` is the superuser's, who migrates and makes keys; ``erasing_url`` that of who erases.
+    """
 
     api_url: str
     temporal_ui_url: str | None
     database_url: str | None
     temporal_address: str | None = None
+    erasing_url: str | None = None
 
 
 def running_stack(state_dir: Path) -> Running | None:
@@ -35,12 +38,17 @@ def running_stack(state_dir: Path) -> Running | None:
         password = (state / "postgres.password").read_text().strip() if postgres else ""
     except (OSError, ValueError, KeyError):
         return None
-    url = f"postgresql://{SUPERUSER}:{quote(password)}@{postgres}/{DATABASE}" if postgres else None
-    return Running(addresses.get("api", ""), addresses.get("temporal_ui"), url, addresses.get("temporal"))
+    url = address(postgres, password) if postgres else None
+    erasing = address(postgres, password, login="eraser") if postgres else None
+    return Running(
+        addresses.get("api", ""), addresses.get("temporal_ui"), url, addresses.get("temporal"), erasing
+    )
 
 
-def settings_here(state_dir: Path | None = None) -> Settings:
+def settings_here(state_dir: Path | None = None, *, erasing: bool = False) -> Settings:
     """The environment's settings; where they name no database, those of the stack that runs on the state directory.
+
+    With ``erasing`` that stack's database is entered as who erases, who can do nothing else.
 
     Raises:
         SettingsProblem: neither is there.
@@ -58,7 +66,7 @@ def settings_here(state_dir: Path | None = None) -> Settings:
     signer = CommandSigner.load(state / "command-key.pem")
     return read_settings(
         state_dir=state,
-        database_url=running.database_url,
+        database_url=running.erasing_url if erasing else running.database_url,
         log_key_file=settings.log_key_file or state / "log.key",
         command_public_keys=(*settings.command_public_keys, signer.public_key),
     )

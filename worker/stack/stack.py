@@ -34,10 +34,12 @@ from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from worker.stack.errors import AlreadyRunning
 from worker.stack.locks import Lock
+from worker.stack.logins import Login
 from worker.stack.ports import next_free
 from worker.stack.postgres import USUAL_PORT as POSTGRES_PORT
 from worker.stack.postgres import Postgres
 from worker.stack.process import OnLine, Program, environment, in_thread
+from worker.stack.rollout import bring_over, take_over
 from worker.stack.schema import migrate_database
 from worker.stack.service import Process, Service, answers, polls
 from worker.stack.temporal import NAMESPACE, Temporal
@@ -58,6 +60,9 @@ _GRACE = 20.0
 """Seconds for a worker to finish its activities, and for the API its requests."""
 _WATCH = 0.2
 _RUNNING = "up.json"
+
+DEMO_KEYS = "demo-keys.json"
+"""In the state directory: the keys of the demonstration's delegates, for looking at it again."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +119,14 @@ class Stack:
 
     @property
     def database_url(self) -> str:
-        """The ledger's database, credentials included."""
+        """The ledger's database, with the credentials of who migrates: of an embedded one, the superuser's."""
         return self._postgres.url() if self._postgres is not None else self.settings.database_dsn()
+
+    def _process_url(self, login: Login) -> str:
+        """The ledger's database as one of the processes enters it."""
+        if self._postgres is None:
+            return self.settings.database_dsn()
+        return self._postgres.url(login=login)
 
     @property
     def temporal_address(self) -> str:
@@ -143,6 +154,7 @@ class Stack:
     def addresses(self) -> dict[str, str]:
         """Where everything is, without credentials: what ``entente up`` shows."""
         found = {
+            "pages": self.api_url and f"{self.api_url}/",
             "api": self.api_url,
             "docs": self.api_url and f"{self.api_url}/docs",
             "temporal_ui": self.temporal_ui_url or "",
@@ -169,6 +181,8 @@ class Stack:
         try:
             await self._start_servers()
             self.applied_migrations = await migrate_database(self.database_url)
+            if self._postgres is not None:
+                await self._postgres.make_logins()
             self._prepare_processes()
             if not self._servers_only:
                 await self._start_processes()
@@ -177,7 +191,7 @@ class Stack:
             raise
         running = {"pid": os.getpid(), "addresses": self.addresses(), "processes": self.processes}
         (self.state / _RUNNING).write_text(json.dumps(running, indent=2) + "\n")
-        self._watchers = [asyncio.create_task(self._watch(name)) for name in self.services]
+        self._watchers += [asyncio.create_task(self._watch(name)) for name in self.services]
 
     async def stop(self) -> None:
         """Stop everything in reverse order. Returns when nothing of it is left."""
@@ -258,7 +272,7 @@ class Stack:
         assert self._signer is not None  # noqa: S101 - the keys are made before the first process
         trusted = (*self.settings.command_public_keys, self._signer.public_key)
         changes: dict[str, object] = {
-            "database_url": SecretStr(self.database_url),
+            "database_url": SecretStr(self._process_url("api" if private else "worker")),
             "state_dir": self.state,
             "api_port": self._api_port,
             # Each process has a port for operators of its own.
@@ -266,6 +280,7 @@ class Stack:
             "command_public_keys": tuple(dict.fromkeys(trusted)),
             "command_key_file": self._command_key if private else None,
             "log_key_file": self._log_key,
+            "demo_keys_file": self.state / DEMO_KEYS if private and self._postgres is not None else None,
             # Witnesses are tried out on the machine itself; whoever runs it may name other networks instead.
             "witness_networks": self.settings.witness_networks or LOOPBACK,
         }
@@ -333,7 +348,16 @@ class Stack:
             ),
         }
         self.services.update(processes)
-        await _together(service.start for service in processes.values())
+        starts = [service.start for service in processes.values()]
+        await _together([*starts, self.take_over] if self._temporal is not None else starts)
+
+    async def take_over(self) -> None:
+        """Make this code's version of the worker current, and begin to bring over what older versions left."""
+        if self.settings.rollout == "off":
+            return
+        client = await connect(self.settings, target=self.temporal_address)
+        await take_over(client, self.settings)
+        self._watchers.append(asyncio.create_task(bring_over(client, self.settings, self._tell)))
 
     def _program(self, name: str, *, private: bool = False) -> Program:
         return Program(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.namespace.v1 import NamespaceConfig
@@ -78,6 +79,7 @@ class Temporal(Server):
         ui_port: likewise for its web UI; none for no UI.
         durable: false keeps everything in memory, for tests.
         on_line: gets the server's log lines.
+        dynamic_config: settings of the server by key, as JSON, besides ours.
     """
 
     def __init__(
@@ -88,8 +90,10 @@ class Temporal(Server):
         ui_port: int | None = USUAL_UI_PORT,
         durable: bool = True,
         on_line: OnLine | None = None,
+        dynamic_config: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(state, durable=durable, on_line=on_line)
+        self._dynamic_config = {**_DYNAMIC_CONFIG, **dynamic_config}
         self.ui_port: int | None = None
         self._usual = (port, ui_port)
 
@@ -138,7 +142,7 @@ class Temporal(Server):
             argv += ["--db-filename", str(self.state / "temporal.db")]
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
                 argv += ["--sqlite-pragma", pragma]
-        for key, value in _DYNAMIC_CONFIG.items():
+        for key, value in self._dynamic_config.items():
             argv += ["--dynamic-config-value", f"{key}={value}"]
         for name, kind in SEARCH_ATTRIBUTES.items():
             argv += ["--search-attribute", f"{name}={kind}"]

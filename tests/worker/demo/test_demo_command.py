@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from tests.worker.stack.running import Up, left_of, state_directory
 from worker.demo.catalog import entries
-from worker.demo.hosting import OPERATOR
+from worker.demo.hosting import AUDITOR, OPERATOR
 
 
 def _demo(*options: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
@@ -75,12 +75,15 @@ async def test_the_state_visit_over_http_and_again_after_up() -> None:
         assert result["as_expected"] is True
         assert result["stage"] == "concluded"
         assert result["refusals"] == 18
+        verified = next(line for line in lines if line["event"] == "verified")
+        assert verified["holds"] is True
+        assert [one["status"] for one in verified["findings"]].count("holds") == 6
         assert left_of(state) == set()
 
         keys = state / "demo-keys.json"
         assert stat.S_IMODE(keys.stat().st_mode) == 0o600
         tokens = json.loads(keys.read_text())
-        assert {"ru.protocol", "kp.treaty", "registrar", "press", OPERATOR} <= set(tokens)
+        assert {"ru.protocol", "kp.treaty", "registrar", "press", OPERATOR, AUDITOR} <= set(tokens)
 
         with Up(state, "--api-port=0") as up:
             addresses = up.wait_ready().ready["addresses"]
@@ -98,6 +101,8 @@ async def test_the_state_visit_over_http_and_again_after_up() -> None:
             assert again.returncode == 0, again.stdout[-3000:] + again.stderr
             assert "Everything went as the play says" in again.stdout
             assert "[ Verification of conditions ]" in again.stdout
+            assert "Nothing is wrong with the record" in again.stdout
+            assert len(again.stdout.splitlines()) < 90, "the story fits two screens"
             assert json.loads(keys.read_text()) == tokens
             assert len(await _accords(addresses["api"], tokens["archive"])) == 2
 

@@ -21,9 +21,12 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfigProfile
 
+import worker
 from activities.checkpoints.logkeys import LogKeys, guard_directory
+from activities.errors import SettingsProblem
 from activities.identity.signing import CommandSigner
 from activities.runtime.settings import Settings, read_settings
+from activities.runtime.temporal import connect
 from tests.worker.stack.running import Up, state_directory
 from worker.doctor import machine
 from worker.doctor.clocks import skew
@@ -31,6 +34,7 @@ from worker.doctor.examination import examine
 from worker.doctor.finding import Finding
 from worker.doctor.postgres import database
 from worker.doctor.temporal import temporal
+from worker.search_attributes import check_search_attributes
 from worker.stack.ports import any_free
 
 
@@ -96,6 +100,8 @@ async def test_a_schema_that_lacks_migrations_or_has_too_many(settings: Settings
         assert (schema.level, schema.remedy) == ("wrong", "Run `entente migrate`.")
         assert last in schema.what
         await connection.execute("insert into schema_migrations values ($1), ('9999')", last)
+        assert (await found(database(settings)))["schema"].level == "ok"
+        await connection.execute("update schema_support set oldest = '9999'")
         schema = (await found(database(settings)))["schema"]
         assert schema.level == "wrong"
         assert "9999" in schema.what
@@ -113,7 +119,9 @@ async def test_a_login_that_may_not_write(settings: Settings, database_url: str)
         lesser = read_settings(database_url=there)
         privileges = (await found(database(lesser)))["privileges"]
         assert privileges.level == "warning"
-        assert privileges.remedy.endswith(f"GRANT entente_writer TO {login};")
+        assert f"GRANT entente_reader, entente_writer TO {login};" in privileges.remedy
+        await connection.execute(f"grant entente_api to {login}")
+        assert (await found(database(lesser)))["privileges"].level == "ok"
     finally:
         await connection.execute(f"drop role {login}")
         await connection.close()
@@ -151,6 +159,24 @@ async def test_a_namespace_that_is_not_there_or_not_set_up(
     assert "--name EntenteStage --type Keyword --name EntenteParties --type KeywordList" in (
         all_["search attributes"].remedy
     )
+    with pytest.raises(SettingsProblem, match="EntenteStage, EntenteParties") as refused:
+        await check_search_attributes(await connect(there))
+    assert "tcld namespace search-attributes add" in refused.value.remedy
+    assert '--search-attribute "EntenteParties=KeywordList"' in refused.value.remedy
+
+
+async def test_a_worker_s_own_namespace_is_found_in_order(temporal_client: Client) -> None:
+    await check_search_attributes(temporal_client)
+
+
+def test_no_program_of_ours_asks_the_operator_service() -> None:
+    """Temporal Cloud closes it to a namespace's keys."""
+    root = Path(worker.__file__).parents[1]
+    for room in ("activities", "api", "worker", "workflows"):
+        for file in (root / room).rglob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            assert "operator_service" not in text, file
+            assert "operatorservice" not in text, file
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 from temporalio.envconfig import ClientConfigProfile
 
+from activities.identity.signing import CommandSigner
+from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings, read_settings
 from activities.runtime.temporal import connect
+from tests.simulation.small import small
 from tests.worker.stack.running import left_of, state_directory
+from tests.workflows.harness import Engine
+from worker.rollout.version import this_version
 from worker.stack.errors import AlreadyRunning, StackError
+from worker.stack.logins import role_of
+from worker.stack.running import settings_here
 from worker.stack.service import polls
 from worker.stack.stack import Ports, Stack
 
@@ -72,7 +83,7 @@ async def test_a_killed_worker_is_started_again_and_works(stack: Stack) -> None:
     child = stack.services["worker"].child
     assert child is not None
     probe = polls(lambda: connect(stack.settings, target=stack.temporal_address), stack.settings.task_queue)
-    for _ in range(100):
+    for _ in range(300):
         if await probe(child):
             return
         await asyncio.sleep(0.1)
@@ -117,6 +128,79 @@ async def test_only_the_api_is_told_where_the_signing_key_is(stack: Stack) -> No
     assert has("worker", "ENTENTE_COMMAND_PUBLIC_KEYS")
     for server in ("postgres", "temporal"):
         assert not has(server, "DATABASE_URL")
+
+
+ALLOWED = {
+    "worker": {
+        "insert into entries": True,
+        "delete from payloads": False,
+        "update entries": False,
+        "read api_keys": False,
+    },
+    "api": {"insert into entries": False, "delete from payloads": False, "read api_keys": True},
+    "eraser": {"insert into entries": False, "delete from payloads": True, "read api_keys": False},
+}
+_ASKED = {
+    "insert into entries": "select has_table_privilege('entries', 'insert')",
+    "delete from payloads": "select has_table_privilege('payloads', 'delete')",
+    "update entries": "select has_table_privilege('entries', 'update')",
+    "read api_keys": "select has_table_privilege('api_keys', 'select')",
+}
+
+
+async def test_each_process_enters_the_database_as_who_may_do_what_it_has_to(stack: Stack) -> None:
+    erasing = settings_here(stack.state, erasing=True).database_dsn()
+    urls = {name: _entered(stack, name) for name in ("worker", "api")} | {"eraser": erasing}
+    for login, url in urls.items():
+        connection = await asyncpg.connect(url)
+        try:
+            assert await connection.fetchval("select current_user") == role_of(login)  # type: ignore[arg-type]
+            assert not await connection.fetchval(
+                "select bool_or(rolsuper or rolcreaterole) from pg_roles where pg_has_role(oid, 'usage')"
+            )
+            assert {what: await connection.fetchval(_ASKED[what]) for what in ALLOWED[login]} == ALLOWED[
+                login
+            ]
+        finally:
+            await connection.close()
+
+
+def _entered(stack: Stack, name: str) -> str:
+    environment = Path(f"/proc/{stack.processes[name]}/environ").read_bytes().split(b"\0")
+    [url] = [entry.partition(b"=")[2] for entry in environment if entry.startswith(b"DATABASE_URL=")]
+    return url.decode()
+
+
+async def test_after_an_upgrade_the_new_version_takes_over_what_is_open(stack: Stack) -> None:
+    client = await connect(stack.settings, target=stack.temporal_address)
+    signer = CommandSigner.load(stack.state / "command-key.pem")
+    async with PostgresLedger.connect(stack.database_url) as ledger:
+        engine = Engine(client, stack.settings, signer, ledger)
+        accord = await engine.open(small())
+        old = this_version(stack.settings).build_id
+        assert await _carried_by(engine, accord) == old
+
+        await stack.hold("worker")
+        stack.settings = stack.settings.model_copy(update={"build_id": "after-the-upgrade"})
+        await stack.take_over()
+        await stack.resume("worker")
+        receipt = await asyncio.wait_for(engine.act(accord, "bb.contact", "decline_definition"), 20)
+        assert receipt.stage == "terminated"
+        assert await _carried_by(engine, accord) == "after-the-upgrade"
+    command = [sys.executable, "-m", "worker.cli.main", "rollout", "status", "--json"]
+    status = await asyncio.to_thread(
+        subprocess.run, [*command, "--state-dir", str(stack.state)], capture_output=True, check=True
+    )
+    versions = {each["build_id"]: each for each in json.loads(status.stdout)["versions"]}
+    assert set(versions) == {old, "after-the-upgrade"}
+    assert versions["after-the-upgrade"]["status"] == "current"
+    assert versions["after-the-upgrade"]["has_workers"]
+
+
+async def _carried_by(engine: Engine, accord: str) -> str:
+    described = await engine.handle(accord).describe()
+    info = described.raw_description.workflow_execution_info.versioning_info
+    return str(info.deployment_version.build_id)
 
 
 async def test_a_second_stack_here_is_refused_and_leaves_the_first_alone(stack: Stack) -> None:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,6 +52,14 @@ class RefusedAct(EntenteError):
         self.problem = problem
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that the API gave, and the headers that it came with, by their lower-case names."""
+
+    content: bytes
+    headers: Mapping[str, str]
+
+
 class Calls:
     """An API, and the key to speak to it with; none for what it tells everybody."""
 
@@ -82,6 +91,18 @@ class Calls:
             Unreachable: it does not answer.
         """
         return self._json(self._send("GET", path, query=query or []))
+
+    def fetch(self, path: str, query: Query | None = None) -> Fetched:
+        """Get a file: its bytes, and the headers by their lower-case names.
+
+        Raises:
+            ApiProblem: the API says why not.
+            Unreachable: it does not answer.
+        """
+        answer = self._send("GET", path, query=query or [])
+        if not answer.is_success:
+            self._json(answer)
+        return Fetched(answer.content, {name.lower(): value for name, value in answer.headers.items()})
 
     def put(self, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Set something, which can be done again.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from worker.demo.catalog import Entry
     from worker.demo.hosting import Place
     from worker.demo.player import Result
+    from worker.demo.proving import Proven
     from worker.stack.stack import Stack
 
 
@@ -44,6 +45,9 @@ def _demo(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Play all of them, one after the other.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="Name them, and play none.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Tell every act, its hour, and all that a refusal lacked.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON for each thing that happens.")
     ] = False,
@@ -57,8 +61,9 @@ def _demo(
 ) -> None:
     """Play a scenario: who does what, what is refused and why, until the documents are signed.
 
-    Uses the stack that runs on the state directory, or starts one and stops it at the end. All data is
-    illustrative. Ends with 1 where something did not happen as the play says.
+    Tells the turning points, and at the end verifies the record from a file, without the server. Uses the stack that
+    runs on the state directory, or starts one and stops it at the end. All data is illustrative. Ends with 1 where
+    something did not happen as the play says, or the record does not hold.
     """
     from rich.console import Console
 
@@ -86,22 +91,25 @@ def _demo(
     given = {"temporal": temporal_port, "temporal_ui": temporal_ui_port, "postgres": postgres_port}
     ports = Ports(**{key: port for key, port in given.items() if port is not None})
     settings = stack_settings(state_dir, api_port)
-    results = asyncio.run(_play_all(chosen, settings, ports, None if as_json else console))
-    if not all(result.went_well for result in results):
+    went_well = asyncio.run(_play_all(chosen, settings, ports, None if as_json else console, full=full))
+    if not went_well:
         raise typer.Exit(1)
 
 
-async def _play_all(chosen: list[Entry], settings: Any, ports: Any, console: Console | None) -> list[Result]:
-    """Play ``chosen`` on one stack. Without a console, JSON is printed."""
+async def _play_all(
+    chosen: list[Entry], settings: Any, ports: Any, console: Console | None, *, full: bool
+) -> bool:
+    """Play ``chosen`` on one stack, verify each record; whether all went well. Without a console, it prints JSON."""
     import time
 
-    from worker.demo.hosting import OPERATOR, a_stack, keys_for
+    from worker.demo.hosting import AUDITOR, OPERATOR, a_stack, keys_for
     from worker.demo.over_http import OverHttp
     from worker.demo.player import Player
-    from worker.demo.show import ForMachines, ForPeople, print_json, show_where
+    from worker.demo.proving import prove
+    from worker.demo.show import ForMachines, ForPeople, Story, print_json, show_proof, show_where
 
     plays = [one.read() for one in chosen]
-    results: list[Result] = []
+    went_well = True
 
     def tell(text: str) -> None:
         if console is not None:
@@ -110,26 +118,31 @@ async def _play_all(chosen: list[Entry], settings: Any, ports: Any, console: Con
     async with a_stack(settings, ports=ports, tell=tell) as place:
         keys = await keys_for(place, [who for play in plays for who in play.cast()])
         for play in plays:
-            show = ForPeople(console, play) if console is not None else ForMachines(play)
+            show = ForMachines(play) if console is None else (ForPeople if full else Story)(console, play)
             show.begin(play.name)
             since = time.monotonic()
             async with OverHttp(place.api_url, keys, keys[OPERATOR]) as backend:
                 result = await Player(play, backend, show.hear).play()
             show.end(result, time.monotonic() - since)
-            results.append(result)
-        rows = _where(place, results)
+            proven = await prove(place.api_url, result.accords[-1], keys[AUDITOR], place.state)
+            if console is not None:
+                show_proof(console, proven)
+            else:
+                print_json({"event": "verified", "holds": proven.holds, **proven.report.as_json()})
+            went_well = went_well and result.went_well and proven.holds
+        rows = _where(place, result, proven)
         if console is not None:
             show_where(console, rows)
         else:
             print_json({"event": "where", **dict(rows)})
-    return results
+    return went_well
 
 
-def _where(place: Place, results: list[Result]) -> list[tuple[str, str]]:
+def _where(place: Place, result: Result, proven: Proven) -> list[tuple[str, str]]:
     """Where to look at what was played, now or after ``entente up``."""
     from worker.demo.hosting import KEYS
 
-    accord = results[-1].accords[-1]
+    accord = result.accords[-1]
     file = _short(place.state / KEYS)
     rows = [("accord", accord)]
     if place.started:
@@ -149,6 +162,13 @@ def _where(place: Place, results: list[Result]) -> list[tuple[str, str]]:
             f'curl -H "Authorization: Bearer {token}" {place.api_url}/v1/accords/{accord}/why/closing',
         ),
     ]
+    options = " ".join(f"--command-key {key}" for key in proven.command_keys)
+    rows.append(
+        (
+            "read the record",
+            f"{_program()} read {_short(proven.bundle)} --policy {_short(proven.policy)} {options}",
+        )
+    )
     if place.temporal_ui_url:
         rows.append(("history", f"{place.temporal_ui_url}/namespaces/default/workflows/{accord}"))
     return rows

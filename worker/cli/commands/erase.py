@@ -55,7 +55,9 @@ def _erase(
         send(place, accord, "erase_particulars", fields, key)
 
     async def delete() -> list[int]:
-        async with PostgresLedger.connect(settings_here(place.state_dir).database_dsn()) as ledger:
+        async with PostgresLedger.connect(
+            settings_here(place.state_dir, erasing=True).database_dsn()
+        ) as ledger:
             return await finish_erasing(ledger, ledger, accord)
 
     deleted = asyncio.run(delete())

@@ -168,6 +168,7 @@ async def _announce(stack: Stack, *, as_json: bool) -> None:
 
     addresses = stack.addresses()
     labels = {
+        "pages": "in the browser",
         "api": "API",
         "docs": "its documentation",
         "temporal_ui": "Temporal UI",

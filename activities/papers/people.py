@@ -1,0 +1,67 @@
+"""How papers name parties, delegates and seats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from activities.papers.source import Source
+from workflows.model.state import Accord, SeatState
+from workflows.tracks.documents.state import live
+from workflows.tracks.signing.full_powers import needs_powers
+
+
+def party(source: Source, code: str) -> str:
+    """A party's name in full."""
+    named = source.state.definition.parties.get(code)
+    return named.name if named is not None else code
+
+
+def office(source: Source, delegate: str) -> str:
+    """What a delegate is: the appointment's office; the id, where nobody appointed it."""
+    appointed = source.state.delegates.get(delegate)
+    return appointed.office if appointed is not None else delegate
+
+
+def person(source: Source, delegate: str) -> str:
+    """Name and office, with the id by which the record knows the delegate."""
+    known = office(source, delegate)
+    name = source.persons.get(delegate)
+    full = f"{name}, {known}" if name else known
+    return full if full == delegate else f"{full} ({delegate})"
+
+
+def seats_in_order(a: Accord, document: str, first: str | None = None) -> list[tuple[str, SeatState]]:
+    """A document's seats in the order of signature; in an original of an alternat its own party comes ``first``.
+
+    The order is the definition's where it gives one; else that of the parties' codes, which is no order of rank.
+    """
+    terms = a.definition.documents[document]
+    parties = [*terms.order, *(code for code in a.definition.parties if code not in terms.order)]
+    if first is not None:
+        parties = [first, *(code for code in parties if code != first)]
+    seats = a.documents[document].seats
+    return sorted(seats.items(), key=lambda item: (_index(parties, item[1].party), item[0]))
+
+
+def _index(parties: list[str], code: str) -> int:
+    return parties.index(code) if code in parties else len(parties)
+
+
+def originals(a: Accord, document: str) -> list[str | None]:
+    """The originals to sign: one for each signing party of an alternat, in which it stands first; else one."""
+    if a.definition.originals == "single":
+        return [None]
+    return list(dict.fromkeys(seat.party for _, seat in seats_in_order(a, document)))
+
+
+def documents(a: Accord) -> tuple[str, ...]:
+    """The documents that are part of the accord; before it is founded there are none to speak of."""
+    return live(a) if a.founded else ()
+
+
+def seats_on_powers(source: Source) -> Iterable[tuple[str, str, SeatState]]:
+    """Each seat that is signed on full powers: document, seat, and who holds it."""
+    for document in documents(source.state):
+        for name, seat in seats_in_order(source.state, document):
+            if needs_powers(source.state, document, name) or seat.powers is not None:
+                yield document, name, seat

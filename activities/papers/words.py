@@ -1,0 +1,98 @@
+"""The words of papers, a file for each language: its words, and what the vocabulary ``closing`` says otherwise.
+
+To add a language, copy ``words/en.yaml`` and put the words into it. Every word has to be there with the same fields
+in braces; a test compares. Months and date say how the language writes a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workflows.errors import EntenteError
+from workflows.model.state import Accord
+
+ENGLISH = "en"
+FOLDER = Path(__file__).parent / "words"
+
+
+class NoSuchLanguage(EntenteError):
+    """Papers are not written in that language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one language and vocabulary."""
+
+    language: str
+    words: Mapping[str, str]
+    months: tuple[str, ...]
+    date_form: str
+
+    def __getitem__(self, key: str) -> str:
+        return self.words[key]
+
+    def say(self, key: str, **values: Any) -> str:
+        """The words under ``key`` with their fields filled in."""
+        return self.words[key].format(**values)
+
+    def term(self, kind: str, value: str) -> str:
+        """How a value of the record is called, such as a condition's status; as it stands, where nobody said."""
+        return self.words.get(f"{kind}.{value}", value.replace("_", " "))
+
+    def date(self, at: datetime | None) -> str:
+        """A day in UTC, as the language writes it."""
+        return self.words["no_date"] if at is None else self._date(at.astimezone(UTC))
+
+    def _date(self, at: datetime) -> str:
+        return self.date_form.format(day=at.day, month=self.months[at.month - 1], year=at.year)
+
+    def time(self, at: datetime | None) -> str:
+        """A day and time in UTC."""
+        if at is None:
+            return self.words["no_date"]
+        utc = at.astimezone(UTC)
+        return f"{self._date(utc)}, {utc:%H:%M} UTC"
+
+    def list(self, items: Any) -> str:
+        """Items in a row; a dash where there is none."""
+        return self.words["comma"].join(items) or "–"
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that papers are written in, by BCP 47 tags."""
+    return tuple(sorted(one.stem for one in FOLDER.glob("*.yaml")))
+
+
+@cache
+def words_of(language: str, vocabulary: str) -> Words:
+    """The words for a language and a vocabulary; what a vocabulary does not say is as in ``diplomatic``.
+
+    Raises:
+        NoSuchLanguage: names those there are.
+    """
+    known = languages()
+    base = language.lower().split("-")[0]
+    if base not in known:
+        raise NoSuchLanguage(
+            f"papers are not written in {language[:40]!r}",
+            f"Choose one of {', '.join(known)}",
+        )
+    told = yaml.safe_load((FOLDER / f"{base}.yaml").read_text(encoding="utf-8"))
+    changed = told["closing"] if vocabulary == "closing" else {}
+    return Words(base, {**told["words"], **changed}, tuple(told["months"]), told["date"])
+
+
+def languages_of(a: Accord) -> tuple[str, ...]:
+    """The accord's languages that papers are written in, of parties and documents; English where there is none."""
+    of_parties = (tag for party in a.definition.parties.values() for tag in party.languages)
+    of_documents = (tag for document in a.definition.documents.values() for tag in document.languages)
+    used = dict.fromkeys(tag.split("-")[0] for tag in (*of_parties, *of_documents))
+    known = languages()
+    return tuple(one for one in used if one in known) or (ENGLISH,)

@@ -1,0 +1,235 @@
+"""Papers made from the record: full powers, checklist, minutes and the others, as PDF; dates as a calendar."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as InPath
+from pydantic import Field
+
+from activities.papers import making
+from activities.papers.binding import page_code
+from activities.papers.kinds import CALENDAR, NAMES, NoSuchKind, described
+from activities.papers.people import documents, originals, seats_in_order
+from activities.papers.source import LogKeys, Source, read_source
+from activities.papers.words import ENGLISH, NoSuchLanguage, languages, languages_of, words_of
+from api.access import Access, may_read_particulars, seen_whole
+from api.backend import Backend
+from api.calls import AccordId, Caller, Parts, answer, problems, seen
+from api.heavy import FOLDING
+from api.moments import AsOf, moment_asked_for, within_record
+from api.problems import FieldError, Problem, not_found, unavailable
+from api.routes.ledger import BINARY, checkpoints_of
+from api.routing import CheckedRoute, head_only, unless_hung_up
+from api.schemas import View
+from workflows.model.state import Accord
+from workflows.tracks.documents.state import document_digest
+
+# Not bounded by the API's deadline: a long record takes its time, and how many are made at once is bounded.
+router = APIRouter(route_class=CheckedRoute, tags=["papers"])
+
+
+class PaperKind(View):
+    """A paper that can be asked for."""
+
+    kind: str
+    title: str
+    media_type: str
+
+
+class SignaturePage(View):
+    """A seat on a signature page, with the code by which a scan of it is matched."""
+
+    document: str
+    seat: str
+    original: str | None = Field(description="the party whose original it is; none: there is one for all")
+    digest: str = Field(description="the document's digest, which the page is bound to")
+    code: str
+
+
+class PapersView(View):
+    """The papers of an accord."""
+
+    accord: str
+    position: int = Field(
+        description="the record's last entry; give it as `as_of`, for papers that belong together"
+    )
+    papers: tuple[PaperKind, ...]
+    languages: tuple[str, ...] = Field(description="in which papers can be written")
+    own_languages: tuple[str, ...] = Field(
+        description="those among them that the accord's parties and documents use"
+    )
+    signature_pages: tuple[SignaturePage, ...]
+
+
+@router.get(
+    "/accords/{accord}/papers",
+    operation_id="list_papers",
+    summary="List the papers of an accord",
+    response_model=PapersView,
+    responses=problems("not_found", "forbidden"),
+)
+async def list_papers(accord: AccordId, parts: Parts, identity: Caller) -> Response:
+    """Which papers can be made, in which languages; and the codes of the signature pages."""
+    state, access = await seen(parts, identity, accord)
+    seen_whole(access)
+    w = words_of(ENGLISH, state.definition.vocabulary)
+    return answer(
+        PapersView(
+            accord=accord,
+            position=state.size - 1,
+            papers=tuple(
+                PaperKind(kind=one.kind, title=one.title, media_type=one.media_type) for one in described(w)
+            ),
+            languages=languages(),
+            own_languages=languages_of(state),
+            signature_pages=tuple(_pages(state)),
+        )
+    )
+
+
+def _pages(state: Accord) -> list[SignaturePage]:
+    pages = []
+    for document in documents(state):
+        digest = document_digest(state, document)
+        if digest is None:
+            continue
+        for original in originals(state, document):
+            pages += [
+                SignaturePage(
+                    document=document,
+                    seat=seat,
+                    original=original,
+                    digest=digest,
+                    code=page_code(state.id, digest, seat, original or ""),
+                )
+                for seat, _ in seats_in_order(state, document, original)
+            ]
+    return pages
+
+
+@router.get(
+    "/accords/{accord}/papers/{kind}",
+    operation_id="get_paper",
+    summary="Get a paper",
+    response_class=Response,
+    responses={
+        **problems("not_found", "forbidden", "beyond_record", "busy"),
+        200: {
+            "description": "the paper; the header Entente-Position names the entry as of which it is",
+            "content": {
+                "application/pdf": {"schema": BINARY},
+                "text/calendar": {"schema": {"type": "string"}},
+            },
+        },
+    },
+)
+async def get_paper(
+    request: Request,
+    accord: AccordId,
+    kind: Annotated[
+        str,
+        InPath(
+            description=f"one of {', '.join(NAMES)}",
+            examples=["checklist"],
+            json_schema_extra={"pattern": "^[a-z]+(-[a-z]+)*$"},
+        ),
+    ],
+    parts: Parts,
+    identity: Caller,
+    lang: Annotated[
+        str,
+        Query(
+            max_length=35,
+            description="the language that it is written in",
+            examples=["ru"],
+            json_schema_extra={"pattern": "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"},
+        ),
+    ] = ENGLISH,
+    as_of: AsOf = None,
+) -> Response:
+    """A paper made from the record, the same bytes for the same entry and reader: PDF/A-2a and PDF/UA-1.
+
+    `closing-book` is one PDF with all the others, and `calendar` an iCalendar file. Names of persons stand on it as
+    far as you may read them. Characters that no font has are written by their code, and the paper says so.
+    """
+    state, access = await seen(parts, identity, accord)
+    seen_whole(access)
+    _known(kind, lang, state)
+    position = None
+    if as_of is not None:
+        position = moment_asked_for(as_of, accord, (await parts.clocks.present(state)).time)
+    if head_only(request):
+        return Response(None, 200, _headers(accord, kind, lang, state.size - 1), _media_type(kind))
+
+    async def made() -> tuple[making.Made, int]:
+        async with parts.papers.turn("papers", identity.principal):
+            with within_record(accord):
+                source = await _source(request, parts, accord, position, access, state)
+            return await making.make_paper(source, kind, lang), source.bound.position
+
+    try:
+        paper, position_of = await unless_hung_up(request, made())
+    except making.TooLong as error:
+        raise unavailable(f"{error.what}. {error.remedy}.") from error
+    headers = _headers(accord, kind, paper.language, position_of)
+    return Response(paper.content, 200, headers, paper.media_type)
+
+
+def _known(kind: str, lang: str, state: Accord) -> None:
+    try:
+        if kind not in NAMES:
+            raise NoSuchKind(f"there is no paper {kind[:40]!r}", f"The papers are {', '.join(NAMES)}")
+        words_of(lang, state.definition.vocabulary)
+    except NoSuchKind as error:
+        raise Problem("not_found", f"{error.what}. {error.remedy}.") from None
+    except NoSuchLanguage as error:
+        said = f"{error.what}. {error.remedy}"
+        raise Problem(
+            "malformed", f"lang: {said}.", errors=(FieldError(field="lang", problem=said),)
+        ) from None
+
+
+def _media_type(kind: str) -> str:
+    return "text/calendar" if kind == CALENDAR else "application/pdf"
+
+
+def _headers(accord: str, kind: str, lang: str, position: int) -> dict[str, str]:
+    ending = "ics" if kind == CALENDAR else "pdf"
+    return {
+        "Cache-Control": "private, no-store",
+        "Vary": "Authorization",
+        "Content-Disposition": f'attachment; filename="{accord}.{position}.{kind}.{lang}.{ending}"',
+        "Content-Language": lang,
+        "Entente-Position": str(position),
+    }
+
+
+async def _source(
+    request: Request, parts: Backend, accord: str, position: Any, access: Access, state: Accord
+) -> Source:
+    source = await read_source(
+        parts.ledger,
+        accord,
+        position,
+        may_read=lambda told: may_read_particulars(access, state, told.actor, told.facts.get("act")),
+        beside=FOLDING.run,
+    )
+    if source is None:
+        raise not_found(accord)
+    return replace(source, log=await _log_keys(request, parts, accord, source.bound.size))
+
+
+async def _log_keys(request: Request, parts: Backend, accord: str, size: int) -> LogKeys:
+    """What the installation tells of the keys by which the record is verified."""
+    commands = tuple(parts.settings.command_public_keys)
+    try:
+        checkpoints = checkpoints_of(request, parts)
+    except Problem:
+        # Checkpoints are not signed here.
+        return LogKeys(commands=commands)
+    keys = tuple(key.encoded() for key in await checkpoints.verifiers(accord))
+    policy = await checkpoints.policy_text(accord, size)
+    return LogKeys(keys, (policy or b"").decode(), commands)

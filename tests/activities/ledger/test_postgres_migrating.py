@@ -1,0 +1,176 @@
+"""Migrations that run while the service does: from the oldest schema on, with rows in it and acts going on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from activities.errors import Locked
+from activities.ledger.migrate import load, migrate, parse, pending
+from activities.ledger.postgres import PostgresLedger
+from tests.activities.ledger.making import append
+from tests.activities.ledger.test_postgres_schema import connected, empty_database
+
+__all__ = ["empty_database"]
+
+FILES = resources.files("activities.ledger.migrations")
+ACCORDS = ("a", "b", "c")
+
+CATALOGUE = {
+    "columns": "select table_name, column_name, data_type, is_nullable, column_default, is_identity "
+    "from information_schema.columns where table_schema = 'public' order by 1, 2",
+    "indexes": "select indexdef from pg_indexes where schemaname = 'public' order by 1",
+    "constraints": "select conrelid::regclass::text, pg_get_constraintdef(oid), convalidated from pg_constraint "
+    "where connamespace = 'public'::regnamespace order by 1, 2",
+    "functions": "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace order by 1",
+    "triggers": "select pg_get_triggerdef(oid), tgenabled from pg_trigger where not tgisinternal order by 1",
+    "privileges": "select relname, relacl::text from pg_class where relnamespace = 'public'::regnamespace order by 1",
+    "privileges of columns": "select attrelid::regclass::text, attname, attacl::text from pg_attribute "
+    "where attacl is not null order by 1, 2",
+}
+
+
+@asynccontextmanager
+async def acting(url: str) -> AsyncIterator[dict[str, int]]:
+    """Acts on every accord, one after the other, while the block runs; how many of each were recorded."""
+    recorded = dict.fromkeys(ACCORDS, 0)
+    stopping = asyncio.Event()
+
+    async def act(ledger: PostgresLedger, accord: str) -> None:
+        while not stopping.is_set():
+            size = recorded[accord]
+            [outcome] = await ledger.record([append(accord, size, f"d/{size}")])
+            assert outcome.status == "appended", outcome
+            recorded[accord] += 1
+            await asyncio.sleep(0.01)
+
+    async with PostgresLedger.connect(url) as ledger:
+        tasks = [asyncio.create_task(act(ledger, accord)) for accord in ACCORDS]
+        try:
+            yield recorded
+        finally:
+            stopping.set()
+            await asyncio.gather(*tasks)
+
+
+async def further(recorded: dict[str, int], before: dict[str, int]) -> None:
+    """Wait until there was an act on every accord since ``before``."""
+    async with asyncio.timeout(30):
+        while any(recorded[accord] <= before[accord] for accord in ACCORDS):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def catalogue(url: str) -> dict[str, list[Any]]:
+    async with connected(url) as connection:
+        return {
+            name: [tuple(row) for row in await connection.fetch(query)] for name, query in CATALOGUE.items()
+        }
+
+
+async def test_every_migration_from_the_oldest_on_runs_under_acts_and_loses_none(
+    empty_database: str, database_url: str, tmp_path: Path
+) -> None:
+    first, *later = load()
+    (tmp_path / first.name).write_text(FILES.joinpath(first.name).read_text())
+    assert await migrate(empty_database, folder=tmp_path) == [first.name]
+    async with acting(empty_database) as recorded:
+        for migration in later:
+            before = dict(recorded)
+            (tmp_path / migration.name).write_text(FILES.joinpath(migration.name).read_text())
+            assert await migrate(empty_database, folder=tmp_path) == [migration.name]
+            await further(recorded, before)
+    assert await pending(empty_database) == []
+    async with PostgresLedger.connect(empty_database) as ledger:
+        feed = await ledger.feed(limit=10_000)
+        assert [entry.feed for entry in feed] == list(range(1, sum(recorded.values()) + 1))
+        for accord in ACCORDS:
+            head = await ledger.head(accord)
+            assert head is not None
+            assert head.size == recorded[accord] == len(await ledger.commands(accord))
+    assert await catalogue(empty_database) == await catalogue(database_url)
+
+
+SLOW = "-- migrate:up\nalter table entries add column probe int;\n-- migrate:down\nselect 1;\n"
+
+
+async def test_a_migration_that_waits_for_a_lock_gives_way_to_acts(database_url: str, tmp_path: Path) -> None:
+    for migration in load():
+        (tmp_path / migration.name).write_text(FILES.joinpath(migration.name).read_text())
+    (tmp_path / "9000_probe.sql").write_text(SLOW)
+    async with connected(database_url) as reader, acting(database_url) as recorded:
+        async with reader.transaction():
+            await reader.execute("select count(*) from entries")
+            # Nobody could act for as long as the reader reads, if the migration waited for it to end.
+            migrating = asyncio.create_task(migrate(database_url, folder=tmp_path, pause=0.1))
+            for _ in range(2):
+                await asyncio.sleep(1.3)
+                before = dict(recorded)
+                await further(recorded, before)
+            assert not migrating.done()
+        assert await migrating == ["9000_probe.sql"]
+
+
+async def test_a_migration_that_never_gets_its_lock_names_who_holds_it_and_leaves_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    for migration in load():
+        (tmp_path / migration.name).write_text(FILES.joinpath(migration.name).read_text())
+    (tmp_path / "9000_probe.sql").write_text(SLOW)
+    async with connected(database_url) as reader, reader.transaction():
+        pid = await reader.fetchval("select pg_backend_pid() from entries right join feed on true")
+        with pytest.raises(Locked, match=rf"9000_probe\.sql.*pid {pid} of"):
+            await migrate(database_url, folder=tmp_path, patience=0.5, pause=0.1)
+    assert await pending(database_url, folder=tmp_path) == ["9000_probe.sql"]
+
+
+async def test_an_index_is_made_beside_acts_and_one_that_was_cut_short_is_made_anew(
+    empty_database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "0001_t.sql").write_text(
+        "-- migrate:up\ncreate table t (x int);\n-- migrate:down\ndrop table t;\n"
+    )
+    await migrate(empty_database, folder=tmp_path)
+    (tmp_path / "0002_index.sql").write_text(
+        "-- migrate:up transaction:false\ncreate unique index concurrently t_x on t (x);\n"
+        "-- migrate:down transaction:false\ndrop index concurrently t_x;\n"
+    )
+    async with connected(empty_database) as connection:
+        await connection.execute("insert into t values (1), (1)")
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await migrate(empty_database, folder=tmp_path)
+        assert not await connection.fetchval(
+            "select indisvalid from pg_index where indexrelid = 't_x'::regclass"
+        )
+        await connection.execute("delete from t")
+        assert await migrate(empty_database, folder=tmp_path) == ["0002_index.sql"]
+        assert await connection.fetchval("select indisvalid from pg_index where indexrelid = 't_x'::regclass")
+
+
+BREAKING = re.compile(
+    r"\b(drop|rename)\b(?! trigger| index)|\balter column \w+ (type|set not null)"
+    r"|\badd column [^,;]* not null(?![^,;]*default)",
+    re.IGNORECASE,
+)
+
+
+def test_what_older_programs_cannot_go_on_with_says_so() -> None:
+    """A migration that takes something away has to name the oldest program that goes on with it."""
+    for migration in load():
+        if migration.version > "0020" and BREAKING.search(re.sub(r"--.*", "", migration.up)):
+            assert f"update schema_support set oldest = '{migration.version}'" in migration.up
+
+
+def test_taking_away_is_recognised() -> None:
+    made = "-- migrate:up\n{}\n-- migrate:down\nselect 1;\n"
+    for statement in ("alter table a drop column b;", "drop function f;", "alter table a rename to b;"):
+        assert BREAKING.search(parse("0001_a.sql", made.format(statement)).up)
+    for statement in ("alter table a add column b int;", "drop index a;", "create table a (b int not null);"):
+        assert not BREAKING.search(parse("0001_a.sql", made.format(statement)).up)

@@ -1,0 +1,40 @@
+"""Records to make papers from: the scenarios, played by the model in memory, and small definitions."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from activities.papers.source import Bound, LogKeys, Source, line_of
+from tests.worker.demo.playing import played
+from worker.demo.catalog import entry
+from worker.demo.memory import Memory
+from workflows.model.state import state_digest
+
+
+def source_of(backend: Memory, **changes: Any) -> Source:
+    """What was played, as papers are made from it. Nothing is hashed in memory: leaf and root are made up."""
+    a = backend.state
+    assert a is not None
+    bound = Bound(a.id, a.size - 1, "ab" * 32, "cd" * 32, state_digest(a), backend.log[-1].time)
+    key = "example.org/log+abcdef01+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiM="
+    given: dict[str, Any] = {
+        "state": a,
+        "lines": tuple(line_of(told) for told in backend.log),
+        "bound": bound,
+        "log": LogKeys((key,), f"log {key}\nwitness w1 {key} https://w.example/\nquorum w1\n", ("made up",)),
+    }
+    return Source(**{**given, **changes})
+
+
+@cache
+def _kept() -> dict[str, Source]:
+    return {}
+
+
+async def scenario(name: str) -> Source:
+    """A scenario's whole way, played once for a test process."""
+    if name not in _kept():
+        _, backend, _ = await played(entry(name).read())
+        _kept()[name] = source_of(backend)
+    return _kept()[name]

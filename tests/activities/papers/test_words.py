@@ -1,0 +1,60 @@
+"""The words of papers: every language says the same things, and every character of them can be shown."""
+
+from __future__ import annotations
+
+from string import Formatter
+from typing import Any
+
+import pytest
+import yaml
+
+from activities.papers.coverage import missing
+from activities.papers.kinds import NAMES
+from activities.papers.words import FOLDER, NoSuchLanguage, languages, words_of
+
+
+def told(language: str) -> Any:
+    return yaml.safe_load((FOLDER / f"{language}.yaml").read_text(encoding="utf-8"))
+
+
+def fields(words: dict[str, str]) -> dict[str, list[str]]:
+    return {
+        key: sorted({name for _, name, _, _ in Formatter().parse(text) if name})
+        for key, text in words.items()
+    }
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_language_has_the_same_words_with_the_same_fields(language: str) -> None:
+    english, other = told("en"), told(language)
+    for part in ("words", "closing"):
+        assert fields(other[part]) == fields(english[part])
+        assert all(text.strip() for text in other[part].values())
+    assert len(other["months"]) == 12
+    assert other["closing"].keys() <= other["words"].keys()
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_character_of_the_words_can_be_shown(language: str) -> None:
+    assert missing((FOLDER / f"{language}.yaml").read_text(encoding="utf-8")) == set()
+
+
+def test_there_are_the_languages_of_the_table_and_a_title_for_each_kind() -> None:
+    assert {"en", "ru", "ko", "zh"} <= set(languages())
+    for language in languages():
+        assert len({words_of(language, "diplomatic")[f"title.{kind}"] for kind in NAMES}) == len(NAMES)
+
+
+def test_a_vocabulary_changes_words_and_leaves_the_others() -> None:
+    diplomatic, closing = words_of("en", "diplomatic"), words_of("en", "closing")
+    assert (diplomatic["title.full-powers"], closing["title.full-powers"]) == (
+        "Full powers",
+        "Powers of attorney",
+    )
+    assert diplomatic["title.minutes"] == closing["title.minutes"]
+
+
+def test_a_regional_tag_is_read_as_its_language_and_an_unknown_one_names_those_there_are() -> None:
+    assert words_of("zh-Hant", "diplomatic").language == "zh"
+    with pytest.raises(NoSuchLanguage, match="en, ko, ru, zh"):
+        words_of("tlh", "diplomatic")

@@ -1,0 +1,99 @@
+"""Papers over HTTP: who gets them, as of when, and what is answered where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+
+from activities.papers.binding import read_receipt
+from activities.papers.kinds import NAMES
+from tests.api.conftest import Api, problem
+from tests.api.filling import Filler
+from tests.simulation.small import digest, small
+
+
+async def under_way(filler: Filler) -> None:
+    await filler.found("a", small())
+    await filler.invite("a")
+    await filler.verify("a", digest("inspection"))
+    for language in ("en", "fr"):
+        text = digest(f"text in {language}")
+        await filler.do("a", "propose_text", "aa.contact", document="D1", language=language, digest=text)
+
+
+async def test_the_papers_of_an_accord_are_listed_and_given(reading_api: Api, filler: Filler) -> None:
+    await under_way(filler)
+    listed = (await reading_api.get("/accords/a/papers")).json()
+    assert [one["kind"] for one in listed["papers"]] == list(NAMES)
+    assert listed["own_languages"] == ["en"]
+    assert listed["position"] == filler.states["a"].size - 1
+    assert {(one["document"], one["seat"], one["original"]) for one in listed["signature_pages"]} == {
+        ("D1", "AA", None),
+        ("D1", "BB", None),
+    }
+    answer = await reading_api.get("/accords/a/papers/checklist?lang=ru")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["content-language"] == "ru"
+    assert answer.headers["entente-position"] == str(listed["position"])
+    assert f"a.{listed['position']}.checklist.ru.pdf" in answer.headers["content-disposition"]
+    assert answer.content.startswith(b"%PDF")
+    head = await filler.ledger.head("a")
+    assert head is not None
+    assert read_receipt(answer.content.decode("latin-1")).root == head.root.hex()
+    calendar = await reading_api.get("/accords/a/papers/calendar", "bb.contact")
+    assert calendar.headers["content-type"].startswith("text/calendar")
+    assert calendar.content.startswith(b"BEGIN:VCALENDAR")
+    whole = await reading_api.call("HEAD", "/v1/accords/a/papers/closing-book", "aa.contact")
+    assert (whole.status_code, whole.content) == (200, b"")
+
+
+async def test_a_paper_as_of_an_entry_stays_the_same_while_the_accord_goes_on(
+    reading_api: Api, filler: Filler
+) -> None:
+    await under_way(filler)
+    first = await reading_api.get("/accords/a/papers/registration?as_of=9")
+    await filler.do("a", "record_statement", "aa.contact", digest=digest("speech"))
+    again = await reading_api.get("/accords/a/papers/registration?as_of=9")
+    assert first.content == again.content
+    assert first.headers["entente-position"] == "9"
+    now = await reading_api.get("/accords/a/papers/registration")
+    assert now.content != first.content
+    problem(await reading_api.get("/accords/a/papers/registration?as_of=999"), 422, "beyond_record")
+    problem(
+        await reading_api.get("/accords/a/papers/registration?as_of=2001-01-01T00:00:00Z"),
+        422,
+        "beyond_record",
+    )
+
+
+async def test_what_there_is_not_is_said_with_what_there_is(reading_api: Api, filler: Filler) -> None:
+    await under_way(filler)
+    said = problem(await reading_api.get("/accords/a/papers/bible"), 404, "not_found")
+    assert "closing-book" in said["detail"]
+    said = problem(await reading_api.get("/accords/a/papers/minutes?lang=tlh"), 422, "malformed")
+    assert "en, ko, ru, zh" in said["detail"]
+    assert said["errors"][0]["field"] == "lang"
+    problem(await reading_api.get("/accords/b/papers/minutes"), 404, "not_found")
+    problem(await reading_api.get("/accords/a/papers", "stranger"), 404, "not_found")
+    problem(await reading_api.get("/accords/a/papers/minutes", None), 401, "not_authenticated")
+
+
+async def test_an_observer_gets_no_papers(reading_api: Api, filler: Filler) -> None:
+    await filler.found("a", small())
+    await filler.do(
+        "a", "appoint_delegate", "aa.contact", delegate="aa.press", office="Press", roles=["observer"]
+    )
+    problem(await reading_api.get("/accords/a/papers", "aa.press"), 403, "forbidden")
+    problem(await reading_api.get("/accords/a/papers/minutes", "aa.press"), 403, "forbidden")
+
+
+async def test_others_are_answered_while_papers_are_set(reading_api: Api, filler: Filler) -> None:
+    await under_way(filler)
+    books = [asyncio.create_task(reading_api.get("/accords/a/papers/closing-book?lang=zh")) for _ in range(4)]
+    answered = 0
+    while not all(one.done() for one in books):
+        await reading_api.get("/accords/a")
+        answered += 1
+    assert answered > 4
+    assert {(await one).status_code for one in books} == {200}
+    assert reading_api.app.state.backend.papers.figures().under_way == 0
