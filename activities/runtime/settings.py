@@ -96,6 +96,12 @@ class Settings(BaseSettings):
         gt=0,
         description="seconds in which a request's body has to arrive, once its headers are there",
     )
+    api_requests: int = Field(
+        default=1000,
+        ge=1,
+        description="requests that one API process has under way at the most, open streams apart; what comes beyond "
+        "that is answered 503 at once",
+    )
     rate_key: RateLimits = Field(
         default="12000/minute", description="requests with one API key; none: as many as come"
     )
