@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from string import Formatter
 from typing import Any
 
@@ -10,7 +11,10 @@ import yaml
 
 from activities.papers.coverage import missing
 from activities.papers.kinds import NAMES
+from activities.papers.sentences import says, sentences, translated
 from activities.papers.words import FOLDER, NoSuchLanguage, languages, words_of
+from tests.activities.papers.sources import scenario
+from workflows.model.declared import ACTS, EVENTS
 
 
 def told(language: str) -> Any:
@@ -58,3 +62,29 @@ def test_a_regional_tag_is_read_as_its_language_and_an_unknown_one_names_those_t
     assert words_of("zh-Hant", "diplomatic").language == "zh"
     with pytest.raises(NoSuchLanguage, match="en, ko, ru, zh"):
         words_of("tlh", "diplomatic")
+
+
+TRANSLATED = [one for one in languages() if one != "en"]
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_each_translated_sentence_is_of_an_act_or_event_and_has_its_fields(language: str) -> None:
+    there = sentences(language)
+    for kind, declared in (("acts", ACTS), ("events", EVENTS)):
+        assert fields(there[kind]) == fields({name: declared[name].says for name in there[kind]})
+    assert missing((FOLDER / "record" / f"{language}.yaml").read_text(encoding="utf-8")) == set()
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+async def test_whatever_happens_in_the_scenarios_is_told_in_the_language(language: str) -> None:
+    for name in ("state-visit", "jv-closing"):
+        source = await scenario(name)
+        w = words_of(language, source.state.definition.vocabulary)
+        assert [line.says for line in source.lines if translated(line, w) is None] == []
+
+
+async def test_what_nobody_has_translated_stands_as_the_record_has_it() -> None:
+    source = await scenario("state-visit")
+    w = words_of("ru", "diplomatic")
+    line = replace(source.lines[0], type="something_new", facts={"event": {}})
+    assert says(line, w) == {"quoted": line.says}
