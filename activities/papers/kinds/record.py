@@ -17,7 +17,7 @@ from activities.papers.blocks import (
     table,
 )
 from activities.papers.people import party
-from activities.papers.sentences import says
+from activities.papers.sentences import says, sentences
 from activities.papers.source import Source
 from activities.papers.words import ENGLISH, Words
 
@@ -37,7 +37,9 @@ def minutes(source: Source, w: Words) -> Paper:
         )
     ]
     if w.language != ENGLISH:
-        blocks.append(para(w["record_is_english"], style="small"))
+        translated = bool(sentences(w.language)["acts"])
+        said = w["record_is_translated"] if translated else w["record_is_english"]
+        blocks.append(para(said, style="small"))
     for _, of_day in groupby(source.lines, key=lambda line: line.time.date()):
         told = list(of_day)
         blocks.append(heading(w.date(told[0].time)))
@@ -45,7 +47,7 @@ def minutes(source: Source, w: Words) -> Paper:
             table(
                 (w["entry"], "UTC", w["what"]),
                 [(str(line.position), f"{line.time:%H:%M}", says(line, w)) for line in told],
-                ("30pt", "34pt", 1),
+                ("46pt", "38pt", 1),
                 [index for index, line in enumerate(told) if line.refused],
             )
         )
