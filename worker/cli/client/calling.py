@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -106,6 +107,25 @@ class Calls:
             self._json(answer)
         return Fetched(answer.content, {name.lower(): value for name, value in answer.headers.items()})
 
+    @contextmanager
+    def stream(self, path: str, last: str | None, silence: float) -> Iterator[httpx.Response]:
+        """Server-sent events from ``path``, behind the event ``last``; broken off after ``silence`` seconds of it.
+
+        Raises:
+            ApiProblem: the API says why not.
+            httpx.TransportError: it does not answer, is too busy, or breaks off; to be tried again.
+        """
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last is not None else {})
+        timeout = httpx.Timeout(ANSWER, read=silence)
+        with self._client.stream("GET", path, headers=headers, timeout=timeout) as answer:
+            if answer.status_code in (429, 503):
+                answer.read()
+                raise httpx.ReadError(_detail(answer))
+            if not answer.is_success:
+                answer.read()
+                self._json(answer)
+            yield answer
+
     def post(
         self,
         path: str,
@@ -130,6 +150,53 @@ class Calls:
         if if_match:
             headers["If-Match"] = f'"{if_match}"'
         return self._json(self._send("POST", path, query or [], headers, canonical(dict(fields)), key))
+
+    def delete(self, path: str) -> None:
+        """Take something away.
+
+        Raises:
+            ApiProblem: the API says why not.
+            Unreachable: it does not answer.
+        """
+        answer = self._send("DELETE", path, [])
+        if answer.status_code != 204:
+            self._json(answer)
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        content: Iterable[bytes] | None = None,
+    ) -> httpx.Response:
+        """One request, and whatever is answered; nothing is tried again.
+
+        Raises:
+            httpx.TransportError: the connection cannot be made, or broke.
+        """
+        return self._client.request(method, path, params=dict(query), headers=headers, content=content)
+
+    def streamed(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> AbstractContextManager[httpx.Response]:
+        """One request whose answer is read as it comes; :meth:`raw` says what it raises."""
+        return self._client.stream(method, path, params=dict(query), headers=headers)
+
+    def read_answer(self, answer: httpx.Response | None) -> dict[str, Any]:
+        """The JSON object of an answer.
+
+        Raises:
+            ApiProblem: the API says why not.
+            Unreachable: there is no answer.
+        """
+        if answer is None:
+            raise self.unreachable("the connection broke")
+        return self._json(answer)
+
+    def unreachable(self, why: Exception | str) -> Unreachable:
+        """That the API does not answer, and what to do."""
+        return self._unreachable(why, None)
 
     def _send(
         self,

@@ -56,7 +56,7 @@ def _papers(
     lists what there is.
     """
     from worker.cli.client import show
-    from worker.cli.client.files import write_whole
+    from worker.cli.client.writing import write_whole
 
     with place.calls() as calls:
         known = calls.get(f"{path_of(accord)}/papers")

@@ -107,7 +107,7 @@ def _read(
     from activities.errors import RuntimeProblem
     from activities.sheets.reading import read_sheets, zone_of
     from worker.cli.client import show
-    from worker.cli.client.files import write_whole
+    from worker.cli.client.writing import write_whole
     from worker.cli.commands.check import read_source
 
     if (base is None) == (accord is None):
@@ -158,7 +158,7 @@ def _write(
 ) -> None:
     """Write an accord's conditions, documents and parties as the sheet that can be read again, with the state in it."""
     from worker.cli.client import show
-    from worker.cli.client.files import write_whole
+    from worker.cli.client.writing import write_whole
 
     kind = output.suffix.lower().removeprefix(".")
     if kind not in ("xlsx", "csv"):
