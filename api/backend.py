@@ -26,6 +26,7 @@ from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
 from activities.reading.accords import Reader
 from activities.reading.listing import Listing
+from activities.reading.looks import Looks
 from activities.reading.states import States
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
@@ -98,6 +99,7 @@ class Backend:
     listing: Listing
     identities: Identities
     sessions: Sessions
+    looks: Looks
     claims: Claims
     commands: Commands
     clocks: Clocks
@@ -146,6 +148,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             listing=Listing(pool),
             identities=identities,
             sessions=Sessions(pool),
+            looks=Looks(pool),
             claims=claims,
             commands=commands,
             clocks=clocks,
