@@ -24,7 +24,24 @@ from api.pages import accords as page_accords
 from api.pages import acting, desk, entering, live, opening, operating, verifying
 from api.pages import record as page_record
 from api.problems import FAILURES, of_exception
-from api.routes import accords, acts, clock, feeds, health, keys, ledger, lists, papers, record
+from api.routes import (
+    accords,
+    acts,
+    clock,
+    feeds,
+    files,
+    health,
+    identity,
+    joining,
+    keys,
+    ledger,
+    lists,
+    papers,
+    record,
+    sheets,
+    texts,
+    webhooks,
+)
 from api.routing import without_body
 from api.telemetry import PREFIX, begin_request, count_request
 
@@ -63,7 +80,23 @@ def create_app(settings: Settings) -> FastAPI:
             "auto_configure": False,
         },
     )
-    for part in (accords, lists, feeds, record, ledger, papers, keys, clock, acts):
+    for part in (
+        accords,
+        lists,
+        feeds,
+        webhooks,
+        record,
+        ledger,
+        files,
+        texts,
+        papers,
+        sheets,
+        identity,
+        joining,
+        keys,
+        clock,
+        acts,
+    ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     for pages in (entering, verifying, desk, opening, page_accords, acting, page_record, live, operating):
