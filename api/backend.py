@@ -36,6 +36,7 @@ from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
 from activities.reading.accords import Reader
 from activities.reading.listing import Listing
+from activities.reading.looks import Looks
 from activities.reading.states import States
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
@@ -113,6 +114,7 @@ class Backend:
     tokens: Tokens
     delegates: Delegates
     sessions: Sessions
+    looks: Looks
     claims: Claims
     commands: Commands
     clocks: Clocks
@@ -177,6 +179,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             tokens=tokens,
             delegates=Delegates(pool, claims),
             sessions=Sessions(pool),
+            looks=Looks(pool),
             claims=claims,
             commands=commands,
             clocks=clocks,
