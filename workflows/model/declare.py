@@ -28,6 +28,9 @@ from workflows.model.values import Particular
 LARGEST_COMMAND = 512 * 1024
 """Bytes of canonical JSON that a command may have."""
 
+MOST_WHO = 50
+"""Delegates whom a refusal on the record names for each guard; there may be thousands, for hundreds of guards."""
+
 MOST_ERRORS = 50
 """Fields that a malformed act is told of at once."""
 
@@ -62,7 +65,8 @@ class Check:
 
     def as_unmet(self) -> Unmet:
         """The check as a refusal lists it."""
-        return Unmet(guard=self.guard, reason=self.reason, who=self.who, by=self.by, subject=self.subject)
+        who = self.who[:MOST_WHO]
+        return Unmet(guard=self.guard, reason=self.reason, who=who, by=self.by, subject=self.subject)
 
 
 @dataclass(frozen=True, slots=True)
