@@ -169,7 +169,8 @@ def check_ready(a: Accord, code: str) -> Check:
     treaty = ("treaty_section", "drafter")
     if not texts_agreed(a, code):
         waiting: list[str] = []
-        absent, lagging = False, dict.fromkeys(())
+        absent = False
+        lagging: dict[str, None] = {}
         for language in terms.languages:
             text = document.texts.get(language)
             if text is None:
