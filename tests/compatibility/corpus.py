@@ -174,6 +174,15 @@ def about_the_log() -> Play:
     return play
 
 
+def erasing() -> Play:
+    """What is erased of contents, once for each."""
+    play = Play(pair()).go("founded")
+    erased = {"digests": [digest("report"), digest("annex")], "ground": "Law", "ordered_by": "Office"}
+    play.do(INSTALLATION, "erase_contents", **erased)
+    play.refused(INSTALLATION, "erase_contents", **erased)
+    return play
+
+
 def operated() -> Play:
     """What whoever runs the installation does to an accord's course."""
     play = Play(pair()).go("founded")
@@ -298,6 +307,7 @@ ALL: dict[str, Callable[[], Play]] = {
         not_accepted,
         declined,
         about_the_log,
+        erasing,
         operated,
         amended,
         outlived,

@@ -386,6 +386,7 @@ OPERATION = {
     "accord_paused",
     "accord_resumed",
     "act_refused",
+    "contents_erased",
     "intervention_recorded",
     "log_key_retired",
     "log_key_rotated",
