@@ -35,6 +35,8 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Try it": ("demo", "up"),
     "Run it": (
         "rollout",
+        "codec",
+        "payload-key",
         "doctor",
         "migrate",
         "worker",
