@@ -117,17 +117,6 @@ class Calls:
         headers = {"Content-Type": "application/json"}
         return self._json(self._send("PUT", path, [], headers, canonical(dict(fields))))
 
-    def delete(self, path: str) -> None:
-        """Delete something.
-
-        Raises:
-            ApiProblem: the API says why not.
-            Unreachable: it does not answer.
-        """
-        answer = self._send("DELETE", path, [])
-        if not answer.is_success:
-            self._json(answer)
-
     @contextmanager
     def stream(self, path: str, last: str | None, silence: float) -> Iterator[httpx.Response]:
         """Server-sent events from ``path``, behind the event ``last``; broken off after ``silence`` seconds of it.
