@@ -22,6 +22,7 @@ from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.pages import accords as page_accords
 from api.pages import acting, desk, entering, live, opening, operating, verifying
+from api.pages import papers as page_papers
 from api.pages import record as page_record
 from api.problems import FAILURES, of_exception, overloaded
 from api.routes import (
@@ -106,7 +107,18 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
-    for pages in (entering, verifying, desk, opening, page_accords, acting, page_record, live, operating):
+    for pages in (
+        entering,
+        verifying,
+        desk,
+        opening,
+        page_accords,
+        acting,
+        page_record,
+        page_papers,
+        live,
+        operating,
+    ):
         app.include_router(pages.router)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
