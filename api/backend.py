@@ -18,10 +18,17 @@ from temporalio.client import Client
 from temporalio.converter import PayloadCodec
 
 from activities.feeds.following import Feed
+from activities.feeds.webhooks import Webhooks
+from activities.files.depositing import Depositing
+from activities.files.erasing import Erasing
+from activities.files.register import Register
+from activities.files.store import Store, open_store
 from activities.identity.claims import Claims
+from activities.identity.delegates import Delegates
 from activities.identity.keys import Identities
 from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
+from activities.identity.tokens import Tokens, load_providers
 from activities.ledger.connections import reading_pool
 from activities.ledger.payload_keys import payload_codec
 from activities.ledger.postgres import PostgresLedger
@@ -38,6 +45,7 @@ from api.heavy import FOLDING
 from api.limits import Limits
 from api.queue import ActQueue
 from api.streams import Streams
+from api.uploads import Uploads
 
 CONNECTIONS = 10
 """Database connections that one API process opens at the most."""
@@ -101,6 +109,8 @@ class Backend:
     reader: Reader
     listing: Listing
     identities: Identities
+    tokens: Tokens
+    delegates: Delegates
     sessions: Sessions
     claims: Claims
     commands: Commands
@@ -108,9 +118,15 @@ class Backend:
     queue: ActQueue
     limits: Limits
     exports: Exports
+    store: Store
+    register: Register
+    depositing: Depositing
+    uploads: Uploads
+    erasing: Erasing
     feed: Feed
     streams: Streams
     papers: ActQueue
+    webhooks: Webhooks
 
 
 @asynccontextmanager
@@ -118,10 +134,12 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     """A backend for these settings, closed at the end.
 
     Raises:
-        SettingsProblem: no database is set, or no key to sign commands with.
+        SettingsProblem: no database is set, no key to sign commands with, or contents cannot be kept as asked.
     """
     signer = CommandSigner.load(settings.command_key_file)
     dsn = settings.database_dsn()
+    store = open_store(settings)
+    tokens = Tokens(load_providers(settings.oidc_file))
     pool = await reading_pool(
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
@@ -138,6 +156,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         reader = Reader(ledger, states, beside=FOLDING.run)
         identities = Identities(pool)
         claims = Claims(pool)
+        register = Register(pool)
         clocks = Clocks(temporal.client, settings.task_queue)
         queue = ActQueue()
         limits = Limits(settings)
@@ -153,6 +172,8 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             reader=reader,
             listing=Listing(pool),
             identities=identities,
+            tokens=tokens,
+            delegates=Delegates(pool, claims),
             sessions=Sessions(pool),
             claims=claims,
             commands=commands,
@@ -160,9 +181,15 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             queue=queue,
             limits=limits,
             exports=Exports(),
+            store=store,
+            register=register,
+            depositing=Depositing(store, register, settings),
+            uploads=Uploads(),
+            erasing=Erasing(pool, store),
             feed=feed,
             streams=Streams(),
             papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
+            webhooks=Webhooks(pool),
         )
     finally:
         if feed is not None:

@@ -78,7 +78,7 @@ class PostgresLedger:
     """
 
     def __init__(self, pool: asyncpg.Pool[Any], writing: asyncpg.Pool[Any] | None = None) -> None:
-        self._pool = pool
+        self.pool = self._pool = pool
         self._appender = Appender(pool if writing is None else writing)
 
     @classmethod

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from worker.cli.client.options import Accord, Key, Place, placed
+
+if TYPE_CHECKING:
+    from worker.erasing import Erased
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +29,12 @@ def _erase(
     position: Annotated[
         list[int] | None, typer.Option(help="An entry whose names and free text are erased; may be repeated.")
     ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file", help="The digest of a content that is erased, whoever deposited it; may be repeated."
+        ),
+    ] = None,
     ground: Annotated[
         str, typer.Option(help="The legal ground. It stays on the record: name no person.")
     ] = "",
@@ -38,26 +47,32 @@ def _erase(
     ] = False,
     key: Key = None,
 ) -> None:
-    """Erase names and free text of entries. All parties see that it was done, on what ground, and by whose order.
+    """Erase names and free text of entries, or contents. All see that it was done, on what ground, by whose order.
 
     Recorded over the API with an operator's key; deleted with DATABASE_URL, whose login needs the roles entente_reader
-    and entente_eraser, and in Temporal: the accord's run continues as new, and its closed runs are deleted. Where
-    payloads are encrypted, the accord gets a new key and the older ones are destroyed. Whatever is on record as erased
-    and is still there is deleted as well: run it again, or with --finish, after it was cut short.
+    and entente_eraser; contents also from the object store of ENTENTE_FILES_URL; particulars also in Temporal: the
+    accord's run continues as new, and its closed runs are deleted. Where payloads are encrypted, the accord gets a new
+    key and the older ones are destroyed. Whatever is on record as erased and is still there is deleted as well: run it
+    again, or with --finish, after it was cut short.
     """
     from activities.ledger.payload_keys import FRESH
     from worker.cli.client import show
     from worker.cli.client.operating import send
-    from worker.erasing import Erased, erasing
+    from worker.erasing import erasing
     from worker.stack.running import installation
 
-    if finish == bool(position):
-        raise typer.BadParameter("give either --position, with --ground and --ordered-by, or --finish")
+    if (bool(position) + bool(file) + finish) != 1:
+        raise typer.BadParameter(
+            "give one of --position and --file, with --ground and --ordered-by, or --finish"
+        )
     settings, _ = installation(place.state_dir, erasing=True)
-    fields = {"positions": position, "ground": ground, "ordered_by": ordered_by}
+    why = {"ground": ground, "ordered_by": ordered_by}
+    particulars = {"positions": position, **why}
     encrypted = settings.payload_key_file is not None
     if position and not encrypted:
-        send(place, accord, "erase_particulars", fields, key)
+        send(place, accord, "erase_particulars", particulars, key)
+    if file:
+        send(place, accord, "erase_contents", {"digests": file, **why}, key)
 
     async def erase() -> Erased:
         async with erasing(settings, accord) as work:
@@ -65,8 +80,8 @@ def _erase(
                 if not place.as_json:
                     print(f"The accord gets a new key, which every process takes within {FRESH:g} seconds.")
                 await work.prepare()
-                await asyncio.to_thread(send, place, accord, "erase_particulars", fields, key)
-            return await work.finish()
+                await asyncio.to_thread(send, place, accord, "erase_particulars", particulars, key)
+            return await work.finish(histories=not file)
 
     try:
         erased = asyncio.run(erase())
@@ -76,24 +91,33 @@ def _erase(
         shown = {
             "accord": accord,
             "deleted": list(erased.positions),
+            "contents": list(erased.contents),
             "runs_deleted": erased.runs,
             "keys_destroyed": erased.keys,
             "finished": erased.finished,
         }
         show.print_json(shown)
     else:
+        _tell(erased, encrypted)
+    _leave(0 if erased.finished else 1)
+
+
+def _tell(erased: Erased, encrypted: bool) -> None:
+    if erased.positions or not erased.contents:
         listed = ", ".join(map(str, erased.positions)) or "none: nothing was left to delete"
         print(f"Deleted the particulars of the entries {listed}.")
+    if erased.contents:
+        print(f"Deleted the contents of {', '.join(erased.contents)}.")
+    if erased.runs:
         print(f"Temporal deletes {erased.runs} closed runs within a minute.")
-        if settings.payload_key_file is not None:
-            print(f"Destroyed {erased.keys} older keys of the accord.")
-        if not erased.continued:
-            print("Its open run has not continued yet: see that a worker runs, then run this with --finish.")
-        if erased.keys_left:
-            print(
-                f"Its open run needs {erased.keys_left} older keys until it continues: run this with --finish then."
-            )
-    _leave(0 if erased.finished else 1)
+    if encrypted:
+        print(f"Destroyed {erased.keys} older keys of the accord.")
+    if not erased.continued:
+        print("Its open run has not continued yet: see that a worker runs, then run this with --finish.")
+    if erased.keys_left:
+        print(
+            f"Its open run needs {erased.keys_left} older keys until it continues: run this with --finish then."
+        )
 
 
 def _leave(code: int) -> NoReturn:
