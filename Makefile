@@ -57,6 +57,9 @@ lock: ## Choose the newest versions that pyproject.toml allows and pin them, wit
 	.venv-lock/bin/uv pip compile tests/api/generated/generator.in --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--quiet --upgrade --output-file tests/api/generated/generator.lock
+	.venv-lock/bin/uv pip compile tests/activities/files/s3/server.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--quiet --upgrade --output-file tests/activities/files/s3/server.lock
 	.venv-lock/bin/uv pip compile tests/deploy/chart/checker.in --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--quiet --upgrade --output-file tests/deploy/chart/checker.lock

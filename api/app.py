@@ -21,10 +21,25 @@ from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.pages import accords as page_accords
-from api.pages import acting, entering, opening
+from api.pages import acting, entering, opening, verifying
 from api.pages import record as page_record
 from api.problems import FAILURES, of_exception
-from api.routes import accords, acts, clock, feeds, health, keys, ledger, lists, papers, record
+from api.routes import (
+    accords,
+    acts,
+    clock,
+    feeds,
+    files,
+    health,
+    identity,
+    keys,
+    ledger,
+    lists,
+    papers,
+    record,
+    sheets,
+    webhooks,
+)
 from api.routing import without_body
 from api.telemetry import PREFIX, begin_request, count_request
 
@@ -63,10 +78,24 @@ def create_app(settings: Settings) -> FastAPI:
             "auto_configure": False,
         },
     )
-    for part in (accords, lists, feeds, record, ledger, papers, keys, clock, acts):
+    for part in (
+        accords,
+        lists,
+        feeds,
+        webhooks,
+        record,
+        ledger,
+        files,
+        papers,
+        sheets,
+        identity,
+        keys,
+        clock,
+        acts,
+    ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
-    for pages in (entering, opening, page_accords, acting, page_record):
+    for pages in (entering, verifying, opening, page_accords, acting, page_record):
         app.include_router(pages.router)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]

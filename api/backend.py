@@ -17,10 +17,17 @@ import structlog
 from temporalio.client import Client
 
 from activities.feeds.following import Feed
+from activities.feeds.webhooks import Webhooks
+from activities.files.depositing import Depositing
+from activities.files.erasing import Erasing
+from activities.files.register import Register
+from activities.files.store import Store, open_store
 from activities.identity.claims import Claims
+from activities.identity.delegates import Delegates
 from activities.identity.keys import Identities
 from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
+from activities.identity.tokens import Tokens, load_providers
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
@@ -36,6 +43,7 @@ from api.heavy import FOLDING
 from api.limits import Limits
 from api.queue import ActQueue
 from api.streams import Streams
+from api.uploads import Uploads
 
 CONNECTIONS = 10
 """Database connections that one API process opens at the most."""
@@ -97,6 +105,8 @@ class Backend:
     reader: Reader
     listing: Listing
     identities: Identities
+    tokens: Tokens
+    delegates: Delegates
     sessions: Sessions
     claims: Claims
     commands: Commands
@@ -104,9 +114,15 @@ class Backend:
     queue: ActQueue
     limits: Limits
     exports: Exports
+    store: Store
+    register: Register
+    depositing: Depositing
+    uploads: Uploads
+    erasing: Erasing
     feed: Feed
     streams: Streams
     papers: ActQueue
+    webhooks: Webhooks
 
 
 @asynccontextmanager
@@ -114,10 +130,12 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     """A backend for these settings, closed at the end.
 
     Raises:
-        SettingsProblem: no database is set, or no key to sign commands with.
+        SettingsProblem: no database is set, no key to sign commands with, or contents cannot be kept as asked.
     """
     signer = CommandSigner.load(settings.command_key_file)
     dsn = settings.database_dsn()
+    store = open_store(settings)
+    tokens = Tokens(load_providers(settings.oidc_file))
     pool = await reading_pool(
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
@@ -130,6 +148,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         reader = Reader(ledger, states, beside=FOLDING.run)
         identities = Identities(pool)
         claims = Claims(pool)
+        register = Register(pool)
         clocks = Clocks(temporal.client, settings.task_queue)
         queue = ActQueue()
         limits = Limits(settings)
@@ -145,6 +164,8 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             reader=reader,
             listing=Listing(pool),
             identities=identities,
+            tokens=tokens,
+            delegates=Delegates(pool, claims),
             sessions=Sessions(pool),
             claims=claims,
             commands=commands,
@@ -152,9 +173,15 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             queue=queue,
             limits=limits,
             exports=Exports(),
+            store=store,
+            register=register,
+            depositing=Depositing(store, register, settings),
+            uploads=Uploads(),
+            erasing=Erasing(pool, store),
             feed=feed,
             streams=Streams(),
             papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
+            webhooks=Webhooks(pool),
         )
     finally:
         if feed is not None:

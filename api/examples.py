@@ -89,6 +89,7 @@ _BY_FIELD: dict[str, Any] = {
         "group parties all AA BB\nquorum parties\n"
     ),
     "positions": [7, 9],
+    "digests": [_DIGEST],
     "ground": "Article 17 of the data protection regulation",
     "ordered_by": "Data protection office",
 }

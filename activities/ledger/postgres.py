@@ -88,7 +88,7 @@ class PostgresLedger:
     """
 
     def __init__(self, pool: asyncpg.Pool[Any], writing: asyncpg.Pool[Any] | None = None) -> None:
-        self._pool = pool
+        self.pool = self._pool = pool
         self._appender = Appender(pool if writing is None else writing)
 
     @classmethod
@@ -203,7 +203,7 @@ class PostgresLedger:
         In no order, so that some which cannot be helped do not stand before the others for ever.
         """
         rows = await self._rows(
-            "select accord from accords where next_deadline < $1 and not (summary->>'simulated')::boolean "
+            "select accord from accords where next_deadline < $1 and not simulated "
             "order by random() limit $2",
             before,
             limit,

@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.envconfig import ClientConfigProfile
 
 from activities.errors import SettingsProblem
+from activities.runtime.mediatypes import DEFAULT_TYPES, is_media_type
 
 NO_LIMIT = "none"
 
@@ -147,14 +148,52 @@ class Settings(BaseSettings):
         "separated by commas; in them also by plain http",
     )
 
-    @field_validator("witness_networks")
+    oidc_file: Path | None = Field(
+        default=None, description="JSON file that names the OpenID providers whose tokens the API takes"
+    )
+    public_url: str | None = Field(
+        default=None, description="where people reach the API from outside, for joining links"
+    )
+    files_url: str | None = Field(
+        default=None,
+        description="where contents are kept: a directory, or an object store such as s3://bucket/prefix; below the "
+        "state directory where it is not set",
+    )
+    file_bytes: int = Field(default=256 * 1024 * 1024, ge=1, description="bytes that one content may have")
+    files_bytes: int = Field(
+        default=8 * 1024 * 1024 * 1024, ge=1, description="bytes that one side may deposit in one accord"
+    )
+    file_types: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=DEFAULT_TYPES, description="media types of contents that are taken, separated by commas"
+    )
+    file_days: float = Field(
+        default=7.0, gt=0, description="days after which contents that no entry names are taken away"
+    )
+
+    @field_validator("file_types")
+    @classmethod
+    def _types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not is_media_type(one):
+                raise ValueError(f"{one[:80]!r} is no media type such as application/pdf")
+        return value
+
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="networks in which webhooks may be delivered besides the open Internet, such as 10.1.0.0/16, "
+        "separated by commas; in them also by plain http",
+    )
+
+    @field_validator("witness_networks", "webhook_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
             ip_network(one)
         return value
 
-    @field_validator("command_public_keys", "witness_networks", mode="before")
+    @field_validator(
+        "command_public_keys", "witness_networks", "webhook_networks", "file_types", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

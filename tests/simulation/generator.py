@@ -264,6 +264,11 @@ def _erase(a: Accord, act: str, choice: Choice) -> Action:
     return action(INSTALLATION, act, positions=positions, ground="Law", ordered_by="Office")
 
 
+def _erase_contents(a: Accord, act: str, choice: Choice) -> Action:
+    erased = [digest(choice.of(["report", "annex"]))]
+    return action(INSTALLATION, act, digests=erased, ground="Law", ordered_by="Office")
+
+
 def _rotate_log(a: Accord, act: str, choice: Choice) -> Action:
     keys = [log_key_line(a.id, number) for number in range(4)]
     return action(INSTALLATION, act, old=choice.of(keys), new=choice.of(keys))
@@ -367,6 +372,7 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Action]] = {
     "enrol_key": _by("contact", delegate=lambda a, c: c.of(sorted(a.delegates)), public_key=_public_key),
     "rotate_key": _by("protocol", key=_key, public_key=_public_key),
     "erase_particulars": _erase,
+    "erase_contents": _erase_contents,
     "rotate_log_key": _rotate_log,
     "retire_log_key": _retire_log,
     "attest_state": _attest,

@@ -25,6 +25,7 @@ async def test_a_rotation_an_erasure_and_a_witness_that_follows(
         "ENTENTE_KEY": key,
         "DATABASE_URL": database_url,
         "ENTENTE_LOG_KEY_FILE": str(file),
+        "ENTENTE_FILES_URL": str(tmp_path / "files"),
         "ENTENTE_LOG_ORIGIN": "entente.test",
         "ENTENTE_COMMAND_PUBLIC_KEYS": CommandSigner.load(tmp_path / "command.pem").public_key,
     }
@@ -94,6 +95,11 @@ async def test_a_rotation_an_erasure_and_a_witness_that_follows(
     assert (await run("erase", accord, "--finish", "--json")).json["deleted"] == []
     twice = await run("erase", accord, "--position", position, *why)
     assert (twice.code, "not_erased_yet" in twice.out + twice.err) == (5, True)
+    sent = await served.run("aa.contact", "file", "put", accord, str(file))
+    content = await run("erase", accord, "--file", sent.out.strip(), *why, "--json")
+    assert content.json["contents"] == [sent.out.strip()], sent.err + content.err
+    again = await served.run("aa.contact", "file", "put", accord, str(file))
+    assert (again.code, "was erased" in again.err) == (1, True)
     refused = await served.run("aa.contact", "erase", accord, "--position", "1", *why)
     assert refused.code == 5
     last = await run("export", accord, "-o", bundle)

@@ -13,7 +13,7 @@ from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Appointment
 from workflows.model.terms import OFFICER_ROLES
-from workflows.model.values import DelegateId, Instant, Note, PartyId, Role, Text
+from workflows.model.values import DelegateId, Instant, Line, Note, PartyId, Role, Text
 
 MOST_FORMER = 50
 """Contacts of earlier proposals who stay known until the accord is founded, so that they are refused by name."""
@@ -126,7 +126,7 @@ class AppointDelegate(Act):
     """Appoint a delegate of your own party, in one or more roles, from and until dates that may be open."""
 
     delegate: DelegateId
-    office: Text
+    office: Line
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     valid_from: Instant | None = None
     valid_until: Instant | None = None

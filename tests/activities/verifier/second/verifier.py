@@ -40,7 +40,8 @@ def verify(path: Path, brought: Brought) -> dict[str, str]:
 class _Verifier:
     def __init__(self, members: Members, brought: Brought) -> None:
         self.members, self.brought = members, brought
-        self.fails: dict[str, list[str]] = {name: [] for name in QUESTIONS}
+        self.questions = QUESTIONS
+        self.fails: dict[str, list[str]] = {name: [] for name in (*QUESTIONS, "files")}
         self.unproven: set[str] = set()
         self.withheld: set[str] = set()
         need("manifest.json" in members.content, "no manifest")
@@ -52,6 +53,9 @@ class _Verifier:
         wanted |= {self._payloads(name) for name in self.tiles if name.startswith("tile/entries/")}
         wanted |= {"commands.jsonl"} if self.manifest["audience"] != "none" else set()
         wanted |= {"policy.txt"} if self.manifest["policy"] else set()
+        if "files" in self.manifest:
+            self.questions = (*QUESTIONS, "files")
+            wanted |= {"files.jsonl", *self._files()}
         need(wanted == members.content.keys(), "the members")
         self.claimed = [key(line, (1,)) for line in self.manifest["log_keys"]]
         for text in self.manifest["command_keys"]:
@@ -65,7 +69,9 @@ class _Verifier:
     def _manifest(self) -> dict[str, Any]:
         found = from_json(self.members.text("manifest.json"))
         names = "format accord origin size audience log_keys command_keys state policy release"
-        need(isinstance(found, dict) and found.keys() == set(names.split()), "the manifest")
+        need(isinstance(found, dict), "the manifest")
+        need(found.keys() - {"files"} == set(names.split()), "the manifest")
+        need(found.get("files", True) is True, "the manifest")
         need(
             found["format"] == "entente-bundle/1" and found["audience"] in ("all", "facts", "none"),
             "the manifest",
@@ -99,11 +105,12 @@ class _Verifier:
         self._log(entries, given)
         self._commands(entries)
         self._erasures(entries)
+        self._contents(entries)
         own = [] if given is None else [one for one in given.logs if one.name == self.manifest["origin"]]
         if not own or self.fails["signatures"] or "signatures" in self.unproven:
-            self.unproven |= {"record", "consistency", "completeness"}
+            self.unproven |= {"record", "consistency", "completeness", "files"}
         found = {}
-        for name in QUESTIONS:
+        for name in self.questions:
             rest = "unproven" if name in self.unproven else "withheld" if name in self.withheld else "holds"
             found[name] = "fails" if self.fails[name] else rest
         return found
@@ -268,6 +275,42 @@ class _Verifier:
         if any(count > 1 for count in ids.values()):
             fails.append("an id twice")
 
+    # 8
+
+    def _files(self) -> list[str]:
+        need("files.jsonl" in self.members.content, "no files.jsonl")
+        listed = self.members.lines("files.jsonl")
+        need(len(listed) <= 10_000, "files.jsonl")
+        digests = []
+        for line, raw in zip(listed, self.members.content["files.jsonl"].split(b"\n"), strict=False):
+            need(line.keys() == {"digest", "size", "type"} and len(raw) <= 1024, "files.jsonl")
+            digest, size = line["digest"], line["size"]
+            need(isinstance(digest, str) and DIGEST.fullmatch(digest), "files.jsonl")
+            need(isinstance(line["type"], str) and type(size) is int, "files.jsonl")
+            content = self.members.content.get("files/" + digest[7:])
+            need(content is not None and len(content) == size, "a file")
+            digests.append(digest)
+        need(digests == sorted(set(digests)), "files.jsonl")
+        return ["files/" + digest[7:] for digest in digests]
+
+    def _contents(self, entries: list[Entry | None]) -> None:
+        if "files" not in self.questions:
+            return
+        named: set[str] = set()
+        for one in entries:
+            if one is not None and one.facts is not None and one.said["type"] != "contents_erased":
+                named |= _texts(one.facts)
+        whole = all(one is not None and one.facts is not None for one in entries)
+        for name in self._files():
+            digest = "sha256:" + name.removeprefix("files/")
+            if hashlib.sha256(self.members.content[name]).hexdigest() != digest[7:]:
+                self.fails["files"].append(name)
+            if digest not in named:
+                if whole:
+                    self.fails["files"].append(name)
+                else:
+                    self.withheld.add("files")
+
     def _erasures(self, entries: list[Entry | None]) -> None:
         said: set[int] = set()
         whole = True
@@ -288,6 +331,14 @@ class _Verifier:
                 self.fails["completeness"].append("particulars are missing")
             else:
                 self.withheld.add("completeness")
+
+
+def _texts(value: Any) -> set[str]:
+    """Every text in a JSON value, at any depth."""
+    if isinstance(value, str):
+        return {value}
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set().union(*map(_texts, inner))
 
 
 class _Walk:
