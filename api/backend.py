@@ -15,8 +15,10 @@ from typing import Any
 import asyncpg
 import structlog
 from temporalio.client import Client
+from temporalio.converter import PayloadCodec
 
 from activities.feeds.following import Feed
+from activities.feeds.notices import Notices
 from activities.feeds.webhooks import Webhooks
 from activities.files.depositing import Depositing
 from activities.files.erasing import Erasing
@@ -29,10 +31,12 @@ from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
 from activities.identity.tokens import Tokens, load_providers
 from activities.ledger.connections import reading_pool
+from activities.ledger.payload_keys import payload_codec
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
 from activities.reading.accords import Reader
 from activities.reading.listing import Listing
+from activities.reading.looks import Looks
 from activities.reading.states import States
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
@@ -66,8 +70,9 @@ log = structlog.get_logger(__name__)
 class TemporalLink:
     """The connection to Temporal, made when it is first needed. Requests that need it meanwhile share one attempt."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, codec: PayloadCodec | None = None) -> None:
         self._settings = settings
+        self._codec = codec
         self._client: Client | None = None
         self._attempt: asyncio.Task[Client] | None = None
 
@@ -80,7 +85,8 @@ class TemporalLink:
         if self._client is not None:
             return self._client
         if self._attempt is None or self._attempt.done():
-            self._attempt = asyncio.create_task(connect(self._settings), name="connect to Temporal")
+            connecting = connect(self._settings, codec=self._codec)
+            self._attempt = asyncio.create_task(connecting, name="connect to Temporal")
             # A failed attempt that nobody waits for any more is not worth a warning at exit.
             self._attempt.add_done_callback(lambda task: task.cancelled() or task.exception())
         # Shielded: who gives up waiting must not end the attempt for the others.
@@ -108,6 +114,7 @@ class Backend:
     tokens: Tokens
     delegates: Delegates
     sessions: Sessions
+    looks: Looks
     claims: Claims
     commands: Commands
     clocks: Clocks
@@ -123,6 +130,7 @@ class Backend:
     streams: Streams
     papers: ActQueue
     webhooks: Webhooks
+    notices: Notices
 
 
 @asynccontextmanager
@@ -139,7 +147,11 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     pool = await reading_pool(
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
-    temporal = TemporalLink(settings)
+    try:
+        temporal = TemporalLink(settings, payload_codec(settings, pool))
+    except BaseException:
+        pool.terminate()
+        raise
     feed: Feed | None = None
     try:
         ledger = PostgresLedger(pool)
@@ -167,6 +179,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             tokens=tokens,
             delegates=Delegates(pool, claims),
             sessions=Sessions(pool),
+            looks=Looks(pool),
             claims=claims,
             commands=commands,
             clocks=clocks,
@@ -182,6 +195,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             streams=Streams(),
             papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
             webhooks=Webhooks(pool),
+            notices=Notices(pool),
         )
     finally:
         if feed is not None:

@@ -20,7 +20,8 @@ from api.problems import ProblemDetails
 from api.routes.accords import OpeningDryRun
 from api.routes.acts import SignalTaken
 from api.routes.clock import MoveClock
-from api.routes.identity import JoinByLink, MakeApiKey, MakeJoinLink
+from api.routes.identity import MakeApiKey
+from api.routes.joining import JoinByLink, MakeJoinLink
 from api.routes.webhooks import NewWebhook, Replay, Rotation, WebhookWithSecret
 from workflows.model.commands import Receipt
 from workflows.model.declared import ACTS

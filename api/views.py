@@ -109,8 +109,8 @@ def accord_view(a: Accord, present: Present) -> AccordView:
             received=dict(a.invitation.received),
             answers=dict(a.invitation.answers),
         ),
-        conditions={code: _condition(a, code) for code in a.definition.conditions},
-        documents={code: _document(a, code) for code in a.definition.documents},
+        conditions={code: condition_view(a, code) for code in a.definition.conditions},
+        documents={code: document_view(a, code) for code in a.definition.documents},
         understanding=UnderstandingView(
             status=a.understanding.status,
             digest=a.understanding.digest,
@@ -130,7 +130,7 @@ def accord_view(a: Accord, present: Present) -> AccordView:
             cause=a.visit.cause,
             minutes=a.visit.minutes,
         ),
-        consents=tuple(_consents(a)),
+        consents=tuple(consent_views(a)),
         blocking=() if a.ended else tuple(check.as_unmet() for check in blocking(a)),
         deadlines=tuple(
             DeadlineView(at=one.at, kind=one.kind, subject=one.subject, says=one.summary())
@@ -167,7 +167,8 @@ def _parties(a: Accord) -> dict[str, PartyView]:
     }
 
 
-def _condition(a: Accord, code: str) -> ConditionView:
+def condition_view(a: Accord, code: str) -> ConditionView:
+    """One condition."""
     terms = a.definition.conditions[code]
     now = a.conditions.get(code)
     common: dict[str, Any] = {
@@ -232,7 +233,8 @@ def _condition(a: Accord, code: str) -> ConditionView:
     )
 
 
-def _document(a: Accord, code: str) -> DocumentView:
+def document_view(a: Accord, code: str) -> DocumentView:
+    """One document."""
     terms = a.definition.documents[code]
     now = a.documents.get(code)
     common: dict[str, Any] = {
@@ -315,7 +317,8 @@ def _window(window: Any) -> WindowView | None:
     return WindowView(begins=window.begins, ends=window.ends, place=window.place)
 
 
-def _consents(a: Accord) -> Iterable[ConsentView]:
+def consent_views(a: Accord) -> Iterable[ConsentView]:
+    """The consents that wait for others."""
     for one in consent.pending(a):
         yield ConsentView(
             subject=one.subject, says=one.says, digest=one.digest, given=one.given, missing=one.missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -14,9 +15,12 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.errors import SettingsProblem
 from activities.feeds.delivering import Delivering
+from activities.feeds.mail import Mail
+from activities.feeds.notices import Noticing
 from activities.identity.signing import CommandVerifier
 from activities.ledger.connections import reading_pool, writing_pool
 from activities.ledger.migrate import pending
+from activities.ledger.payload_keys import own_codec
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.writer import BatchWriter
 from activities.reading.states import States
@@ -36,6 +40,7 @@ from worker.background.sweeping import sweeping
 from worker.background.telling import telling
 from worker.rollout.version import deployed
 from worker.search_attributes import check_search_attributes
+from workflows.notices import NoticesWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.webhooks import WebhookWorkflow
 from workflows.workflow import AccordWorkflow
@@ -71,9 +76,11 @@ async def accord_worker(
     ``deployment`` is its version; without one, it gets work only where no version is current.
 
     Raises:
-        SettingsProblem: no trusted key, no database, or a schema that was not migrated.
+        SettingsProblem: no trusted key, no database, a schema that was not migrated, or no usable mail server.
     """
     verifier = CommandVerifier(settings.command_public_keys)
+    smtp_url = None if settings.smtp_url is None else settings.smtp_url.get_secret_value()
+    mail = Mail.of(smtp_url, settings.mail_from)
     dsn = settings.database_dsn()
     waiting = await pending(dsn)
     if waiting:
@@ -93,11 +100,17 @@ async def accord_worker(
         recorder = Recorder(ledger, writer, states, verifier)
         deliverer = Delivering(delivering, states, reaching, settings.log_origin)
         reconciler = Reconciler(client, reconciling, settings.task_queue)
+        noticing = Noticing(delivering, mail, settings.public_url)
         yield Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[AccordWorkflow, ReconcileWorkflow, WebhookWorkflow],
-            activities=[*recorder.activities, *reconciler.activities, *deliverer.activities],
+            workflows=[AccordWorkflow, ReconcileWorkflow, WebhookWorkflow, NoticesWorkflow],
+            activities=[
+                *recorder.activities,
+                *reconciler.activities,
+                *deliverer.activities,
+                *noticing.activities,
+            ],
             max_concurrent_workflow_tasks=TASKS_AT_ONCE,
             max_concurrent_activities=ACTIVITIES_AT_ONCE,
             max_concurrent_local_activities=ACTIVITIES_AT_ONCE,
@@ -108,7 +121,7 @@ async def accord_worker(
 
 
 async def run_worker(settings: Settings, core_metrics: str | None = None) -> None:
-    """Run until cancelled; then finish what is under way and stop.
+    """Run until cancelled; then hand over to another version that is current, finish what is under way, and stop.
 
     ``core_metrics`` is where Temporal's core serves its metrics, if it does.
 
@@ -116,19 +129,24 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
         SettingsProblem: something that the worker needs is not set up.
         Unreachable: Temporal does not answer.
     """
-    client = await connect(settings)
-    await check_search_attributes(client)
-    await schedule_reconciling(client, settings.task_queue)
+    async with own_codec(settings) as codec:
+        client = await connect(settings, codec=codec)
+        await check_search_attributes(client)
+        await schedule_reconciling(client, settings.task_queue)
+        await _serve(settings, client, core_metrics)
+
+
+async def _serve(settings: Settings, client: Client, core_metrics: str | None) -> None:
     deployment = deployed(settings)
     async with (
         accord_worker(settings, client, deployment) as worker,
         collecting_cosignatures(settings),
         reviving(settings, client),
-        rolling_out(settings, client),
+        rolling_out(settings, client) as rollout,
         telling(settings, client),
         observing(settings),
         sweeping(settings),
-        serving_operations(settings, Operations(checks(settings, client, worker), core_metrics)),
+        serving_operations(settings, Operations(checks(settings, client, worker, rollout), core_metrics)),
     ):
         # What is loaded by now is here to stay: a full collection need not go through all of it, which takes long.
         gc.collect()
@@ -143,6 +161,9 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
         try:
             await asyncio.shield(running)
         except asyncio.CancelledError:
+            # Told to stop a second time, it waits for nobody.
+            with contextlib.suppress(asyncio.CancelledError):
+                await rollout.hand_over()
             await worker.shutdown()
             await running
             raise

@@ -6,7 +6,8 @@ A letter with its marks, a Hangul syllable of several parts, or an emoji of seve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -17,7 +18,7 @@ LARGEST: Final = 512 * 1024
 """Bytes that a text may have for a redline."""
 
 PATIENCE: Final = 2.0
-"""Seconds after which what is left to compare is told as one change: still true, and coarser."""
+"""Seconds for the comparison of all lines; what takes longer is told as one change: still true, and coarser."""
 
 Op = Literal["equal", "delete", "insert"]
 
@@ -68,15 +69,66 @@ class _Characters:
 def redline(old: str, new: str, *, patience: float = PATIENCE) -> tuple[Change, ...]:
     """How the older text becomes the newer one: what is equal or deleted makes up the one, equal or inserted the other.
 
-    The same for the same texts, unless the comparison takes longer than ``patience``, in seconds.
+    Lines are compared first, and then the characters of those that differ. The same for the same texts, unless one
+    comparison takes longer than ``patience``, in seconds: lines that differ throughout are then told as one change.
     """
     characters = _Characters()
+    deadline = time.monotonic() + 2 * patience
+    found: list[tuple[int, str]] = []
+    for gone, came, equal in _blocks(characters.written(old), characters.written(new), patience):
+        if gone and came:
+            left = deadline - time.monotonic()
+            found += _compared(gone, came, min(patience / 4, left)) if left > 0 else [(-1, gone), (1, came)]
+        else:
+            found += [(-1, gone), (1, came)]
+        found.append((0, equal))
+    return tuple(Change(_OPS[op], characters.read(text)) for op, text in _joined(found))
+
+
+def _blocks(old: str, new: str, patience: float) -> Iterator[tuple[str, str, str]]:
+    """Lines that were taken out, those that came in their place, and those that follow in both."""
+    lines = diff_match_patch()
+    lines.Diff_Timeout = patience
+    one, two, listed = lines.diff_linesToChars(old, new)
+    compared = lines.diff_main(one, two, False)
+    lines.diff_charsToLines(compared, listed)
+    gone = came = ""
+    for op, text in compared:
+        if op == 0:
+            yield gone, came, text
+            gone = came = ""
+        elif op < 0:
+            gone += text
+        else:
+            came += text
+    yield gone, came, ""
+
+
+def _compared(gone: str, came: str, patience: float) -> list[tuple[int, str]]:
+    """What differs between two stretches, character by character."""
     compared = diff_match_patch()
-    compared.Diff_Timeout = patience
-    found = compared.diff_main(characters.written(old), characters.written(new), True)
+    # Zero would be no limit at all.
+    compared.Diff_Timeout = max(patience, 0.001)
+    found = compared.diff_main(gone, came, False)
     # Changes that a few equal letters between them make hard to read are told as one.
     compared.diff_cleanupSemantic(found)
-    return tuple(Change(_OPS[op], characters.read(text)) for op, text in found)
+    return list(found)
+
+
+def _joined(changes: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The changes without empty ones; neighbours of one kind are one."""
+    held: tuple[int, str] | None = None
+    for op, text in changes:
+        if not text:
+            continue
+        if held is not None and held[0] == op:
+            held = (op, held[1] + text)
+            continue
+        if held is not None:
+            yield held
+        held = (op, text)
+    if held is not None:
+        yield held
 
 
 def counted(changes: Sequence[Change], op: Op) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,18 +12,22 @@ from activities.reading.listing import Filters
 from api.access import seen_whole
 from api.calls import After, Parts, cursor, read_cursor
 from api.clock import Present
-from api.pages.offers import FORWARD, Offer, offers
+from api.pages.desk import Line
+from api.pages.offers import Offer, offers
 from api.pages.rendering import page
 from api.pages.visiting import PageRoute, Seen, Visitor, seen_by
 from api.problems import not_found
 from api.routes.accords import state_as_of
-from api.schemas import AccordView
-from api.views import accord_view, status_view
+from api.routes.lists import MOST_WORDS
+from api.schemas import DocumentView
+from api.views import accord_view, condition_view, consent_views, document_view, status_view
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES, LADDER, NEXT_GATE, gate, stage
 from workflows.model.state import Accord
+from workflows.model.summary import searchable
 from workflows.model.values import INSTALLATION
 from workflows.model.vocabulary import VOCABULARIES
+from workflows.model.waiting.steps import waiting
 from workflows.tracks.conditions.state import beneficiaries
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -58,16 +62,6 @@ ON_PAGE: dict[str, tuple[str, ...]] = {
 """The acts that stand on each page of an accord, besides those about one condition or document."""
 
 
-@dataclass(frozen=True, slots=True)
-class Todo:
-    """A line of what the visitor could do now: what it is about, by when, and the act if it is one step away."""
-
-    says: str
-    by: Any
-    href: str
-    offer: Offer | None = None
-
-
 @router.get("/accords")
 async def list_accords(
     request: Request,
@@ -75,6 +69,7 @@ async def list_accords(
     session: Visitor,
     stage: Annotated[str | None, Query(max_length=40)] = None,
     party: Annotated[str | None, Query(max_length=12)] = None,
+    q: Annotated[str | None, Query(max_length=200)] = None,
     after: After = None,
 ) -> Response:
     """The accords that the visitor may know of, the last opened first."""
@@ -85,6 +80,7 @@ async def list_accords(
             member=None if identity.reads_all else identity.principal,
             stage=stage or None,
             party=(party or "").strip().upper() or None,
+            words=searchable(q or "")[:MOST_WORDS],
         ),
         after=None if place is None else int(place),
         limit=PAGE,
@@ -95,6 +91,7 @@ async def list_accords(
         "accords.html",
         rows=rows,
         following=None if found.next is None else cursor(str(found.next)),
+        q=q or "",
         stage=stage or "",
         party=party or "",
         stages=(*LADDER, "terminated"),
@@ -179,6 +176,9 @@ async def overview(
         definition = one.state.amendment if one.seen.access.candidate else None
         adopting = one.offers(("adopt_definition", "decline_definition")) if definition else ()
         return accord_page(request, "cleared.html", one, "overview", view=view, adopting=adopting)
+    before = None
+    if one.at_position is None:
+        before = await parts.looks.look(one.seen.identity.principal, accord, one.state.size)
     view = accord_view(one.state, one.present)
     return accord_page(
         request,
@@ -187,7 +187,8 @@ async def overview(
         "overview",
         view=view,
         gate_name=NEXT_GATE[view.stage],
-        mine=list(_mine(one, view)) if one.at_position is None else [],
+        mine=_mine(one) if one.at_position is None else [],
+        since=before if before is not None and before < one.state.size else None,
         actions=one.offers(ON_PAGE["overview"]),
     )
 
@@ -225,36 +226,15 @@ def guard_link(a: Accord, guard: str, subject: str | None) -> str:
     return f"{link}/people" if guard == "founded" else link
 
 
-def _mine(one: Shown, view: AccordView) -> Iterator[Todo]:
-    """What the visitor could do now to bring the accord forward, the earliest due first."""
-    me, a = one.acts_as, one.state
-    lines: list[Todo] = []
-    owed = [(code, it.due, it.title) for code, it in view.conditions.items() if me in it.owed_by]
-    owed.sort(key=lambda it: (it[1] is None, it[1]))
-    for code, due, title in owed[:MOST_MINE] if a.founded else ():
-        link = about_link(a, code)
-        lines.append(Todo(f"{code} · {title}", due, link, _next(one, ABOUT_CONDITION, condition=code)))
-    for code, document in view.documents.items() if a.founded else ():
-        if len(lines) < MOST_MINE and (me in document.owed_by or _holds_open_seat(document, me)):
-            offer = _next(one, ABOUT_DOCUMENT, document=code)
-            if offer is not None:
-                lines.append(Todo(f"{code} · {document.title}", None, about_link(a, code), offer))
-    for name in (*ON_PAGE["people"], *ON_PAGE["visit"], *ON_PAGE["signing"], "close_accord"):
-        if name in FORWARD:
-            lines += [
-                Todo("", None, f"/accords/{a.id}", offer) for offer in one.offers((name,)) if offer.open
-            ]
-    yield from lines[:MOST_MINE]
-
-
-def _holds_open_seat(document: Any, me: str) -> bool:
-    return any(seat.holder == me and seat.signature is None for seat in document.seats.values())
-
-
-def _next(one: Shown, names: tuple[str, ...], **given: str) -> Offer | None:
-    """The act that is the next step with one object, if one is open for the visitor."""
-    wanted = tuple(name for name in FORWARD if name in names)
-    return next((offer for offer in one.offers(wanted, **given) if offer.open), None)
+def _mine(one: Shown) -> list[Line]:
+    """What waits on the visitor in the accord, the earliest due first."""
+    a, now = one.state, one.present.time
+    steps = [step for step in waiting(a).values() if one.acts_as in step.who]
+    steps.sort(key=lambda step: (step.by is None, step.by))
+    return [
+        Line(a.id, a.definition.title, step, step.by is not None and step.by < now)
+        for step in steps[:MOST_MINE]
+    ]
 
 
 @router.get("/accords/{accord}/conditions/{code}")
@@ -265,14 +245,13 @@ async def condition(request: Request, parts: Parts, session: Visitor, accord: st
     a = one.state
     if code not in a.definition.conditions:
         raise not_found(accord)
-    view = accord_view(a, one.present).conditions[code]
     return accord_page(
         request,
         "condition.html",
         one,
         "overview",
         code=code,
-        it=view,
+        it=condition_view(a, code),
         terms=a.definition.conditions[code],
         beneficiaries=beneficiaries(a, code),
         actions=one.offers(ABOUT_CONDITION, condition=code) if a.founded else (),
@@ -287,15 +266,14 @@ async def document(request: Request, parts: Parts, session: Visitor, accord: str
     a = one.state
     if code not in a.definition.documents:
         raise not_found(accord)
-    view = accord_view(a, one.present)
-    consents = [it for it in view.consents if it.subject.split("/")[1:2] == [code]]
+    consents = [it for it in consent_views(a) if it.subject.split("/")[1:2] == [code]]
     return accord_page(
         request,
         "document.html",
         one,
         "overview",
         code=code,
-        it=view.documents[code],
+        it=document_view(a, code),
         consents=consents,
         actions=one.offers(ABOUT_DOCUMENT, document=code) if a.founded else (),
     )
@@ -317,27 +295,42 @@ async def visit(request: Request, parts: Parts, session: Visitor, accord: str) -
     )
 
 
+SIGNING = (
+    "sign_document",
+    "consent_to_release",
+    "release_signatures",
+    "find_full_powers",
+    "issue_full_powers",
+)
+"""What is done in the signing room."""
+
+
+def _holds(document: DocumentView, who: str) -> bool:
+    """Whether somebody's signature on a document is held."""
+    return any(seat.holder == who and seat.signature is not None for seat in document.seats.values())
+
+
 @router.get("/accords/{accord}/signing")
 async def signing_room(request: Request, parts: Parts, session: Visitor, accord: str) -> Response:
     """The seats in their order, full powers, held signatures, and what the release still waits for."""
     one = await shown(request, parts, session, accord)
     seen_whole(one.seen.access)
     a = one.state
-    signing = tuple(
-        offer
-        for code in (a.definition.documents if a.founded else ())
-        for offer in one.offers(("sign_document", "withdraw_signature"), document=code)
-        if offer.open
-    )
+    view = accord_view(a, one.present)
+    signing = [check for check in gate(a, "signing") if not check.met]
+    held = [code for code, it in view.documents.items() if _holds(it, one.acts_as)]
+    withdrawing = [one.offers(("withdraw_signature",), document=code) for code in held]
     return accord_page(
         request,
         "signing.html",
         one,
         "signing",
-        view=accord_view(a, one.present),
-        gates={name: list(gate(a, name)) for name in ("signing", "held", "release")},
+        view=view,
+        mine=[line for line in _mine(one) if line.step.act in SIGNING],
+        signing=signing,
+        further=[check for check in gate(a, "release") if not check.met and check not in signing],
         gate_words=GATES,
-        actions=(*signing, *one.offers(ON_PAGE["signing"])),
+        actions=(*one.offers(ON_PAGE["signing"]), *chain.from_iterable(withdrawing)),
     )
 
 

@@ -60,12 +60,6 @@ def _sides(names: Iterable[str]) -> dict[str, list[str]]:
     }
 
 
-@router.get("/")
-async def first() -> Response:
-    """The first page."""
-    return RedirectResponse("/accords", 303, {"Cache-Control": "no-store"})
-
-
 @router.get("/sign-in")
 async def sign_in(
     request: Request, parts: Parts, going: Annotated[str | None, Query(alias="next", max_length=2000)] = None

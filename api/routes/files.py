@@ -6,55 +6,39 @@ import base64
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi import Path as InPath
 from pydantic import Field
 
-from activities.bundle.contents import exported_files
-from activities.bundle.export import ExportedFile
-from activities.files import redline_page
 from activities.files.depositing import Where
-from activities.files.errors import ContentAltered, FileRefused, OtherOffset, StoreUnavailable
-from activities.files.redline import LARGEST, counted, redline
+from activities.files.errors import ContentAltered, FileRefused, StoreUnavailable
 from activities.files.register import Content
 from activities.files.store import verified
-from activities.runtime.mediatypes import TEXTS
-from api.access import Access, may_read_content, seen_whole, side_of
+from api.access import seen_whole, side_of
 from api.backend import Backend
 from api.bodies import media_type
 from api.calls import (
     ACCORD_ID,
-    AccordId,
-    After,
     Caller,
     Parts,
     acting,
     answer,
-    cursor,
-    next_link,
     problems,
-    read_cursor,
     seen,
 )
-from api.heavy import COMPARING
-from api.negotiation import preferred
+from api.contents import file_problem, find, if_erased
 from api.preconditions import IfNoneMatch, unchanged
-from api.problems import FieldError, Problem, unavailable
-from api.routing import BoundedRoute, CheckedRoute, WholeNumber, head_only
+from api.problems import FieldError, Problem
+from api.routing import BoundedRoute, CheckedRoute, head_only
 from api.schemas import View
 from api.uploads import Sending, arriving
 from workflows.model.commands import Digest
-from workflows.model.state import Accord
 
 router = APIRouter(route_class=BoundedRoute, tags=["files"])
 # Not bounded by the API's deadline: what is long takes its time.
 _unbounded = APIRouter(route_class=CheckedRoute, tags=["files"])
-
-MOST_ACCORDS = 20
-"""Accords of the caller that are looked at for a content, where none is named."""
 
 _PART = re.compile(r"bytes (?:([0-9]{1,15})-([0-9]{1,15})|\*)/([0-9]{1,15})", re.ASCII)
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})", re.ASCII)
@@ -84,27 +68,6 @@ MaybeInAccord = Annotated[
 ]
 
 
-class FileView(View):
-    """A content of an accord. ``named_by`` are positions of entries that name it."""
-
-    accord: str
-    digest: str
-    size: int
-    media_type: str
-    stored: datetime
-    named_by: tuple[int, ...] = Field(
-        description="of the entries that open it to their readers, the first of each kind; empty as long as nothing "
-        "names it, and it is taken away after some days"
-    )
-
-
-class FilePage(View):
-    """Contents of an accord that the caller may read, in the order in which they came."""
-
-    items: tuple[FileView, ...]
-    next: str | None
-
-
 class Deposited(View):
     """What is here of a content by now."""
 
@@ -113,97 +76,6 @@ class Deposited(View):
     size: int | None = Field(description="bytes of the whole content; none where that is not known yet")
     received: int = Field(description="bytes that are here; the next part begins there")
     complete: bool
-
-
-def file_problem(error: Exception) -> Problem:
-    """What keeps a content from being taken or given."""
-    match error:
-        case OtherOffset():
-            return Problem(
-                "other_offset",
-                f"{error.what}. Send the part that begins with byte {error.received}.",
-                headers={"Upload-Offset": str(error.received)},
-            )
-        case FileRefused():
-            code = {
-                "type_not_taken": "unsupported_media_type",
-                "type_differs": "unsupported_media_type",
-                "too_large": "too_large",
-                "too_many": "too_many_files",
-                "digest_differs": "digest_differs",
-            }.get(error.code, "malformed")
-            return Problem(code, f"{error.what}. Nothing was kept of it: {error.remedy}.")
-        case FileNotFoundError():
-            return unavailable(
-                "The content is not in the store. Tell whoever runs this; the record is as it was."
-            )
-        case StoreUnavailable() | ContentAltered():
-            return unavailable(f"{error.what} Tell whoever runs this; the record is as it was.")
-    raise error
-
-
-def readable_files(parts: Backend, state: Accord, access: Access) -> AsyncIterator[ExportedFile]:
-    """The contents of an accord that the caller may read and that an entry names, for a bundle."""
-    return exported_files(
-        parts.register, parts.store, state.id, lambda content: may_read_content(access, state, content)
-    )
-
-
-def _no_content(digest: str) -> Problem:
-    return Problem(
-        "not_found",
-        f"There is no content of {digest} that you can read. A content is there once somebody who has it has deposited "
-        "it; who may read it follows from the entries that name it.",
-    )
-
-
-def _if_erased(state: Accord, digest: str) -> None:
-    if digest in state.erased_contents:
-        raise Problem(
-            "erased",
-            f"The content of {digest} was erased. The record says on what ground; it is taken here no more.",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    content: Content
-    state: Accord
-    access: Access
-
-
-async def _readable(parts: Backend, identity: Caller, accord: str, digest: str) -> _Found | None:
-    state, access = await seen(parts, identity, accord)
-    seen_whole(access)
-    _if_erased(state, digest)
-    content = await parts.register.content(accord, digest)
-    if content is None or not may_read_content(access, state, content):
-        return None
-    return _Found(content, state, access)
-
-
-async def find(parts: Backend, identity: Caller, accord: str | None, digest: str) -> Content:
-    """A content that the caller may read, of that accord or of any.
-
-    Raises:
-        Problem: ``not_found``, ``forbidden`` for an observer, or ``erased``.
-    """
-    if accord is not None:
-        found = await _readable(parts, identity, accord, digest)
-        if found is None:
-            raise _no_content(digest)
-        return found.content
-    member = None if identity.reads_all else identity.principal
-    erased = None
-    for each in await parts.register.accords_with(digest, member, MOST_ACCORDS):
-        try:
-            found = await _readable(parts, identity, each, digest)
-        except Problem as problem:
-            erased = problem if problem.code == "erased" else erased
-            continue
-        if found is not None:
-            return found.content
-    raise erased or _no_content(digest)
 
 
 @_unbounded.put(
@@ -250,7 +122,7 @@ async def put_file(
     part = _part(content_range)
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
-    _if_erased(state, digest)
+    if_erased(state, digest)
     where = Where(accord, digest, side_of(access), delegate)
     known = await parts.register.content(accord, digest)
     if known is not None and where.side in known.deposits:
@@ -447,129 +319,6 @@ async def _following(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[
         yield first
     async for chunk in rest:
         yield chunk
-
-
-@router.get(
-    "/accords/{accord}/files",
-    operation_id="list_files",
-    summary="List an accord's contents",
-    response_model=FilePage,
-    responses=problems("not_found", "forbidden"),
-)
-async def list_files(
-    request: Request,
-    accord: AccordId,
-    parts: Parts,
-    identity: Caller,
-    after: After = None,
-    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 100,
-) -> Response:
-    """The contents that you may read, in the order in which they came. A page can hold fewer than `limit`."""
-    begin = int(read_cursor(after) or 0)
-    state, access = await seen(parts, identity, accord)
-    seen_whole(access)
-    found = await parts.register.listed(accord, begin, limit + 1)
-    following = cursor(str(found[limit - 1][0])) if len(found) > limit else None
-    items = []
-    for _, digest in found[:limit]:
-        content = await parts.register.content(accord, digest)
-        if content is not None and may_read_content(access, state, content):
-            items.append(file_view(content))
-    return answer(FilePage(items=tuple(items), next=following), headers=next_link(request, following))
-
-
-def file_view(content: Content) -> FileView:
-    """A content as it is shown."""
-    return FileView(
-        accord=content.accord,
-        digest=content.digest,
-        size=content.size,
-        media_type=content.media_type,
-        stored=content.stored,
-        named_by=tuple(one.position for one in content.opened_by),
-    )
-
-
-HTML = "text/html"
-
-
-class ChangeView(View):
-    """A stretch of text that both have (`equal`), that only the older has (`delete`), or only the newer (`insert`)."""
-
-    op: Literal["equal", "delete", "insert"]
-    text: str
-
-
-class RedlineView(View):
-    """What differs between two texts. Counted are characters as readers take them, whatever they consist of."""
-
-    accord: str
-    older: str
-    newer: str
-    deleted: int
-    inserted: int
-    changes: tuple[ChangeView, ...]
-
-
-@router.get(
-    "/accords/{accord}/redline",
-    operation_id="get_redline",
-    summary="Compare two texts",
-    response_model=RedlineView,
-    responses={
-        200: {"description": "the redline", "content": {HTML: {"schema": {"type": "string"}}}},
-        **problems("not_found", "forbidden", "erased", "not_text", "too_large", "not_acceptable"),
-    },
-)
-async def get_redline(
-    request: Request,
-    accord: AccordId,
-    older: Annotated[Digest, Query(description="the digest of the older text")],
-    newer: Annotated[Digest, Query(description="the digest of the newer text")],
-    parts: Parts,
-    identity: Caller,
-) -> Response:
-    """How one text becomes another, character by character, in every script; plain text or Markdown in UTF-8.
-
-    Both are contents of the accord that you may read. As JSON, or as a page where Accept prefers `text/html`.
-    """
-    form = preferred(request.headers.get("accept", "*/*"), "application/json", HTML)
-    texts = [await _text_of(parts, identity, accord, digest) for digest in (older, newer)]
-    changes = await COMPARING.run(redline, *texts)
-    if form == HTML:
-        shown = await COMPARING.run(redline_page.page, changes, older, newer, f"Redline of {accord}")
-        headers = {"Content-Security-Policy": redline_page.SECURITY_POLICY, "Vary": "Accept, Authorization"}
-        return Response(
-            shown, 200, {"Cache-Control": "private, no-cache", **headers}, f"{HTML}; charset=utf-8"
-        )
-    said = RedlineView(
-        accord=accord,
-        older=older,
-        newer=newer,
-        deleted=counted(changes, "delete"),
-        inserted=counted(changes, "insert"),
-        changes=tuple(ChangeView(op=one.op, text=one.text) for one in changes),
-    )
-    return answer(said, headers={"Vary": "Accept, Authorization"})
-
-
-async def _text_of(parts: Backend, identity: Caller, accord: str, digest: str) -> str:
-    content = await find(parts, identity, accord, digest)
-    if content.media_type not in TEXTS:
-        raise Problem(
-            "not_text", f"{digest} is {content.media_type}; a redline is made of {' or '.join(TEXTS)}."
-        )
-    if content.size > LARGEST:
-        raise Problem(
-            "too_large", f"{digest} has {content.size:,} bytes; a redline takes at most {LARGEST:,}."
-        )
-    try:
-        reading = verified(parts.store.read(content.object), digest, content.size)
-        return b"".join([chunk async for chunk in reading]).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Problem("not_text", f"{digest} is not UTF-8: {error.reason} at byte {error.start}.") from None
-    except (FileNotFoundError, StoreUnavailable, ContentAltered) as error:
-        raise file_problem(error) from error
 
 
 router.include_router(_unbounded)

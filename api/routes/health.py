@@ -53,7 +53,7 @@ async def livez() -> Live:
 async def readyz(parts: Parts, response: Response) -> Ready:
     """Whether database, Temporal and the database's schema are as they have to be."""
     database, schema, temporal = await asyncio.gather(
-        *(tried(_CHECKS[name](parts)) for name in ("database", "migrations", "temporal"))
+        *(tried(CHECKS[name](parts)) for name in ("database", "migrations", "temporal"))
     )
     ready = database == schema == temporal == "ok"
     response.status_code = 200 if ready else 503
@@ -85,7 +85,7 @@ async def _temporal(parts: Backend) -> str:
     return "ok"
 
 
-_CHECKS: Mapping[str, Callable[[Backend], Awaitable[str]]] = {
+CHECKS: Mapping[str, Callable[[Backend], Awaitable[str]]] = {
     "database": _database,
     "migrations": _schema,
     "temporal": _temporal,
@@ -99,4 +99,4 @@ def checks(app: FastAPI) -> Checks:
         parts: Backend | None = getattr(app.state, "backend", None)
         return "starts" if parts is None else await check(parts)
 
-    return {name: partial(ask, check) for name, check in _CHECKS.items()}
+    return {name: partial(ask, check) for name, check in CHECKS.items()}

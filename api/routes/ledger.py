@@ -23,8 +23,8 @@ from activities.tlog.tiles import parse_path
 from api.access import Access, seen_whole
 from api.backend import Backend
 from api.calls import AccordId, Caller, Parts, problems, seen
+from api.contents import file_problem, readable_files
 from api.problems import Problem, unavailable
-from api.routes.files import file_problem, readable_files
 from api.routing import BoundedRoute, CheckedRoute, QueryFlag, WholeNumber, head_only, unless_hung_up
 
 TEXT = "text/plain; charset=utf-8"

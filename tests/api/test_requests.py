@@ -248,7 +248,7 @@ async def test_without_a_signing_key_the_api_does_not_start(
 
 
 async def test_the_docs_page_needs_nothing_from_elsewhere(reading_api: Api) -> None:
-    assert (await reading_api.http.get("/")).headers["location"] == "/accords"
+    assert (await reading_api.http.get("/")).headers["location"] == "/sign-in?next=%2F"
     page = await reading_api.http.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in page.headers["content-security-policy"]

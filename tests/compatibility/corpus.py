@@ -174,6 +174,18 @@ def about_the_log() -> Play:
     return play
 
 
+def appointing() -> Play:
+    """Several delegates, appointed in one act."""
+    play = Play(pair()).go("founded")
+    named = [
+        {"delegate": "aa.one", "office": "First Office", "roles": ["protocol"]},
+        {"delegate": "aa.two", "office": "Second Office", "roles": ["drafter", "observer"]},
+    ]
+    play.do("aa.contact", "appoint_delegates", delegates=named, persons={"aa.one": "A name"})
+    play.refused("bb.contact", "appoint_delegates", delegates=named)
+    return play
+
+
 def erasing() -> Play:
     """What is erased of contents, once for each."""
     play = Play(pair()).go("founded")
@@ -307,6 +319,7 @@ ALL: dict[str, Callable[[], Play]] = {
         not_accepted,
         declined,
         about_the_log,
+        appointing,
         erasing,
         operated,
         amended,

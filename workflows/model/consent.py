@@ -6,10 +6,10 @@ fall away by themselves, since they name the old one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -48,6 +48,13 @@ class Subject:
 
 SUBJECTS: dict[str, Subject] = {}
 """Every kind of subject by its name."""
+
+
+def in_words(subject: str) -> str:
+    """A subject's name as words: ``text/D1/en`` is "the text of D1 in en"; what is no such name stays as it is."""
+    kind, *parts = subject.split("/")
+    declared = SUBJECTS.get(kind)
+    return declared.says(*parts) if declared is not None and len(parts) == len(declared.parts) else subject
 
 
 def _every_party(a: Accord, *_: str) -> Iterable[str]:
@@ -146,12 +153,22 @@ def same_digest(subject: str, named: str, current: str | None) -> Check:
     )
 
 
+class _AboutConsent(Event):
+    """An event about consents, whose sentence says in words what they are to."""
+
+    subject: Text
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, Any]) -> str:
+        """The event as one line for people."""
+        return super().sentence({**facts, "subject": in_words(str(facts.get("subject", "")))})
+
+
 @event
-class ConsentGiven(Event):
+class ConsentGiven(_AboutConsent):
     """A party consented to a digest."""
 
     says = "{party} consents to {subject}"
-    subject: Text
     party: PartyId
     digest: Digest
 
@@ -161,11 +178,10 @@ class ConsentGiven(Event):
 
 
 @event
-class ConsentsFell(Event):
+class ConsentsFell(_AboutConsent):
     """Consents that had not taken effect fell: what they named is no longer so, or its gate closed."""
 
     says = "consents to {subject} fall: {cause}"
-    subject: Text
     parties: tuple[PartyId, ...]
     cause: Text
 
@@ -180,11 +196,10 @@ class ConsentsFell(Event):
 
 
 @event
-class ConsentWithdrawn(Event):
+class ConsentWithdrawn(_AboutConsent):
     """A party withdrew a consent that had not taken effect."""
 
     says = "{party} withdraws its consent to {subject}"
-    subject: Text
     party: PartyId
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:

@@ -64,7 +64,8 @@ function droppable(root) {
 
 // A form that was sent says so; its key makes that a second click does nothing more.
 function once(root) {
-  for (const form of root.querySelectorAll("form[data-once]")) {
+  for (const form of root.querySelectorAll("form[data-once]:not([data-ready])")) {
+    form.dataset.ready = "";
     form.addEventListener("submit", (event) => {
       if (form.dataset.sent) { event.preventDefault(); return; }
       form.dataset.sent = "yes";
@@ -75,11 +76,47 @@ function once(root) {
       setTimeout(() => { slow.textContent = "It is being recorded, and the answer is awaited. It is done once, even if you send it again."; }, 2000);
     });
   }
-  window.addEventListener("pageshow", (event) => {
-    if (event.persisted) for (const form of document.querySelectorAll("form[data-once]")) delete form.dataset.sent;
+}
+
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) for (const form of document.querySelectorAll("form[data-once]")) delete form.dataset.sent;
+});
+
+// Where an accord is shown, its page says when it has moved on, and shows it anew (by htmx) where nobody is writing.
+function follow() {
+  const live = document.querySelector('meta[name="live"]');
+  if (!live || !window.EventSource) return;
+  const said = document.createElement("p");
+  said.className = "sr";
+  said.setAttribute("role", "status");
+  document.getElementById("main").append(said);
+  let waiting = null;
+  const stream = new EventSource(live.content);
+  stream.addEventListener("moved", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      if (document.getElementById("live")) {
+        document.body.dispatchEvent(new Event("moved"));
+        said.textContent = "The accord has moved on; the page shows it.";
+      } else if (!document.querySelector(".news")) {
+        const news = document.createElement("p");
+        news.className = "news";
+        news.setAttribute("role", "status");
+        const link = document.createElement("a");
+        link.href = location.href;
+        link.textContent = "show it";
+        news.append("The accord has moved on: ", link, ".");
+        document.getElementById("main").prepend(news);
+      }
+    }, 300);
   });
+  window.addEventListener("pagehide", () => stream.close());
 }
 
 function improve(root) { ownTimes(root); copyable(root); droppable(root); once(root); }
 
-document.addEventListener("DOMContentLoaded", () => improve(document));
+document.addEventListener("DOMContentLoaded", () => {
+  improve(document);
+  follow();
+  document.body.addEventListener("htmx:afterSettle", () => improve(document));
+});

@@ -67,7 +67,10 @@ def test_characters_are_counted_as_readers_take_them() -> None:
 def test_long_texts_end_in_time() -> None:
     old = "\n".join(f"{number}. The Parties shall agree on matter {number % 37}." for number in range(4000))
     new = old.replace("shall", "may").replace("matter 3", "subject 3")
-    assert both(redline(old, new, patience=0.5)) == (old, new)
+    assert both(redline(old, new)) == (old, new)
+    other = "".join(chr(0x4E00 + (number * 7919) % 20_000) for number in range(30_000))
+    changes = redline(other, other[::-1], patience=0.2)
+    assert both(changes) == (other, other[::-1])
 
 
 class _Read(HTMLParser):

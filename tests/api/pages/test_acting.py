@@ -74,7 +74,7 @@ async def test_from_the_form_to_the_record(api: Api, key: str) -> None:
         assert "It would be refused as things stand" in await browser.page(path)
         previewed = await browser.preview(path)
         said = text_of(previewed)
-        assert "✗ Refused." in said
+        assert "✗ It would be refused." in said
         assert "What to do:" in said
         before = len(await entries(api, accord))
         answer = await browser.post(path, await browser.filled(previewed, path, step="send"))

@@ -64,7 +64,7 @@ async def test_the_overview_says_what_is_missing_who_owes_it_and_by_when(
     )
     await browser.sign_in("bb.contact")
     page = await browser.page("/accords/a")
-    assert 'href="/accords/a/do/verify-condition?condition=C1"' in page
+    assert 'href="/accords/a/do/verify-condition?condition=C1' in page
     assert "submit-evidence" not in page
     form = await browser.page("/accords/a/do/verify-condition?condition=C1")
     # The evidence is there to be chosen, and nobody types a digest.

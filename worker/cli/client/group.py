@@ -18,6 +18,7 @@ PANELS: dict[str, tuple[str, ...]] = {
         "act",
         "log",
         "watch",
+        "notices",
     ),
     "The record and its papers: take them away, verify and read them": (
         "export",

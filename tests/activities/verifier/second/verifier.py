@@ -13,6 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.activities.verifier.second.commands import REFUSALS, Acts, Entry, lines
+from tests.activities.verifier.second.contents import contents, files
 from tests.activities.verifier.second.logs import Note, Policy, Tree, included, key, note, policy, sha
 from tests.activities.verifier.second.reading import Members, NoBundle, from_json, need, tiles, unbase64
 from tests.activities.verifier.second.witnessing import Witnessing
@@ -55,7 +56,8 @@ class _Verifier:
         wanted |= {"policy.txt"} if self.manifest["policy"] else set()
         if "files" in self.manifest:
             self.questions = (*QUESTIONS, "files")
-            wanted |= {"files.jsonl", *self._files()}
+            self.files = files(members)
+            wanted |= {"files.jsonl", *self.files}
         need(wanted == members.content.keys(), "the members")
         self.claimed = [key(line, (1,)) for line in self.manifest["log_keys"]]
         for text in self.manifest["command_keys"]:
@@ -105,7 +107,10 @@ class _Verifier:
         self._log(entries, given)
         self._commands(entries)
         self._erasures(entries)
-        self._contents(entries)
+        if "files" in self.questions:
+            for name, answer in contents(self.members, self.files, entries).items():
+                self.fails["files"] += [name] if answer == "fails" else []
+                self.withheld |= {"files"} if answer == "withheld" else set()
         own = [] if given is None else [one for one in given.logs if one.name == self.manifest["origin"]]
         if not own or self.fails["signatures"] or "signatures" in self.unproven:
             self.unproven |= {"record", "consistency", "completeness", "files"}
@@ -275,42 +280,6 @@ class _Verifier:
         if any(count > 1 for count in ids.values()):
             fails.append("an id twice")
 
-    # 8
-
-    def _files(self) -> list[str]:
-        need("files.jsonl" in self.members.content, "no files.jsonl")
-        listed = self.members.lines("files.jsonl")
-        need(len(listed) <= 10_000, "files.jsonl")
-        digests = []
-        for line, raw in zip(listed, self.members.content["files.jsonl"].split(b"\n"), strict=False):
-            need(line.keys() == {"digest", "size", "type"} and len(raw) <= 1024, "files.jsonl")
-            digest, size = line["digest"], line["size"]
-            need(isinstance(digest, str) and DIGEST.fullmatch(digest), "files.jsonl")
-            need(isinstance(line["type"], str) and type(size) is int, "files.jsonl")
-            content = self.members.content.get("files/" + digest[7:])
-            need(content is not None and len(content) == size, "a file")
-            digests.append(digest)
-        need(digests == sorted(set(digests)), "files.jsonl")
-        return ["files/" + digest[7:] for digest in digests]
-
-    def _contents(self, entries: list[Entry | None]) -> None:
-        if "files" not in self.questions:
-            return
-        named: set[str] = set()
-        for one in entries:
-            if one is not None and one.facts is not None and one.said["type"] != "contents_erased":
-                named |= _texts(one.facts)
-        whole = all(one is not None and one.facts is not None for one in entries)
-        for name in self._files():
-            digest = "sha256:" + name.removeprefix("files/")
-            if hashlib.sha256(self.members.content[name]).hexdigest() != digest[7:]:
-                self.fails["files"].append(name)
-            if digest not in named:
-                if whole:
-                    self.fails["files"].append(name)
-                else:
-                    self.withheld.add("files")
-
     def _erasures(self, entries: list[Entry | None]) -> None:
         said: set[int] = set()
         whole = True
@@ -331,14 +300,6 @@ class _Verifier:
                 self.fails["completeness"].append("particulars are missing")
             else:
                 self.withheld.add("completeness")
-
-
-def _texts(value: Any) -> set[str]:
-    """Every text in a JSON value, at any depth."""
-    if isinstance(value, str):
-        return {value}
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return set().union(*map(_texts, inner))
 
 
 class _Walk:

@@ -1,0 +1,232 @@
+"""The pages in a real Chromium, by name (-m slow): played by hand, by keyboard, on a phone, in the dark, on paper.
+
+The whole stack runs as ``entente up`` runs it, and delegates sit in the chairs of the demonstration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from activities.runtime.settings import read_settings
+from tests.api.pages.chromium import chromium
+from tests.api.pages.playing import ByForm
+from worker.demo.catalog import entry
+from worker.demo.hosting import OPERATOR, Place, keys_for
+from worker.demo.over_http import OverHttp
+from worker.demo.player import Player
+from worker.stack.place import forget
+from worker.stack.stack import Ports, Stack
+from workflows.model.definition import Definition
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+PAGES = (
+    "",
+    "/conditions/C1",
+    "/documents/D1",
+    "/visit",
+    "/signing",
+    "/people",
+    "/minutes",
+    "/record",
+    "/entries/3",
+    "/do/submit-evidence?condition=C1",
+    "/do/appoint-delegate",
+    "/do/propose-dates",
+    "/do/amend-definition",
+    "/do/agree-text",
+)
+
+
+class Hosted:
+    """A running stack, its demonstration's keys, and a browser."""
+
+    def __init__(self, place: Place, keys: dict[str, str], browser: Any) -> None:
+        self.place, self.keys, self.browser = place, keys, browser
+
+    @property
+    def url(self) -> str:
+        return self.place.api_url
+
+    async def sit(self, who: str, **context: Any) -> Any:
+        page = await (await self.browser.new_context(**context)).new_page()
+        await page.goto(f"{self.url}/sign-in")
+        await page.click(f'button[value="{who}"]')
+        await page.wait_for_selector("form.who")
+        return page
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def hosted() -> AsyncIterator[Hosted]:
+    state = Path(tempfile.mkdtemp(prefix="entente-pages-"))
+    # Where root runs it, Postgres's own user has to pass through.
+    state.chmod(0o711)
+    try:
+        async with chromium() as browser:
+            settings = read_settings(state_dir=state, api_port=0, log_level="warning")
+            async with Stack(settings, ports=Ports(0, 0, 0), durable=False) as stack:
+                place = Place(stack.api_url, None, stack.database_url, state, True)
+                cast = [who for name in ("state-visit", "jv-closing") for who in entry(name).read().cast()]
+                yield Hosted(place, await keys_for(place, cast), browser)
+    finally:
+        forget(state)
+        shutil.rmtree(state)
+
+
+async def _opened(hosted: Hosted, **changes: Any) -> str:
+    """An accord of the state visit's definition, changed, that is only proposed yet."""
+    definition = entry("state-visit").read().definition.model_copy(update=changes)
+    async with OverHttp(hosted.url, hosted.keys, hosted.keys[OPERATOR]) as backend:
+        await backend.open(Definition.model_validate(definition.as_facts()), "ru.protocol")
+        return (await backend.look()).accord
+
+
+@pytest.mark.parametrize("name", ["state-visit", "jv-closing"])
+async def test_a_scenario_is_played_by_hand(hosted: Hosted, name: str) -> None:
+    play = entry(name).read()
+    keys, operator = hosted.keys, hosted.keys[OPERATOR]
+    async with ByForm(hosted.url, keys, operator, hosted.browser, hosted.place.database_url) as people:
+        result = await Player(play, people, lambda _: None).play()
+        assert result.went_well, result.differences
+        assert result.refusals > 3
+        assert not people.problems
+
+
+async def test_what_one_does_the_other_sees(hosted: Hosted) -> None:
+    accord = await _opened(hosted)
+    one, other = await hosted.sit("ru.protocol"), await hosted.sit("kp.protocol")
+    await other.goto(f"{hosted.url}/accords/{accord}/people")
+    await one.goto(f"{hosted.url}/accords/{accord}/minutes")
+    assert "KP consents" not in await one.inner_text("#live")
+    await other.goto(f"{hosted.url}/accords/{accord}/do/adopt-definition")
+    await other.click('button[value="preview"]')
+    await other.click('button[value="send"]')
+    await other.wait_for_selector(".recorded")
+    await one.wait_for_function(
+        "() => document.getElementById('live').innerText.includes('kp.protocol')", timeout=15_000
+    )
+
+
+async def test_no_page_has_an_obstacle(hosted: Hosted) -> None:
+    axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
+    accord = await _opened(hosted)
+    found: dict[str, Any] = {}
+    for scheme in ("light", "dark"):
+        page = await hosted.sit("ru.protocol", color_scheme=scheme, viewport={"width": 1200, "height": 900})
+        general = ["/", "/accords", "/new", "/sign-in", "/accords/nowhere"]
+        for path in [*general, *(f"/accords/{accord}{each}" for each in PAGES)]:
+            await page.goto(hosted.url + path)
+            results = await axe.run(page)
+            for violation in results.response["violations"]:
+                where = [node["target"] for node in violation["nodes"]][:3]
+                found[f"{scheme} {path} {violation['id']}"] = where
+    page = await hosted.sit(OPERATOR)
+    for path in ("/operation", f"/accords/{accord}/operation"):
+        await page.goto(hosted.url + path)
+        for violation in (await axe.run(page)).response["violations"]:
+            found[f"{path} {violation['id']}"] = [node["target"] for node in violation["nodes"]][:3]
+    assert not found, json.dumps(found, indent=1)
+
+
+WIDE = "العربية نص طويل من اليمين إلى اليسار · 正式訪問の合同声明と実施計画に関する長い表題 · 공식방문에관한공동성명"
+
+
+async def test_a_phone_shows_all_of_it(hosted: Hosted) -> None:
+    # Whatever the script, nothing runs out of a window 320 px wide (WCAG 2.2, 1.4.10).
+    definition = entry("state-visit").read().definition
+    conditions = {code: one.model_copy(update={"title": WIDE}) for code, one in definition.conditions.items()}
+    accord = await _opened(hosted, title=f"{WIDE} {uuid.uuid4().hex}", conditions=conditions)
+    page = await hosted.sit("ru.protocol", viewport={"width": 320, "height": 640})
+    for path in ["/", "/accords", "/new", "/verify", *(f"/accords/{accord}{each}" for each in PAGES)]:
+        await page.goto(hosted.url + path)
+        wide = await page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 320, (path, wide)
+    await page.goto(f"{hosted.url}/accords/{accord}")
+    assert (
+        await page.evaluate("getComputedStyle(document.querySelector('.title bdi')).unicodeBidi") == "isolate"
+    )
+
+
+async def test_on_paper_there_is_the_record_and_no_buttons(hosted: Hosted) -> None:
+    accord = await _opened(hosted)
+    page = await hosted.sit("ru.protocol")
+    await page.goto(f"{hosted.url}/accords/{accord}/minutes")
+    await page.emulate_media(media="print")
+    assert await page.is_visible(".minutes")
+    for hidden in (".top", ".tabs", ".filter", "footer"):
+        assert not await page.is_visible(hidden), hidden
+    assert (await page.pdf())[:5] == b"%PDF-"
+
+
+async def test_the_keyboard_does_for_everything(hosted: Hosted) -> None:
+    accord = await _opened(hosted)
+    page = await hosted.sit("ru.protocol")
+    await page.goto(f"{hosted.url}/accords/{accord}")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.className") == "skip"
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "main"
+
+    async def to(text: str) -> None:
+        for _ in range(60):
+            await page.keyboard.press("Tab")
+            if text in str(await page.evaluate("document.activeElement.innerText")):
+                outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+                assert outline == "solid", "where the focus is can be seen"
+                return
+        raise AssertionError(f"the keyboard does not come to {text}")
+
+    await to("Adopt definition")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("form.act")
+    await to("See what would follow")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#follows")
+    await to("Adopt definition")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector(".recorded")
+
+
+async def test_a_hostile_title_never_runs(hosted: Hosted) -> None:
+    hostile = "<img src=x onerror=alert(1)><script>alert(1)</script>\"'><svg onload=alert(1)>"
+    definition = entry("state-visit").read().definition
+    conditions = {
+        code: one.model_copy(update={"title": hostile}) for code, one in definition.conditions.items()
+    }
+    accord = await _opened(hosted, title=f"{hostile} {uuid.uuid4().hex[:6]}", conditions=conditions)
+    page = await hosted.sit("ru.protocol")
+    ran: list[str] = []
+
+    async def heard(dialog: Any) -> None:
+        ran.append(dialog.message)
+        await dialog.dismiss()
+
+    page.on("dialog", lambda dialog: asyncio.ensure_future(heard(dialog)))
+    for path in ["/", "/accords", *(f"/accords/{accord}{each}" for each in PAGES)]:
+        await page.goto(hosted.url + path)
+        assert not await page.locator("img[src=x], main svg, main script").count(), path
+    assert not ran
+
+
+async def test_a_file_is_hashed_in_the_page(hosted: Hosted, tmp_path: Path) -> None:
+    accord = await _opened(hosted)
+    file = tmp_path / "note.txt"
+    file.write_bytes(b"abc")
+    page = await hosted.sit("ru.protocol")
+    asked: list[str] = []
+    await page.goto(f"{hosted.url}/accords/{accord}/do/submit-evidence?condition=C1")
+    page.on("request", lambda request: asked.append(request.url))
+    await page.set_input_files('.drop input[type="file"]', file)
+    wanted = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    await page.wait_for_function("wanted => document.getElementById('i-digest').value === wanted", arg=wanted)
+    assert not asked
