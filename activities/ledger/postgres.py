@@ -203,7 +203,7 @@ class PostgresLedger:
         In no order, so that some which cannot be helped do not stand before the others for ever.
         """
         rows = await self._rows(
-            "select accord from accords where next_deadline < $1 and not (summary->>'simulated')::boolean "
+            "select accord from accords where next_deadline < $1 and not simulated "
             "order by random() limit $2",
             before,
             limit,

@@ -85,7 +85,7 @@ def test_each_command_of_the_image_is_one_of_ours(arguments: tuple[str, ...]) ->
 
 
 def test_what_the_image_can_be_asked_is_what_there_is_to_run() -> None:
-    assert {one[0] for one in commands()} == {"api", "migrate", "witness", "worker"}
+    assert {one[0] for one in commands()} == {"api", "codec", "migrate", "witness", "worker"}
 
 
 def test_every_setting_that_is_named_exists() -> None:
@@ -138,6 +138,7 @@ def test_each_kind_of_process_has_a_network_policy_and_a_login_of_its_own() -> N
                 logins[owner] = variable["valueFrom"]["secretKeyRef"]["name"]
     assert logins == {
         "entente-api": "entente-database-api",
+        "entente-codec": "entente-database-api",
         "entente-migrate": "entente-database-owner",
         "entente-worker": "entente-database-worker",
     }

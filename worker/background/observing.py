@@ -31,7 +31,7 @@ PATIENCE = 20.0
 """Seconds that one of the statements may take."""
 
 _STAGES = "select stage, count(*) as accords from accords where not ended group by stage"
-_OVERDUE = "select count(*) from accords where next_deadline < $1 and not (summary->>'simulated')::boolean"
+_OVERDUE = "select count(*) from accords where next_deadline < $1 and not simulated"
 _UNCOSIGNED = f"""
 select count(*) as accords, min(e.time) as oldest
 from ({UNCOSIGNED}) as u join heads h using (accord)

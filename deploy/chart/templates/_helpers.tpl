@@ -70,6 +70,9 @@ securityContext:
 - {name: ENTENTE_LOG_KEY_FILE, value: /etc/entente/log/log-key}
 - {name: ENTENTE_LOG_ORIGIN, value: {{ required "logKey.origin has to say what your logs are named by" .Values.logKey.origin | quote }}}
 {{- end }}
+{{- if .Values.payloadKey.secret }}
+- {name: ENTENTE_PAYLOAD_KEY_FILE, value: /etc/entente/payload/payload-key}
+{{- end }}
 {{- if .Values.witnessNetworks }}
 - {name: ENTENTE_WITNESS_NETWORKS, value: {{ join "," .Values.witnessNetworks | quote }}}
 {{- end }}
@@ -83,6 +86,9 @@ securityContext:
 {{- if .Values.temporal.tlsSecret }}
 - {name: temporal, mountPath: /etc/entente/temporal, readOnly: true}
 {{- end }}
+{{- if .Values.payloadKey.secret }}
+- {name: payload-key, mountPath: /etc/entente/payload, readOnly: true}
+{{- end }}
 {{- if .Values.logKey.secret }}
 - {name: log-key, mountPath: /etc/entente/log/log-key, subPath: log-key, readOnly: true}
 - {name: guard, mountPath: /etc/entente/log/log-key.seen}
@@ -93,6 +99,9 @@ securityContext:
 - {name: tmp, emptyDir: {}}
 {{- if .Values.temporal.tlsSecret }}
 - {name: temporal, secret: {secretName: {{ .Values.temporal.tlsSecret }}, defaultMode: 0440}}
+{{- end }}
+{{- if .Values.payloadKey.secret }}
+- {name: payload-key, secret: {secretName: {{ .Values.payloadKey.secret }}, defaultMode: 0440}}
 {{- end }}
 {{- if .Values.logKey.secret }}
 - {name: log-key, secret: {secretName: {{ .Values.logKey.secret }}, defaultMode: 0440}}
