@@ -21,7 +21,7 @@ from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.pages import accords as page_accords
-from api.pages import acting, entering, opening
+from api.pages import acting, entering, opening, verifying
 from api.pages import record as page_record
 from api.problems import FAILURES, of_exception
 from api.routes import (
@@ -38,7 +38,9 @@ from api.routes import (
     lists,
     papers,
     record,
+    sheets,
     texts,
+    webhooks,
 )
 from api.routing import without_body
 from api.telemetry import PREFIX, begin_request, count_request
@@ -82,11 +84,13 @@ def create_app(settings: Settings) -> FastAPI:
         accords,
         lists,
         feeds,
+        webhooks,
         record,
         ledger,
         files,
         texts,
         papers,
+        sheets,
         identity,
         joining,
         keys,
@@ -95,7 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
-    for pages in (entering, opening, page_accords, acting, page_record):
+    for pages in (entering, verifying, opening, page_accords, acting, page_record):
         app.include_router(pages.router)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]

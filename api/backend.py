@@ -17,6 +17,7 @@ import structlog
 from temporalio.client import Client
 
 from activities.feeds.following import Feed
+from activities.feeds.webhooks import Webhooks
 from activities.files.depositing import Depositing
 from activities.files.erasing import Erasing
 from activities.files.register import Register
@@ -121,6 +122,7 @@ class Backend:
     feed: Feed
     streams: Streams
     papers: ActQueue
+    webhooks: Webhooks
 
 
 @asynccontextmanager
@@ -179,6 +181,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             feed=feed,
             streams=Streams(),
             papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
+            webhooks=Webhooks(pool),
         )
     finally:
         if feed is not None:

@@ -22,6 +22,7 @@ from api.routes.acts import SignalTaken
 from api.routes.clock import MoveClock
 from api.routes.identity import MakeApiKey
 from api.routes.joining import JoinByLink, MakeJoinLink
+from api.routes.webhooks import NewWebhook, Replay, Rotation, WebhookWithSecret
 from workflows.model.commands import Receipt
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
@@ -114,7 +115,7 @@ def _tell_headers(operation: dict[str, Any]) -> None:
             headers["ETag"] = _ETAG
         if status == "201":
             headers["Location"] = _LOCATION
-        if status == "200" and name in ("list_accords", "list_events", "read_desk"):
+        if status == "200" and name in ("list_accords", "list_events", "read_desk", "list_deliveries"):
             headers["Link"] = _LINK
 
 
@@ -122,12 +123,22 @@ def _extra_schemas() -> dict[str, Any]:
     taken: tuple[type[BaseModel], ...] = (
         Definition,
         MoveClock,
+        NewWebhook,
+        Replay,
+        Rotation,
         MakeApiKey,
         MakeJoinLink,
         JoinByLink,
         *ACTS.values(),
     )
-    given: tuple[type[BaseModel], ...] = (ProblemDetails, Receipt, DryRun, OpeningDryRun, SignalTaken)
+    given: tuple[type[BaseModel], ...] = (
+        ProblemDetails,
+        Receipt,
+        DryRun,
+        OpeningDryRun,
+        SignalTaken,
+        WebhookWithSecret,
+    )
     modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         *((model, "validation") for model in taken),
         *((model, "serialization") for model in given),

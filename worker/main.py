@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 
 import structlog
@@ -13,8 +13,9 @@ from temporalio.client import Client
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.errors import SettingsProblem
+from activities.feeds.delivering import Delivering
 from activities.identity.signing import CommandVerifier
-from activities.ledger.connections import writing_pool
+from activities.ledger.connections import reading_pool, writing_pool
 from activities.ledger.migrate import pending
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.writer import BatchWriter
@@ -22,6 +23,7 @@ from activities.reading.states import States
 from activities.reconciling import Reconciler
 from activities.recording import Recorder
 from activities.runtime.operations import Operations, serving_operations
+from activities.runtime.reaching import Reaching, parse_networks
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
 from worker.background.finality import collecting_cosignatures
@@ -31,9 +33,11 @@ from worker.background.reconciling import schedule_reconciling
 from worker.background.revival import reviving
 from worker.background.rollout import rolling_out
 from worker.background.sweeping import sweeping
+from worker.background.telling import telling
 from worker.rollout.version import deployed
 from worker.search_attributes import check_search_attributes
 from workflows.reconcile import ReconcileWorkflow
+from workflows.webhooks import WebhookWorkflow
 from workflows.workflow import AccordWorkflow
 
 GRACE = timedelta(seconds=10)
@@ -48,6 +52,9 @@ they would share one processor, and none would be through before the server give
 
 RECONCILING = 3
 """Connections of its own for the comparison of everything with everything: recording must not wait for it."""
+
+DELIVERING = 3
+"""Connections for what is sent out: nobody records on them."""
 
 STICKY = timedelta(seconds=2)
 """After this long what was meant for a worker that has the accord at hand goes to any: below the API's deadline."""
@@ -77,14 +84,20 @@ async def accord_worker(
         PostgresLedger.connect(dsn) as ledger,
         BatchWriter(ledger) as writer,
         writing_pool(dsn, max_size=RECONCILING) as reconciling,
+        reading_pool(dsn, min_size=0, max_size=DELIVERING) as delivering,
+        aclosing(
+            Reaching(parse_networks(settings.webhook_networks), setting="ENTENTE_WEBHOOK_NETWORKS")
+        ) as reaching,
     ):
-        recorder = Recorder(ledger, writer, States(ledger), verifier)
+        states = States(ledger)
+        recorder = Recorder(ledger, writer, states, verifier)
+        deliverer = Delivering(delivering, states, reaching, settings.log_origin)
         reconciler = Reconciler(client, reconciling, settings.task_queue)
         yield Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[AccordWorkflow, ReconcileWorkflow],
-            activities=[*recorder.activities, *reconciler.activities],
+            workflows=[AccordWorkflow, ReconcileWorkflow, WebhookWorkflow],
+            activities=[*recorder.activities, *reconciler.activities, *deliverer.activities],
             max_concurrent_workflow_tasks=TASKS_AT_ONCE,
             max_concurrent_activities=ACTIVITIES_AT_ONCE,
             max_concurrent_local_activities=ACTIVITIES_AT_ONCE,
@@ -112,6 +125,7 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
         collecting_cosignatures(settings),
         reviving(settings, client),
         rolling_out(settings, client),
+        telling(settings, client),
         observing(settings),
         sweeping(settings),
         serving_operations(settings, Operations(checks(settings, client, worker), core_metrics)),

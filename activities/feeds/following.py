@@ -103,6 +103,77 @@ class BeyondFeed(LedgerError):
         self.position = position
 
 
+async def page(
+    pool: asyncpg.Pool[Any], who: Following, after: int, end: int
+) -> tuple[list[StoredEntry], int]:
+    """Some entries beyond ``after`` and up to ``end`` that may be for ``who``, and the position that they reach.
+
+    Raises:
+        LedgerError: the database does not answer.
+    """
+    with translated("read", with_role("entente_reader")):
+        if who.accord is not None:
+            rows = await pool.fetch(_OF_ACCORD, after, end, PAGE, who.accord)
+        elif who.reads_all:
+            rows = await pool.fetch(_FEED, after, end, PAGE)
+        else:
+            rows = await pool.fetch(_OF_MEMBER, after, end, PAGE, who.principal)
+    return [stored_entry(row) for row in rows], rows[-1]["feed"] if len(rows) == PAGE else end
+
+
+async def feed_position(pool: asyncpg.Pool[Any]) -> int:
+    """The feed position of the last entry.
+
+    Raises:
+        LedgerError: the database does not answer.
+    """
+    with translated("read", with_role("entente_reader")):
+        found: int = await pool.fetchval("select position from feed")
+    return found
+
+
+class Announcements:
+    """Hears on a connection of its own that something was recorded; may miss it, so look from time to time as well."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._heard = asyncio.Event()
+
+    async def __aenter__(self) -> Announcements:
+        """Listen.
+
+        Raises:
+            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the database does not answer.
+        """
+        self._connection = await asyncpg.connect(self._dsn, timeout=LISTEN_PATIENCE)
+        await self._connection.add_listener(CHANNEL, self._hear)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Listen no more."""
+        if self._connection is not None:
+            self._connection.terminate()
+
+    @property
+    def broken(self) -> bool:
+        """Whether the connection is gone."""
+        return self._connection is None or self._connection.is_closed()
+
+    async def wait(self, seconds: float) -> None:
+        """Until something is announced, or so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._heard.wait(), seconds)
+        self._heard.clear()
+
+    def _hear(self, *_: object) -> None:
+        self._heard.set()
+
+
+AWAY = (LedgerError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+"""What following fails with while the database is away."""
+
+
 class Feed:
     """The feed of one database for everybody who follows it in this process.
 
@@ -122,7 +193,6 @@ class Feed:
         self._position = -1
         self._kept: deque[_Entry] = deque()
         self._kept_bytes = 0
-        self._announced = asyncio.Event()
         self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ended = False
@@ -145,16 +215,6 @@ class Feed:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    async def position(self) -> int:
-        """The feed position of the last entry.
-
-        Raises:
-            LedgerError: the database does not answer.
-        """
-        with translated("read", with_role("entente_reader")):
-            found: int = await self._pool.fetchval("select position from feed")
-        return found
-
     async def follow(
         self, who: Following, after: int | None, *, heartbeat: float
     ) -> AsyncGenerator[Told, None]:
@@ -166,7 +226,7 @@ class Feed:
             BeyondFeed: there is no such position.
             LedgerError: the database did not answer at the beginning. Later it is waited for.
         """
-        end = await self.position()
+        end = await feed_position(self._pool)
         if after is None:
             after = end
         elif after > end:
@@ -206,7 +266,7 @@ class Feed:
             end = entries[-1].stored.feed
         else:
             try:
-                rows, end = await self._page(who, after, end)
+                rows, end = await page(self._pool, who, after, end)
                 entries = await self._with_states(rows)
             except LedgerError:
                 await asyncio.sleep(LOOK)
@@ -227,17 +287,6 @@ class Feed:
             events.append((stored.feed, entry.event(whole, self._origin)))
         return Told(tuple(events), end)
 
-    async def _page(self, who: Following, after: int, end: int) -> tuple[list[StoredEntry], int]:
-        """A page of what may be for ``who``, and the position that it reaches."""
-        with translated("read", with_role("entente_reader")):
-            if who.accord is not None:
-                rows = await self._pool.fetch(_OF_ACCORD, after, end, PAGE, who.accord)
-            elif who.reads_all:
-                rows = await self._pool.fetch(_FEED, after, end, PAGE)
-            else:
-                rows = await self._pool.fetch(_OF_MEMBER, after, end, PAGE, who.principal)
-        return [stored_entry(row) for row in rows], rows[-1]["feed"] if len(rows) == PAGE else end
-
     async def _with_states(self, entries: Sequence[StoredEntry]) -> list[_Entry]:
         states: dict[str, Accord] = {}
         for accord in {entry.accord for entry in entries}:
@@ -255,37 +304,21 @@ class Feed:
             self._kept.clear()
             self._kept_bytes = 0
             while self._followers:
-                listening: asyncpg.Connection[Any] | None = None
                 try:
-                    listening = await asyncpg.connect(self._dsn, timeout=LISTEN_PATIENCE)
-                    await listening.add_listener(CHANNEL, self._hear)
-                    while self._followers and not listening.is_closed():
-                        await self._take_up()
-                        self._announced.clear()
-                        with contextlib.suppress(TimeoutError):
-                            await asyncio.wait_for(self._announced.wait(), LOOK)
-                except (
-                    LedgerError,
-                    OSError,
-                    asyncpg.PostgresError,
-                    asyncpg.InterfaceError,
-                    TimeoutError,
-                ) as error:
+                    async with Announcements(self._dsn) as announced:
+                        while self._followers and not announced.broken:
+                            await self._take_up()
+                            await announced.wait(LOOK)
+                except AWAY as error:
                     log.warning("the feed cannot be followed at the moment", reason=str(error)[:300])
                     await asyncio.sleep(LOOK)
-                finally:
-                    if listening is not None:
-                        listening.terminate()
         except Exception:
             # Whoever follows starts it anew.
             log.exception("following the feed failed")
             raise
 
-    def _hear(self, *_: object) -> None:
-        self._announced.set()
-
     async def _take_up(self) -> None:
-        end = await self.position()
+        end = await feed_position(self._pool)
         if self._position < 0 or end < self._position:
             # From here on; an older database that was put back begins anew as well.
             self._kept.clear()

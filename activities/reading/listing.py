@@ -109,16 +109,14 @@ def _member(where: _Where, member: str) -> str:
     """Whoever sees the accord now; its argument, for conditions that name it again."""
     me = where.give(member)
     where.conditions.append(
-        f"a.members @> array[{me}] and (a.summary->'periods'->{me} is null or ("
-        f"coalesce((a.summary->'periods'->{me}->>0)::timestamptz <= now(), true) "
-        f"and coalesce(now() < (a.summary->'periods'->{me}->>1)::timestamptz, true)))"
+        f"a.members @> array[{me}] and (a.periods is null or a.periods->{me} is null or ("
+        f"coalesce((a.periods->{me}->>0)::timestamptz <= now(), true) "
+        f"and coalesce(now() < (a.periods->{me}->>1)::timestamptz, true)))"
     )
     return me
 
 
-_SHOWN = "(a.summary - 'waiting')::text"
-
-_TIME = "case when (a.summary->>'simulated')::boolean then a.updated else now() end"
+_TIME = "case when a.simulated then a.updated else now() end"
 """The accord's time: a simulated clock stands at its last entry, as far as the ledger knows."""
 
 _OVERDUE = f"due < {_TIME}"
@@ -144,7 +142,7 @@ class Listing:
         for condition, value in (
             ("a.stage = {}", filters.stage),
             ("a.parties @> array[{}]", filters.party),
-            ("a.summary->>'vocabulary' = {}", filters.vocabulary),
+            ("a.vocabulary = {}", filters.vocabulary),
             ("a.updated >= {}", filters.changed_since),
             ("a.guards @> array[{}]", filters.blocked_by),
             ("a.ended = {}", filters.ended),
@@ -167,8 +165,10 @@ class Listing:
         elif filters.due_before is not None:
             where.add("a.due < {}", filters.due_before)
         rows = await self._rows(
-            f"select a.ordinal, {_SHOWN} as summary from accords a where {where} "  # noqa: S608 - constants
-            f"order by a.ordinal desc limit {where.give(limit + 1)}",
+            # Summaries are read of those alone that are shown.
+            "select o.ordinal, (o.summary - 'waiting')::text as summary from accords o where o.ordinal = any(array("  # noqa: S608
+            f"select a.ordinal from accords a where {where} order by a.ordinal desc limit {where.give(limit + 1)}"
+            ")) order by o.ordinal desc",
             *where.arguments,
         )
         page = rows[:limit]
@@ -192,10 +192,9 @@ class Listing:
         where = _Where()
         me = _member(where, member)
         if waiting_on == OTHERS:
-            # A step has a row for each party, or for officers alone; one of them stands for it.
             where.conditions.append(
-                f"not a.observers @> array[{me}] and not a.summary->'waiting'->w.key->'who' ? {me} and w.who = "
-                "coalesce(a.summary->'waiting'->w.key->'parties'->>0, a.summary->'waiting'->w.key->'who'->>0)"
+                f"w.who = '*' and not a.observers @> array[{me}] and not exists (select from waiting mine "
+                f"where (mine.accord, mine.key, mine.who) = (w.accord, w.key, {me}))"
             )
         else:
             where.add("w.who = {}", member if waiting_on == ME else waiting_on)
@@ -213,12 +212,13 @@ class Listing:
                 "(w.due, w.accord, w.key) > (coalesce({}, 'infinity'::timestamptz), {}, {})", due, *rest
             )
         rows = await self._rows(
-            "select w.accord, w.key, a.summary->>'title' as title, a.summary->>'vocabulary' as vocabulary, "  # noqa: S608
-            "a.stage, (a.summary->>'illustrative')::boolean as illustrative, "
-            "(a.summary->>'simulated')::boolean as simulated, "
-            f"(a.summary->'waiting'->w.key)::text as step, w.{_OVERDUE} as overdue "
+            "select p.accord, p.key, p.overdue, o.summary->>'title' as title, o.vocabulary, o.stage, "  # noqa: S608
+            "(o.summary->>'illustrative')::boolean as illustrative, o.simulated, "
+            "(o.summary->'waiting'->p.key)::text as step "
+            f"from (select w.accord, w.key, w.due, w.{_OVERDUE} as overdue "
             f"from waiting w join accords a on a.accord = w.accord where {where} "
-            f"order by w.due, w.accord, w.key limit {where.give(limit + 1)}",
+            f"order by w.due, w.accord, w.key limit {where.give(limit + 1)}) as p "
+            "join accords o on o.accord = p.accord order by p.due, p.accord, p.key",
             *where.arguments,
         )
         page = tuple(

@@ -95,8 +95,9 @@ def is_public(ip: IP) -> bool:
 class _Pinned(httpcore.AsyncNetworkBackend):
     """Connects to addresses that were judged, whatever the name resolves to later."""
 
-    def __init__(self, networks: Sequence[Network], resolve: Resolve, *, public: bool) -> None:
+    def __init__(self, networks: Sequence[Network], resolve: Resolve, setting: str, *, public: bool) -> None:
         self._networks = networks
+        self._setting = setting
         self._resolve = resolve
         self._public = public
         self._plain = httpcore.AnyIOBackend()
@@ -134,12 +135,13 @@ class _Pinned(httpcore.AsyncNetworkBackend):
         if not is_public(ip):
             raise NotAllowed(
                 f"{host} has the address {ip}, which is not public; the operator may allow its network by "
-                "ENTENTE_WITNESS_NETWORKS"
+                f"{self._setting}"
             )
 
 
 class Reaching:
-    """Posts to services that parties have named. ``networks`` are those that the operator allows besides public ones.
+    """Posts to services that parties have named. ``networks`` are those that the operator allows besides
+    public ones, by ``setting``.
 
     Addresses in them may be asked by plain http as well.
     """
@@ -151,6 +153,7 @@ class Reaching:
         patience: Patience | None = None,
         resolve: Resolve | None = None,
         tls: ssl.SSLContext | None = None,
+        setting: str = "ENTENTE_WITNESS_NETWORKS",
     ) -> None:
         self._patience = patience or Patience()
         # Threads of its own: a name server that does not answer must hold up nothing else.
@@ -160,11 +163,11 @@ class Reaching:
         options: dict[str, Any] = {"max_connections": None, "max_keepalive_connections": 0}
         self._secure = httpcore.AsyncConnectionPool(
             ssl_context=tls or httpx.create_ssl_context(),
-            network_backend=_Pinned(networks, resolve, public=True),
+            network_backend=_Pinned(networks, resolve, setting, public=True),
             **options,
         )
         self._open = httpcore.AsyncConnectionPool(
-            network_backend=_Pinned(networks, resolve, public=False), **options
+            network_backend=_Pinned(networks, resolve, setting, public=False), **options
         )
 
     async def aclose(self) -> None:
@@ -173,7 +176,9 @@ class Reaching:
         await self._open.aclose()
         self._resolving.shutdown(wait=False, cancel_futures=True)
 
-    async def post(self, url: str, body: bytes, *, most: int) -> Answer:
+    async def post(
+        self, url: str, body: bytes, *, most: int, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> Answer:
         """What a service answers to a request; at most ``most`` bytes of it.
 
         Raises:
@@ -185,7 +190,7 @@ class Reaching:
             raise NotAllowed(str(error)) from None
         try:
             async with asyncio.timeout(self._patience.whole):
-                return await self._exchange(address, body, most)
+                return await self._exchange(address, body, most, headers)
         except TimeoutError:
             raise Unreachable(f"no whole answer within {self._patience.whole:g} s") from None
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
@@ -194,7 +199,9 @@ class Reaching:
             # Such as a certificate that does not fit, or a header that is none.
             raise Unreachable(f"{type(error).__name__}: {error}"[:300]) from None
 
-    async def _exchange(self, address: Address, body: bytes, most: int) -> Answer:
+    async def _exchange(
+        self, address: Address, body: bytes, most: int, headers: Sequence[tuple[bytes, bytes]]
+    ) -> Answer:
         pool = self._secure if address.secure else self._open
         request = httpcore.Request(
             "POST",
@@ -210,6 +217,7 @@ class Reaching:
                 (b"Accept-Encoding", b"identity"),
                 (b"User-Agent", b"entente"),
                 (b"Connection", b"close"),
+                *headers,
             ],
             content=body,
             extensions={"timeout": {"connect": self._patience.connect}},

@@ -178,14 +178,22 @@ class Settings(BaseSettings):
                 raise ValueError(f"{one[:80]!r} is no media type such as application/pdf")
         return value
 
-    @field_validator("witness_networks")
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="networks in which webhooks may be delivered besides the open Internet, such as 10.1.0.0/16, "
+        "separated by commas; in them also by plain http",
+    )
+
+    @field_validator("witness_networks", "webhook_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
             ip_network(one)
         return value
 
-    @field_validator("command_public_keys", "witness_networks", "file_types", mode="before")
+    @field_validator(
+        "command_public_keys", "witness_networks", "webhook_networks", "file_types", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

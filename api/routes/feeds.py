@@ -62,7 +62,7 @@ Since = Annotated[
 ]
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Server-sent events: `id` is the feed position, `data` the entry as a CloudEvent",
+        "description": "Server-sent events: the id is the feed position, the data the entry as a CloudEvent",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
 }

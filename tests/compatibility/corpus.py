@@ -279,6 +279,22 @@ def amended() -> Play:
     return play
 
 
+def outlived() -> Play:
+    """Texts change under a finding, and an amendment asks for fewer acceptances than were waited for."""
+    terms = condition("AA", "bb.verifier", "cc.verifier", need=2, valid_while_texts_of=["D2"])
+    definition = changed(trio(), conditions__V1=terms)
+    play = Play(definition).go("founded")
+    play.do("aa.protocol", "issue_invitation")
+    play.do("bb.protocol", "accept_invitation")
+    play.agree_text("D2", "en")
+    named = {"condition": "V1", "evidence": [play.submit("V1")]}
+    play.do("bb.verifier", "verify_condition", **named)
+    play.agree_text("D2", "en", "another text")
+    play.do("cc.verifier", "verify_condition", **named)
+    play.amend(changed(definition, parties__CC__required=False))
+    return play
+
+
 def _report(condition_: str) -> dict[str, Any]:
     return {
         "condition": condition_,
@@ -307,6 +323,7 @@ ALL: dict[str, Callable[[], Play]] = {
         erasing,
         operated,
         amended,
+        outlived,
     )
 }
 

@@ -88,12 +88,16 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Where a condition stands. Its terms are the definition's."""
+    """Where a condition stands. Its terms are the definition's.
+
+    ``found_on`` are the documents, by digest, on whose texts the findings are that no verdict has followed from yet.
+    """
 
     status: str = "agreed"
     terms: str = ""
     evidence: tuple[Evidence, ...] = ()
     findings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    found_on: Mapping[str, str] = field(default_factory=dict)
     verdict: Verdict | None = None
     waived_by: tuple[str, ...] = ()
     deferred_to: str | None = None

@@ -17,7 +17,7 @@ from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord
-from workflows.model.values import Count, Digest, Text
+from workflows.model.values import Count, Digest, Line, Text
 
 MOST_POSITIONS = 1000
 """Entries whose particulars one act can erase."""
@@ -47,9 +47,9 @@ Positions = Annotated[
     Field(min_length=1, max_length=MOST_POSITIONS, description="positions of entries, counted from 0"),
     AfterValidator(_ascending),
 ]
-Ground = Annotated[Text, Field(description="the legal ground; it stays on the record, so name no person")]
+Ground = Annotated[Line, Field(description="the legal ground; it stays on the record, so name no person")]
 Order = Annotated[
-    Text, Field(description="the office or court that ordered it; it stays on the record, so name no person")
+    Line, Field(description="the office or court that ordered it; it stays on the record, so name no person")
 ]
 
 
@@ -59,8 +59,8 @@ class ParticularsErased(Event):
 
     says = "the particulars of entries {positions} are erased"
     positions: Positions
-    ground: Ground
-    ordered_by: Order
+    ground: Text
+    ordered_by: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """The entries are known as erased."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -22,6 +22,9 @@ PATIENCE = 30.0
 
 ANSWER = 30.0
 """Seconds to wait for one answer."""
+
+FILE = 180.0
+"""Seconds to wait for a file, which may have to be made first."""
 
 _PAUSE = 0.2
 _LONGEST_PAUSE = 2.0
@@ -99,10 +102,29 @@ class Calls:
             ApiProblem: the API says why not.
             Unreachable: it does not answer.
         """
-        answer = self._send("GET", path, query=query or [])
+        answer = self._send("GET", path, query=query or [], within=FILE)
         if not answer.is_success:
             self._json(answer)
         return Fetched(answer.content, {name.lower(): value for name, value in answer.headers.items()})
+
+    @contextmanager
+    def stream(self, path: str, last: str | None, silence: float) -> Iterator[httpx.Response]:
+        """Server-sent events from ``path``, behind the event ``last``; broken off after ``silence`` seconds of it.
+
+        Raises:
+            ApiProblem: the API says why not.
+            httpx.TransportError: it does not answer, is too busy, or breaks off; to be tried again.
+        """
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last is not None else {})
+        timeout = httpx.Timeout(ANSWER, read=silence)
+        with self._client.stream("GET", path, headers=headers, timeout=timeout) as answer:
+            if answer.status_code in (429, 503):
+                answer.read()
+                raise httpx.ReadError(_detail(answer))
+            if not answer.is_success:
+                answer.read()
+                self._json(answer)
+            yield answer
 
     def post(
         self,
@@ -184,6 +206,7 @@ class Calls:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         key: str | None = None,
+        within: float = ANSWER,
     ) -> httpx.Response:
         params = httpx.QueryParams(list(query)) if query else None
         deadline, pause = time.monotonic() + self._patience, _PAUSE
@@ -191,7 +214,9 @@ class Calls:
             why: Exception | str
             wait = pause
             try:
-                answer = self._client.request(method, path, params=params, headers=headers, content=content)
+                answer = self._client.request(
+                    method, path, params=params, headers=headers, content=content, timeout=within
+                )
                 if answer.status_code not in (429, 503):
                     return answer
                 why = _detail(answer)

@@ -16,6 +16,8 @@ PANELS: dict[str, tuple[str, ...]] = {
         "why",
         "preview",
         "act",
+        "log",
+        "watch",
     ),
     "The record and its papers: take them away, verify and read them": (
         "export",
@@ -24,7 +26,10 @@ PANELS: dict[str, tuple[str, ...]] = {
         "audit-history",
         "papers",
         "paper-check",
+        "file",
+        "sheet",
     ),
+    "Who one is, and join": ("me", "join", "join-link"),
     "Keys and witnesses": ("delegate-key", "policy", "witness", "rotation"),
     "Try it": ("demo", "up"),
     "Run it": (

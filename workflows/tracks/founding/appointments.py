@@ -16,6 +16,7 @@ from workflows.model.terms import OFFICER_ROLES
 from workflows.model.values import (
     DelegateId,
     Instant,
+    Line,
     Message,
     Note,
     Particular,
@@ -137,7 +138,7 @@ class NewDelegate(Message):
     """A delegate who is to be appointed: office, roles, from and until dates that may be open."""
 
     delegate: DelegateId
-    office: Text
+    office: Line
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     valid_from: Instant | None = None
     valid_until: Instant | None = None
@@ -210,7 +211,7 @@ class AppointDelegate(Act):
     """Appoint a delegate of your own party, in one or more roles, from and until dates that may be open."""
 
     delegate: DelegateId
-    office: Text
+    office: Line
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     valid_from: Instant | None = None
     valid_until: Instant | None = None

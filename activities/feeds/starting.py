@@ -1,0 +1,38 @@
+"""The one place that knows how a webhook's workflow is started and told of more."""
+
+from __future__ import annotations
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from workflows.webhooks import WebhookInput
+
+WEBHOOK = "Webhook"
+"""The workflow's name on the task queue."""
+
+
+async def tell_webhook(
+    client: Client,
+    webhook: str,
+    task_queue: str,
+    *,
+    hurry: bool = False,
+    backoff: tuple[float, ...] | None = None,
+) -> None:
+    """See to it that the workflow of an endpoint runs and looks for what there is to deliver.
+
+    ``hurry`` ends a pause after failures; ``backoff`` is a test's hook, as in :class:`WebhookInput`.
+
+    Raises:
+        RPCError: the server does not answer.
+    """
+    await client.start_workflow(
+        WEBHOOK,
+        WebhookInput(webhook=webhook, backoff=backoff),
+        id=f"webhook-{webhook}",
+        task_queue=task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        start_signal="hurry" if hurry else "more",
+        static_summary="Entries are delivered to a webhook",
+    )

@@ -1,0 +1,241 @@
+"""Endpoints that are sent the record: who set them up, how far they have got, and what came of every attempt."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from activities.errors import EntenteError
+from activities.ledger.database import translated, with_role
+from workflows.model.addresses import parse_address
+
+MOST_ENDPOINTS = 20
+"""Endpoints of one principal."""
+
+OVERLAP = timedelta(hours=24)
+"""For so long the former secret signs beside the new one, unless another time is given."""
+
+LONGEST_OVERLAP = timedelta(days=30)
+
+KEPT = timedelta(days=30)
+"""For so long attempts stay in the delivery log."""
+
+_COLUMNS = (
+    "id, principal, reads_all, url, label, accord, types, secret, former_secret, former_until, active, reason, "
+    "position, failures, failing_since, created"
+)
+
+
+class TooManyEndpoints(EntenteError):
+    """The principal has as many endpoints as one may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An endpoint, as the database has it; secrets do not show when it is printed."""
+
+    id: str
+    principal: str
+    reads_all: bool
+    url: str
+    label: str
+    accord: str | None
+    types: tuple[str, ...]
+    secret: str
+    former_secret: str | None
+    former_until: datetime | None
+    active: bool
+    reason: str | None
+    position: int
+    failures: int
+    failing_since: datetime | None
+    created: datetime
+
+    def __repr__(self) -> str:
+        return f"Webhook({self.id!r}, {self.url!r}, active={self.active})"
+
+    def live_secrets(self, now: datetime) -> tuple[str, ...]:
+        """The secrets that sign at ``now``, the newest first."""
+        if self.former_secret is None or self.former_until is None or self.former_until <= now:
+            return (self.secret,)
+        return (self.secret, self.former_secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to deliver an entry."""
+
+    number: int
+    feed: int
+    accord: str
+    entry: int
+    type: str
+    at: datetime
+    milliseconds: int
+    status: int | None
+    error: str | None
+
+
+def new_secret() -> str:
+    """A secret by the Standard Webhooks convention: ``whsec_`` and base64 of 32 random bytes."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def webhook_id(principal: str, key: str) -> str:
+    """The id of the endpoint that ``principal`` sets up under an idempotency key."""
+    digest = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
+    return "wh_" + base64.b32encode(digest).decode().lower()[:20]
+
+
+class Webhooks:
+    """The endpoints of a database, for those who set them up and for the worker that delivers.
+
+    All methods raise LedgerError where the database does not answer.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self._pool = pool
+
+    async def add(
+        self,
+        principal: str,
+        key: str,
+        url: str,
+        *,
+        reads_all: bool = False,
+        accord: str | None = None,
+        types: Sequence[str] = (),
+        label: str = "",
+        since: int | None = None,
+    ) -> Webhook:
+        """Set up an endpoint; the same one where ``principal`` has done so under ``key`` before.
+
+        Entries beyond the feed position ``since`` are sent; from now on, where none is given.
+
+        Raises:
+            ValueError: the URL is none.
+            TooManyEndpoints: there are enough.
+        """
+        parse_address(url)
+        name = webhook_id(principal, key)
+        with translated("set up webhooks", with_role("entente_api")):
+            async with self._pool.acquire() as connection, connection.transaction():
+                # One after the other for each principal, so that the limit holds.
+                await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 41))", principal)
+                row = await connection.fetchrow(f"select {_COLUMNS} from webhooks where id = $1", name)  # noqa: S608
+                if row is not None:
+                    return _webhook(row)
+                count = await connection.fetchval(
+                    "select count(*) from webhooks where principal = $1", principal
+                )
+                if count >= MOST_ENDPOINTS:
+                    raise TooManyEndpoints(
+                        f"{principal} has {count} endpoints; one may have {MOST_ENDPOINTS}",
+                        "Delete one first",
+                    )
+                row = await connection.fetchrow(
+                    "insert into webhooks (id, principal, reads_all, url, label, accord, types, secret, position) "  # noqa: S608
+                    "values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, (select position from feed))) "
+                    f"returning {_COLUMNS}",
+                    name,
+                    principal,
+                    reads_all,
+                    url,
+                    label,
+                    accord,
+                    list(types),
+                    new_secret(),
+                    since,
+                )
+        if row is None:
+            raise RuntimeError("an insert returns its row")
+        return _webhook(row)
+
+    async def get(self, name: str, principal: str | None = None) -> Webhook | None:
+        """An endpoint; of ``principal`` alone, where one is given."""
+        row = await self._row(
+            f"select {_COLUMNS} from webhooks where id = $1 and ($2::text is null or principal = $2)",  # noqa: S608
+            name,
+            principal,
+        )
+        return None if row is None else _webhook(row)
+
+    async def of(self, principal: str) -> list[Webhook]:
+        """The endpoints of a principal, the oldest first."""
+        rows = await self._rows(
+            f"select {_COLUMNS} from webhooks where principal = $1 order by created, id",  # noqa: S608
+            principal,
+        )
+        return [_webhook(row) for row in rows]
+
+    async def delete(self, name: str, principal: str) -> bool:
+        """Forget an endpoint and its log; false where there is none."""
+        row = await self._row(
+            "delete from webhooks where (id, principal) = ($1, $2) returning id", name, principal
+        )
+        return row is not None
+
+    async def rotate(self, name: str, principal: str, overlap: timedelta) -> Webhook | None:
+        """Give an endpoint a new secret; the present one signs beside it for ``overlap``. Earlier ones sign no more."""
+        row = await self._row(
+            "update webhooks set former_secret = secret, former_until = now() + $3, secret = $4 "  # noqa: S608
+            f"where (id, principal) = ($1, $2) returning {_COLUMNS}",
+            name,
+            principal,
+            overlap,
+            new_secret(),
+        )
+        return None if row is None else _webhook(row)
+
+    async def switch(self, name: str, principal: str, *, active: bool, reason: str | None) -> Webhook | None:
+        """Enable or disable an endpoint. Enabled, it goes on where it was."""
+        row = await self._row(
+            "update webhooks set active = $3, reason = $4, failures = 0, failing_since = null "  # noqa: S608
+            f"where (id, principal) = ($1, $2) returning {_COLUMNS}",
+            name,
+            principal,
+            active,
+            reason,
+        )
+        return None if row is None else _webhook(row)
+
+    async def replay(self, name: str, principal: str, since: int) -> Webhook | None:
+        """Send everything beyond the feed position ``since`` again, under the ids that it had."""
+        row = await self._row(
+            "update webhooks set position = least($3, (select position from feed)), failures = 0, "  # noqa: S608
+            f"failing_since = null where (id, principal) = ($1, $2) returning {_COLUMNS}",
+            name,
+            principal,
+            since,
+        )
+        return None if row is None else _webhook(row)
+
+    async def attempts(self, name: str, before: int | None = None, limit: int = 50) -> list[Attempt]:
+        """The delivery log, the last attempt first, before the one of number ``before``."""
+        rows = await self._rows(
+            "select number, feed, accord, entry, type, at, milliseconds, status, error from webhook_attempts "
+            "where webhook = $1 and ($2::bigint is null or number < $2) order by number desc limit $3",
+            name,
+            before,
+            limit,
+        )
+        return [Attempt(**dict(row)) for row in rows]
+
+    async def _rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        with translated("read and set up webhooks", with_role("entente_api")):
+            return await self._pool.fetch(query, *arguments)
+
+    async def _row(self, query: str, *arguments: object) -> asyncpg.Record | None:
+        with translated("read and set up webhooks", with_role("entente_api")):
+            return await self._pool.fetchrow(query, *arguments)
+
+
+def _webhook(row: asyncpg.Record) -> Webhook:
+    return Webhook(**{**dict(row), "types": tuple(row["types"])})

@@ -1,0 +1,447 @@
+"""Webhooks: set up an endpoint that is sent what its owner may read, change its secret, replay, read its log."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from temporalio.service import RPCError
+
+from activities.errors import RuntimeProblem
+from activities.feeds.starting import tell_webhook
+from activities.feeds.webhooks import LONGEST_OVERLAP, OVERLAP, Attempt, TooManyEndpoints, Webhook
+from activities.identity.keys import Identity, KeyReused
+from api.access import seen_whole
+from api.backend import Backend
+from api.bodies import json_body
+from api.calls import (
+    ACCORD_ID,
+    After,
+    Caller,
+    IdempotencyKey,
+    Parts,
+    answer,
+    cursor,
+    idempotency_key,
+    next_link,
+    problems,
+    read_cursor,
+    seen,
+)
+from api.problems import FieldError, Problem
+from api.routing import BoundedRoute, WholeNumber
+from api.schemas import View
+from workflows.model.canonical import canonical
+from workflows.model.declared import EVENTS
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter(route_class=BoundedRoute, tags=["feeds"])
+
+TELL = 1.0
+"""Seconds in which a workflow is told; the worker looks for itself, so nobody has to wait for it."""
+
+TYPE = r"^[a-z][a-z_]{0,60}$"
+
+
+class NewWebhook(BaseModel):
+    """An endpoint to set up."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[
+        str,
+        Field(
+            max_length=400,
+            description="https://, a host and a path; no address of a private network",
+            examples=["https://monitor.example/entente"],
+        ),
+    ]
+    accord: Annotated[str | None, Field(pattern=ACCORD_ID, description="only this accord's entries")] = None
+    types: Annotated[
+        tuple[Annotated[str, Field(pattern=TYPE)], ...],
+        Field(max_length=50, description="only entries of these types; all, where none is named"),
+    ] = ()
+    label: Annotated[str, Field(max_length=200)] = ""
+    since: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            lt=2**53,
+            description="entries beyond this feed position are sent; those to come, by default",
+        ),
+    ] = None
+
+
+class Rotation(BaseModel):
+    """How long the present secret goes on signing beside the new one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    overlap_hours: Annotated[
+        int, Field(ge=0, le=int(LONGEST_OVERLAP.total_seconds() // 3600), strict=True)
+    ] = int(OVERLAP.total_seconds() // 3600)
+
+
+class Replay(BaseModel):
+    """From where on everything is sent again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    since: Annotated[
+        int, Field(ge=0, lt=2**53, strict=True, description="the feed position; 0 is the beginning")
+    ]
+
+
+class WebhookView(View):
+    """An endpoint: what it is sent, how far it has got, and whether something is wrong with it."""
+
+    id: str
+    url: str
+    label: str
+    accord: str | None = Field(
+        description="the only accord that it is about; none: all that its owner sees whole"
+    )
+    types: tuple[str, ...] = Field(description="the types of entries that are sent; empty: all")
+    active: bool
+    reason: str | None = Field(description="why it is not active")
+    position: int = Field(description="the feed position up to which all that is for it was delivered")
+    failures: int = Field(description="failed attempts on the next entry, one after the other")
+    failing_since: datetime | None
+    former_secret_until: datetime | None = Field(
+        description="until when the former secret signs beside the new one"
+    )
+    created: datetime
+
+
+class WebhookWithSecret(WebhookView):
+    """An endpoint with the secret that signs what it is sent (Standard Webhooks). Keep it; it is not shown again."""
+
+    secret: str
+
+
+class WebhookList(View):
+    """The caller's endpoints, the oldest first."""
+
+    items: tuple[WebhookView, ...]
+
+
+class AttemptView(View):
+    """One attempt to deliver an entry."""
+
+    number: int
+    feed: int = Field(
+        description="the entry's position in the feed; the delivery's webhook-id is entry_<feed>"
+    )
+    accord: str
+    entry: int = Field(description="the entry's position in its accord")
+    type: str
+    at: datetime
+    milliseconds: int
+    status: int | None = Field(description="the HTTP status that was answered; none where nothing was")
+    error: str | None = Field(description="why it failed; none: delivered")
+
+
+class AttemptPage(View):
+    """Some attempts, the last one first. ``next`` is the cursor of the next page, if there is one."""
+
+    items: tuple[AttemptView, ...]
+    next: str | None
+
+
+WebhookId = Annotated[
+    str,
+    Path(
+        max_length=40,
+        pattern=r"^wh_[a-z2-7]{20}$",
+        description="the endpoint's id",
+        examples=["wh_" + "a" * 20],
+    ),
+]
+
+
+def _body(model: type[BaseModel]) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+async def _read(request: Request, model: type[BaseModel]) -> Any:
+    try:
+        return model.model_validate((await json_body(request)).value)
+    except ValidationError as error:
+        found = tuple(
+            FieldError(field=".".join(map(str, item["loc"])) or "(whole)", problem=str(item["msg"]))
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        listing = "; ".join(f"{each.field}: {each.problem}" for each in found[:5])
+        raise Problem("malformed", f"The body is malformed: {listing}.", errors=found) from None
+
+
+async def _once(parts: Backend, identity: Identity, scope: str, given_key: str | None, content: Any) -> bool:
+    """Whether the request is a new one; false where the same was made under its idempotency key before."""
+    key = idempotency_key(given_key, identity)
+    print_ = hashlib.sha256(canonical(content)).hexdigest()
+    try:
+        if await parts.identities.reserved(identity.principal, scope, key, print_):
+            return False
+        await parts.identities.reserve(identity.principal, scope, key, print_)
+    except KeyReused:
+        raise Problem(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for another request. Nothing was done; send this one under another key.",
+        ) from None
+    return True
+
+
+async def _tell(parts: Backend, name: str) -> None:
+    """Have it delivered right away. Where Temporal is away, the worker finds it behind a little later."""
+    try:
+        async with asyncio.timeout(TELL):
+            await tell_webhook(await parts.temporal.client(), name, parts.settings.task_queue, hurry=True)
+    except (RPCError, RuntimeProblem, TimeoutError) as error:
+        log.warning("a webhook's workflow could not be told", webhook=name, reason=str(error)[:300])
+
+
+def _view(hook: Webhook) -> dict[str, Any]:
+    former = hook.former_until
+    return {
+        "id": hook.id,
+        "url": hook.url,
+        "label": hook.label,
+        "accord": hook.accord,
+        "types": hook.types,
+        "active": hook.active,
+        "reason": hook.reason,
+        "position": hook.position,
+        "failures": hook.failures,
+        "failing_since": hook.failing_since,
+        "former_secret_until": former if former is not None and former > datetime.now(UTC) else None,
+        "created": hook.created,
+    }
+
+
+def _there(hook: Webhook | None) -> Webhook:
+    if hook is None:
+        raise Problem("not_found", "You have no such webhook: GET /v1/webhooks lists them.")
+    return hook
+
+
+@router.post(
+    "/webhooks",
+    operation_id="add_webhook",
+    summary="Set up a webhook",
+    status_code=201,
+    response_model=None,
+    openapi_extra=_body(NewWebhook),
+    responses={
+        201: {
+            "description": "Set up, with its secret",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WebhookWithSecret"}}},
+        },
+        **problems(
+            "idempotency_key_missing",
+            "idempotency_key_malformed",
+            "idempotency_key_reused",
+            "not_found",
+            "forbidden",
+            "too_large",
+            "unsupported_media_type",
+        ),
+    },
+)
+async def add_webhook(
+    request: Request, parts: Parts, identity: Caller, given_key: IdempotencyKey = None
+) -> Response:
+    """Have entries sent to an address as CloudEvents, in their order, signed by the Standard Webhooks convention.
+
+    What fails is tried again for three days; then, or when the receiver answers 410, the endpoint is disabled.
+    """
+    wanted: NewWebhook = await _read(request, NewWebhook)
+    unknown = [one for one in wanted.types if one not in EVENTS]
+    if unknown:
+        said = f"there is no type of entry {unknown[0]}"
+        raise Problem("malformed", f"types: {said}.", errors=(FieldError(field="types", problem=said),))
+    if wanted.accord is not None:
+        _, access = await seen(parts, identity, wanted.accord)
+        seen_whole(access)
+    await _once(parts, identity, "webhooks", given_key, wanted.model_dump(mode="json"))
+    try:
+        hook = await parts.webhooks.add(
+            identity.principal,
+            idempotency_key(given_key, identity),
+            wanted.url,
+            reads_all=identity.reads_all,
+            accord=wanted.accord,
+            types=wanted.types,
+            label=wanted.label,
+            since=wanted.since,
+        )
+    except ValueError as error:
+        raise Problem(
+            "malformed", f"url: {error}.", errors=(FieldError(field="url", problem=str(error)),)
+        ) from None
+    except TooManyEndpoints as error:
+        raise Problem("forbidden", f"{error.what}. {error.remedy}.") from None
+    await _tell(parts, hook.id)
+    view = WebhookWithSecret(**_view(hook), secret=hook.secret)
+    return answer(view, 201, {"Location": f"/v1/webhooks/{hook.id}", "Cache-Control": "no-store"})
+
+
+@router.get(
+    "/webhooks",
+    operation_id="list_webhooks",
+    summary="List your webhooks",
+    response_model=WebhookList,
+    responses=problems(),
+)
+async def list_webhooks(parts: Parts, identity: Caller) -> Response:
+    """The endpoints that the caller has set up."""
+    hooks = await parts.webhooks.of(identity.principal)
+    return answer(WebhookList(items=tuple(WebhookView(**_view(one)) for one in hooks)))
+
+
+@router.get(
+    "/webhooks/{webhook}",
+    operation_id="get_webhook",
+    summary="Read a webhook",
+    response_model=WebhookView,
+    responses=problems("not_found"),
+)
+async def get_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Response:
+    """How far an endpoint has got, and what is wrong with it, if anything is."""
+    return answer(WebhookView(**_view(_there(await parts.webhooks.get(webhook, identity.principal)))))
+
+
+@router.delete(
+    "/webhooks/{webhook}",
+    operation_id="delete_webhook",
+    summary="Delete a webhook",
+    status_code=204,
+    response_model=None,
+    responses=problems("not_found"),
+)
+async def delete_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Response:
+    """Send nothing more to an endpoint, and forget it and its log."""
+    if not await parts.webhooks.delete(webhook, identity.principal):
+        _there(None)
+    return Response(status_code=204)
+
+
+_POSTED = problems(
+    "not_found",
+    "idempotency_key_missing",
+    "idempotency_key_malformed",
+    "idempotency_key_reused",
+    "too_large",
+    "unsupported_media_type",
+)
+
+
+@router.post(
+    "/webhooks/{webhook}/rotate-secret",
+    operation_id="rotate_webhook_secret",
+    summary="Change a webhook's secret",
+    response_model=WebhookWithSecret,
+    openapi_extra=_body(Rotation),
+    responses=_POSTED,
+)
+async def rotate_webhook_secret(
+    request: Request, webhook: WebhookId, parts: Parts, identity: Caller, given_key: IdempotencyKey = None
+) -> Response:
+    """Give an endpoint a new secret. The present one signs beside it for a while, so that no delivery is lost."""
+    wanted: Rotation = await _read(request, Rotation)
+    hook = _there(await parts.webhooks.get(webhook, identity.principal))
+    if await _once(parts, identity, f"rotate {webhook}", given_key, wanted.model_dump(mode="json")):
+        overlap = timedelta(hours=wanted.overlap_hours)
+        hook = _there(await parts.webhooks.rotate(webhook, identity.principal, overlap))
+    return answer(WebhookWithSecret(**_view(hook), secret=hook.secret), headers={"Cache-Control": "no-store"})
+
+
+@router.post(
+    "/webhooks/{webhook}/replay",
+    operation_id="replay_webhook",
+    summary="Have everything sent again",
+    response_model=WebhookView,
+    openapi_extra=_body(Replay),
+    responses=_POSTED,
+)
+async def replay_webhook(
+    request: Request, webhook: WebhookId, parts: Parts, identity: Caller, given_key: IdempotencyKey = None
+) -> Response:
+    """Send all that is for an endpoint beyond a feed position again, each under the webhook-id that it had."""
+    wanted: Replay = await _read(request, Replay)
+    hook = _there(await parts.webhooks.get(webhook, identity.principal))
+    if await _once(parts, identity, f"replay {webhook}", given_key, wanted.model_dump(mode="json")):
+        hook = _there(await parts.webhooks.replay(webhook, identity.principal, wanted.since))
+    await _tell(parts, webhook)
+    return answer(WebhookView(**_view(hook)))
+
+
+@router.post(
+    "/webhooks/{webhook}/{switch}",
+    operation_id="switch_webhook",
+    summary="Enable or disable a webhook",
+    response_model=WebhookView,
+    responses=problems(
+        "not_found", "idempotency_key_missing", "idempotency_key_malformed", "idempotency_key_reused"
+    ),
+)
+async def switch_webhook(
+    webhook: WebhookId,
+    switch: Annotated[str, Path(pattern="^(enable|disable)$", description="enable or disable")],
+    parts: Parts,
+    identity: Caller,
+    given_key: IdempotencyKey = None,
+) -> Response:
+    """Enable an endpoint again, which goes on where it was, or disable it for a while."""
+    hook = _there(await parts.webhooks.get(webhook, identity.principal))
+    active = switch == "enable"
+    if await _once(parts, identity, f"switch {webhook}", given_key, switch):
+        reason = None if active else "its owner disabled it"
+        hook = _there(await parts.webhooks.switch(webhook, identity.principal, active=active, reason=reason))
+    await _tell(parts, webhook)
+    return answer(WebhookView(**_view(hook)))
+
+
+@router.get(
+    "/webhooks/{webhook}/deliveries",
+    operation_id="list_deliveries",
+    summary="Read a webhook's delivery log",
+    response_model=AttemptPage,
+    responses=problems("not_found"),
+)
+async def list_deliveries(
+    request: Request,
+    webhook: WebhookId,
+    parts: Parts,
+    identity: Caller,
+    after: After = None,
+    limit: Annotated[WholeNumber, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Every attempt of the last 30 days, the last one first: when, what was answered, how long it took."""
+    inner = read_cursor(after)
+    _there(await parts.webhooks.get(webhook, identity.principal))
+    before = None if inner is None else int(inner)
+    found = await parts.webhooks.attempts(webhook, before, limit + 1)
+    following = cursor(str(found[limit - 1].number)) if len(found) > limit else None
+    page = AttemptPage(items=tuple(map(_attempt, found[:limit])), next=following)
+    return answer(page, headers=next_link(request, following))
+
+
+def _attempt(one: Attempt) -> AttemptView:
+    return AttemptView(
+        number=one.number,
+        feed=one.feed,
+        accord=one.accord,
+        entry=one.entry,
+        type=one.type,
+        at=one.at,
+        milliseconds=one.milliseconds,
+        status=one.status,
+        error=one.error,
+    )
