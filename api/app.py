@@ -21,7 +21,7 @@ from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.pages import accords as page_accords
-from api.pages import acting, entering, opening
+from api.pages import acting, entering, opening, verifying
 from api.pages import record as page_record
 from api.problems import FAILURES, of_exception, overloaded
 from api.routes import (
@@ -29,13 +29,18 @@ from api.routes import (
     acts,
     clock,
     feeds,
+    files,
     health,
+    identity,
+    joining,
     keys,
     ledger,
     lists,
     notices,
     papers,
     record,
+    sheets,
+    texts,
     webhooks,
 )
 from api.routing import without_body
@@ -81,10 +86,27 @@ def create_app(settings: Settings) -> FastAPI:
             "auto_configure": False,
         },
     )
-    for part in (accords, lists, feeds, webhooks, notices, record, ledger, papers, keys, clock, acts):
+    for part in (
+        accords,
+        lists,
+        feeds,
+        webhooks,
+        notices,
+        record,
+        ledger,
+        files,
+        texts,
+        papers,
+        sheets,
+        identity,
+        joining,
+        keys,
+        clock,
+        acts,
+    ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
-    for pages in (entering, opening, page_accords, acting, page_record):
+    for pages in (entering, verifying, opening, page_accords, acting, page_record):
         app.include_router(pages.router)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]

@@ -15,15 +15,23 @@ from typing import Any
 import asyncpg
 import structlog
 from temporalio.client import Client
+from temporalio.converter import PayloadCodec
 
 from activities.feeds.following import Feed
 from activities.feeds.notices import Notices
 from activities.feeds.webhooks import Webhooks
+from activities.files.depositing import Depositing
+from activities.files.erasing import Erasing
+from activities.files.register import Register
+from activities.files.store import Store, open_store
 from activities.identity.claims import Claims
+from activities.identity.delegates import Delegates
 from activities.identity.keys import Identities
 from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
+from activities.identity.tokens import Tokens, load_providers
 from activities.ledger.connections import reading_pool
+from activities.ledger.payload_keys import payload_codec
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.store import Ledger
 from activities.reading.accords import Reader
@@ -38,6 +46,7 @@ from api.heavy import FOLDING
 from api.limits import Limits
 from api.queue import ActQueue
 from api.streams import Streams
+from api.uploads import Uploads
 
 CONNECTIONS = 10
 """Database connections that one API process opens at the most."""
@@ -60,8 +69,9 @@ log = structlog.get_logger(__name__)
 class TemporalLink:
     """The connection to Temporal, made when it is first needed. Requests that need it meanwhile share one attempt."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, codec: PayloadCodec | None = None) -> None:
         self._settings = settings
+        self._codec = codec
         self._client: Client | None = None
         self._attempt: asyncio.Task[Client] | None = None
 
@@ -74,7 +84,8 @@ class TemporalLink:
         if self._client is not None:
             return self._client
         if self._attempt is None or self._attempt.done():
-            self._attempt = asyncio.create_task(connect(self._settings), name="connect to Temporal")
+            connecting = connect(self._settings, codec=self._codec)
+            self._attempt = asyncio.create_task(connecting, name="connect to Temporal")
             # A failed attempt that nobody waits for any more is not worth a warning at exit.
             self._attempt.add_done_callback(lambda task: task.cancelled() or task.exception())
         # Shielded: who gives up waiting must not end the attempt for the others.
@@ -99,6 +110,8 @@ class Backend:
     reader: Reader
     listing: Listing
     identities: Identities
+    tokens: Tokens
+    delegates: Delegates
     sessions: Sessions
     claims: Claims
     commands: Commands
@@ -106,6 +119,11 @@ class Backend:
     queue: ActQueue
     limits: Limits
     exports: Exports
+    store: Store
+    register: Register
+    depositing: Depositing
+    uploads: Uploads
+    erasing: Erasing
     feed: Feed
     streams: Streams
     webhooks: Webhooks
@@ -118,14 +136,20 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     """A backend for these settings, closed at the end.
 
     Raises:
-        SettingsProblem: no database is set, or no key to sign commands with.
+        SettingsProblem: no database is set, no key to sign commands with, or contents cannot be kept as asked.
     """
     signer = CommandSigner.load(settings.command_key_file)
     dsn = settings.database_dsn()
+    store = open_store(settings)
+    tokens = Tokens(load_providers(settings.oidc_file))
     pool = await reading_pool(
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
-    temporal = TemporalLink(settings)
+    try:
+        temporal = TemporalLink(settings, payload_codec(settings, pool))
+    except BaseException:
+        pool.terminate()
+        raise
     feed: Feed | None = None
     try:
         ledger = PostgresLedger(pool)
@@ -134,6 +158,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
         reader = Reader(ledger, states, beside=FOLDING.run)
         identities = Identities(pool)
         claims = Claims(pool)
+        register = Register(pool)
         clocks = Clocks(temporal.client, settings.task_queue)
         queue = ActQueue()
         limits = Limits(settings)
@@ -149,6 +174,8 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             reader=reader,
             listing=Listing(pool),
             identities=identities,
+            tokens=tokens,
+            delegates=Delegates(pool, claims),
             sessions=Sessions(pool),
             claims=claims,
             commands=commands,
@@ -156,6 +183,11 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             queue=queue,
             limits=limits,
             exports=Exports(),
+            store=store,
+            register=register,
+            depositing=Depositing(store, register, settings),
+            uploads=Uploads(),
+            erasing=Erasing(pool, store),
             feed=feed,
             streams=Streams(),
             webhooks=Webhooks(pool),

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from fastapi import Request
+from pydantic import BaseModel, ValidationError
 
 from activities.definitions import structured
 from activities.definitions.structured import Source, Unreadable, Wrong
 from api.heavy import READING, SMALL
 from api.problems import FieldError, Problem
 from api.routing import in_time
+from workflows.model.declare import malformed
 
 T = TypeVar("T")
 
@@ -116,6 +118,25 @@ async def json_body(request: Request) -> Source:
     if not isinstance(value, dict):
         raise Problem("malformed", "The body is not a JSON object of the act's fields.")
     return Source(value)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def model_body(request: Request, model: type[M], what: str) -> M:
+    """What a JSON body says, as ``model`` has it; ``what`` it is, for the errors.
+
+    Raises:
+        Problem: another content type, no JSON, or ``malformed``, naming the fields.
+    """
+    body = await json_body(request)
+    try:
+        return model.model_validate(body.value)
+    except ValidationError as error:
+        found = malformed(f"{what} is malformed", error)
+        raise Problem(
+            "malformed", found.message, errors=tuple(FieldError.model_validate(one) for one in found.errors)
+        ) from None
 
 
 async def definition_body(request: Request) -> Source:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -15,13 +17,15 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activities.identity.keys import Identity, NotAuthenticated
-from activities.identity.own_signatures import GivenSignature
+from activities.identity.scopes import covers
+from activities.identity.tokens import ProviderUnavailable, Token
 from api.access import Access, access_to
 from api.backend import Backend
-from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found
+from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found, unavailable
 from workflows.model.authority import OPERATOR
 from workflows.model.commands import Instant
 from workflows.model.declare import Act
+from workflows.model.declared import ACTS
 from workflows.model.state import Accord
 from workflows.model.values import INSTALLATION
 
@@ -29,8 +33,8 @@ YAML = "application/yaml"
 
 _BEARER = HTTPBearer(
     auto_error=False,
-    bearerFormat="ent_<key id>_<secret>",
-    description="A key made for a delegate, an operator or an auditor.",
+    bearerFormat="ent_<key id>_<secret>, or a JSON Web Token",
+    description="A key made for a delegate, an operator or an auditor; or a token of an OpenID provider.",
 )
 _ACCORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
 ACCORD_ID = f"^{_ACCORD.pattern}$"
@@ -47,10 +51,17 @@ def backend(request: Request) -> Backend:
     return found
 
 
-async def caller(
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody whom a provider knows, and who is no delegate yet."""
+
+    token: Token
+
+
+async def anyone(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
-) -> Identity:
-    """Who sent the request.
+) -> Identity | Stranger:
+    """Who sent the request, by a key or by a token of a provider.
 
     Raises:
         Problem: ``not_authenticated``, with the challenge that RFC 6750 asks for.
@@ -61,19 +72,96 @@ async def caller(
             "This needs a key: send Authorization: Bearer ent_<key id>_<secret>.",
             headers={"WWW-Authenticate": 'Bearer realm="entente"'},
         )
+    parts = backend(request)
     try:
-        identity = await backend(request).identities.authenticate(given.credentials)
+        found = await identify(parts, given.credentials)
+    except ProviderUnavailable as error:
+        raise unavailable(f"{error.what} {error.remedy}") from error
     except NotAuthenticated as error:
         raise Problem(
             "not_authenticated",
             f"{error.reason} Ask whoever runs this installation for a key.",
             headers={"WWW-Authenticate": 'Bearer realm="entente", error="invalid_token"'},
         ) from None
-    structlog.contextvars.bind_contextvars(principal=identity.principal, key=identity.key_id)
-    await backend(request).limits.count("key", identity.key_id)
-    return identity
+    if isinstance(found, Stranger):
+        await parts.limits.count("key", _known_as(found.token))
+    else:
+        structlog.contextvars.bind_contextvars(principal=found.principal, key=found.key_id)
+        await parts.limits.count("key", found.key_id)
+    return found
 
 
+async def identify(parts: Backend, credentials: str) -> Identity | Stranger:
+    """Who holds a key, or a provider's token.
+
+    Raises:
+        NotAuthenticated: it is none, or holds no longer.
+        ProviderUnavailable: the provider's keys cannot be read.
+        LedgerError: the database does not answer.
+    """
+    if parts.tokens.is_token(credentials):
+        return await _of_token(parts, await parts.tokens.verify(credentials))
+    return await parts.identities.authenticate(credentials)
+
+
+async def _of_token(parts: Backend, token: Token) -> Identity | Stranger:
+    delegate = await parts.delegates.of_token(token)
+    if delegate is None:
+        return Stranger(token)
+    return Identity(
+        delegate, "delegate", _known_as(token), token.issuer, issuer=token.issuer, subject=token.subject
+    )
+
+
+def _known_as(token: Token) -> str:
+    """What stands in place of a key's id for who comes by a token."""
+    return "oidc-" + hashlib.sha256(f"{token.issuer} {token.subject}".encode()).hexdigest()[:16]
+
+
+async def caller(request: Request, found: Annotated[Identity | Stranger, Depends(anyone)]) -> Identity:
+    """Who sent the request: a delegate, an operator or an auditor, whose key is good for it.
+
+    Raises:
+        Problem: ``not_authenticated``, or ``forbidden`` where a provider knows who it is and we do not, or where the
+            key is not good for this.
+    """
+    if isinstance(found, Stranger):
+        raise Problem(
+            "forbidden",
+            "Your provider knows you, and you are no delegate here yet. Ask your party's contact for a joining link, "
+            "and send it with this token: POST /v1/join.",
+        )
+    wanted = _scope_of(request)
+    if not covers(found.scopes, wanted):
+        raise Problem(
+            "forbidden",
+            f"This key is good for {', '.join(found.scopes)}, and this needs {wanted}. Use another key of yours.",
+            headers={
+                "WWW-Authenticate": f'Bearer realm="entente", error="insufficient_scope", scope="{wanted}"'
+            },
+        )
+    return found
+
+
+_SCOPES = {
+    "put_file": "deposit",
+    "open_accord": "act:open_accord",
+    "make_api_key": "keys",
+    "revoke_api_key": "keys",
+    "make_join_link": "keys",
+    "withdraw_join_link": "keys",
+}
+
+
+def _scope_of(request: Request) -> str:
+    """What a key has to be good for, by the operation; ``act`` for whatever changes something and is not named here."""
+    if request.method == "GET":
+        return "read"
+    operation = str(getattr(request.scope.get("route"), "operation_id", ""))
+    return f"act:{operation}" if operation in ACTS else _SCOPES.get(operation, "act")
+
+
+Anyone = Annotated[Identity | Stranger, Depends(anyone)]
 Caller = Annotated[Identity, Depends(caller)]
 Parts = Annotated[Backend, Depends(backend)]
 
@@ -105,53 +193,6 @@ IdempotencyKey = Annotated[
         json_schema_extra={"pattern": r"^[\x21-\x7e]{1,128}$"},
     ),
 ]
-OwnKey = Annotated[
-    str | None,
-    Header(
-        alias="Entente-Key",
-        description="The id of the delegate's own key, where the act is signed with one: the first 16 hexadecimal "
-        "digits of the SHA-256 of the public key's 32 bytes. A dry run takes it alone, and is judged as if signed.",
-        examples=["21fe31dfa154a261"],
-        json_schema_extra={"pattern": "^[0-9a-f]{16}$"},
-    ),
-]
-OwnSignatureHeader = Annotated[
-    str | None,
-    Header(
-        alias="Entente-Signature",
-        description="Base64 of the delegate's own Ed25519 signature over the act; see deploy/docs/signed-acts.md.",
-        json_schema_extra={"pattern": "^[A-Za-z0-9+/]{86}==$"},
-    ),
-]
-OwnSalt = Annotated[
-    str | None,
-    Header(
-        alias="Entente-Salt",
-        description="Base64 of the 16 random bytes that the signature covers with the free text of the act, if any.",
-        json_schema_extra={"pattern": "^[A-Za-z0-9+/]{22}==$"},
-    ),
-]
-
-
-OwnEnd = Annotated[
-    str | None,
-    Header(
-        alias="Entente-Not-After",
-        description="The accord's time, by RFC 3339, after which the delegate's own signature no longer counts; the "
-        "signature covers it. Recorded later, the act is refused.",
-        json_schema_extra={"format": "date-time"},
-    ),
-]
-
-
-def _signed(
-    key: OwnKey = None, signature: OwnSignatureHeader = None, salt: OwnSalt = None, not_after: OwnEnd = None
-) -> GivenSignature:
-    """The delegate's own signature that a request carries."""
-    return GivenSignature(key or "", signature or "", salt or "", not_after or "")
-
-
-Signed = Annotated[GivenSignature, Depends(_signed)]
 
 
 def acting(identity: Identity, act: type[Act] | None = None) -> str:
@@ -300,6 +341,7 @@ After = Annotated[
 _ANYWHERE = (
     "bad_request",
     "not_authenticated",
+    "forbidden",
     "request_timeout",
     "malformed",
     "rate_limited",
@@ -315,7 +357,7 @@ def problems(*codes: str, public: bool = False) -> dict[int | str, dict[str, Any
     """
     found: dict[int, list[str]] = {}
     for code in (*_ANYWHERE, *codes):
-        if public and code == "not_authenticated":
+        if public and code in ("not_authenticated", "forbidden"):
             continue
         found.setdefault(TABLE[code][0], []).append(code)
     return {

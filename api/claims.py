@@ -19,6 +19,13 @@ def named_by(state: Accord, command: Command) -> tuple[str, ...]:
     """The ids that an act names for the delegate's own side."""
     if command.act == "appoint_delegate":
         return (str(command.fields.get("delegate")),)
+    if command.act == "appoint_delegates":
+        named = command.fields.get("delegates")
+        return tuple(
+            str(one["delegate"])
+            for one in (named if isinstance(named, list) else ())
+            if isinstance(one, dict) and "delegate" in one
+        )
     if command.act == "adopt_definition":
         pending = state.amendment if state.founded and state.amendment is not None else state.definition
         return named_for(pending, command.delegate)
@@ -27,7 +34,7 @@ def named_by(state: Accord, command: Command) -> tuple[str, ...]:
     return ()
 
 
-CLAIMING = ("adopt_definition", "appoint_delegate")
+CLAIMING = ("adopt_definition", "appoint_delegate", "appoint_delegates")
 """The acts that claim. A mere proposal, by which anybody could take up ids, does not."""
 
 

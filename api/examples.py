@@ -89,6 +89,12 @@ _BY_FIELD: dict[str, Any] = {
         "group parties all AA BB\nquorum parties\n"
     ),
     "positions": [7, 9],
+    "digests": [_DIGEST],
+    "delegates": [
+        {"delegate": "aa.treaty", "office": "Treaty Section", "roles": ["treaty_section", "drafter"]},
+        {"delegate": "aa.protocol", "office": "Protocol Department", "roles": ["protocol"]},
+    ],
+    "persons": "",
     "ground": "Article 17 of the data protection regulation",
     "ordered_by": "Data protection office",
 }

@@ -87,5 +87,8 @@ READING = Heavy("reading")
 FOLDING = Heavy("folding")
 """For states as they were, which are folded from the beginning."""
 
+COMPARING = Heavy("comparing", 8)
+"""For redlines."""
+
 JUDGING = Heavy("judging")
 """For what is known to be a definition or an act: what would follow from it, and why not yet."""

@@ -29,6 +29,9 @@ GIVEN = 2.0
 LINGER = 1.0
 """Seconds in which a connection that is given up can take its answer."""
 
+LONGEST_UPLOAD = 3600.0
+"""Seconds that a content may take to arrive, as long as something of it keeps arriving."""
+
 LARGEST_HEAD = 64 * 1024
 """Bytes that a request's line and headers may have together, beyond what came in one piece."""
 
@@ -54,6 +57,7 @@ class BoundedRequests(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._in_head = False
         self._head = 0
+        self._upload_ends: float | None = None
         self._cut: asyncio.TimerHandle | None = None
         self._given_up = False
 
@@ -76,8 +80,16 @@ class BoundedRequests(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head of a request ends."""
         self._in_head = False
+        upload = self.parser.get_method() == b"PUT" and self.url.startswith(b"/v1/files/")
+        self._upload_ends = self.loop.time() + LONGEST_UPLOAD if upload else None
         self._cut_after(self.body_seconds + GIVEN)
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of a body arrives."""
+        if self._upload_ends is not None and self.loop.time() < self._upload_ends:
+            self._cut_after(self.body_seconds + GIVEN)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request has arrived."""

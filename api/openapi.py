@@ -20,6 +20,8 @@ from api.problems import ProblemDetails
 from api.routes.accords import OpeningDryRun
 from api.routes.acts import SignalTaken
 from api.routes.clock import MoveClock
+from api.routes.identity import MakeApiKey
+from api.routes.joining import JoinByLink, MakeJoinLink
 from api.routes.webhooks import NewWebhook, Replay, Rotation, WebhookWithSecret
 from workflows.model.commands import Receipt
 from workflows.model.declared import ACTS
@@ -33,7 +35,9 @@ Every act is a POST named as the act. It is judged by the accord's rules, record
 answered by a receipt; a refusal is an answer too, and says which guard refused, what is missing, who could supply it
 and by when. `?dry_run=true` on any act says what would follow; `GET …/why/{step}` says why a step cannot be taken yet.
 
-**Keys.** `Authorization: Bearer ent_<key id>_<secret>`. Whose key it is, is who acts; never the body.
+**Keys.** `Authorization: Bearer ent_<key id>_<secret>`, or a token of an OpenID provider that the operator
+has named. Whose it is, is who acts; never the body. A key can be good for less than all that its delegate may do;
+`GET /v1/me` tells.
 
 **Again.** Every POST takes an `Idempotency-Key`. The same request under the same key has one outcome, however often it
 is sent: after a 503 or a broken connection, send it again.
@@ -91,7 +95,7 @@ _REQUEST_ID = _header(
 _RETRY_AFTER = {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}
 _CHALLENGE = _header("How to authenticate (RFC 6750)", pattern="^Bearer ")
 _ETAG = _header("The version that the answer is about", pattern='^"[^"]+"$')
-_LOCATION = _header("The accord's address", pattern="^/v1/accords/")
+_LOCATION = _header("The address of what was made", pattern="^/v1/")
 _LINK = _header('The next page, as rel="next"; absent on the last')
 _TAGGED = ("get_accord", "get_definition", "why", "open_accord")
 
@@ -122,6 +126,9 @@ def _extra_schemas() -> dict[str, Any]:
         NewWebhook,
         Replay,
         Rotation,
+        MakeApiKey,
+        MakeJoinLink,
+        JoinByLink,
         *ACTS.values(),
     )
     given: tuple[type[BaseModel], ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -19,6 +20,7 @@ from activities.feeds.notices import Noticing
 from activities.identity.signing import CommandVerifier
 from activities.ledger.connections import reading_pool, writing_pool
 from activities.ledger.migrate import pending
+from activities.ledger.payload_keys import own_codec
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.writer import BatchWriter
 from activities.reading.states import States
@@ -34,6 +36,7 @@ from worker.background.readiness import checks
 from worker.background.reconciling import schedule_reconciling
 from worker.background.revival import reviving
 from worker.background.rollout import rolling_out
+from worker.background.sweeping import sweeping
 from worker.background.telling import telling
 from worker.rollout.version import deployed
 from worker.search_attributes import check_search_attributes
@@ -118,7 +121,7 @@ async def accord_worker(
 
 
 async def run_worker(settings: Settings, core_metrics: str | None = None) -> None:
-    """Run until cancelled; then finish what is under way and stop.
+    """Run until cancelled; then hand over to another version that is current, finish what is under way, and stop.
 
     ``core_metrics`` is where Temporal's core serves its metrics, if it does.
 
@@ -126,18 +129,24 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
         SettingsProblem: something that the worker needs is not set up.
         Unreachable: Temporal does not answer.
     """
-    client = await connect(settings)
-    await check_search_attributes(client)
-    await schedule_reconciling(client, settings.task_queue)
+    async with own_codec(settings) as codec:
+        client = await connect(settings, codec=codec)
+        await check_search_attributes(client)
+        await schedule_reconciling(client, settings.task_queue)
+        await _serve(settings, client, core_metrics)
+
+
+async def _serve(settings: Settings, client: Client, core_metrics: str | None) -> None:
     deployment = deployed(settings)
     async with (
         accord_worker(settings, client, deployment) as worker,
         collecting_cosignatures(settings),
         reviving(settings, client),
+        rolling_out(settings, client) as rollout,
         telling(settings, client),
-        rolling_out(settings, client),
         observing(settings),
-        serving_operations(settings, Operations(checks(settings, client, worker), core_metrics)),
+        sweeping(settings),
+        serving_operations(settings, Operations(checks(settings, client, worker, rollout), core_metrics)),
     ):
         # What is loaded by now is here to stay: a full collection need not go through all of it, which takes long.
         gc.collect()
@@ -152,6 +161,9 @@ async def run_worker(settings: Settings, core_metrics: str | None = None) -> Non
         try:
             await asyncio.shield(running)
         except asyncio.CancelledError:
+            # Told to stop a second time, it waits for nobody.
+            with contextlib.suppress(asyncio.CancelledError):
+                await rollout.hand_over()
             await worker.shutdown()
             await running
             raise

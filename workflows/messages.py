@@ -126,6 +126,12 @@ class Standing(Message):
     shown: Shown | None = None
     acts_per_run: int = Field(default=200, ge=1, description="a run continues as new after so many acts")
     signals_per_run: int = Field(default=2_000, ge=1, description="or after so many signals")
+    erased: int = Field(
+        default=0,
+        ge=0,
+        description="entries whose particulars are erased; a run that began before continues as new, since its history "
+        "has them still",
+    )
 
 
 class StandingRequest(Message):

@@ -96,6 +96,7 @@ class AccordWorkflow:
         self._standing = Standing()
         self._stands = False
         self._doubted = False
+        self._erased_before: int | None = None
         self._continuing = False
         self._acts = 0
         self._signals = SignalQueue(start)
@@ -272,7 +273,8 @@ class AccordWorkflow:
                 continue_after=start.continue_after,
                 signals=signals,
                 overflow=overflow,
-                minutes=tuple(self._minutes)[-10:],
+                # After an erasure nothing that was said before goes along.
+                minutes=() if self._erased_since() else tuple(self._minutes)[-10:],
             ),
             initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
         )
@@ -418,6 +420,8 @@ class AccordWorkflow:
 
     def _show(self, standing: Standing) -> None:
         self._standing = standing
+        if self._erased_before is None:
+            self._erased_before = standing.erased
         shown = standing.shown
         if shown is None:
             return
@@ -471,10 +475,15 @@ class AccordWorkflow:
     def _over(self) -> bool:
         return self._standing.closed and workflow.all_handlers_finished()
 
+    def _erased_since(self) -> bool:
+        """Whether particulars were erased that this run's history holds."""
+        return self._erased_before is not None and self._standing.erased > self._erased_before
+
     def _continuation_due(self) -> bool:
         info = workflow.info()
         return (
-            self._acts >= (self._continue_after or self._standing.acts_per_run)
+            self._erased_since()
+            or self._acts >= (self._continue_after or self._standing.acts_per_run)
             or self._signals.taken >= self._standing.signals_per_run
             or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()

@@ -86,6 +86,14 @@ class Archive:
             raise Malformed(f"{name} is larger than the {most} bytes that it may have", AGAIN)
         return b"".join(self._blocks(name))
 
+    def size(self, name: str) -> int:
+        """The bytes that a member has, by what the archive says of it."""
+        return self._members[name].size
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """A member, a bounded number of bytes at a time; raises :class:`Malformed` where it is damaged."""
+        return self._blocks(name)
+
     def lines(self, name: str, most: int) -> Iterator[bytes]:
         """The lines of a member without their ends, each of at most ``most`` bytes."""
         kept = b""

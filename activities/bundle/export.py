@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -38,6 +38,16 @@ class NotExportable(LedgerError):
     """The record cannot be exported as it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """A content for a bundle; ``read`` gives its bytes, and raises where they do not have the digest."""
+
+    digest: str
+    size: int
+    media_type: str
+    read: Callable[[], AsyncIterator[bytes]]
+
+
 def _nothing(_entry: StoredEntry) -> bool:
     return False
 
@@ -49,7 +59,8 @@ class Export:
     ``checkpoints`` are signed notes with their cosignatures, the smallest first; ``log_keys`` and ``command_keys`` the
     public keys, ``policy`` the accord's policy file. ``withhold`` says which entries are left out, but for their leaf
     hashes; with ``audience`` "facts" particulars and signed commands stay behind, with "none"
-    all payloads but the facts that say which keys of the log, and which witnesses, count.
+    all payloads but the facts that say which keys of the log, and which witnesses, count. ``files`` are the contents to
+    be in it, each once; without them it is a bundle without contents.
     """
 
     ledger: Ledger
@@ -62,6 +73,7 @@ class Export:
     policy: bytes | None = None
     audience: Audience = "all"
     withhold: Callable[[StoredEntry], bool] = _nothing
+    files: AsyncIterable[ExportedFile] | None = None
 
 
 async def export_accord(
@@ -73,6 +85,7 @@ async def export_accord(
     command_keys: Sequence[str] = (),
     audience: Audience = "all",
     withhold: Callable[[StoredEntry], bool] | None = None,
+    files: AsyncIterable[ExportedFile] | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Sign the record as it stands, and write all of it to ``path``; returns the number of entries.
@@ -101,6 +114,7 @@ async def export_accord(
             policy=await checkpoints.policy_text(accord, size),
             audience=audience,
             withhold=withhold or _nothing,
+            files=files,
         ),
         progress,
     )
@@ -153,13 +167,30 @@ class _Writing:
         with self._open(layout.CHECKPOINTS) as member:
             async for note in export.checkpoints:
                 member.write(_line({"note": note.decode()}))
+        if export.files is not None:
+            await self._files(export.files)
         self._write(layout.MANIFEST, self._manifest())
+
+    async def _files(self, files: AsyncIterable[ExportedFile]) -> None:
+        lines: dict[str, bytes] = {}
+        async for one in files:
+            if len(lines) == layout.MOST_FILES:
+                raise NotExportable(
+                    f"the accord has more than {layout.MOST_FILES:,} contents", "Export it without them"
+                )
+            with self._open(layout.file_member(one.digest)) as member:
+                async for chunk in one.read():
+                    member.write(chunk)
+            lines[one.digest] = _line({"digest": one.digest, "size": one.size, "type": one.media_type})
+        self._write(layout.FILES, b"".join(line for _, line in sorted(lines.items())))
 
     def _manifest(self) -> bytes:
         export = self._export
         told = self._state is not None and export.audience != "none"
+        files = {} if export.files is None else {"files": True}
         return canonical(
             {
+                **files,
                 "format": layout.FORMAT,
                 "accord": export.accord,
                 "origin": export.origin,

@@ -6,7 +6,8 @@ and whatever is not exactly as the format says ends in one :class:`~activities.e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -32,6 +33,13 @@ FORMAT_TEXT: Final = "FORMAT.md"
 POLICY: Final = "policy.txt"
 CHECKPOINTS: Final = "checkpoints.jsonl"
 COMMANDS: Final = "commands.jsonl"
+FILES: Final = "files.jsonl"
+
+MOST_FILES: Final = 10_000
+"""The most contents of a bundle."""
+
+MAX_FILE_LINE: Final = 1024
+"""The most bytes of the line about one of them."""
 
 MAX_LINE: Final = 16 * 1024 * 1024
 """The most bytes of a line, which holds the payloads of one entry, one command or one checkpoint."""
@@ -40,6 +48,7 @@ MAX_TEXT: Final = 1024 * 1024
 """The most bytes of manifest and policy."""
 
 _AGAIN: Final = AGAIN
+_DIGEST: Final = re.compile("sha256:[0-9a-f]{64}", re.ASCII)
 
 Audience = Literal["all", "facts", "none"]
 """Which payloads are in a bundle: facts and particulars, facts alone, or none but those about the log itself."""
@@ -63,6 +72,7 @@ class Manifest(Message):
     )
     policy: bool = Field(strict=True)
     release: str = Field(max_length=100)
+    files: Literal[True] | None = Field(default=None, description="there where contents are in the bundle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +97,41 @@ class BundledCommand:
     signed: bytes | Absent
 
 
+@dataclass(frozen=True, slots=True)
+class BundledFile:
+    """A content in a bundle: its digest, its size in bytes and its media type."""
+
+    digest: str
+    size: int
+    media_type: str
+
+    @property
+    def member(self) -> str:
+        """The member that it is."""
+        return file_member(self.digest)
+
+
+def file_member(digest: str) -> str:
+    """The member with the content of a digest."""
+    return "files/" + digest.removeprefix("sha256:")
+
+
 def payload_member(index: int) -> str:
     """The member with the payloads of the entries ``256 * index`` and following."""
     return "payloads/" + Tile(None, index).path().removeprefix("tile/entries/") + ".jsonl"
 
 
-def members(size: int, audience: Audience, *, policy: bool) -> set[str]:
+def members(
+    size: int, audience: Audience, *, policy: bool, files: Sequence[BundledFile] | None = None
+) -> set[str]:
     """Every member that a bundle has, no more and no less."""
     names = {MANIFEST, FORMAT_TEXT, CHECKPOINTS} | ({POLICY} if policy else set())
     names |= {tile.path() for tile in tiles_of(size)}
     names |= {payload_member(index) for index in range(-(-size // WIDTH))}
     if audience != "none":
         names.add(COMMANDS)
+    if files is not None:
+        names |= {FILES, *(one.member for one in files)}
     return names
 
 
@@ -121,6 +154,7 @@ class Bundle:
             self._archive = Archive(self._file)
             names = self._archive.names
             self.manifest = self._manifest(names)
+            self.files = self._files(names) if self.manifest.files else None
             self._check_members(names)
             self.policy = self._whole(POLICY, MAX_TEXT) if self.manifest.policy else None
             self.same_format = self._whole(FORMAT_TEXT, MAX_TEXT) == format_text()
@@ -180,6 +214,27 @@ class Bundle:
             _exactly(line, {"note"}, "a checkpoint")
             yield _text(line["note"], "a checkpoint").encode()
 
+    def file(self, one: BundledFile) -> Iterator[bytes]:
+        """The bytes of a content, so many at a time; raises :class:`Malformed` where the member is damaged."""
+        return self._archive.blocks(one.member)
+
+    def _files(self, names: list[str]) -> tuple[BundledFile, ...]:
+        if FILES not in names:
+            raise Malformed(f"the archive has no {FILES}, of which its manifest speaks", _AGAIN)
+        found: list[BundledFile] = []
+        for line in self._lines(FILES, MAX_FILE_LINE):
+            _exactly(line, {"digest", "size", "type"}, "a line about a file")
+            digest, size = _text(line["digest"], "a digest"), line["size"]
+            if _DIGEST.fullmatch(digest) is None or (found and found[-1].digest >= digest):
+                raise Malformed(f"{FILES} has a digest that is none, or out of its order", _AGAIN)
+            one = BundledFile(digest, size, _text(line["type"], "a media type"))
+            if len(found) == MOST_FILES or one.member not in names:
+                raise Malformed(f"{FILES} names more files than there are, or may be", _AGAIN)
+            if isinstance(size, bool) or not isinstance(size, int) or size != self._archive.size(one.member):
+                raise Malformed(f"{one.member} does not have the size that {FILES} says", _AGAIN)
+            found.append(one)
+        return tuple(found)
+
     def _manifest(self, names: list[str]) -> Manifest:
         if MANIFEST not in names:
             raise Malformed(f"the archive has no {MANIFEST}: it is no bundle", _AGAIN)
@@ -188,14 +243,16 @@ class Bundle:
             manifest = Manifest.model_validate(value)
         except ValidationError as error:
             raise Malformed(f"the manifest does not read: {_first(error)}", _AGAIN) from None
-        _as_written(manifest, value, "the manifest")
+        _as_written(manifest, value, "the manifest", {"files"} if manifest.files is None else set())
         return manifest
 
     def _check_members(self, names: list[str]) -> None:
         # Many times fewer members than entries: a huge size in a small file is refused before it is counted out.
         if self.manifest.size > len(names) * WIDTH:
             raise Malformed("the archive has too few members for the size in its manifest", _AGAIN)
-        wanted = members(self.manifest.size, self.manifest.audience, policy=self.manifest.policy)
+        wanted = members(
+            self.manifest.size, self.manifest.audience, policy=self.manifest.policy, files=self.files
+        )
         if set(names) != wanted:
             odd = sorted(set(names) ^ wanted)[:5]
             raise Malformed(f"the archive does not have the members of its format: {', '.join(odd)}", _AGAIN)
@@ -203,8 +260,8 @@ class Bundle:
     def _whole(self, name: str, most: int) -> bytes:
         return self._archive.read(name, most)
 
-    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
-        for line in self._archive.lines(name, MAX_LINE):
+    def _lines(self, name: str, most: int = MAX_LINE) -> Iterator[dict[str, Any]]:
+        for line in self._archive.lines(name, most):
             value = decode_canonical(line, f"a line of {name}")
             if not isinstance(value, dict):
                 raise Malformed(f"{name} has a line that is not a JSON object", _AGAIN)
@@ -223,10 +280,10 @@ class Bundle:
             raise Malformed(f"{name} has {count} lines instead of {tile.width}", _AGAIN)
 
 
-def _as_written(read: Message, value: Any, what: str) -> None:
+def _as_written(read: Message, value: Any, what: str, absent: Set[str] = frozenset()) -> None:
     """What is read says exactly what is written: no number as text, no time in another form."""
     try:
-        same = canonical(read.model_dump(mode="json")) == rewritten(value)
+        same = canonical(read.model_dump(mode="json", exclude=set(absent))) == rewritten(value)
     except NotCanonical:
         same = False
     if not same:

@@ -50,12 +50,16 @@ def read_definition(source: Source) -> Definition:
     """The definition that a document holds.
 
     Raises:
-        Unreadable: ``malformed``, with an error for each field.
+        Unreadable: ``malformed``, with an error for each field; ``too_large``.
     """
     try:
-        return Definition.model_validate(source.value)
+        definition = Definition.model_validate(source.value)
     except ValidationError as error:
         errors = tuple(errors_in(error, source))
+    else:
+        if too_large := definition.too_large():
+            raise Unreadable("too_large", f"is too large: {too_large}.")
+        return definition
     listing = "; ".join(str(one) for one in errors[:5])
     more = f"; and {len(errors) - 5} more" if len(errors) > 5 else ""
     raise Unreadable(

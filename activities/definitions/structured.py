@@ -61,7 +61,7 @@ WHOLE = "(whole)"
 
 
 class Unreadable(Exception):
-    """A document cannot be taken. ``code`` is ``bad_request`` where it is no JSON or YAML, or else ``malformed``.
+    """A document cannot be taken. ``code`` is ``bad_request`` (no JSON or YAML), ``malformed``, or ``too_large``.
 
     ``said`` is what to put behind the document's name: "is not JSON: …".
     """

@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import asyncpg
 from pydantic import TypeAdapter, ValidationError
 
+from activities.identity.scopes import MOST, SCOPES, wrong_scope
 from activities.ledger.database import translated
 from workflows.errors import EntenteError
 from workflows.model.values import DelegateId
@@ -37,7 +38,7 @@ HELD = 5.0
 MOST_HELD = 10_000
 """Keys that one API process holds in memory."""
 
-_TOKEN = re.compile(r"ent_([a-z2-7]{12})_([a-z2-7]{52})", re.ASCII)
+_TOKEN = re.compile(r"(ent|inv)_([a-z2-7]{12})_([a-z2-7]{52})", re.ASCII)
 _DELEGATE = TypeAdapter(DelegateId)
 _ROLE = "Use a login that has the role entente_api"
 
@@ -74,6 +75,11 @@ class Identity:
     kind: Kind
     key_id: str
     label: str
+    scopes: tuple[str, ...] = SCOPES
+    expires: datetime | None = None
+    issuer: str | None = None
+    """The OpenID provider that knows who it is, where it came by a token."""
+    subject: str | None = None
     only_illustrative: bool = False
     """Whether accords that are no demonstration do not exist for it: nobody showed a secret for it."""
 
@@ -97,14 +103,54 @@ async def create_key(
     label: str,
     kind: Kind = "delegate",
     expires: datetime | None = None,
+    scopes: Sequence[str] = SCOPES,
 ) -> str:
     """Make a key for ``principal`` and return its token, which cannot be had a second time.
 
-    ``label`` says what the key is for; ``expires`` is an aware time, or none for a key that holds until revoked.
+    ``label`` says what the key is for; ``expires`` is an aware time, or none for a key that holds until revoked;
+    ``scopes`` say what it is good for (:mod:`activities.identity.scopes`).
 
     Raises:
-        IdentityProblem: the principal is no delegate id, the kind is unknown, or the label is longer than 200.
+        IdentityProblem: the principal is no delegate id, the kind or a scope is unknown, the label is longer than 200,
+            or the key would have expired.
     """
+    _check_key(principal, label, kind, expires, scopes)
+    made = new_secret("ent")
+    with translated("make keys", "Use the login that owns the database"):
+        await connection.execute(
+            "insert into api_keys (id, hash, principal, label, kind, expires, scopes) "
+            "values ($1, $2, $3, $4, $5, $6, $7)",
+            made.id, made.hash, principal, label, kind, expires, list(scopes),
+        )  # fmt: skip
+    return made.token
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A new secret: its public id, what is kept of it, and the token that is shown once."""
+
+    id: str
+    hash: bytes
+    token: str
+
+
+def new_secret(prefix: str) -> Secret:
+    """A secret of 256 random bits, as a token ``<prefix>_<id>_<secret>``."""
+    name, secret = _base32(secrets.token_bytes(8))[:12], _base32(secrets.token_bytes(32))
+    return Secret(name, _hash(secret), f"{prefix}_{name}_{secret}")
+
+
+def read_secret(prefix: str, token: str) -> tuple[str, bytes] | None:
+    """The id in a token, and what would be kept of its secret; none where it is no such token."""
+    matched = _TOKEN.fullmatch(token)
+    if matched is None or matched[1] != prefix:
+        return None
+    return matched[2], _hash(matched[3])
+
+
+def _check_key(
+    principal: str, label: str, kind: str, expires: datetime | None, scopes: Sequence[str]
+) -> None:
     try:
         _DELEGATE.validate_python(principal)
     except ValidationError:
@@ -118,19 +164,12 @@ async def create_key(
         raise IdentityProblem(f"The label has {len(label)} characters; at most 200 are kept.")
     if expires is not None and expires.tzinfo is None:
         raise IdentityProblem("The time at which the key expires has no time zone; give one.")
-    key_id = _base32(secrets.token_bytes(8))[:12]
-    secret = _base32(secrets.token_bytes(32))
-    with translated("make keys", "Use the login that owns the database"):
-        await connection.execute(
-            "insert into api_keys (id, hash, principal, label, kind, expires) values ($1, $2, $3, $4, $5, $6)",
-            key_id,
-            _hash(secret),
-            principal,
-            label,
-            kind,
-            expires,
+    if (wrong := wrong_scope(scopes)) is not None or not 1 <= len(scopes) <= MOST:
+        raise IdentityProblem(
+            f"{wrong!r} is no scope; there are {', '.join(SCOPES)}, and act: with the name of an act."
+            if wrong is not None
+            else f"A key has 1 to {MOST} scopes."
         )
-    return f"ent_{key_id}_{secret}"
 
 
 async def revoke(connection: Connection, key_id: str) -> bool:
@@ -189,16 +228,16 @@ class Identities:
                 last two.
             LedgerError: the database cannot be asked.
         """
-        matched = _TOKEN.fullmatch(token)
-        if matched is None:
+        read = read_secret("ent", token)
+        if read is None:
             raise NotAuthenticated("The token is not of the form ent_<key id>_<secret>.")
-        key_id, secret = matched.groups()
+        key_id, hashed = read
         key = self._held.get(key_id)
         if key is None or self._passed() - key.read >= self._held_for:
             key = await self._read(key_id)
         # An unknown id is compared as well, so that the time does not tell whether it exists.
         stored = key.hash if key is not None else bytes(32)
-        if not hmac.compare_digest(_hash(secret), stored) or key is None:
+        if not hmac.compare_digest(hashed, stored) or key is None:
             raise NotAuthenticated("The token is unknown.")
         if key.revoked:
             raise NotAuthenticated("The key is revoked.")
@@ -216,11 +255,14 @@ class Identities:
         read = self._passed()
         with translated("look up keys", _ROLE):
             row = await self._pool.fetchrow(
-                "select hash, principal, label, kind, expires, revoked from api_keys where id = $1", key_id
+                "select hash, principal, label, kind, expires, revoked, scopes from api_keys where id = $1",
+                key_id,
             )
         if row is None:
             return None
-        identity = Identity(row["principal"], row["kind"], key_id, row["label"])
+        identity = Identity(
+            row["principal"], row["kind"], key_id, row["label"], tuple(row["scopes"]), row["expires"]
+        )
         return _Key(row["hash"], identity, row["expires"], row["revoked"] is not None, read)
 
     async def reserve(self, principal: str, scope: str, key: str, fingerprint: str) -> None:
@@ -240,6 +282,24 @@ class Identities:
                 fingerprint,
             )
         await self.reserved(principal, scope, key, fingerprint)
+
+    async def first(self, principal: str, scope: str, key: str, fingerprint: str) -> bool:
+        """Whether this is the first time that ``principal`` makes the request under ``key``; of two at once, one is.
+
+        Raises:
+            KeyReused: the key was used for another request of this scope.
+            LedgerError: the database cannot be asked.
+        """
+        with translated("keep idempotency keys", _ROLE):
+            made = await self._pool.fetchval(
+                "insert into idempotency_keys (principal, scope, key, fingerprint) values ($1, $2, $3, $4) "
+                "on conflict do nothing returning true",
+                principal,
+                scope,
+                key,
+                fingerprint,
+            )
+        return bool(made) or not await self.reserved(principal, scope, key, fingerprint)
 
     async def reserved(self, principal: str, scope: str, key: str, fingerprint: str) -> bool:
         """Whether ``principal`` made this very request under ``key`` before.

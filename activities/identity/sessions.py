@@ -18,6 +18,7 @@ from typing import Any
 import asyncpg
 
 from activities.identity.keys import Identity
+from activities.identity.scopes import SCOPES
 from activities.ledger.database import translated
 
 LIFETIME = timedelta(hours=12)
@@ -93,7 +94,7 @@ class Sessions:
             return None
         with translated("look up sessions", _ROLE):
             row = await self._pool.fetchrow(
-                "select s.principal, s.kind, s.label, s.key_id, s.chair, s.expires from page_sessions s "
+                "select s.principal, s.kind, s.label, s.key_id, s.chair, s.expires, k.scopes from page_sessions s "
                 "left join api_keys k on k.id = s.key_id where s.hash = $1 and s.expires > $2 "
                 "and k.revoked is null and (k.expires is null or k.expires > $2)",
                 _hash(secret),
@@ -101,7 +102,14 @@ class Sessions:
             )
         if row is None:
             return None
-        identity = Identity(row["principal"], row["kind"], row["key_id"] or "", row["label"], row["chair"])
+        identity = Identity(
+            row["principal"],
+            row["kind"],
+            row["key_id"] or "",
+            row["label"],
+            SCOPES if row["scopes"] is None else tuple(row["scopes"]),
+            only_illustrative=row["chair"],
+        )
         return Session(identity, row["expires"], secret)
 
     async def end(self, secret: str) -> None:

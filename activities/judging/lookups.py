@@ -9,7 +9,7 @@ from workflows.model.decide import Decision
 from workflows.model.declare import Rejected
 from workflows.model.state import Accord
 from workflows.record.erasure import EraseParticulars
-from workflows.tracks.predecessor import CarryOverVerdict, carried_over_holds
+from workflows.tracks.predecessor import CarryOverVerdict, as_real, carried_over_holds
 
 
 async def check_predecessor(
@@ -28,6 +28,12 @@ async def check_predecessor(
     named = state.definition.predecessor.accord if state.definition.predecessor else None
     entries = await ledger.entries(named or "", wanted.position, 1)
     earlier = await states.get(named) if named and entries else None
+    if earlier is not None and not as_real(state, earlier.state):
+        raise Rejected(
+            "no_such_verdict",
+            f"Accord {named} is illustrative, or runs on a simulated clock, and this one does not: what was found "
+            "there shows nothing here. Submit evidence as usual.",
+        )
     if (
         not entries
         or earlier is None

@@ -34,6 +34,8 @@ _MARK = re.compile(r"^-- migrate:(.*)$", re.MULTILINE)
 # Any constant does, as long as nobody else takes it in the same database.
 _LOCK = 0x656E74656E7465
 
+_ASK_AGAIN = 0.1
+
 LOCK_SECONDS = 1.0
 """Seconds that a migration waits for a lock before it gives way: half as long as a writer's act waits behind it."""
 
@@ -159,7 +161,10 @@ async def migrate(
     try:
         # An index over a large table takes its time, whatever the login's defaults are.
         await connection.execute("set statement_timeout = 0; set lock_timeout = 0")
-        await connection.execute("select pg_advisory_lock($1)", _LOCK)
+        # Asked for again and again: a statement that waits would hold a snapshot, for whose end an index that is made
+        # beside others waits.
+        while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
+            await asyncio.sleep(_ASK_AGAIN)
         await connection.execute(
             "create table if not exists schema_migrations (version varchar not null primary key)"
         )

@@ -25,18 +25,28 @@ from activities.ledger.store import (
 from activities.tlog.merkle import Coordinate, Frontier
 from workflows.model.commands import Receipt, Summary
 
-SELECT_ENTRIES = """
+_COLUMNS = """
 select e.accord, e.position, e.feed, e.bytes, e.leaf,
     f.salt as facts_salt, f.bytes as facts, p.salt as particulars_salt, p.bytes as particulars
-from entries e
+"""
+_PAYLOADS = """
 left join payloads f on (f.accord, f.position, f.kind) = (e.accord, e.position, 'facts')
 left join payloads p on (p.accord, p.position, p.kind) = (e.accord, e.position, 'particulars')
 """
+SELECT_ENTRIES = f"{_COLUMNS} from entries e {_PAYLOADS}"
 """Entries with their payloads, as :func:`stored_entry` reads them."""
 
-_ENTRIES = f"{SELECT_ENTRIES} where e.accord = $1 and e.position >= $2 order by e.position limit $3"
+# The page is cut before its payloads are looked up: else the planner counts on looking up those of all that follows,
+# and lets several processes begin with that.
+_ENTRIES = f"""
+{_COLUMNS} from (select * from entries where accord = $1 and position >= $2 order by position limit $3) e
+{_PAYLOADS} order by e.position
+"""  # noqa: S608 - constants
 _ENTRIES_OF = f"{SELECT_ENTRIES} where e.accord = $1 and e.type = any($2) order by e.position"
-_FEED = f"{SELECT_ENTRIES} where e.feed > $1 order by e.feed limit $2"
+_FEED = f"""
+{_COLUMNS} from (select * from entries where feed > $1 order by feed limit $2) e
+{_PAYLOADS} order by e.feed
+"""  # noqa: S608 - constants
 
 # One statement, so that all of it is of one moment; the first row is the head's and the command's.
 _STANDING = """
@@ -47,9 +57,9 @@ from (values ($1::text, $4::text)) as asked (accord, id)
 left join heads h on h.accord = asked.accord
 left join commands c on (c.accord, c.id) = (asked.accord, asked.id)
 union all
-(select e.position, null, null, e.feed, e.bytes, e.leaf, f.salt, f.bytes, null, null, null, null
-from entries e left join payloads f on (f.accord, f.position, f.kind) = (e.accord, e.position, 'facts')
-where e.accord = $1 and e.position >= $2 order by e.position limit $3)
+select e.position, null, null, e.feed, e.bytes, e.leaf, f.salt, f.bytes, null, null, null, null
+from (select * from entries where accord = $1 and position >= $2 order by position limit $3) e
+left join payloads f on (f.accord, f.position, f.kind) = (e.accord, e.position, 'facts')
 """
 
 _NODES = """
@@ -78,7 +88,7 @@ class PostgresLedger:
     """
 
     def __init__(self, pool: asyncpg.Pool[Any], writing: asyncpg.Pool[Any] | None = None) -> None:
-        self._pool = pool
+        self.pool = self._pool = pool
         self._appender = Appender(pool if writing is None else writing)
 
     @classmethod

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 import segno
 
 from activities.errors import Malformed
-from activities.papers.blocks import Block, code, facts, heading, mono, para
+from activities.papers.blocks import Block, code, facts, heading, mono, para, together
 from activities.papers.source import Bound, Source
 from activities.papers.words import Words
 
@@ -78,11 +78,15 @@ def page_code(accord: str, document_digest: str, seat: str, original: str) -> st
     return f"{text[:4]}-{text[4:8]}-{text[8:]}"
 
 
-def rests_on(source: Source, w: Words) -> tuple[Block, ...]:
+def rests_on(source: Source, w: Words) -> Block:
     """The part at the end of every paper: which entries it rests on, and how anybody can check that."""
+    return together(heading(w["rests_on"]), *receipt_blocks(source, w))
+
+
+def receipt_blocks(source: Source, w: Words) -> tuple[Block, ...]:
+    """The same without its heading."""
     bound = source.bound
     return (
-        heading(w["rests_on"]),
         facts(
             [
                 (w["accord_id"], mono(bound.accord)),

@@ -102,18 +102,10 @@ def steps(items: Iterable[Piece]) -> Block:
     return {"kind": "steps", "items": list(items)}
 
 
+def together(*blocks: Block) -> Block:
+    """Blocks that stay on one page."""
+    return {"kind": "together", "blocks": list(blocks)}
+
+
 NEW_PAGE: Block = {"kind": "break"}
 """What follows begins on a new page."""
-
-
-def texts_in(value: Any) -> Iterable[str]:
-    """Every text in blocks or pieces, for looking at its characters."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            if key != "svg":
-                yield from texts_in(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from texts_in(one)

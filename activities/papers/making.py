@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.errors import EntenteError
-from activities.papers.binding import receipt_text, rests_on
+from activities.papers.binding import receipt_blocks, receipt_text, rests_on
 from activities.papers.blocks import NEW_PAGE, Block, Paper, facts, heading, mono, para
 from activities.papers.calendar import calendar
 from activities.papers.coverage import spelled
@@ -18,8 +18,8 @@ from activities.papers.people import documents, party
 from activities.papers.source import Source
 from activities.papers.words import Words, words_of
 
-LONGEST = 60.0
-"""Seconds that setting one paper may take; a record of thousands of entries takes a few."""
+LONGEST = 150.0
+"""Seconds that setting one paper may take: minutes take some three for a thousand entries."""
 
 
 class TooLong(EntenteError):
@@ -59,12 +59,12 @@ def job(source: Source, kind: str, language: str) -> tuple[str, tuple[str, ...]]
         papers = tuple(make(source, w) for make in KINDS.values())
         book: dict[str, Any] | None = _book(source, w)
         title = w[f"title.{BOOK}"]
-        papers = (*papers, Paper(w["rests_on"], rests_on(source, w)[1:]))
+        papers = (*papers, Paper(w["rests_on"], receipt_blocks(source, w)))
     else:
         made = KINDS[known_kind(kind)](source, w)
         # What is signed and handed over leaf by leaf says on a leaf of its own what it rests on.
         apart = (NEW_PAGE,) if kind in BY_THE_LEAF else ()
-        papers, book = (Paper(made.title, (*made.blocks, *apart, *rests_on(source, w))),), None
+        papers, book = (Paper(made.title, (*made.blocks, *apart, rests_on(source, w))),), None
         title = made.title
     marks = [
         *([w["illustrative"]] if a.definition.illustrative else []),

@@ -69,18 +69,25 @@ def may_read_particulars(access: Access, a: Accord, actor: Actor, act: dict[str,
         return False
     if access.audits or access.delegate == actor.delegate:
         return True
-    declared = ACTS.get(str(act["name"])) if act is not None else None
-    if declared is None or act is None:
+    if act is None or act["name"] not in ACTS:
         return False
     if access.party is not None and access.party == actor.party:
         return True
+    return is_for(access, a, str(act["name"]), str(act.get("fields", {}).get("condition")))
+
+
+def is_for(access: Access, a: Accord, act: str, condition: str) -> bool:
+    """Whether what is said in an act, on a condition or on none, is for the caller, by ``Who.sees`` of that act."""
+    declared = ACTS.get(act)
+    if declared is None:
+        return False
     match declared.who.sees:
         case Audience.ALL:
             return True
         case Audience.PARTIES:
             return access.party is not None
         case Audience.CONCERNED:
-            return _concerned(access, a, str(act.get("fields", {}).get("condition")))
+            return _concerned(access, a, condition)
 
 
 def _concerned(access: Access, a: Accord, condition: str) -> bool:

@@ -62,7 +62,8 @@ def unattributed(accord: str, signal: RawSignal, fields: dict[str, Any]) -> Comm
 
 def unreadable(accord: str, signal: RawSignal, reason: str) -> Command:
     """The signal as one that cannot be taken up, for ``reason``; its payload by digest."""
-    return _refused(accord, {"name": signal.name[:100], "reason": reason[:300], "payload": signal.digest})
+    name, why = (text.strip() or "?" for text in (signal.name[:100], reason[:300]))
+    return _refused(accord, {"name": name, "reason": why, "payload": signal.digest})
 
 
 def id_taken(command: Command) -> str:

@@ -38,6 +38,7 @@ def standing_of(a: Accord | None, summary: Summary | None = None) -> Standing:
         closed=a.closed,
         acts_per_run=ACTS_PER_RUN,
         signals_per_run=SIGNALS_PER_RUN,
+        erased=len(a.erased),
         deadline=NextDeadline(at=server_time(a, due.at), summary=plain(due.summary(), 380)) if due else None,
         shown=Shown(
             label=label,

@@ -7,6 +7,7 @@ everywhere, and the connection to Temporal, which follows Temporal's own environ
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,6 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.envconfig import ClientConfigProfile
 
 from activities.errors import SettingsProblem
+from activities.runtime.mediatypes import DEFAULT_TYPES, is_media_type
 
 NO_LIMIT = "none"
 
@@ -68,19 +70,25 @@ class Settings(BaseSettings):
     deployment: str | None = Field(
         default=None,
         max_length=200,
-        pattern=r"^[A-Za-z0-9][^.:\s]*$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
         description="name of the workers' deployment in Temporal; that of the task queue where it is not set",
     )
     build_id: str | None = Field(
         default=None,
         max_length=200,
-        pattern=r"^[A-Za-z0-9][^:\s]*$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$",
         description="the version of these workers; made of release and code where it is not set",
     )
     rollout: Literal["auto", "manual", "off"] = Field(
         default="auto",
         description="auto: a version that was never current becomes so when its first worker is there; manual: by "
         "entente rollout alone; off: workers without a version",
+    )
+    drain_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="how long a worker that is told to stop carries on what is open on its version, where another one "
+        "is current",
     )
     state_dir: Path = Field(default=Path(".entente"), description="where the embedded stack keeps everything")
     api_host: str = Field(default="127.0.0.1", description="address that the API listens on")
@@ -141,6 +149,19 @@ class Settings(BaseSettings):
     log_key_file: Path | None = Field(
         default=None, description="the secret that the keys of the accords' logs are derived from"
     )
+    payload_key_file: Path | None = Field(
+        default=None,
+        description="the secret under which payloads in Temporal are encrypted; in plain where it is not set",
+    )
+    codec_host: str = Field(default="127.0.0.1", description="address that the codec server listens on")
+    codec_port: int = Field(
+        default=8081, ge=0, le=65535, description="port that the codec server listens on; 0 for any"
+    )
+    codec_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("http://127.0.0.1:8233", "http://localhost:8233"),
+        description="where the Temporal UI is served, such as https://temporal.example, separated by commas: its pages "
+        "may ask the codec server",
+    )
     log_origin: str = Field(
         default="entente.localhost",
         pattern=r"^[^\s+]+$",
@@ -152,6 +173,36 @@ class Settings(BaseSettings):
         description="networks in which witnesses may be asked besides the open Internet, such as 10.1.0.0/16, "
         "separated by commas; in them also by plain http",
     )
+
+    oidc_file: Path | None = Field(
+        default=None, description="JSON file that names the OpenID providers whose tokens the API takes"
+    )
+    public_url: str | None = Field(
+        default=None, description="where people reach the API from outside, for joining links"
+    )
+    files_url: str | None = Field(
+        default=None,
+        description="where contents are kept: a directory, or an object store such as s3://bucket/prefix; below the "
+        "state directory where it is not set",
+    )
+    file_bytes: int = Field(default=256 * 1024 * 1024, ge=1, description="bytes that one content may have")
+    files_bytes: int = Field(
+        default=8 * 1024 * 1024 * 1024, ge=1, description="bytes that one side may deposit in one accord"
+    )
+    file_types: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=DEFAULT_TYPES, description="media types of contents that are taken, separated by commas"
+    )
+    file_days: float = Field(
+        default=7.0, gt=0, description="days after which contents that no entry names are taken away"
+    )
+
+    @field_validator("file_types")
+    @classmethod
+    def _types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not is_media_type(one):
+                raise ValueError(f"{one[:80]!r} is no media type such as application/pdf")
+        return value
 
     webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -165,10 +216,6 @@ class Settings(BaseSettings):
         "it asks for them; no notices are sent where it is not set",
     )
     mail_from: str | None = Field(default=None, description="the address that notices come from")
-    public_url: str | None = Field(
-        default=None,
-        description="where people find this installation, such as https://entente.example, for links",
-    )
 
     @field_validator("witness_networks", "webhook_networks")
     @classmethod
@@ -177,7 +224,24 @@ class Settings(BaseSettings):
             ip_network(one)
         return value
 
-    @field_validator("command_public_keys", "witness_networks", "webhook_networks", mode="before")
+    @field_validator("codec_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not re.fullmatch(r"https?://[^/\s*]+", one):
+                raise ValueError(
+                    f"{one[:60]!r} is no origin: write such as https://temporal.example, without a path"
+                )
+        return value
+
+    @field_validator(
+        "command_public_keys",
+        "witness_networks",
+        "webhook_networks",
+        "file_types",
+        "codec_origins",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -10,7 +10,7 @@ from typing import Any
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DefaultFailureConverter, PayloadConverter
+from temporalio.converter import DefaultFailureConverter, PayloadCodec, PayloadConverter
 from temporalio.envconfig import ClientConfigProfile
 from temporalio.plugin import SimplePlugin
 from temporalio.runtime import (
@@ -61,6 +61,9 @@ ANSWERS = (
 class AnswersWithoutTraces(DefaultFailureConverter):
     """Leaves the stack trace out of errors that are answers: people read them in the history."""
 
+    encodes = False
+    """Whether message and trace go where a codec encrypts them."""
+
     def to_failure(
         self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
     ) -> None:
@@ -68,21 +71,39 @@ class AnswersWithoutTraces(DefaultFailureConverter):
         super().to_failure(exception, payload_converter, failure)
         if failure.application_failure_info.type in ANSWERS:
             failure.stack_trace = ""
+        if self.encodes:
+            attributes = {"message": failure.message, "stack_trace": failure.stack_trace}
+            failure.encoded_attributes.CopyFrom(payload_converter.to_payloads([attributes])[0])
+            failure.message, failure.stack_trace = ENCODED, ""
 
+
+class EncryptedAnswers(AnswersWithoutTraces):
+    """Has messages and traces of errors encrypted with everything else; their types stay in plain."""
+
+    encodes = True
+
+
+ENCODED = "Encoded failure"
+"""What stands in the place of an encrypted message, as with Temporal's own converter."""
 
 CONVERTER = dataclasses.replace(pydantic_data_converter, failure_converter_class=AnswersWithoutTraces)
 
 
 class EntentePlugin(SimplePlugin):
-    """The data converter (pydantic), the sandbox policy and traces (where on): for client, worker and replayer.
+    """The data converter (pydantic), the sandbox policy, and where they are on encryption and traces.
 
-    A worker takes it over from its client, so only a replayer has to be given it.
+    For client, worker and replayer alike. A worker takes it over from its client, so only a replayer has to be given
+    it. ``codec`` encrypts payloads, and with it failures; none for plain text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, codec: PayloadCodec | None = None) -> None:
         super().__init__(
             "entente",
-            data_converter=CONVERTER,
+            data_converter=CONVERTER
+            if codec is None
+            else dataclasses.replace(
+                CONVERTER, payload_codec=codec, failure_converter_class=EncryptedAnswers
+            ),
             interceptors=tracing.interceptors(),
             workflow_runner=_without_sandbox,
         )
@@ -117,13 +138,20 @@ def set_up_core(metrics: str | None = None) -> None:
     Runtime.set_default(runtime, error_if_already_set=False)
 
 
-async def connect(settings: Settings, *, target: str | None = None, runtime: Runtime | None = None) -> Client:
+async def connect(
+    settings: Settings,
+    *,
+    target: str | None = None,
+    runtime: Runtime | None = None,
+    codec: PayloadCodec | None = None,
+) -> Client:
     """Connect to the Temporal that ``settings`` name: address, namespace, mTLS, API key, gRPC metadata.
 
     Args:
         settings: of this process.
         target: host and port of another server, without TLS or credentials, in the namespace ``default``.
         runtime: Temporal's core, where it exports metrics.
+        codec: encrypts payloads; whoever sends or reads none needs none.
 
     Raises:
         Unreachable: the server does not answer, or refuses the credentials.
@@ -134,7 +162,7 @@ async def connect(settings: Settings, *, target: str | None = None, runtime: Run
     address = options["target_host"]
     try:
         return await Client.connect(
-            plugins=[EntentePlugin()],
+            plugins=[EntentePlugin(codec)],
             connect_timeout=timedelta(seconds=settings.api_deadline),
             runtime=runtime,
             **options,

@@ -52,6 +52,13 @@ UNHEARD = "acts of who might not act are refused without what they asked for, an
 """What there is to say of a refusal by which nothing of a delegate's act got onto the record."""
 
 
+ERASED = (
+    "signed commands are erased with the particulars that they held: that those acts were asked for rests on the word "
+    "of whoever erased them, but where a delegate's own signature stands on the entry"
+)
+"""What there is to say of an act whose signature by the API was erased with its free text, since it covers that."""
+
+
 class SignedActs:
     """Holds each group of entries against the signed command that is said to have caused it.
 
@@ -137,7 +144,7 @@ class SignedActs:
             self._finding.lack("signed commands are withheld")
             return Proof("withheld")
         if erased:
-            self._finding.lack("signed commands are erased with the particulars that they held")
+            self._finding.lack(ERASED)
             return Proof("erased")
         problem = "the signed command is missing, and no particulars were erased with it"
         self._say(where, problem)

@@ -13,8 +13,12 @@ QUESTIONS: Final[dict[str, tuple[int, str]]] = {
     "acts": (15, "every act is the one that was asked for and signed"),
     "completeness": (16, "nothing is missing: every command has its entries, every entry its command"),
     "fold": (17, "every event followed from its act by the rules, up to the state that is claimed"),
+    "files": (22, "every file is what has its digest, and the record names it"),
 }
-"""The questions in the order in which they are reported, with the exit code where the answer is no."""
+"""The questions in the order in which they are reported, with the exit code where the answer is no.
+
+The last one is asked of bundles with files alone.
+"""
 
 EXIT_MALFORMED: Final = 10
 """The exit code for a file that is no bundle."""
@@ -101,7 +105,9 @@ class Report:
     accord: str
     origin: str
     size: int
-    findings: dict[str, Finding] = field(default_factory=lambda: {name: Finding(name) for name in QUESTIONS})
+    findings: dict[str, Finding] = field(
+        default_factory=lambda: {name: Finding(name) for name in QUESTIONS if name != "files"}
+    )
     illustrative: bool = False
     simulated: bool = False
     stage: str | None = None

@@ -18,6 +18,7 @@ from workflows.model.repeats import Refusals
 from workflows.model.rules import stage
 from workflows.model.state import Accord, state_digest
 from workflows.model.upcasting import read_event
+from workflows.tracks.conditions.evidence import EvidenceSubmitted
 
 
 class Fold:
@@ -68,7 +69,21 @@ class Fold:
             self._finding.fail(
                 f"entry {group.first}: the model cannot fold it: {type(error).__name__}: {str(error)[:200]}"
             )
+        for told in group.told:
+            self._elsewhere(told)
         self._finding.checked += len(group.told)
+
+    def _elsewhere(self, told: Told) -> None:
+        """Say of evidence that refers to another accord's record that this one does not prove it."""
+        event = (told.facts or {}).get("event")
+        if told.entry.type != EvidenceSubmitted.type or not isinstance(event, dict):
+            return
+        leaf = event.get("leaf")
+        if isinstance(leaf, str):
+            self._finding.note(
+                f"entry {told.entry.position}: the {str(event.get('source'))[:160]} that it carries over, of the leaf "
+                f"hash {leaf[:64]}, is not proved by this record; that accord's own record proves it"
+            )
 
     def check_receipt(self, receipt: Receipt) -> None:
         """Hold stage and version in a receipt against the state after its command."""

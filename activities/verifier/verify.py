@@ -23,7 +23,8 @@ from activities.tlog.tiles import HEIGHT, WIDTH, Tile, TileReader
 from activities.verifier.acts import OWN_WORD, SignedActs, parse_command_key
 from activities.verifier.completeness import Completeness
 from activities.verifier.erasures import Erasures
-from activities.verifier.findings import Report
+from activities.verifier.files import Files
+from activities.verifier.findings import Finding, Report
 from activities.verifier.fold import Fold
 from activities.verifier.groups import Group, Told
 from activities.verifier.held import Held, HeldCheckpoints
@@ -100,6 +101,10 @@ class _Verification:
         claimed = [Ed25519Verifier.decoded(key) for key in manifest.log_keys]
         self._witnessed = Witnessed(self.report, bundle.checkpoints(), claimed, policy, given=given)
         self._erasures = Erasures(self.report["completeness"])
+        self._files = None
+        if bundle.files is not None:
+            self.report.findings["files"] = Finding("files")
+            self._files = Files(self.report["files"], bundle.files, bundle.file)
         self._acts = SignedActs(
             self.report["acts"],
             manifest.accord,
@@ -139,6 +144,8 @@ class _Verification:
                 self._witnessed.keep(entry)
             self._erasures.take(entry.position, told)
             self._own.learn(entry.position, told)
+            if self._files is not None:
+                self._files.take(told)
             self._tree.append(entry.leaf)
             self._witnessed.reach(entry.position + 1, self._tree.root)
         self._close()
@@ -149,6 +156,8 @@ class _Verification:
         self._witnessed.against(self._bundle.manifest, self._bundle.policy)
         self._complete.finish(self.report.size)
         self._erasures.finish()
+        if self._files is not None:
+            self._files.finish()
         self._fold.finish(self._bundle.manifest.state)
         held = HeldCheckpoints(self.report, self._witnessed, TileReader(self.report.size, self._tile))
         held.check(self._trust.held, self._tree.root())
@@ -175,8 +184,9 @@ class _Verification:
         elif self.report["signatures"].status in ("fails", "unproven"):
             rests = "it rests on the bundle's own word: no key that you know stands behind all of it"
         if rests is not None:
-            for question in ("record", "consistency", "completeness", "fold"):
-                self.report[question].gap(rests)
+            for question in ("record", "consistency", "completeness", "fold", "files"):
+                if question in self.report.findings:
+                    self.report[question].gap(rests)
 
     def _read(self, entry: BundledEntry) -> Told | None:
         """The entry, with its bytes and payloads held against their hashes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mimetypes
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from activities.identity.keys import Identity, NotAuthenticated
+from activities.identity.keys import NotAuthenticated
+from activities.identity.scopes import all_within
 from api.backend import Backend
 from api.calls import Parts
 from api.pages.rendering import HEADERS, STATIC, page
@@ -90,10 +92,11 @@ async def signed_in(request: Request, parts: Parts) -> Response:
         sides = _sides(found)
         said = f"{error.reason} Ask whoever runs this installation for a key."
         return page(request, "sign_in.html", 401, going=going, sides=sides, wrong=said)
+    if not all_within(("read", "act"), identity.scopes):
+        said = f"This key is good for {', '.join(identity.scopes)}. Sign in with one that is good for read and act."
+        return page(request, "sign_in.html", 403, going=going, sides=_sides(found), wrong=said)
     if chair:
-        identity = Identity(
-            identity.principal, identity.kind, identity.key_id, identity.label, only_illustrative=True
-        )
+        identity = replace(identity, only_illustrative=True)
     before = await session_of(request)
     if before is not None:
         await parts.sessions.end(before.secret)
@@ -111,6 +114,13 @@ async def has_signed_in(
     if await session_of(request) is None:
         return page(request, "no_cookie.html", 403)
     return RedirectResponse(local_path(going), 303, {"Cache-Control": "no-store"})
+
+
+@router.get("/join")
+async def join(request: Request) -> Response:
+    """How to join by the link that led here; what is secret in it stays in the browser."""
+    await session_of(request)
+    return page(request, "join.html", server=str(request.base_url).rstrip("/"))
 
 
 @router.post("/sign-out")

@@ -29,6 +29,7 @@ from api.clock import Present
 from api.commands import judge_opening
 from api.heavy import JUDGING, READING
 from api.moments import AsOf, moment_asked_for, within_record
+from api.negotiation import preferred
 from api.preconditions import IfNoneMatch, etag, unchanged
 from api.problems import Problem, not_found
 from api.routing import BoundedRoute, QueryFlag
@@ -222,7 +223,7 @@ async def get_definition(
         "Vary": "Accept, Authorization",
         "Cache-Control": "private, no-cache",
     }
-    if _preferred(request.headers.get("accept", "*/*")) == YAML:
+    if preferred(request.headers.get("accept", "*/*"), "application/json", YAML) == YAML:
         text = yaml.safe_dump(definition.as_facts(), allow_unicode=True, sort_keys=False, width=110)
         return Response(text, headers=headers, media_type=YAML)
     return Response(
@@ -276,26 +277,3 @@ async def get_claims(
         ClaimView(delegate=one, party=party, claimed_by=claims.get(one)) for one, party in owners.items()
     )
     return answer(ClaimsView(accord=accord, digest=definition.digest(), items=items))
-
-
-def _preferred(accept: str) -> str:
-    """JSON or YAML, by the quality values of an Accept header (RFC 9110, 12.5.1).
-
-    Raises:
-        Problem: ``not_acceptable``, where neither will do.
-    """
-    quality = {"application/json": 0.0, YAML: 0.0}
-    given: dict[str, float] = {}
-    for part in accept.split(","):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-        try:
-            given[name] = float(weight)
-        except ValueError:
-            given[name] = 0.0
-    for name in quality:
-        quality[name] = given.get(name, given.get("application/*", given.get("*/*", 0.0)))
-    best = max(quality, key=lambda name: quality[name])
-    if quality[best] <= 0:
-        raise Problem("not_acceptable", f"A definition is given as application/json or {YAML}.")
-    return best

@@ -18,7 +18,6 @@ from api.calls import (
     Caller,
     IdempotencyKey,
     Parts,
-    Signed,
     acting,
     answer,
     backend,
@@ -29,6 +28,7 @@ from api.calls import (
 )
 from api.examples import example_of
 from api.heavy import JUDGING
+from api.own import Signed
 from api.preconditions import IfMatch, etag, required_version
 from api.preview import DRY_RUN, dry_run, tried
 from api.problems import FieldError, Problem, not_found, of_refusal

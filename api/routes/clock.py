@@ -6,18 +6,17 @@ import asyncio
 from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from activities.identity.keys import KeyReused
 from api.access import seen_whole
-from api.bodies import json_body
+from api.bodies import model_body
 from api.calls import AccordId, Caller, IdempotencyKey, Parts, answer, idempotency_key, moment, problems, seen
-from api.problems import FieldError, Problem, reused
+from api.problems import Problem, reused
 from api.routing import BoundedRoute
 from api.schemas import View
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Instant, Message
-from workflows.model.declare import malformed
 from workflows.model.rules import next_deadline
 
 router = APIRouter(route_class=BoundedRoute, tags=["clock"])
@@ -80,18 +79,11 @@ async def move_clock(
     that takes longer than an answer may, the answer is 503 and the same request, sent again, goes on with it.
     """
     key = idempotency_key(given_key)
-    body = await json_body(request)
     if identity.kind == "auditor":
         raise Problem(
             "forbidden", "An auditor reads. Let an operator or a delegate of the accord move its clock."
         )
-    try:
-        wanted = MoveClock.model_validate(body.value)
-    except ValidationError as error:
-        found = malformed("The move is malformed", error)
-        raise Problem(
-            "malformed", found.message, errors=tuple(FieldError.model_validate(one) for one in found.errors)
-        ) from None
+    wanted = await model_body(request, MoveClock, "The move")
     moment(wanted.to.isoformat(), "to")
     state, access = await seen(parts, identity, accord)
     seen_whole(access)

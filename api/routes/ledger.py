@@ -18,10 +18,12 @@ from activities.checkpoints.checkpoints import Checkpoints, NoSuchEntry
 from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.checkpoints.rollback import Guard, RolledBack
 from activities.errors import LedgerError, Malformed, SettingsProblem
+from activities.files.errors import ContentAltered, StoreUnavailable
 from activities.tlog.tiles import parse_path
 from api.access import Access, seen_whole
 from api.backend import Backend
 from api.calls import AccordId, Caller, Parts, problems, seen
+from api.contents import file_problem, readable_files
 from api.problems import Problem, unavailable
 from api.routing import BoundedRoute, CheckedRoute, QueryFlag, WholeNumber, head_only, unless_hung_up
 
@@ -192,17 +194,27 @@ async def get_tile(
     summary="Get the whole record in one file",
     response_class=Response,
     responses={
-        **problems("not_found", "busy"),
+        **problems("not_found", "forbidden", "busy"),
         200: {"description": "a bundle", "content": {"application/zip": {"schema": BINARY}}},
     },
 )
-async def get_bundle(request: Request, accord: AccordId, parts: Parts, identity: Caller) -> Response:
+async def get_bundle(
+    request: Request,
+    accord: AccordId,
+    parts: Parts,
+    identity: Caller,
+    files: Annotated[
+        QueryFlag, Query(description="with the contents that you may read, of those that are deposited")
+    ] = False,
+) -> Response:
     """The record as far as you may read it, for `entente verify` with the network off.
 
     Auditors get all of it; delegates get it without particulars and signed commands; an observer gets the entries
     without payloads, which suffice to check that the record is whole, signed, and agreed by the witnesses.
     """
-    _, access = await seen(parts, identity, accord)
+    state, access = await seen(parts, identity, accord)
+    if files:
+        seen_whole(access)
     checkpoints = checkpoints_of(request, parts)
 
     async def export(file: Path) -> None:
@@ -213,6 +225,7 @@ async def get_bundle(request: Request, accord: AccordId, parts: Parts, identity:
             accord,
             command_keys=parts.settings.command_public_keys,
             audience=_audience(access),
+            files=readable_files(parts, state, access) if files else None,
         )
 
     headers = {
@@ -226,6 +239,8 @@ async def get_bundle(request: Request, accord: AccordId, parts: Parts, identity:
         return await unless_hung_up(request, parts.exports.write(identity.principal, export, headers))
     except LedgerError as error:
         raise _problem(error) from error
+    except (StoreUnavailable, ContentAltered, FileNotFoundError) as error:
+        raise file_problem(error) from error
 
 
 def _audience(access: Access) -> Audience:

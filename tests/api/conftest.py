@@ -103,6 +103,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
                 "task_queue": f"test-{uuid.uuid4().hex[:8]}",
                 "command_key_file": tmp_path / "command.pem",
                 "command_public_keys": (signer.public_key,),
+                "files_url": str(tmp_path / "files"),
                 **changes,
             }
         )

@@ -195,3 +195,27 @@ async def test_a_database_that_is_away_is_said_to_be(nowhere: str) -> None:
             await Identities(away).authenticate("ent_" + "a" * 12 + "_" + "a" * 52)
     finally:
         away.terminate()
+
+
+async def test_the_apis_role_makes_and_ends_keys_of_delegates_alone(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        operator = (await create_key(connection, "ops", "", "operator")).split("_")[1]
+        await connection.execute("set role entente_api")
+        made = "select make_delegate_key('aaaaaaaaaaaa', $1, 'aa.treaty', '', null, '{read}')"
+        await connection.execute(made, bytes(32))
+        assert await connection.fetchval("select kind from api_keys where id = 'aaaaaaaaaaaa'") == "delegate"
+        assert not await connection.fetchval("select revoke_delegate_key($1, 'ops')", operator)
+        assert not await connection.fetchval("select revoke_delegate_key('aaaaaaaaaaaa', 'aa.protocol')")
+        assert await connection.fetchval("select revoke_delegate_key('aaaaaaaaaaaa', 'aa.treaty')")
+        for statement in (
+            "update api_keys set kind = 'operator'",
+            "update api_keys set revoked = null",
+            "insert into api_keys (id, hash, principal, label, kind) values ('b', '', 'a', '', 'operator')",
+            "update join_links set delegate = 'a'",
+            "delete from federated_identities",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+    finally:
+        await connection.close()

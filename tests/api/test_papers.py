@@ -97,3 +97,24 @@ async def test_others_are_answered_while_papers_are_set(reading_api: Api, filler
     assert answered > 4
     assert {(await one).status_code for one in books} == {200}
     assert reading_api.app.state.backend.papers.figures().under_way == 0
+
+
+async def test_the_sheet_comes_out_with_the_state_in_it(reading_api: Api, filler: Filler) -> None:
+    await under_way(filler)
+    answer = await reading_api.get("/accords/a/sheet?format=csv")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/csv")
+    head, row = answer.text.removeprefix("\ufeff").splitlines()
+    told = dict(zip(head.split(","), row.split(","), strict=True))
+    assert (told["id"], told["title"], told["state.status"], told["state.satisfied"]) == (
+        "C1",
+        "Venue ready",
+        "verified",
+        "true",
+    )
+    before = await reading_api.get("/accords/a/sheet?format=csv&as_of=5")
+    assert ",agreed," in before.text
+    book = await reading_api.get("/accords/a/sheet", "bb.contact")
+    assert book.content.startswith(b"PK")
+    assert book.content == (await reading_api.get("/accords/a/sheet", "bb.contact")).content
+    problem(await reading_api.get("/accords/a/sheet?format=ods"), 422, "malformed")

@@ -204,12 +204,19 @@ def _row(source: Pattern, accord: str, delegates: tuple[str, str], chance: rando
         days = -1 if chance.random() < _OVERDUE else 1 + 700 * chance.random()
         due = (datetime.now(UTC) + timedelta(days=days)).isoformat()
     members = [*delegates, "registrar", "watch"]
+    steps = {} if ended else source.summary["waiting"]
+    by = (datetime.now(UTC) + timedelta(days=365 * chance.random() - 30)).isoformat()
+    named = json.dumps({key: step | ({"by": by} if step["by"] else {}) for key, step in steps.items()})
     summary = source.summary | {
         "accord": accord,
         "stage": stage,
         "ended": ended,
         "members": members,
         "next_deadline": due,
+        "waiting": json.loads(named.replace("aa.contact", delegates[0]).replace("bb.contact", delegates[1])),
+        "due": None if ended else by,
+        "guards": [] if ended else source.summary["guards"],
+        "words": accord.split("-"),
     }
     listed = "{" + ",".join(members) + "}"
     return (

@@ -239,7 +239,7 @@ with c as (
     from unnest($15::text[], $16::bigint[], $24::bytea[], $25::bytea[]) as n (accord, position, salt, bytes)
 ), m as (
     insert into merkle_nodes (accord, level, index, hash)
-    select * from unnest($26::text[], $27::smallint[], $28::bigint[], $29::bytea[])
+    select * from unnest($27::text[], $28::smallint[], $29::bigint[], $30::bytea[])
 ), a as (
     insert into accords (accord, stage, parties, members, position, next_deadline, ended, summary)
     select s.accord, s.stage, s.parties, s.members, s.position, s.next_deadline, s.ended, n.summary
@@ -255,12 +255,13 @@ with c as (
 ), f as (
     update feed set position = position + cardinality($15::text[]) returning position
 ), e as (
-    insert into entries (accord, position, feed, type, time, command, bytes, leaf)
+    insert into entries (accord, position, feed, type, time, command, bytes, leaf, mark)
     select n.accord, n.position, f.position - cardinality($15::text[]) + n.ordinal,
-        n.type, n.time, n.command, n.bytes, n.leaf
+        n.type, n.time, n.command, n.bytes, n.leaf, n.mark
     from f, unnest(
-        $15::text[], $16::bigint[], $17::text[], $18::timestamptz[], $19::text[], $20::bytea[], $21::bytea[]
-    ) with ordinality as n (accord, position, type, time, command, bytes, leaf, ordinal)
+        $15::text[], $16::bigint[], $17::text[], $18::timestamptz[], $19::text[], $20::bytea[], $21::bytea[],
+        $26::text[]
+    ) with ordinality as n (accord, position, type, time, command, bytes, leaf, mark, ordinal)
 )
 select pg_notify('entente_feed', position::text) from f
 """

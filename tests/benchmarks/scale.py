@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import random
 import shutil
@@ -37,10 +38,12 @@ from activities.identity.signing import CommandSigner
 from activities.ledger.migrate import migrate
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.repairing import accords_after
+from activities.reading.listing import Filters, Listing
 from activities.reading.states import States
-from tests.activities.ledger.making import append
+from tests.activities.ledger.making import append, event
 from tests.benchmarks import UNLIMITED
 from tests.benchmarks.filling import LENGTHS, fill
+from tests.simulation.small import digest
 from worker.background.observing import observe
 from worker.stack.place import forget
 from worker.stack.ports import any_free
@@ -120,7 +123,7 @@ class Bench:
 
     async def lists(self) -> None:
         """Pages of the list."""
-        pool, ledger = self.pool, self.ledger
+        pool = self.pool
         accords = [one for each in self.known.accords.values() for one in each]
         last = await pool.fetchval("select max(ordinal) from accords")
 
@@ -128,22 +131,43 @@ class Bench:
             wanted = self.chance.sample(accords, min(PAGE, len(accords)))
             return pool.fetch("select summary::text from accords where accord = any($1)", wanted)
 
-        await self.row("list, the newest 50", lambda: ledger.summaries(limit=PAGE), by_key)
+        listing = Listing(pool)
+        await self.row("list, the newest 50", lambda: listing.accords(Filters(), limit=PAGE), by_key)
         await self.row(
             "list, 50 anywhere",
-            lambda: ledger.summaries(limit=PAGE, after=str(self.chance.randrange(PAGE, last))),
+            lambda: listing.accords(Filters(), limit=PAGE, after=self.chance.randrange(PAGE, last)),
             by_key,
         )
+        await self.row(
+            "list, by a word of its id",
+            lambda: listing.accords(Filters(words=(self.chance.choice(accords).split("-")[-1],)), limit=PAGE),
+            lambda: pool.fetch(
+                "select summary::text from accords where accord = $1", self.chance.choice(accords)
+            ),
+        )
         for word, (delegate, number) in self.known.delegates.items():
-            for stage in (None, "visit"):
-                filtered = f", in stage {stage}" if stage else ""
+            for filters in (Filters(member=delegate), Filters(member=delegate, stage="visit")):
+                filtered = ", in stage visit" if filters.stage else ""
                 await self.row(
                     f"list of a delegate with {word} ({number:,}){filtered}",
-                    lambda delegate=delegate, stage=stage: ledger.summaries(  # type: ignore[misc]
-                        member=delegate, stage=stage, limit=PAGE
-                    ),
+                    lambda filters=filters: listing.accords(filters, limit=PAGE),  # type: ignore[misc]
                     by_key,
                 )
+        by_due = "select * from waiting where who = $1 order by due limit 50"
+        for word, (delegate, number) in self.known.delegates.items():
+            waits = await pool.fetchval("select count(*) from waiting where who = $1", delegate)
+            await self.row(
+                f"desk of a delegate with {word} ({number:,}): {waits:,} steps",
+                lambda delegate=delegate: listing.steps(delegate, limit=PAGE),  # type: ignore[misc]
+                lambda delegate=delegate: pool.fetch(by_due, delegate),  # type: ignore[misc]
+            )
+            await self.row(
+                "… and how many there are of each kind",
+                lambda delegate=delegate: listing.totals(delegate),  # type: ignore[misc]
+                lambda delegate=delegate: pool.fetch(  # type: ignore[misc]
+                    "select kind, count(*) from waiting where who = $1 group by kind", delegate
+                ),
+            )
 
     async def reading(self) -> None:
         """Accords from the beginning, from memory; and the feed."""
@@ -166,13 +190,18 @@ class Bench:
             lambda: states.get(accord),
             lambda: pool.fetch("select size, root from heads where accord = $1", accord),
         )
+        plain = "select bytes from entries where feed > $1 order by feed limit 1000"
         await self.row(
-            "1,000 entries of the feed",
+            "1,000 entries of the feed, anywhere",
             lambda: self.ledger.feed(self.chance.randrange(self.known.entries), 1000),
-            lambda: pool.fetch(
-                "select bytes from entries where feed > $1 order by feed limit 1000",
-                self.chance.randrange(self.known.entries),
-            ),
+            lambda: pool.fetch(plain, self.chance.randrange(self.known.entries)),
+            max(10, self.times // 5),
+        )
+        following = itertools.count(self.known.entries // 2, 1000)
+        await self.row(
+            "the next 1,000, as who follows the feed",
+            lambda: self.ledger.feed(next(following), 1000),
+            lambda: pool.fetch(plain, next(following)),
             max(10, self.times // 5),
         )
 
@@ -182,16 +211,30 @@ class Bench:
 
         async def act() -> None:
             accord = self.known.some(self.chance)
-            head = await self.ledger.head(accord)
-            if head is None:
+            head, summary = await self.ledger.head(accord), await self.ledger.summary(accord)
+            if head is None or summary is None:
                 raise SystemExit(f"{accord} is not there")
-            id_ = f"benchmark/{time.time_ns()}"
-            [outcome] = await self.ledger.record([append(accord, head.size, id_, frontier=head.frontier)])
+            said = digest("a statement")
+            named = {"name": "record_statement", "fields": {"digest": said}}
+            [outcome] = await self.ledger.record(
+                [
+                    append(
+                        accord,
+                        head.size,
+                        f"benchmark/{time.time_ns()}",
+                        frontier=head.frontier,
+                        events=(
+                            event(facts={"act": named, "event": {"digest": said}}, time=summary.updated),
+                        ),
+                        summary=summary.model_copy(update={"position": head.size + 1}),
+                    )
+                ]
+            )
             if outcome.status != "appended":
                 raise SystemExit(f"{accord}: {outcome.status}")
 
         await self.row(
-            "an act recorded, its head read before",
+            "an act recorded, its standing read before",
             act,
             lambda: self.pool.execute("insert into plain (bytes) values ($1)", b"x" * 1000),
         )
@@ -266,6 +309,8 @@ async def over_http(url: str, folder: Path, bench: Bench) -> Table:
                     many,
                 ),
                 (f"list, of a delegate with {bench.known.delegates['few'][1]:,}", lambda: "/v1/accords", few),
+                (f"desk, of a delegate with {bench.known.delegates['many'][1]:,}", lambda: "/v1/desk", many),
+                (f"desk, of a delegate with {bench.known.delegates['few'][1]:,}", lambda: "/v1/desk", few),
                 ("an accord of 25", lambda: f"/v1/accords/{some(bench.chance, 25)}", "auditor"),
                 ("an accord of 100", lambda: f"/v1/accords/{some(bench.chance, 100)}", "auditor"),
                 ("an accord of 1,900", lambda: f"/v1/accords/{some(bench.chance, 1900)}", "auditor"),

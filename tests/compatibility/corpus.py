@@ -174,6 +174,27 @@ def about_the_log() -> Play:
     return play
 
 
+def appointing() -> Play:
+    """Several delegates, appointed in one act."""
+    play = Play(pair()).go("founded")
+    named = [
+        {"delegate": "aa.one", "office": "First Office", "roles": ["protocol"]},
+        {"delegate": "aa.two", "office": "Second Office", "roles": ["drafter", "observer"]},
+    ]
+    play.do("aa.contact", "appoint_delegates", delegates=named, persons={"aa.one": "A name"})
+    play.refused("bb.contact", "appoint_delegates", delegates=named)
+    return play
+
+
+def erasing() -> Play:
+    """What is erased of contents, once for each."""
+    play = Play(pair()).go("founded")
+    erased = {"digests": [digest("report"), digest("annex")], "ground": "Law", "ordered_by": "Office"}
+    play.do(INSTALLATION, "erase_contents", **erased)
+    play.refused(INSTALLATION, "erase_contents", **erased)
+    return play
+
+
 def operated() -> Play:
     """What whoever runs the installation does to an accord's course."""
     play = Play(pair()).go("founded")
@@ -258,6 +279,22 @@ def amended() -> Play:
     return play
 
 
+def outlived() -> Play:
+    """Texts change under a finding, and an amendment asks for fewer acceptances than were waited for."""
+    terms = condition("AA", "bb.verifier", "cc.verifier", need=2, valid_while_texts_of=["D2"])
+    definition = changed(trio(), conditions__V1=terms)
+    play = Play(definition).go("founded")
+    play.do("aa.protocol", "issue_invitation")
+    play.do("bb.protocol", "accept_invitation")
+    play.agree_text("D2", "en")
+    named = {"condition": "V1", "evidence": [play.submit("V1")]}
+    play.do("bb.verifier", "verify_condition", **named)
+    play.agree_text("D2", "en", "another text")
+    play.do("cc.verifier", "verify_condition", **named)
+    play.amend(changed(definition, parties__CC__required=False))
+    return play
+
+
 def _report(condition_: str) -> dict[str, Any]:
     return {
         "condition": condition_,
@@ -282,8 +319,11 @@ ALL: dict[str, Callable[[], Play]] = {
         not_accepted,
         declined,
         about_the_log,
+        appointing,
+        erasing,
         operated,
         amended,
+        outlived,
     )
 }
 

@@ -197,12 +197,12 @@ def test_the_image_has_the_versions_of_the_lock_and_no_embedded_server() -> None
     whole = pins(ROOT / "requirements.lock")
     for lock in ("requirements.lock", "build.lock"):
         for package, version in pins(IMAGE / lock).items():
-            assert whole[package] == version, f"{package} in {lock}: run make lock"
+            assert whole[package] == version, f"{package} in {lock}: run make imagelock"
     text = (ROOT / "pyproject.toml").read_text()
     declared = re.search(r"^dependencies = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
     assert declared is not None
     wanted = set(re.findall(r'^\s*"([a-z0-9-]+)', declared[1], re.MULTILINE))
-    assert wanted - set(pins(IMAGE / "requirements.lock")) == EMBEDDED
+    assert wanted - set(pins(IMAGE / "requirements.lock")) == EMBEDDED, "run make imagelock"
 
 
 def test_the_image_is_made_of_what_is_here_and_runs_as_nobody_in_particular() -> None:

@@ -233,6 +233,12 @@ def _appoint(a: Accord, act: str, choice: Choice) -> Action:
     return action(f"{party}.contact", act, **fields)
 
 
+def _appoint_several(a: Accord, act: str, choice: Choice) -> Action:
+    one = _appoint(a, act, choice)
+    other = {**one.fields, "delegate": f"{one.by.partition('.')[0]}.{choice.of(['third', 'fourth', 'head'])}"}
+    return action(one.by, act, delegates=[one.fields, other])
+
+
 _SUBJECTS = (
     "definition",
     "understanding",
@@ -260,8 +266,9 @@ def _key(a: Accord, choice: Choice) -> str:
 
 
 def _erase(a: Accord, act: str, choice: Choice) -> Action:
-    positions = choice.of([[0], [a.version], [a.size + 1000]])
-    return action(INSTALLATION, act, positions=positions, ground="Law", ordered_by="Office")
+    positions = {"positions": choice.of([[0], [a.version], [a.size + 1000]])}
+    what = positions if act == "erase_particulars" else {"digests": [digest(choice.of(["report", "annex"]))]}
+    return action(INSTALLATION, act, ground="Law", ordered_by="Office", **what)
 
 
 def _rotate_log(a: Accord, act: str, choice: Choice) -> Action:
@@ -291,6 +298,7 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Action]] = {
     "amend_definition": _amend,
     "decline_definition": _by("contact"),
     "appoint_delegate": _appoint,
+    "appoint_delegates": _appoint_several,
     "revoke_delegate": _by("contact", delegate=lambda a, c: c.of(sorted(a.delegates))),
     "withdraw_consent": _by("protocol", subject=lambda a, c: c.of([*a.consents, *_SUBJECTS])),
     "issue_invitation": _by("protocol"),
@@ -367,6 +375,7 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Action]] = {
     "enrol_key": _by("contact", delegate=lambda a, c: c.of(sorted(a.delegates)), public_key=_public_key),
     "rotate_key": _by("protocol", key=_key, public_key=_public_key),
     "erase_particulars": _erase,
+    "erase_contents": _erase,
     "rotate_log_key": _rotate_log,
     "retire_log_key": _retire_log,
     "attest_state": _attest,

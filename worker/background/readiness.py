@@ -12,10 +12,11 @@ from activities.errors import SchemaMismatch
 from activities.ledger.migrate import pending
 from activities.runtime.operations import PATIENCE, Checks
 from activities.runtime.settings import Settings
+from worker.background.rollout import Rollout
 
 
-def checks(settings: Settings, client: Client, worker: Worker) -> Checks:
-    """What a worker needs: the database with this release's schema, Temporal, and that it polls its task queue."""
+def checks(settings: Settings, client: Client, worker: Worker, rollout: Rollout) -> Checks:
+    """What a worker needs: the database with this release's schema, Temporal, a place for its version, and to poll."""
 
     async def database() -> str:
         try:
@@ -33,4 +34,4 @@ def checks(settings: Settings, client: Client, worker: Worker) -> Checks:
     async def polling() -> str:
         return "ok" if worker.is_running and not worker.is_shutdown else "does not poll its task queue"
 
-    return {"database": database, "temporal": temporal, "worker": polling}
+    return {"database": database, "temporal": temporal, "worker": polling, "version": rollout.ready}

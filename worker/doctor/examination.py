@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from activities.runtime.settings import Settings
 from worker.doctor import machine
+from worker.doctor.contents import contents
 from worker.doctor.finding import Finding, ok
 from worker.doctor.postgres import database
 from worker.doctor.temporal import temporal
@@ -20,6 +21,7 @@ async def examine(settings: Settings, source: str) -> AsyncIterator[Finding]:
         yield finding
     async for finding in temporal(settings):
         yield finding
+    yield await contents(settings)
     yield machine.disk(settings.state_dir)
     yield machine.file_limit()
     yield machine.traces()

@@ -11,6 +11,7 @@ from pathlib import Path
 from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.errors import SettingsProblem
 from activities.identity.signing import CommandSigner, CommandVerifier
+from activities.ledger.payload_keys import InstallationKey
 from activities.runtime.settings import Settings
 from activities.runtime.tracing import entry_point_of, exporters_asked_for
 from worker.doctor.finding import Finding, ok, skipped, warning, wrong
@@ -65,6 +66,22 @@ def keys(settings: Settings) -> Iterator[Finding]:
             else:
                 yield ok("trusted keys", f"workers trust {', '.join(trusted)}")
     yield from _log_key(settings)
+    yield from _payload_key(settings)
+
+
+def _payload_key(settings: Settings) -> Iterator[Finding]:
+    file = settings.payload_key_file
+    if file is None:
+        yield skipped(
+            "payload key", "ENTENTE_PAYLOAD_KEY_FILE is not set: payloads stand in Temporal in plain"
+        )
+        return
+    try:
+        key = InstallationKey.load(file)
+    except SettingsProblem as problem:
+        yield wrong("payload key", problem.what, problem.remedy)
+        return
+    yield from _private("payload key", file, f"payloads in Temporal are encrypted under the secret {key.id}")
 
 
 def _log_key(settings: Settings) -> Iterator[Finding]:

@@ -39,7 +39,8 @@ PATIENCE = timedelta(seconds=5)
 
 
 def _on(deployment: str, build_id: str) -> str:
-    return f'TemporalWorkerDeploymentVersion = "{deployment}:{build_id}" AND ExecutionStatus = "Running"'
+    version = f"{deployment}:{build_id}".replace("\\", "\\\\").replace('"', '\\"')
+    return f'TemporalWorkerDeploymentVersion = "{version}" AND ExecutionStatus = "Running"'
 
 
 async def count_open(client: Client, deployment: str, build_id: str) -> int:

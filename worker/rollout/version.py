@@ -21,8 +21,8 @@ REPLAYED_BY = ("temporalio", "pydantic")
 
 
 def deployment_name(settings: Settings) -> str:
-    """The deployment of all workers on the settings' task queue. (Temporal takes no dots and colons in it.)"""
-    return settings.deployment or re.sub(r"[.:\s]|^_", "-", settings.task_queue)
+    """The deployment of all workers on the settings' task queue. (Temporal takes neither dots nor colons in it.)"""
+    return settings.deployment or re.sub(r"[^A-Za-z0-9_-]|^_", "-", settings.task_queue)
 
 
 @lru_cache(maxsize=1)

@@ -45,10 +45,8 @@ def running_stack(state_dir: Path) -> Running | None:
     )
 
 
-def settings_here(state_dir: Path | None = None, *, erasing: bool = False) -> Settings:
+def settings_here(state_dir: Path | None = None) -> Settings:
     """The environment's settings; where they name no database, those of the stack that runs on the state directory.
-
-    With ``erasing`` that stack's database is entered as who erases, who can do nothing else.
 
     Raises:
         SettingsProblem: neither is there.
@@ -66,16 +64,17 @@ def settings_here(state_dir: Path | None = None, *, erasing: bool = False) -> Se
     signer = CommandSigner.load(state / "command-key.pem")
     return read_settings(
         state_dir=state,
-        database_url=running.erasing_url if erasing else running.database_url,
+        database_url=running.database_url,
         log_key_file=settings.log_key_file or state / "log.key",
         command_public_keys=(*settings.command_public_keys, signer.public_key),
     )
 
 
-def installation(state_dir: Path | None = None) -> tuple[Settings, str]:
+def installation(state_dir: Path | None = None, *, erasing: bool = False) -> tuple[Settings, str]:
     """The settings of what the environment names, or of the stack that runs on the state directory; and which it is.
 
-    Unlike :func:`settings_here` it takes what there is: what is missing is for the caller to find.
+    Unlike :func:`settings_here` it takes what there is: what is missing is for the caller to find. With ``erasing``
+    that stack's database is entered as who erases.
 
     Raises:
         SettingsProblem: the environment cannot be read.
@@ -91,7 +90,7 @@ def installation(state_dir: Path | None = None) -> tuple[Settings, str]:
         trusted = (*trusted, CommandSigner.load(key).public_key)
     overrides: dict[str, object] = {
         "state_dir": state,
-        "database_url": running.database_url,
+        "database_url": running.erasing_url if erasing else running.database_url,
         "command_key_file": settings.command_key_file or key,
         "command_public_keys": trusted,
         "log_key_file": settings.log_key_file or state / "log.key",

@@ -117,7 +117,9 @@ def authority_checks(a: Accord, wanted: Act | type[Act], by: Actor, at: datetime
         if holds
         else f"the appointment of {by.delegate} is "
         + ("revoked" if appointment.revoked else f"not in force on {show_date(at)}"),
-        "ask your party's contact for a new appointment",
+        "ask your party's contact for a new appointment"
+        if side is not None
+        else "officers are named in the definition: amend it, with every party",
         contact,
     )
     yield Check(

@@ -139,7 +139,9 @@ def same_digest(subject: str, named: str, current: str | None) -> Check:
         "digest_is_current",
         named == current,
         f"the digest named is not the current one of {subject}, which is {current or 'not there yet'}",
-        "read the current version, and consent to its digest if you agree",
+        "read the current version, and name its digest if you agree"
+        if current is not None
+        else "it has to be proposed first, in all of its parts",
         subject=subject,
     )
 
@@ -210,6 +212,8 @@ class WithdrawConsent(Act):
     who = Who(CONSENTING, "any")
     says = "{by} withdraws the consent to {subject}"
     before_founding = True
+    # A pause must not hold a party to its consent to an amendment, which others can adopt meanwhile.
+    while_paused = True
     by_candidates = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:

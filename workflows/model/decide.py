@@ -369,7 +369,9 @@ def _until_unknown(wanted: Act, work: Working, actor: Actor) -> Iterable[Check]:
 def _refused_signal(work: Working, name: str, reason: str, payload: str) -> Decision:
     """The decision that a signal is refused, on the record, once for each content and state."""
     actor = Actor(delegate=UNATTRIBUTED, role="monitor")
-    refused = SignalRefused(signal=name[:300] or "?", reason=reason[:300] or "?", payload=payload[:100])
+    # A name of nothing but spaces is none that an event can have, and no signal may stop those behind it.
+    shown = [text[:300] if text[:300].strip() else "?" for text in (name, reason)]
+    refused = SignalRefused(signal=shown[0], reason=shown[1], payload=payload[:100])
     refusal = _no_signal(refused.reason)
     mark = mark_of(work.state, UNATTRIBUTED, refused.signal, refused.payload, refusal.guard)
     work.emit(refused, actor, work.at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from graphlib import TopologicalSorter
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -33,7 +34,7 @@ from workflows.model.terms import (
     each,
     ordered,
 )
-from workflows.model.values import DelegateId, Flag, Line, Message, PartyId, Reference, Window
+from workflows.model.values import DelegateId, Flag, Line, Message, PartyId, Reference, Window, some
 from workflows.model.vocabulary import VOCABULARIES, known
 
 
@@ -47,6 +48,12 @@ class Inconsistent(ValueError):
 
 LARGEST_DEFINITION = 512 * 1024
 """Bytes of canonical JSON that a definition may have, written in full: it travels and is recorded so."""
+
+MOST_FOLLOWED = 60_000
+"""Dependencies that are followed to judge every condition with all that it rests on: it is done after every event.
+
+A thousand conditions may rest on fifty others each; a single chain may have 346.
+"""
 
 MOST_PROBLEMS = 100
 """Problems between the parts of a definition that are told at once."""
@@ -206,9 +213,15 @@ class Definition(Message):
     def too_large(self) -> str:
         """What is wrong with its size, in words; empty where nothing is. Short forms count as written in full."""
         size = len(canonical(self.as_facts()))
-        if size <= LARGEST_DEFINITION:
-            return ""
-        return f"the definition has {size:,} bytes, written in full; at most {LARGEST_DEFINITION:,} are taken"
+        if size > LARGEST_DEFINITION:
+            return f"the definition has {size:,} bytes, written in full; at most {LARGEST_DEFINITION:,} are taken"
+        followed = _followed({code: terms.depends_on for code, terms in self.conditions.items()})
+        if followed > MOST_FOLLOWED:
+            return (
+                f"its conditions rest on one another in {followed:,} steps, those from each to all on which it depends "
+                f"counted together; at most {MOST_FOLLOWED:,} are taken, so shorten the chains of depends_on"
+            )
+        return ""
 
     def digest(self) -> str:
         """The digest that parties adopt."""
@@ -218,17 +231,7 @@ class Definition(Message):
 def _unknown(kind: str, names: Iterable[str], known: Collection[str], where: str) -> Iterable[str]:
     missing = dict.fromkeys(name for name in names if name not in known)
     if missing:
-        yield f"{where}: unknown {kind} {_some(missing)}; known are {_some(known) or 'none'}"
-
-
-def _some(names: Collection[str]) -> str:
-    """The names, or the first of them where they are many: a thousand in each of a thousand errors help nobody."""
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(islice(names, MOST_NAMES)) + more
-
-
-MOST_NAMES = 12
-"""Names that an error lists."""
+        yield f"{where}: unknown {kind} {some(missing)}; known are {some(known) or 'none'}"
 
 
 def _named(d: Definition) -> Iterable[tuple[str, str | None, str]]:
@@ -258,7 +261,7 @@ def _owner_problems(d: Definition) -> Iterable[str]:
         unowned = [one for one in terms.policy.verifiers if one not in owners]
         if unowned:
             yield (
-                f"conditions.{code}.policy.verifiers: whose is {_some(unowned)}? "
+                f"conditions.{code}.policy.verifiers: whose is {some(unowned)}? "
                 "Name it under the delegates of its party, or under officers"
             )
 
@@ -295,6 +298,13 @@ def _problems(d: Definition) -> Iterable[str]:
             "party", (seat.party for seat in document.seats.values()), d.parties, f"{where}.seats"
         )
         yield from _unknown("party", document.order, d.parties, f"{where}.order")
+        for name, seat in document.seats.items():
+            if name.partition("-")[0] != seat.party:
+                # Whoever reads that AA's seat is signed would believe that AA has signed.
+                yield (
+                    f"{where}.seats.{name}: it is a seat of {seat.party}; name it {seat.party}, "
+                    f"or {seat.party}-2 where that is taken"
+                )
         held = Counter(seat.holder for seat in document.seats.values())
         for holder in sorted(one for one, seats in held.items() if seats > 1):
             yield f"{where}.seats: {holder} holds more than one seat; a person signs a document once"
@@ -317,6 +327,25 @@ def _key_problems(d: Definition) -> Iterable[str]:
         if key in seen:
             yield f"{where}: it is the same key as in {seen[key]}; each signs with its own"
         seen.setdefault(key, where)
+
+
+def _followed(depends_on: Mapping[str, Collection[str]]) -> int:
+    """How many dependencies are followed where each condition is judged with all that it rests on.
+
+    None of them may depend on itself. What each rests on is a set of bits, so that counting takes no such time.
+    """
+    bits = {name: 1 << place for place, name in enumerate(depends_on)}
+    by_number: dict[int, int] = {}
+    for name, others in depends_on.items():
+        by_number[len(others)] = by_number.get(len(others), 0) | bits[name]
+    reached: dict[str, int] = {}
+    followed = 0
+    for name in TopologicalSorter(depends_on).static_order():
+        reached[name] = bits[name]
+        for other in depends_on[name]:
+            reached[name] |= reached[other]
+        followed += sum(number * (reached[name] & among).bit_count() for number, among in by_number.items())
+    return followed
 
 
 def _in_circles(depends_on: Mapping[str, Collection[str]]) -> set[str]:

@@ -183,12 +183,21 @@ def server_time(a: Accord, at: datetime) -> datetime:
 
 
 def _texts_reopened(a: Accord, at: datetime) -> Iterator[Event]:
-    """A verdict that holds while texts are unchanged lapses when one of them is another than it was then."""
+    """A verdict that holds while texts are unchanged lapses when one of them is another than it was then.
+
+    So do findings from which no verdict has followed yet: whoever found it on other texts has not found it on these.
+    """
     for code, terms in a.definition.conditions.items():
         if not terms.valid_while_texts_of:
             continue
         condition = a.conditions.get(code)
-        if condition is None or condition.status not in ("verified", "disputed"):
+        if condition is None:
+            continue
+        for document, digest in condition.found_on.items():
+            if document in a.documents and document_digest(a, document) != digest:
+                yield verdicts.FindingsFell(condition=code, cause=f"the text of {document} changed")
+                return
+        if condition.status not in ("verified", "disputed"):
             continue
         for document, digest in (condition.verdict.texts if condition.verdict else {}).items():
             if document in a.documents and document_digest(a, document) != digest:
@@ -236,6 +245,7 @@ _ALWAYS: tuple[Rule, ...] = (corrections.follows, subsequent.follows, witnessing
 _BEFORE_FOUNDING: tuple[Rule, ...] = (adoption.follows, *_ALWAYS)
 _FOUNDED: tuple[Rule, ...] = (
     adoption.follows,
+    invitation.follows,
     texts.follows,
     authentication.follows,
     verdicts.follows,

@@ -88,12 +88,16 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Where a condition stands. Its terms are the definition's."""
+    """Where a condition stands. Its terms are the definition's.
+
+    ``found_on`` are the documents, by digest, on whose texts the findings are that no verdict has followed from yet.
+    """
 
     status: str = "agreed"
     terms: str = ""
     evidence: tuple[Evidence, ...] = ()
     findings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    found_on: Mapping[str, str] = field(default_factory=dict)
     verdict: Verdict | None = None
     waived_by: tuple[str, ...] = ()
     deferred_to: str | None = None
@@ -337,6 +341,7 @@ class Accord:
     log_keys: tuple[LogKey, ...] = ()
     witness_policy: WitnessPolicy = field(default_factory=WitnessPolicy)
     erased: tuple[int, ...] = ()
+    erased_contents: tuple[str, ...] = ()
 
     def changed(self, **changes: Any) -> Accord:
         """As ``dataclasses.replace``, in a tenth of the time: that sets thirty fields one by one, at every entry."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from workflows.model.commands import YEARS, Digest, Instant, Message
+from workflows.model.joining import MARKS, joins
 
 __all__ = [
     "GRADES",
@@ -38,6 +41,7 @@ __all__ = [
     "add_duration",
     "show_date",
     "show_time",
+    "some",
     "subtract_duration",
 ]
 
@@ -80,10 +84,14 @@ Language = Annotated[
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029"  # controls, and other ends of lines
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # they turn the direction of what follows
-    "\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f"
-    "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"  # they have no width
+    "\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2065\u206a-\u206f"
+    "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"  # they have no width
 )
+_JOINER = re.compile("[\u200c\u200d]")
 _PILED = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{5}")
+_MOST_MARKS = 8
+"""Marks of any script on one letter; Tibetan stacks six."""
 
 
 def plain(text: str) -> str:
@@ -98,10 +106,20 @@ def plain(text: str) -> str:
             f"it holds U+{ord(unseen[0]):04X}, a control, a mark of direction, or a character without width; "
             "leave it out"
         )
+    for joiner in _JOINER.finditer(text):
+        if not joins(text, joiner.start()):
+            raise ValueError(
+                f"it holds U+{ord(joiner[0]):04X} where it has no effect that is seen; leave it out there"
+            )
     if (piled := _PILED.search(text)) is not None:
         raise ValueError(
             f"more than four marks stand on one letter, from U+{ord(piled[0][0]):04X}; leave them out"
         )
+    run = 0
+    for letter in () if text.isascii() else text:
+        run = run + 1 if letter in MARKS else 0
+        if run > _MOST_MARKS:
+            raise ValueError(f"more than {_MOST_MARKS} marks stand on one letter; leave them out")
     return text
 
 
@@ -237,6 +255,16 @@ class Window(Message):
         if self.ends < self.begins:
             raise ValueError("the window ends before it begins")
         return self
+
+
+def some(names: Collection[str]) -> str:
+    """The names, or the first of them where they are many: a thousand in each of a thousand errors help nobody."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(islice(names, MOST_NAMES)) + more
+
+
+MOST_NAMES = 12
+"""Names that a sentence lists."""
 
 
 def show_date(at: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""Erasure: that particulars were erased, on what ground and by whose order, is an entry that all parties see.
+"""Erasure: that particulars or contents were erased, on what ground, by whose order, is an entry that all see.
 
 The entry comes first and the deletion after it, outside the model: a deletion that nobody was told of cannot be found
 again, and an entry whose deletion is still owed can. What is erased are names and free text; no proof and no rule
@@ -17,24 +17,39 @@ from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord
-from workflows.model.values import Count, Text
+from workflows.model.values import Count, Digest, Line, Text
 
 MOST_POSITIONS = 1000
 """Entries whose particulars one act can erase."""
+
+MOST_DIGESTS = 100
+"""Contents that one act can erase."""
+
+MOST_ERASED = 10_000
+"""Contents of an accord that can be erased: the state names each of them."""
 
 
 def _ascending(positions: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(positions)))
 
 
+def _each_once(digests: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(digests)))
+
+
+Digests = Annotated[
+    tuple[Digest, ...],
+    Field(min_length=1, max_length=MOST_DIGESTS, description="digests of contents"),
+    AfterValidator(_each_once),
+]
 Positions = Annotated[
     tuple[Annotated[Count, Field(ge=0)], ...],
     Field(min_length=1, max_length=MOST_POSITIONS, description="positions of entries, counted from 0"),
     AfterValidator(_ascending),
 ]
-Ground = Annotated[Text, Field(description="the legal ground; it stays on the record, so name no person")]
+Ground = Annotated[Line, Field(description="the legal ground; it stays on the record, so name no person")]
 Order = Annotated[
-    Text, Field(description="the office or court that ordered it; it stays on the record, so name no person")
+    Line, Field(description="the office or court that ordered it; it stays on the record, so name no person")
 ]
 
 
@@ -44,8 +59,8 @@ class ParticularsErased(Event):
 
     says = "the particulars of entries {positions} are erased"
     positions: Positions
-    ground: Ground
-    ordered_by: Order
+    ground: Text
+    ordered_by: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """The entries are known as erased."""
@@ -86,3 +101,52 @@ class EraseParticulars(Act):
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """That they are erased."""
         yield ParticularsErased(positions=self.positions, ground=self.ground, ordered_by=self.ordered_by)
+
+
+@event
+class ContentsErased(Event):
+    """The contents of these digests are erased, and taken here no more. The digests stay on the record."""
+
+    says = "the contents of {digests} are erased"
+    digests: Digests
+    ground: Ground
+    ordered_by: Order
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """The contents are known as erased."""
+        return a.changed(erased_contents=tuple(sorted({*a.erased_contents, *self.digests})))
+
+
+@act
+class EraseContents(Act):
+    """Put on record that contents are erased, by their digests; they are then deleted from the object store."""
+
+    digests: Digests
+    ground: Ground
+    ordered_by: Order
+    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
+    says = "{by} erases the contents of {digests}, as {ordered_by} ordered"
+    before_founding = True
+    after_end = True
+    after_closing = True
+    while_paused = True
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """None of them is erased already, and the state can name them all."""
+        twice = sorted(set(self.digests) & set(a.erased_contents))
+        yield Check(
+            "not_erased_yet",
+            not twice,
+            f"it is on record already that {', '.join(twice[:3])} are erased",
+            "leave them out; if their deletion was cut short, finish it: entente erase --finish",
+        )
+        yield Check(
+            "erasures_bounded",
+            len(a.erased_contents) + len(self.digests) <= MOST_ERASED,
+            f"{len(a.erased_contents):,} contents are erased, and at most {MOST_ERASED:,} can be",
+            "take the matter to a successor accord",
+        )
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """That they are erased."""
+        yield ContentsErased(digests=self.digests, ground=self.ground, ordered_by=self.ordered_by)

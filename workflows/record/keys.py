@@ -178,7 +178,8 @@ def own_signature(a: Accord, wanted: Act, by: Actor, own: OwnSignature | None, a
             name,
             False,
             f"{own.key} is no key of {by.delegate}",
-            "sign it with a key that is enrolled, or ask your party's contact to enrol this one",
+            "sign it with a key that is enrolled, or "
+            + ("enrol this one" if first == by.delegate else "ask your party's contact to enrol this one"),
             who,
         )
     if key.revoked is not None:
@@ -262,7 +263,7 @@ def _new_key(a: Accord, delegate: str, public_key: str) -> Iterator[Check]:
         "few_keys",
         len(a.keys.get(delegate, ())) < MOST_KEYS,
         f"{delegate} has had {MOST_KEYS} keys",
-        "act by another delegate",
+        "let another delegate act, with keys of its own",
     )
 
 
@@ -373,7 +374,7 @@ class RevokeKey(Act):
             "key_in_force",
             any(one.id == self.key for one in keys),
             f"{self.key} is no key of {self.delegate} that is in force",
-            "nothing is left to do",
+            f"those in force are {', '.join(one.id for one in keys) or 'none'}",
         )
         signs = asked_to_sign(a, self.delegate) or not a.founded
         alone = first_enroller(a, self.delegate) == self.delegate and signs

@@ -92,7 +92,7 @@ class RotateLogKey(Act):
             "log_is_this_accords",
             old == new and old.endswith(f"/accords/{a.id}"),
             f"the keys are of {old} and {new}, not both of the log of {a.id}",
-            "take both from the installation's own key file: entente keys rotate",
+            "take both from the installation's own key file: entente rotation begin",
         )
         signing = in_force(a.log_keys)
         yield Check(

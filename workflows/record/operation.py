@@ -9,6 +9,7 @@ the accord; what is here is that they were done, when, and why.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -18,7 +19,7 @@ from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord, Pause
-from workflows.model.values import Text, show_time
+from workflows.model.values import Line, Text, show_time
 
 
 def not_paused(a: Accord) -> Check:
@@ -72,7 +73,7 @@ class InterventionRecorded(Event):
         return a
 
 
-Reason = Annotated[Text, Field(description="why; it stays on the record, so name no person")]
+Reason = Annotated[Line, Field(description="why; it stays on the record, so name no person")]
 
 
 class _Operating(Act):
@@ -91,7 +92,7 @@ class PauseAccord(_Operating):
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Not paused already."""
-        yield not_paused(a)
+        yield replace(not_paused(a), remedy="nothing is left to do: it is resumed by resume-accord", who=())
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The pause."""

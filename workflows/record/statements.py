@@ -17,7 +17,7 @@ from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, malformed
 from workflows.model.definition import LARGEST_DEFINITION, Definition
 from workflows.model.state import Accord
-from workflows.model.values import Digest, Note, Text
+from workflows.model.values import Digest, Line, Note
 from workflows.tracks.founding.adoption import SUBJECT, DefinitionProposed
 from workflows.tracks.founding.amendment import AmendDefinition
 
@@ -68,7 +68,7 @@ class ImportStatement(Act):
     """Record a statement, and put forward what it speaks of as an amendment, to which nobody consents by that."""
 
     digest: Digest
-    source: Text
+    source: Line
     changes: Annotated[
         dict[str, Any],
         Field(

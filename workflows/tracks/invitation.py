@@ -43,7 +43,9 @@ def accepted(a: Accord) -> Check:
         "invitation_accepted",
         a.invitation.status == "accepted" and not waiting,
         reason,
-        "the guest's protocol answers the invitation",
+        "the host's protocol issues it (issue-invitation)"
+        if a.invitation.status == "drafted"
+        else "the guests whose acceptance is required accept it (accept-invitation)",
         who,
         a.invitation.valid_until,
     )
@@ -56,7 +58,9 @@ def _pending(a: Accord, verb: str, guest: str | None = None) -> Check:
         "invitation_pending",
         late or a.invitation.status in ("issued", "accepted_in_principle"),
         f"the invitation is {a.invitation.status.replace('_', ' ')}, so it cannot be {verb}",
-        "it can only be done between issue and acceptance",
+        "the host's protocol issues it first (issue-invitation)"
+        if a.invitation.status == "drafted"
+        else "it can only be done between issue and acceptance",
         holders(a, ("protocol",), (a.definition.host,)) if a.invitation.status == "drafted" else (),
     )
 
@@ -118,6 +122,24 @@ class InvitationAnswered(Event):
         ):
             status = "accepted_in_principle"
         return a.changed(invitation=replace(a.invitation, answers=answers, status=status))
+
+
+@event
+class InvitationAccepted(Event):
+    """The invitation is accepted by all whom an amendment still asks, which had accepted it before."""
+
+    says = "the invitation is accepted by each whose acceptance is required"
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """Accepted, as by the last answer."""
+        return a.changed(invitation=replace(a.invitation, status="accepted"))
+
+
+def follows(a: Accord, at: datetime) -> Iterator[Event]:
+    """Whoever need not accept any more keeps nobody waiting who has."""
+    open_ = a.invitation.status in ("issued", "accepted_in_principle")
+    if open_ and all(a.invitation.answers.get(code) == "accepted" for code in required(a)):
+        yield InvitationAccepted()
 
 
 @event
@@ -297,7 +319,7 @@ class WithdrawInvitation(Act):
             "invitation_issued",
             a.invitation.status in ("issued", "accepted", "accepted_in_principle"),
             f"the invitation is {a.invitation.status}",
-            "only an issued invitation can be withdrawn",
+            "nothing is issued that could be withdrawn; to end the accord, agree on termination (agree-termination)",
         )
         over = a.released_at is not None or (
             a.invitation.status == "accepted" if until == "acceptance" else a.visit.arrived_at is not None

@@ -18,7 +18,7 @@ from workflows.model.declare import Check, Event, act
 from workflows.model.state import Accord
 from workflows.model.values import Count, Digest, Grade, Instant, Note, Reference, show_date
 from workflows.tracks.conditions.evidence import OBLIGOR, EvidenceSubmitted, obligor_checks
-from workflows.tracks.conditions.state import AboutCondition
+from workflows.tracks.conditions.state import AboutCondition, own_state_holds
 from workflows.tracks.conditions.verdicts import ConditionVerified
 
 
@@ -69,19 +69,35 @@ class CarryOverVerdict(AboutCondition):
         )
 
 
+def as_real(a: Accord, earlier: Accord) -> bool:
+    """Whether a predecessor's record is as real as this one: no demonstration, nor of a clock that somebody moved."""
+    return all(
+        mine or not theirs
+        for mine, theirs in (
+            (a.definition.illustrative, earlier.definition.illustrative),
+            (a.definition.clock.mode == "simulated", earlier.definition.clock.mode == "simulated"),
+        )
+    )
+
+
 def carried_over_holds(wanted: CarryOverVerdict, leaf: str, entry: RecordedEvent, earlier: Accord) -> bool:
     """Whether an entry of the predecessor is the verdict that is meant, and that verdict still stands there."""
     if entry.type != ConditionVerified.type or leaf != wanted.leaf:
         return False
     verdict = ConditionVerified.model_validate(entry.facts["event"])
     condition = earlier.conditions.get(wanted.predecessor)
-    stands = condition.verdict if condition is not None and condition.status == "verified" else None
+    holds = (
+        condition is not None
+        and condition.status == "verified"
+        and own_state_holds(earlier, wanted.predecessor)
+    )
+    stands = condition.verdict if condition is not None and holds else None
     graded = {one.digest: one.grade for one in condition.evidence} if condition is not None else {}
     return (
         verdict.condition == wanted.predecessor
         and wanted.digest in verdict.evidence
         and verdict.valid_until == wanted.valid_until
         and stands is not None
-        and stands.at == entry.time
+        and stands.position == entry.position
         and graded.get(wanted.digest) == wanted.grade
     )

@@ -16,7 +16,7 @@ from workflows.model.consent import ConsentGiven, complete, missing, not_yet_giv
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
-from workflows.model.values import Digest, Instant, Note, PartyId, Reference, Text, show_date
+from workflows.model.values import Digest, Instant, Line, Note, PartyId, Reference, Text, show_date
 from workflows.tracks.conditions.state import check_satisfied, on_gates
 from workflows.tracks.documents.state import AboutDocument, live, with_document
 from workflows.tracks.founding.reopening import LONG_STOP
@@ -374,7 +374,7 @@ class DeclareInForce(_AfterRelease):
 class RegisterDocument(_AfterRelease):
     """Record the registration of a document (Charter of the United Nations, article 102)."""
 
-    registration: Text
+    registration: Line
     note: Note = ""
     who = Who(("depositary", "registrar"), "officer", sees=Audience.ALL)
     says = "{by} registers {document}"

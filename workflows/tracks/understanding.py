@@ -27,7 +27,7 @@ from workflows.model.consent import (
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Offer, Understanding
 from workflows.model.values import Digest, Note, Reference, Text
-from workflows.tracks.conditions.state import on_gates, own_state_holds
+from workflows.tracks.conditions.state import on_gates, owed_by, own_state_holds
 from workflows.tracks.documents.state import concordant, document_digest, live
 
 SUBJECT = "understanding"
@@ -92,6 +92,7 @@ def effective(a: Accord) -> Check:
     """Guard: the understanding is effective, and not suspended."""
     now = a.understanding
     fallen = suspended_by(a)
+    remedy = "one party proposes it as things stand now, and every other concurs in it"
     if now.status == "none":
         reason = "no understanding has been proposed"
         who = holders(a, CONCURRING)
@@ -101,20 +102,21 @@ def effective(a: Accord) -> Check:
             f"the understanding is not yet concurred in by {', '.join(waiting)}",
             holders(a, CONCURRING, waiting),
         )
+        remedy = f"{', '.join(waiting)} concurs in it"
     elif now.status == "stale":
         reason, who = (
             f"the understanding is stale: {now.cause}; it needs new concurrence",
             holders(a, CONCURRING),
         )
     else:
-        reason, who = f"the understanding is suspended by {', '.join(fallen)}", ()
+        reason = f"the understanding is suspended by {', '.join(fallen)}"
+        who = tuple(dict.fromkeys(one for code in fallen for one in owed_by(a, code)))
+        remedy = "the fallen conditions are brought to a verdict, and what is questioned is confirmed"
     return Check(
         "understanding_effective",
         now.status == "effective" and not fallen,
         reason,
-        "every party concurs in the current understanding"
-        if not fallen
-        else "bring the fallen conditions to a verdict",
+        remedy,
         who,
     )
 
@@ -220,7 +222,7 @@ class ProposeUnderstanding(Act):
             "understanding_differs",
             digest not in standing,
             f"this understanding is {'proposed' if digest == now.pending else now.status} already",
-            "concur in it",
+            "let the other parties concur in it" if digest == now.pending else "nothing is left to propose",
         )
         yield _before_release(a)
 
@@ -242,7 +244,8 @@ class ConcurInUnderstanding(Act):
     says = "{by} concurs in the understanding"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """One is proposed, of this digest, and the party has not concurred."""
+        """One is proposed, of this digest, before release, and the party has not concurred."""
+        yield _before_release(a)
         now = a.understanding
         yield Check(
             "understanding_proposed",

@@ -18,7 +18,7 @@ from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given, subject
 from workflows.model.declare import Act, Audience, Check, Event, Gate, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
-from workflows.model.values import Digest, Note, Text, Window, show_date
+from workflows.model.values import Digest, Line, Note, Text, Window, show_date
 from workflows.tracks.invitation import required
 
 PLANNED = ("tentative", "confirmed", "advance_done", "on_hold")
@@ -58,13 +58,16 @@ subject("cancellation", "the cancellation of the visit", confirmation_digest)
 
 def arrived(a: Accord) -> Check:
     """Guard: the visit has arrived, or the parties agreed on signing at a distance."""
+    before = confirmed(a)
     waiting = missing(a, "arrival", confirmation_digest(a), arriving(a)) if a.visit.arrived_at is None else ()
     return Check(
         "arrived",
         a.visit.arrived_at is not None or a.definition.signing_at_a_distance,
         f"the visit is {a.visit.status.replace('_', ' ')}: arrival is not recorded",
-        "host and guest record the arrival first",
-        holders(a, ("protocol",), waiting),
+        "host and guest record the arrival (record-arrival)"
+        if before.met
+        else f"{before.remedy}; then host and guest record the arrival (record-arrival)",
+        holders(a, ("protocol",), waiting) if before.met else before.who,
         a.visit.window.begins if a.visit.window else None,
     )
 
@@ -77,10 +80,17 @@ def confirmed(a: Accord) -> Check:
         "visit_confirmed",
         met,
         f"the visit is {a.visit.status.replace('_', ' ')}, not yet confirmed by {', '.join(waiting)}",
-        "each party's protocol confirms the visit",
+        _to_confirm(a) or "each party's protocol confirms it (confirm-visit)",
         () if met else holders(a, ("protocol",), waiting),
         a.visit.window.begins if a.visit.window else None,
     )
+
+
+def _to_confirm(a: Accord) -> str:
+    """What comes before a confirmation, in words; empty, where nothing does."""
+    if a.visit.window is None or a.visit.status not in PLANNED:
+        return "agree on dates first, with every party (propose-dates)"
+    return ""
 
 
 def _set(a: Accord, **changes: object) -> Accord:
@@ -164,8 +174,9 @@ class VisitArrived(Event):
     says = "the arrival is recorded"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Arrived."""
-        return clear(_set(a, status="arrived", arrived_at=stamp.at), "arrival", "confirmation")
+        """Arrived; dates that were proposed are over with it."""
+        a = _set(a, status="arrived", arrived_at=stamp.at, proposed=None)
+        return clear(a, "arrival", "confirmation", "dates")
 
 
 @event
@@ -176,8 +187,9 @@ class VisitEnded(Event):
     outcome: Literal["completed", "curtailed", "cancelled"]
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Ended as said."""
-        return clear(_set(a, status=self.outcome), "completion", "curtailment", "cancellation")
+        """Ended as said; who agreed to other dates before did not agree to begin it again."""
+        a = _set(a, status=self.outcome, proposed=None)
+        return clear(a, "completion", "curtailment", "cancellation", "dates")
 
 
 @event
@@ -234,6 +246,23 @@ def follows(a: Accord, at: datetime, unmet: Iterator[Check]) -> Iterator[Event]:
 PROTOCOL = Who(("protocol",), "any", agree="every party", sees=Audience.ALL)
 
 
+def dates_can_be(a: Accord, window: Window, at: datetime) -> Iterator[Check]:
+    """Guards: dates that can be those of the visit, when they are proposed and when they are agreed to."""
+    yield _before_arrival(a)
+    yield Check(
+        "dates_ahead",
+        window.begins > at,
+        f"the window begins on {show_date(window.begins)}, which is past",
+        "propose later dates",
+    )
+    yield Check(
+        "before_long_stop",
+        a.definition.long_stop is None or window.begins <= a.definition.long_stop.at,
+        "the window begins after the long-stop date",
+        "propose earlier dates, or amend the definition's long stop first, with every party",
+    )
+
+
 @act
 class ProposeDates(Act):
     """Propose dates for the visit, or new ones; they stand when every party has agreed to them."""
@@ -248,22 +277,10 @@ class ProposeDates(Act):
         return digest_of(self.window.model_dump(mode="json"))
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Ahead, different, and before arrival."""
-        yield _before_arrival(a)
-        yield Check(
-            "dates_ahead",
-            self.window.begins > at,
-            f"the window begins on {show_date(self.window.begins)}, which is past",
-            "propose later dates",
-        )
+        """Before arrival, ahead, before the long stop, and different."""
+        yield from dates_can_be(a, self.window, at)
         yield Check(
             "dates_differ", self.window != a.visit.window, "these are the current dates", "confirm the visit"
-        )
-        yield Check(
-            "before_long_stop",
-            a.definition.long_stop is None or self.window.begins <= a.definition.long_stop.at,
-            "the window begins after the long-stop date",
-            "amend the definition's long stop, with every party, first",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
@@ -283,10 +300,12 @@ class AgreeDates(Act):
     says = "{by} agrees to the proposed dates"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Dates are proposed, of this digest, and the party has not agreed."""
+        """Dates are proposed, of this digest, which can still be, and the party has not agreed."""
         proposed = a.visit.proposed
         current = dates_digest(a)
         yield Check("dates_proposed", proposed is not None, "no dates are proposed", "propose some")
+        if proposed is not None:
+            yield from dates_can_be(a, proposed, at)
         yield Check(
             "digest_is_current",
             current == self.digest,
@@ -315,7 +334,7 @@ class ConfirmVisit(Act):
             "visit_to_confirm",
             status in ("tentative", "on_hold"),
             f"the visit is {status.replace('_', ' ')}",
-            "agree on dates first" if a.visit.window is None else "nothing is left to confirm",
+            "nothing is left to confirm" if confirmed(a).met else _to_confirm(a),
         )
         yield Gate("visit")
         yield not_yet_given(a, "confirmation", confirmation_digest(a), by)
@@ -362,7 +381,7 @@ class RecordAdvanceDone(Act):
             "visit_confirmed",
             a.visit.status == "confirmed",
             f"the visit is {a.visit.status.replace('_', ' ')}",
-            "confirm the visit first",
+            "nothing is left to do" if confirmed(a).met else confirmed(a).remedy,
             confirmed(a).who,
         )
 
@@ -427,7 +446,9 @@ def _is_arrived(a: Accord) -> Check:
         "visit_under_way",
         a.visit.status == "arrived",
         f"the visit is {a.visit.status.replace('_', ' ')}",
-        "record the arrival first; a visit that has not begun is cancelled instead",
+        "nothing is left to do"
+        if a.visit.arrived_at is not None
+        else "record the arrival first; what has not begun is cancelled instead (cancel-visit)",
     )
 
 
@@ -468,7 +489,9 @@ class CancelVisit(_Ending):
             "visit_planned",
             a.visit.status in PLANNED,
             f"the visit is {a.visit.status.replace('_', ' ')}",
-            "a visit under way is curtailed instead",
+            "what is under way is curtailed instead (curtail-visit)"
+            if a.visit.status == "arrived"
+            else "nothing is left to cancel",
         )
 
 
@@ -477,7 +500,7 @@ class RecordMinutes(Act):
     """Record the minutes of a meeting or of a programme item, by digest. They change no state."""
 
     digest: Digest
-    item: Text
+    item: Line
     note: Note = ""
     who = Who((), "anyone", sees=Audience.ALL, observers=False)
     says = "{by} records minutes of {item}"
@@ -492,5 +515,7 @@ def _before_arrival(a: Accord) -> Check:
         "before_arrival",
         a.visit.arrived_at is None,
         "the visit has arrived",
-        "curtail it, with every party",
+        "complete it, or curtail it, with every party"
+        if a.visit.status == "arrived"
+        else "what has taken place stays; agree on a later instrument for anything else",
     )

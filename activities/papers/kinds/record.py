@@ -75,6 +75,7 @@ def certificate(source: Source, w: Words) -> Paper:
                 (w["rules"], str(a.rules)),
                 (w["tree_size"], str(bound.size)),
                 (w["root"], mono(bound.root)),
+                (w["last_entry"], w.say("entry_at", position=bound.position, time=w.time(bound.time))),
                 (w["leaf"], mono(bound.leaf)),
                 (w["state_digest"], mono(bound.state)),
                 (w["definition_digest"], mono(a.definition_digest)),

@@ -52,6 +52,7 @@ def _original(source: Source, w: Words, document: str, original: str | None) -> 
         stands = w.term("document", document_status(a, document))
         blocks.append(note(strong(w.say("not_final", status=stands))))
     blocks.append(para(w.say("page_text", title=terms.title), style="large"))
+    blocks.append(para(f"{w['done_at']}: ____________________________________"))
     blocks.append(
         signs(
             lines(
@@ -144,4 +145,5 @@ def _certified(source: Source, w: Words, document: str, step: str, done: str | N
             rows.append((party(source, one), person(source, by.delegate), when, "____________"))
     state = w["done_by_all"] if complete else w["not_by_all"]
     head = (w["party"], w["certified_by"], w["certified_at"], w["initial_here"])
-    return [table(head, rows, (2, 3, 2, "auto")), note(strong(state))]
+    said = para(strong(state)) if complete else note(strong(state))
+    return [table(head, rows, (2, 3, 2, "auto")), said]

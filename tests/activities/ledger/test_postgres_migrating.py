@@ -156,7 +156,7 @@ async def test_an_index_is_made_beside_acts_and_one_that_was_cut_short_is_made_a
 
 BREAKING = re.compile(
     r"\b(drop|rename)\b(?! trigger| index)|\balter column \w+ (type|set not null)"
-    r"|\badd column [^,;]* not null(?![^,;]*default)",
+    r"|\badd column [^,;]* not null(?![^,;]*(?:default|generated))",
     re.IGNORECASE,
 )
 

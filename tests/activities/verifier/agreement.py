@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
+import uuid
 from pathlib import Path
 
 from activities.bundle.format import format_text
@@ -53,6 +57,26 @@ def ours(report: Report) -> dict[str, str]:
     return {name: finding.status for name, finding in report.findings.items() if name != "fold"}
 
 
+KEEP = "ENTENTE_KEEP_BUNDLES"
+"""Names a folder in which every bundle is kept that both have judged, for a third verifier to judge it as well."""
+
+
+def _keep(path: Path, trust: Trust | None, said: dict[str, str] | None) -> None:
+    folder = os.environ.get(KEEP)
+    if folder is None:
+        return
+    known = brought(trust)
+    kept = {
+        "policy": None if known.policy is None else base64.b64encode(known.policy).decode(),
+        "commandKeys": list(known.command_keys),
+        "kept": [base64.b64encode(one).decode() for one in known.kept],
+        "said": said,
+    }
+    file = Path(folder) / f"{uuid.uuid4().hex}.bundle"
+    file.write_bytes(path.read_bytes())
+    file.with_suffix(".json").write_text(json.dumps(kept))
+
+
 def agreed(path: Path, trust: Trust | None = None, **given: object) -> Report:
     """Our report, if the second verifier says the same.
 
@@ -60,6 +84,7 @@ def agreed(path: Path, trust: Trust | None = None, **given: object) -> Report:
         Malformed: both say that there is no bundle.
     """
     other = second(path, trust)
+    _keep(path, trust, other)
     try:
         report = verify_bundle(path, trust, **given)  # type: ignore[arg-type]
     except Malformed as error:

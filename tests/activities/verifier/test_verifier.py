@@ -26,10 +26,11 @@ from activities.verifier.evidence import parse as parse_evidence
 from activities.verifier.findings import MOST_PROBLEMS, Finding, Report
 from activities.verifier.verify import verify_bundle
 from tests.activities.verifier.record import Record, negotiated, on_lines, rewritten
-from tests.simulation.small import small
+from tests.simulation.small import digest, small
 from worker.cli.main import make_app
 from workflows.model import definition
 from workflows.model.canonical import canonical
+from workflows.model.definition import Definition
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -342,3 +343,50 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
         tracemalloc.stop()
         assert report.exit_code(strict=True) == 0
     assert peaks[1] < 2 * peaks[0] + 1_000_000
+
+
+async def test_a_verdict_carried_over_is_said_to_be_proved_elsewhere(tmp_path: Path) -> None:
+    """The rules hold whatever the predecessor's record says, which this one cannot show."""
+    terms = small()["conditions"]["C1"]
+    earlier = await negotiated()
+    later = Record(
+        accord="visit-2", ledger=earlier.ledger, api=earlier.api, log=earlier.log, time=earlier.time
+    )
+    await earlier.act(
+        "aa.contact",
+        "submit_evidence",
+        condition="C1",
+        digest=digest("anew"),
+        grade="documented",
+        source="Office",
+    )
+    await earlier.act("bb.contact", "verify_condition", condition="C1", evidence=[digest("anew")])
+    entries = await earlier.ledger.entries("visit")
+    verdict = next(one for one in reversed(entries) if one.entry().type == "condition_verified")
+    definition = small(conditions={"C1": terms}, predecessor={"title": "Earlier", "accord": "visit"})
+    await later.act("aa.contact", "open_accord", definition=definition)
+    named = Definition.model_validate(definition).digest()
+    for party in ("aa", "bb"):
+        await later.act(f"{party}.contact", "adopt_definition", digest=named)
+    await later.act(
+        "aa.contact", "appoint_delegate", delegate="aa.contact", office="Office", roles=["obligor"]
+    )
+    assert verdict.facts is not None
+    await later.act(
+        "aa.contact",
+        "carry_over_verdict",
+        condition="C1",
+        predecessor="C1",
+        position=verdict.position,
+        leaf=verdict.leaf.hex(),
+        digest=digest("anew"),
+        grade="documented",
+        valid_until=verdict.facts.value()["event"]["valid_until"],
+    )
+    await later.sign()
+    report = verify_bundle(await later.export(tmp_path / "b"), later.trust())
+    assert report["fold"].status == "holds", report["fold"].problems
+    [said] = [note for note in report["fold"].notes if "carries over" in note]
+    assert f"entry {verdict.position} of visit" in said
+    assert verdict.leaf.hex() in said
+    assert "that accord's own record proves it" in said

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tests.simulation.invariants import oracle
-from tests.simulation.invariants.oracle import Memory, facts
+from tests.simulation.invariants.memory import Memory
+from tests.simulation.invariants.oracle import facts
 from workflows.model.commands import SYSTEM, UNATTRIBUTED, UNREADABLE, Command, RecordedEvent
 from workflows.model.decide import CLOCK, Decision, decide
 from workflows.model.declared import ACTS
@@ -72,9 +73,10 @@ def rule_1(moment: Moment) -> None:
         assert moment.command.delegate == event.actor.delegate, "a consent is an act, not a consequence"
     bound = oracle.binding(event, before)
     if event.type == "dates_agreed" and oracle.window_amended(event, before):
-        # Who consents to an amendment consents to its window; the amendment itself is looked at when it comes.
-        amending = oracle.parties_after(before)
-        if set(moment.memory.consents.get("definition", {})) >= set(amending):
+        # Who consents to an amendment, by its digest, consents to its window.
+        given = moment.memory.consents.get("definition", {})
+        amended = oracle.amendment_digest(before)
+        if all(given.get(party) == amended for party in oracle.parties_after(before)):
             bound = None
     if bound is not None:
         subject, digest, parties = bound
@@ -109,6 +111,9 @@ def rule_2(moment: Moment) -> None:
         assert not parties & set(terms.obligors)
     found = moment.memory.findings[said["condition"]]
     assert all(found.get(one) == frozenset(said["evidence"]) for one in verifiers), "each found it on this"
+    about = {one: oracle.document_digest(before, one) for one in terms.valid_while_texts_of}
+    read = moment.memory.found_on[said["condition"]]
+    assert all(read.get(one) == about for one in verifiers), "each found it on these texts"
 
 
 def rule_3(moment: Moment) -> None:
@@ -212,6 +217,8 @@ def rule_6(moment: Moment) -> None:
 def rule_7(moment: Moment) -> None:
     """Visit confirmed ⇒ invitation accepted, every `visit` condition satisfied, understanding effective."""
     a = moment.after
+    if a.visit.arrived_at is not None:
+        assert a.visit.status in ("arrived", "completed", "curtailed"), "nothing undoes an arrival"
     if moment.is_("visit_confirmed", "advance_done", "visit_arrived"):
         a = moment.before or a
     elif moment.event is not None or a.ended or a.visit.status not in ("confirmed", "advance_done"):
@@ -298,6 +305,7 @@ def rule_10(moment: Moment) -> None:
             assert (now.seats, now.texts, now.released_at) == (then.seats, then.texts, then.released_at)
     if before.released_at is not None:
         assert after.released_at == before.released_at
+        assert after.understanding == before.understanding, "what was released on it stands with it"
         assert after.terminated == before.terminated
 
 
@@ -378,6 +386,7 @@ OPERATION = {
     "accord_paused",
     "accord_resumed",
     "act_refused",
+    "contents_erased",
     "intervention_recorded",
     "log_key_retired",
     "log_key_rotated",

@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from tests.simulation.actions.action import Action, look_up
-from tests.simulation.invariants.oracle import Memory, due_at
+from tests.simulation.invariants.memory import Memory
+from tests.simulation.invariants.oracle import due_at
 from tests.simulation.invariants.rules import RULES, Moment
 from tests.simulation.play import START, Play
 from workflows.model.commands import Command, RecordedEvent

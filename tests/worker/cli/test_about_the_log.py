@@ -15,7 +15,7 @@ from workflows.model.definition import Definition
 
 @pytest.mark.timeout(240)
 async def test_a_rotation_an_erasure_and_a_witness_that_follows(
-    served: Served, database_url: str, tmp_path: Path
+    served: Served, database_url: str, temporal_address: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "log.key"
     LogKeys.create(file, "entente.test")
@@ -24,7 +24,9 @@ async def test_a_rotation_an_erasure_and_a_witness_that_follows(
         "ENTENTE_SERVER": served.url,
         "ENTENTE_KEY": key,
         "DATABASE_URL": database_url,
+        "TEMPORAL_ADDRESS": temporal_address,
         "ENTENTE_LOG_KEY_FILE": str(file),
+        "ENTENTE_FILES_URL": str(tmp_path / "files"),
         "ENTENTE_LOG_ORIGIN": "entente.test",
         "ENTENTE_COMMAND_PUBLIC_KEYS": CommandSigner.load(tmp_path / "command.pem").public_key,
     }
@@ -91,9 +93,16 @@ async def test_a_rotation_an_erasure_and_a_witness_that_follows(
     why = ("--ground", "Article 17", "--ordered-by", "Court")
     erased = await run("erase", accord, "--position", position, *why, "--json")
     assert (erased.code, erased.json["deleted"]) == (0, [int(position)]), erased.err
+    # The run in which it was said has been continued, and is deleted.
+    assert (erased.json["finished"], erased.json["runs_deleted"]) == (True, 1)
     assert (await run("erase", accord, "--finish", "--json")).json["deleted"] == []
     twice = await run("erase", accord, "--position", position, *why)
     assert (twice.code, "not_erased_yet" in twice.out + twice.err) == (5, True)
+    sent = await served.run("aa.contact", "file", "put", accord, str(file))
+    content = await run("erase", accord, "--file", sent.out.strip(), *why, "--json")
+    assert content.json["contents"] == [sent.out.strip()], sent.err + content.err
+    again = await served.run("aa.contact", "file", "put", accord, str(file))
+    assert (again.code, "was erased" in again.err) == (1, True)
     refused = await served.run("aa.contact", "erase", accord, "--position", "1", *why)
     assert refused.code == 5
     last = await run("export", accord, "-o", bundle)

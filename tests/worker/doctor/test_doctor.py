@@ -30,6 +30,7 @@ from activities.runtime.temporal import connect
 from tests.worker.stack.running import Up, state_directory
 from worker.doctor import machine
 from worker.doctor.clocks import skew
+from worker.doctor.contents import contents
 from worker.doctor.examination import examine
 from worker.doctor.finding import Finding
 from worker.doctor.postgres import database
@@ -63,6 +64,7 @@ async def test_what_is_as_it_has_to_be_is_said_to_be(settings: Settings) -> None
     # The tests' own Postgres does without the disk, and no worker runs.
     assert all_.pop("durability").level == "wrong"
     assert all_.pop("worker").level == "warning"
+    assert all_.pop("payload key").level == "skipped"
     assert all_.pop("disk").level in ("ok", "warning")
     assert {finding.level for finding in all_.values()} == {"ok"}, all_
     assert {"schema", "search attributes", "retention", "clock of Postgres", "clock of Temporal"} <= set(all_)
@@ -265,3 +267,12 @@ def test_the_command_examines_what_the_environment_names(database_url: str, temp
     assert all_["settings"]["what"] == "from the environment"
     assert all_["durability"]["level"] == "wrong"
     assert all_["schema"]["level"] == "ok"
+
+
+async def test_where_contents_are_kept_is_looked_at(settings: Settings, tmp_path: Path) -> None:
+    assert (await contents(settings)).level == "ok"
+    (tmp_path / "file").write_text("no directory")
+    broken = await contents(settings.model_copy(update={"files_url": str(tmp_path / "file")}))
+    assert (broken.level, "object store" in broken.what) == ("wrong", True)
+    none = await contents(settings.model_copy(update={"files_url": "nowhere://bucket"}))
+    assert none.level == "wrong"

@@ -17,7 +17,7 @@ from activities.errors import RuntimeProblem
 from tests.simulation.small import digest, small
 from tests.workflows.harness import Engine, engine_for
 from worker.background import rollout as background
-from worker.background.rollout import rolling_out
+from worker.background.rollout import Rollout, rolling_out
 from worker.main import accord_worker
 from worker.rollout.deployment import Deployment, describe, make_current, ramp
 from worker.rollout.moving import count_open
@@ -48,6 +48,7 @@ class Versions:
         self.engine = engine
         self.name = deployment_name(engine.settings)
         self._running: dict[str, AsyncExitStack] = {}
+        self.rollouts: dict[str, Rollout] = {}
 
     async def start(self, build_id: str, code: type[AccordWorkflow], rollout: str = "auto") -> None:
         """Start a worker of this version, with what a worker has beside it."""
@@ -59,7 +60,8 @@ class Versions:
                 accord_worker(settings, self.engine.client, deployed(settings))
             )
         await running.enter_async_context(made)
-        await running.enter_async_context(rolling_out(settings, self.engine.client))
+        rollout = await running.enter_async_context(rolling_out(settings, self.engine.client))
+        self.rollouts[build_id] = rollout
 
     async def stop(self, build_id: str) -> None:
         await self._running.pop(build_id).aclose()
@@ -67,6 +69,13 @@ class Versions:
     async def stop_all(self) -> None:
         for build_id in list(self._running):
             await self.stop(build_id)
+
+    async def ready(self, build_id: str) -> None:
+        for _ in range(100):
+            if await self.rollouts[build_id].ready() == "ok":
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{build_id} has no place")
 
     async def described(self) -> Deployment:
         return await describe(self.engine.client, self.name, self.engine.settings.task_queue)
@@ -95,6 +104,7 @@ async def versions(
     database_url: str, temporal_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Versions]:
     monkeypatch.setattr(background, "ROUND", 0.5)
+    monkeypatch.setattr(background, "BUSY", 0.5)
     async with engine_for(database_url, temporal_client) as engine:
         versions = Versions(engine)
         try:
@@ -167,19 +177,21 @@ async def test_an_old_version_drains_while_people_act_and_its_workers_can_go(
     assert {await versions.carrying(accord) for accord in accords} == {"one"}
     founded = (await engine.state(accords[-1])).size
 
+    # As a rolling update does it: once the new one is ready, the old one is told to stop, which it does in its time.
     await versions.start("two", Changed)
-    await versions.until("two", "current")
-    await versions.until("one", "drained")
-    assert not await count_open(engine.client, versions.name, "one")
+    await versions.ready("two")
+    await versions.rollouts["one"].hand_over()
     assert {await versions.carrying(accord) for accord in accords} == {"two"}
     await versions.stop("one")
     await asyncio.gather(*(each.more() for each in busy))
+    await versions.until("one", "drained")
+    assert not await count_open(engine.client, versions.name, "one")
     for each in busy:
         await each.stop()
 
     # Newer code that replays what is open goes on with it, although no worker of the older version is there.
     await versions.stop("two")
-    monkeypatch.setattr("worker.rollout.deployment.GONE", timedelta(0))
+    monkeypatch.setattr(background, "GONE", timedelta(0))
     await versions.start("three", Changed)
     idle = engine.command(accords[-1], "aa.contact", "record_statement", digest=digest("last"))
     await engine.persist(idle)
@@ -209,9 +221,10 @@ async def test_a_ramp_takes_a_share_and_a_version_by_hand_waits_to_be_asked(vers
     await versions.until("two", "ramping")
     assert await versions.carrying(await engine.open(small())) == "two"
     await ramp(engine.client, versions.name, "two", 0)
-    await versions.until("two", "draining")
+    await versions.until("two", "drained")
 
     with pytest.raises(RuntimeProblem, match="knows no version three"):
         await make_current(engine.client, versions.name, "three")
     await make_current(engine.client, versions.name, "two")
-    await versions.until("one", "draining")
+    await versions.until("two", "current")
+    await versions.until("one", "drained")

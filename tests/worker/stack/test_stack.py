@@ -25,7 +25,7 @@ from tests.workflows.harness import Engine
 from worker.rollout.version import this_version
 from worker.stack.errors import AlreadyRunning, StackError
 from worker.stack.logins import role_of
-from worker.stack.running import settings_here
+from worker.stack.running import installation
 from worker.stack.service import polls
 from worker.stack.stack import Ports, Stack
 
@@ -149,7 +149,7 @@ _ASKED = {
 
 
 async def test_each_process_enters_the_database_as_who_may_do_what_it_has_to(stack: Stack) -> None:
-    erasing = settings_here(stack.state, erasing=True).database_dsn()
+    erasing = installation(stack.state, erasing=True)[0].database_dsn()
     urls = {name: _entered(stack, name) for name in ("worker", "api")} | {"eraser": erasing}
     for login, url in urls.items():
         connection = await asyncpg.connect(url)

@@ -9,6 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from tests.simulation.definitions import changed, condition, document, pair, party, trio
+from tests.simulation.play import Play
+from workflows.model.declare import Rejected
 from workflows.model.definition import Definition
 from workflows.model.values import add_duration
 
@@ -112,3 +114,40 @@ def test_durations_go_by_the_calendar(start: str, duration: str, end: str) -> No
 def test_what_is_no_duration_is_said_so() -> None:
     with pytest.raises(ValueError, match="P30D"):
         add_duration(datetime(2030, 1, 1, tzinfo=UTC), "30 days")
+
+
+def test_conditions_that_rest_on_too_much_are_refused_with_one_error() -> None:
+    """Each is judged with all that it rests on, after every event."""
+
+    def chain(length: int) -> dict[str, Any]:
+        conditions = {"K0": condition("AA", "bb.verifier")}
+        for number in range(1, length):
+            conditions[f"K{number}"] = condition("AA", "bb.verifier", depends_on=[f"K{number - 1}"])
+        return pair(conditions=conditions)
+
+    assert Definition.model_validate(chain(346)).too_large() == ""
+    too_long = Definition.model_validate(chain(347)).too_large()
+    assert "60,031 steps" in too_long
+    assert "at most 60,000 are taken" in too_long
+    assert "shorten the chains of depends_on" in too_long
+    assert Play(pair()).rejected("aa.contact", "open_accord", definition=chain(347)) == "already_open"
+    with pytest.raises(Rejected, match="60,031 steps") as refused:
+        Play(chain(347))
+    assert refused.value.code == "too_large"
+    play = Play(pair()).go("founded")
+    assert play.guard("aa.contact", "amend_definition", definition=chain(347)) == "definition_bounded"
+    wide = {f"W{number}": condition("AA", "bb.verifier") for number in range(50)}
+    wide |= {
+        f"X{number}": condition("AA", "bb.verifier", depends_on=list(wide)[:50]) for number in range(950)
+    }
+    assert Definition.model_validate(pair(conditions=wide)).too_large() == ""
+
+
+def test_a_seat_is_named_after_the_party_that_signs_in_it() -> None:
+    """Else the record would say that the seat of one party is signed, and another has signed."""
+    definition = pair()
+    definition["documents"]["D1"]["seats"] = {"AA": {"party": "BB", "holder": "bb.head"}}
+    with pytest.raises(ValidationError, match="it is a seat of BB; name it BB"):
+        Definition.model_validate(definition)
+    definition["documents"]["D1"]["seats"] = {"AA-2": {"party": "AA", "holder": "aa.head"}}
+    Definition.model_validate(definition)

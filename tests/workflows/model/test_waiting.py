@@ -37,7 +37,14 @@ LEFT_OPEN: dict[str, dict[str, Any]] = {
 BY_THEMSELVES = {
     *("acknowledge_invitation", "accept_invitation_in_principle", "decline_invitation", "extend_invitation"),
     *("withdraw_invitation", "withdraw_consent", "withdraw_waiver", "withdraw_signature", "amend_definition"),
-    *("decline_definition", "appoint_delegate", "revoke_delegate", "revoke_verdict", "revoke_full_powers"),
+    *(
+        "decline_definition",
+        "appoint_delegate",
+        "appoint_delegates",
+        "revoke_delegate",
+        "revoke_verdict",
+        "revoke_full_powers",
+    ),
     *(
         "dispute_verdict",
         "return_evidence",

@@ -8,6 +8,7 @@ import pytest
 
 from tests.simulation.definitions import pair
 from tests.simulation.play import Play
+from tests.simulation.small import digest
 from workflows.model.values import INSTALLATION
 
 ERASE: dict[str, Any] = {"positions": [4, 2, 4], "ground": "Article 17", "ordered_by": "Court"}
@@ -55,3 +56,24 @@ def test_what_the_law_demands_can_be_done_after_the_end() -> None:
 )
 def test_an_erasure_says_what_and_why(changes: dict[str, Any]) -> None:
     assert Play(pair()).rejected(INSTALLATION, "erase_particulars", **{**ERASE, **changes}) == "malformed"
+
+
+CONTENTS: dict[str, Any] = {
+    "digests": [digest("b"), digest("a"), digest("b")],
+    "ground": "Article 17",
+    "ordered_by": "Court",
+}
+
+
+def test_contents_are_erased_by_an_entry_once_for_each() -> None:
+    play = Play(pair()).go("founded")
+    before = play.state
+    assert play.guard("aa.protocol", "erase_contents", **CONTENTS) == "authority"
+    assert play.do(INSTALLATION, "erase_contents", **CONTENTS) == ("contents_erased",)
+    both = tuple(sorted((digest("a"), digest("b"))))
+    assert play.fact("contents_erased", "digests") == list(both)
+    assert play.state.erased_contents == both
+    assert (play.state.conditions, play.state.documents) == (before.conditions, before.documents)
+    again = {**CONTENTS, "digests": [digest("c"), digest("a")]}
+    assert play.guard(INSTALLATION, "erase_contents", **again) == "not_erased_yet"
+    assert Play(pair()).rejected(INSTALLATION, "erase_contents", **{**CONTENTS, "digests": []}) == "malformed"

@@ -95,7 +95,7 @@ def test_the_installation_does_nothing_else() -> None:
     """Rule 14: whoever runs the server creates no fact of the domain, under its own name neither."""
     own = {name for name, act in ACTS.items() if act.who.roles == ("operator",)}
     course = {"pause_accord", "resume_accord", "retry_accord", "repair_accord"}
-    assert own == {"rotate_log_key", "retire_log_key", "erase_particulars"} | course
+    assert own == {"rotate_log_key", "retire_log_key", "erase_particulars", "erase_contents"} | course
     play = Play(pair(officers=OPERATED)).go("founded")
     for by in (INSTALLATION, "ops"):
         assert play.guard(by, "record_statement", digest=digest("said")) == "authority"

@@ -31,7 +31,7 @@ def test_while_an_accord_is_paused_no_act_is_taken_up_and_the_refusal_is_on_reco
     for by, act, fields in (
         ("aa.contact", "decline_definition", {}),
         ("watch", "record_statement", {"digest": digest("x")}),
-        ("aa.contact", "withdraw_consent", {"subject": "definition"}),
+        ("aa.contact", "agree_termination", {}),
     ):
         assert play.guard(by, act, **fields) == "not_paused"
 

@@ -271,3 +271,20 @@ def test_whatever_the_others_try_a_party_that_signs_is_not_bound(
     if play.state.terminated is None:
         play.do("bb.contact", "enrol_key", delegate="bb.contact", public_key=KEYS[0])
         play.do_signed("bb.contact", key_id(KEYS[0]), "adopt_definition", digest=play.state.definition_digest)
+
+
+def test_who_owes_a_condition_takes_no_verdict_on_it_away_by_a_verifier_of_its_own() -> None:
+    """Its fall would give a right to terminate, once the time to cure it is over."""
+    terms = condition("AA", "aa.verifier", "bb.verifier", cure="P1D")
+    play = Play(pair(conditions={"C1": terms})).go("founded")
+    play.submit("C1")
+    assert play.guard("aa.verifier", "return_evidence", condition="C1") == "not_the_obligor"
+    play.do(
+        "bb.verifier",
+        "verify_condition",
+        condition="C1",
+        evidence=[play.state.conditions["C1"].evidence[0].digest],
+    )
+    assert play.guard("aa.verifier", "revoke_verdict", condition="C1") == "not_the_obligor"
+    assert play.satisfied("C1")
+    play.do("bb.verifier", "revoke_verdict", condition="C1")

@@ -10,6 +10,8 @@ from tests.simulation.definitions import condition, pair
 from tests.simulation.one_condition import founded
 from tests.simulation.play import Play
 from tests.simulation.small import digest
+from workflows.model.commands import RecordedEvent
+from workflows.tracks.predecessor import CarryOverVerdict, as_real, carried_over_holds
 
 
 def carried(**fields: Any) -> dict[str, Any]:
@@ -59,3 +61,65 @@ def test_evidence_that_has_ended_meanwhile_carries_no_verdict() -> None:
     play.until("2030-03-01T00:00:00Z")
     named = {"condition": "C1", "evidence": [digest("verdict")]}
     assert play.guard("bb.verifier", "verify_condition", **named) == "validity_ahead"
+
+
+def earlier_verdict(**terms: Any) -> tuple[Play, CarryOverVerdict, RecordedEvent]:
+    """A predecessor's play with a verdict on C1, what would carry it over, and its entry."""
+    play = founded(**terms).verify("C1")
+    entry = play.last("condition_verified")
+    fields = {
+        "predecessor": "C1",
+        "position": entry.position,
+        "digest": play.state.conditions["C1"].evidence[0].digest,
+        "grade": "inspected",
+        "valid_until": None,
+    }
+    return play, CarryOverVerdict.model_validate(carried(**fields)), entry
+
+
+def test_an_earlier_verdict_that_another_one_followed_is_not_carried_over() -> None:
+    """On a clock that stands still both have the same time; the one that stands is told by its position."""
+    play, wanted, entry = earlier_verdict()
+    assert carried_over_holds(wanted, "a" * 64, entry, play.state)
+    play.do("bb.verifier", "revoke_verdict", condition="C1")
+    play.do(
+        "aa.obligor",
+        "submit_evidence",
+        condition="C1",
+        digest=wanted.digest,
+        grade="inspected",
+        source="Again",
+    )
+    play.do("bb.verifier", "verify_condition", condition="C1", evidence=[wanted.digest])
+    assert play.last("condition_verified").time == entry.time
+    assert not carried_over_holds(wanted, "a" * 64, entry, play.state)
+
+
+def test_a_verdict_whose_gate_a_report_has_closed_is_not_carried_over() -> None:
+    play, wanted, entry = earlier_verdict(on_change="close")
+    play.do(
+        "watch",
+        "condition_changed",
+        condition="C1",
+        report="R1",
+        source="Sensor",
+        observed_at=play.now.isoformat(),
+    )
+    assert not carried_over_holds(wanted, "a" * 64, entry, play.state)
+    play.do("bb.verifier", "confirm_verdict", condition="C1")
+    assert carried_over_holds(wanted, "a" * 64, entry, play.state)
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "real"),
+    [
+        ({}, {}, True),
+        ({"illustrative": False}, {}, False),
+        ({"illustrative": False}, {"illustrative": False, "clock": "simulated"}, False),
+        ({"clock": "simulated"}, {"illustrative": False}, True),
+    ],
+)
+def test_what_was_found_in_a_demonstration_shows_nothing_in_earnest(
+    now: dict, then: dict, real: bool
+) -> None:
+    assert as_real(Play(pair(**now)).state, Play(pair(**then)).state) is real

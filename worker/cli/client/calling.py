@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -22,6 +22,9 @@ PATIENCE = 30.0
 
 ANSWER = 30.0
 """Seconds to wait for one answer."""
+
+FILE = 180.0
+"""Seconds to wait for a file, which may have to be made first."""
 
 _PAUSE = 0.2
 _LONGEST_PAUSE = 2.0
@@ -99,7 +102,7 @@ class Calls:
             ApiProblem: the API says why not.
             Unreachable: it does not answer.
         """
-        answer = self._send("GET", path, query=query or [])
+        answer = self._send("GET", path, query=query or [], within=FILE)
         if not answer.is_success:
             self._json(answer)
         return Fetched(answer.content, {name.lower(): value for name, value in answer.headers.items()})
@@ -113,17 +116,6 @@ class Calls:
         """
         headers = {"Content-Type": "application/json"}
         return self._json(self._send("PUT", path, [], headers, canonical(dict(fields))))
-
-    def delete(self, path: str) -> None:
-        """Delete something.
-
-        Raises:
-            ApiProblem: the API says why not.
-            Unreachable: it does not answer.
-        """
-        answer = self._send("DELETE", path, [])
-        if not answer.is_success:
-            self._json(answer)
 
     @contextmanager
     def stream(self, path: str, last: str | None, silence: float) -> Iterator[httpx.Response]:
@@ -169,6 +161,53 @@ class Calls:
             headers["If-Match"] = f'"{if_match}"'
         return self._json(self._send("POST", path, query or [], headers, canonical(dict(fields)), key))
 
+    def delete(self, path: str) -> None:
+        """Take something away.
+
+        Raises:
+            ApiProblem: the API says why not.
+            Unreachable: it does not answer.
+        """
+        answer = self._send("DELETE", path, [])
+        if answer.status_code != 204:
+            self._json(answer)
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        content: Iterable[bytes] | None = None,
+    ) -> httpx.Response:
+        """One request, and whatever is answered; nothing is tried again.
+
+        Raises:
+            httpx.TransportError: the connection cannot be made, or broke.
+        """
+        return self._client.request(method, path, params=dict(query), headers=headers, content=content)
+
+    def streamed(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> AbstractContextManager[httpx.Response]:
+        """One request whose answer is read as it comes; :meth:`raw` says what it raises."""
+        return self._client.stream(method, path, params=dict(query), headers=headers)
+
+    def read_answer(self, answer: httpx.Response | None) -> dict[str, Any]:
+        """The JSON object of an answer.
+
+        Raises:
+            ApiProblem: the API says why not.
+            Unreachable: there is no answer.
+        """
+        if answer is None:
+            raise self.unreachable("the connection broke")
+        return self._json(answer)
+
+    def unreachable(self, why: Exception | str) -> Unreachable:
+        """That the API does not answer, and what to do."""
+        return self._unreachable(why, None)
+
     def _send(
         self,
         method: str,
@@ -177,6 +216,7 @@ class Calls:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         key: str | None = None,
+        within: float = ANSWER,
     ) -> httpx.Response:
         params = httpx.QueryParams(list(query)) if query else None
         deadline, pause = time.monotonic() + self._patience, _PAUSE
@@ -184,7 +224,9 @@ class Calls:
             why: Exception | str
             wait = pause
             try:
-                answer = self._client.request(method, path, params=params, headers=headers, content=content)
+                answer = self._client.request(
+                    method, path, params=params, headers=headers, content=content, timeout=within
+                )
                 if answer.status_code not in (429, 503):
                     return answer
                 why = _detail(answer)

@@ -27,7 +27,10 @@ PANELS: dict[str, tuple[str, ...]] = {
         "audit-history",
         "papers",
         "paper-check",
+        "file",
+        "sheet",
     ),
+    "Who one is, and join": ("me", "join", "join-link"),
     "Keys and witnesses": ("delegate-key", "policy", "witness", "rotation"),
     "Try it": ("demo", "up"),
     "Run it": (

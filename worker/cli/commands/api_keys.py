@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -56,6 +57,18 @@ def _with_database(state_dir: Path | None, work: Callable[[asyncpg.Connection[An
     return asyncio.run(run())
 
 
+def ends_after(duration: str | None) -> datetime | None:
+    """The time after a duration from now; none where there is none."""
+    from workflows.model.values import add_duration
+
+    if duration is None:
+        return None
+    try:
+        return add_duration(datetime.now(UTC), duration)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}", param_hint="--valid-for") from None
+
+
 def _add(
     principal: Annotated[
         str, typer.Argument(help="Whom the key stands for: a delegate id such as ru.protocol.")
@@ -67,13 +80,29 @@ def _add(
             help="A delegate acts; an operator sees to the log and moves simulated clocks; an auditor reads everything."
         ),
     ] = "delegate",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What it is good for: read, act, deposit, keys, or act: and the name of an act; may be repeated. "
+            "Everything by default.",
+            show_default=False,
+        ),
+    ] = None,
+    valid_for: Annotated[
+        str | None, typer.Option(help="How long it is good, such as P30D or PT12H; until revoked by default.")
+    ] = None,
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
     """Make a key and print it. It is stored hashed, so that it cannot be shown a second time."""
     from activities.identity.keys import create_key
+    from activities.identity.scopes import SCOPES
 
-    token = _with_database(state_dir, lambda connection: create_key(connection, principal, label, kind))
+    expires = ends_after(valid_for)
+    token = _with_database(
+        state_dir,
+        lambda connection: create_key(connection, principal, label, kind, expires, tuple(scope or SCOPES)),
+    )
     print(json.dumps({"principal": principal, "kind": kind, "key": token}) if as_json else token)
 
 
@@ -85,13 +114,14 @@ def _list(state_dir: StateDir = None, as_json: Json = False) -> None:
     rows = _with_database(
         state_dir,
         lambda connection: connection.fetch(
-            "select id, principal, kind, label, created, expires, revoked from api_keys order by principal, created"
+            "select id, principal, kind, label, scopes, created, expires, revoked from api_keys "
+            "order by principal, created"
         ),
     )
     if as_json:
         print(json.dumps([dict(row) for row in rows], default=lambda time: time.isoformat()))
         return
-    table = Table("id", "principal", "kind", "label", "created", "ends")
+    table = Table("id", "principal", "kind", "label", "good for", "created", "ends")
     for row in rows:
         ends = row["revoked"] or row["expires"]
         word = "revoked" if row["revoked"] else "expires"
@@ -100,6 +130,7 @@ def _list(state_dir: StateDir = None, as_json: Json = False) -> None:
             row["principal"],
             row["kind"],
             row["label"],
+            ", ".join(row["scopes"]),
             f"{row['created']:%Y-%m-%d %H:%M}",
             f"{word} {ends:%Y-%m-%d %H:%M}" if ends else "–",
         )

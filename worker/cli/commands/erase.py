@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from worker.cli.client.options import Accord, Key, Place, placed
+
+if TYPE_CHECKING:
+    from worker.erasing import Erased
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +29,12 @@ def _erase(
     position: Annotated[
         list[int] | None, typer.Option(help="An entry whose names and free text are erased; may be repeated.")
     ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file", help="The digest of a content that is erased, whoever deposited it; may be repeated."
+        ),
+    ] = None,
     ground: Annotated[
         str, typer.Option(help="The legal ground. It stays on the record: name no person.")
     ] = "",
@@ -36,33 +47,96 @@ def _erase(
     ] = False,
     key: Key = None,
 ) -> None:
-    """Erase names and free text of entries. All parties see that it was done, on what ground, and by whose order.
+    """Erase names and free text of entries, or contents. All see that it was done, on what ground, by whose order.
 
     Recorded over the API with an operator's key; deleted with DATABASE_URL, whose login needs the roles entente_reader
-    and entente_eraser. Whatever is on record as erased and is still there is deleted as well: run it again, or with
-    --finish, after it was cut short.
+    and entente_eraser; contents also from the object store of ENTENTE_FILES_URL; and in Temporal: the accord's run
+    continues as new, and its closed runs are deleted. Where payloads are encrypted, the accord gets a new key and the
+    older ones are destroyed. Whatever is on record as erased and is still there is deleted as well: run it again, or
+    with --finish, after it was cut short.
     """
-    from activities.ledger.erasing import finish_erasing
+    from activities.files.erasing import Erasing
+    from activities.files.store import open_store
+    from activities.ledger.connections import reading_pool
+    from activities.ledger.payload_keys import FRESH
     from activities.ledger.postgres import PostgresLedger
     from worker.cli.client import show
     from worker.cli.client.operating import send
-    from worker.stack.running import settings_here
+    from worker.erasing import erasing
+    from worker.stack.running import installation
 
-    if finish == bool(position):
-        raise typer.BadParameter("give either --position, with --ground and --ordered-by, or --finish")
-    if position:
-        fields = {"positions": position, "ground": ground, "ordered_by": ordered_by}
-        send(place, accord, "erase_particulars", fields, key)
+    if (bool(position) + bool(file) + finish) != 1:
+        raise typer.BadParameter(
+            "give one of --position and --file, with --ground and --ordered-by, or --finish"
+        )
+    settings, _ = installation(place.state_dir, erasing=True)
+    why = {"ground": ground, "ordered_by": ordered_by}
+    encrypted = settings.payload_key_file is not None
+    if position and not encrypted:
+        send(place, accord, "erase_particulars", {"positions": position, **why}, key)
+    if file:
+        send(place, accord, "erase_contents", {"digests": file, **why}, key)
 
-    async def delete() -> list[int]:
-        async with PostgresLedger.connect(
-            settings_here(place.state_dir, erasing=True).database_dsn()
-        ) as ledger:
-            return await finish_erasing(ledger, ledger, accord)
+    async def contents() -> list[str]:
+        async with (
+            PostgresLedger.connect(settings.database_dsn()) as ledger,
+            reading_pool(settings.database_dsn(), max_size=1) as pool,
+        ):
+            return await Erasing(pool, open_store(settings)).finish(ledger, accord)
 
-    deleted = asyncio.run(delete())
+    async def erase() -> tuple[Erased | None, list[str]]:
+        if file:
+            # No content ever passes through Temporal: nothing is to be deleted there.
+            return None, await contents()
+        async with erasing(settings, accord) as work:
+            if position and encrypted:
+                if not place.as_json:
+                    print(f"The accord gets a new key, which every process takes within {FRESH:g} seconds.")
+                await work.prepare()
+                await asyncio.to_thread(
+                    send, place, accord, "erase_particulars", {"positions": position, **why}, key
+                )
+            return await work.finish(), await contents()
+
+    try:
+        erased, deleted = asyncio.run(erase())
+    except typer.Exit as refused:
+        _leave(refused.exit_code)
     if place.as_json:
-        show.print_json({"accord": accord, "deleted": deleted})
+        shown: dict[str, object] = {"accord": accord, "contents": deleted}
+        if erased is not None:
+            shown |= {
+                "deleted": list(erased.positions),
+                "runs_deleted": erased.runs,
+                "keys_destroyed": erased.keys,
+                "finished": erased.finished,
+            }
+        show.print_json(shown)
     else:
-        listed = ", ".join(map(str, deleted)) or "none: nothing was left to delete"
-        print(f"Deleted the particulars of the entries {listed}.")
+        if erased is not None:
+            _tell(erased, encrypted=encrypted)
+        if deleted:
+            print(f"Deleted the contents of {', '.join(deleted)}.")
+    _leave(0 if erased is None or erased.finished else 1)
+
+
+def _tell(erased: Erased, *, encrypted: bool) -> None:
+    """What was deleted, and what is still to be done."""
+    listed = ", ".join(map(str, erased.positions)) or "none: nothing was left to delete"
+    print(f"Deleted the particulars of the entries {listed}.")
+    print(f"Temporal deletes {erased.runs} closed runs within a minute.")
+    if encrypted:
+        print(f"Destroyed {erased.keys} older keys of the accord.")
+    if not erased.continued:
+        print("Its open run has not continued yet: see that a worker runs, then run this with --finish.")
+    if erased.keys_left:
+        print(
+            f"Its open run needs {erased.keys_left} older keys until it continues: run this with --finish then."
+        )
+
+
+def _leave(code: int) -> NoReturn:
+    """At once, and hard: Temporal's core can crash when it is taken down slowly."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

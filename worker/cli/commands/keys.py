@@ -30,7 +30,7 @@ def _command_key(file: File, as_json: Json = False) -> None:
     """
     from activities.identity.signing import CommandSigner
 
-    _create(file, lambda: CommandSigner.create(file))
+    create(file, lambda: CommandSigner.create(file))
     signer = CommandSigner.load(file)
     if as_json:
         print(json.dumps({"file": str(file), "key_id": signer.key_id, "public_key": signer.public_key}))
@@ -47,7 +47,7 @@ def _delegate_key(file: File, as_json: Json = False) -> None:
     from activities.identity.own_signatures import public_key_of
     from workflows.record.keys import key_id
 
-    _create(file, lambda: create_key(file))
+    create(file, lambda: create_key(file))
     public_key = public_key_of(load_key(file))
     if as_json:
         print(json.dumps({"file": str(file), "key": key_id(public_key), "public_key": public_key}))
@@ -64,18 +64,23 @@ def _log_key(file: File, as_json: Json = False) -> None:
     from activities.runtime.settings import read_settings
 
     origin = read_settings().log_origin
-    _create(file, lambda: LogKeys.create(file, origin))
+    create(file, lambda: LogKeys.create(file, origin))
     if as_json:
         print(json.dumps({"file": str(file), "origin": origin}))
     else:
         print(f"{file} holds the secret of the logs of {origin}.")
 
 
-def _create(file: Path, create: Callable[[], object]) -> None:
+def create(file: Path, make: Callable[[], object]) -> None:
+    """Make a file with a secret.
+
+    Raises:
+        SettingsProblem: there is one already, or it cannot be written.
+    """
     from activities.errors import SettingsProblem
 
     try:
-        create()
+        make()
     except FileExistsError:
         raise SettingsProblem(
             f"{file} exists already, and a key is never overwritten.",

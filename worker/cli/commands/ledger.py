@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from activities.bundle.export import ExportedFile
     from activities.checkpoints.checkpoints import Checkpoints
     from activities.ledger.postgres import PostgresLedger
     from activities.runtime.settings import Settings
@@ -56,6 +57,9 @@ def _export(
     audience: Annotated[
         str, typer.Option(help="all: with everything; facts: without names and notes; none: no payloads.")
     ] = "all",
+    files: Annotated[
+        bool, typer.Option("--files", help="With the contents that are deposited, of what the record names.")
+    ] = False,
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
@@ -64,14 +68,28 @@ def _export(
     Takes the stack that runs on the state directory, or DATABASE_URL, ENTENTE_LOG_KEY_FILE and
     ENTENTE_COMMAND_PUBLIC_KEYS, as the worker has them.
     """
+    from activities.bundle.contents import exported_files
     from activities.bundle.export import export_accord
     from activities.bundle.format import Audience
+    from activities.files.register import Register
+    from activities.files.store import open_store
+    from activities.reading.accords import Reader
     from worker.stack.running import settings_here
 
     chosen: dict[str, Audience] = {"all": "all", "facts": "facts", "none": "none"}
     if audience not in chosen:
         raise typer.BadParameter(f"{audience!r} is not one of {', '.join(chosen)}", param_hint="--audience")
+    if files and audience != "all":
+        raise typer.BadParameter(
+            "contents go with everything else: leave --audience out", param_hint="--files"
+        )
     settings = settings_here(state_dir)
+
+    async def contents(ledger: PostgresLedger) -> AsyncIterator[ExportedFile]:
+        state = await Reader(ledger).state(accord)
+        erased = () if state is None else state.erased_contents
+        store = open_store(settings)
+        return exported_files(Register(ledger.pool), store, accord, lambda one: one.digest not in erased)
 
     async def export(progress: Progress) -> int:
         async with opened_checkpoints(settings) as (ledger, checkpoints):
@@ -82,6 +100,7 @@ def _export(
                 accord,
                 command_keys=settings.command_public_keys,
                 audience=chosen[audience],
+                files=await contents(ledger) if files else None,
                 progress=progress,
             )
 

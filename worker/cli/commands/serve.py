@@ -1,4 +1,4 @@
-"""``entente worker``, ``entente api``, ``entente migrate``: the parts of a deployment, each a process."""
+"""``entente worker``, ``api``, ``codec`` and ``migrate``: the parts of a deployment, each a process."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ def register(app: typer.Typer) -> None:
     """Add the subcommands."""
     app.command("worker", epilog="Example: DATABASE_URL=postgresql://… entente worker")(_worker)
     app.command("api", epilog="Example: ENTENTE_API_PORT=9000 entente api")(_api)
+    app.command("codec", epilog="Example: ENTENTE_CODEC_ORIGINS=https://temporal.example entente codec")(
+        _codec
+    )
     app.command("migrate", epilog="Example: DATABASE_URL=postgresql://… entente migrate --json")(_migrate)
 
 
@@ -84,6 +87,21 @@ def _api() -> None:
         signal.signal(number, lambda _number, _frame: None)
     run(run_api(settings, core))
     flush()
+    _leave()
+
+
+def _codec() -> None:
+    """Run the codec server: by it the Temporal UI and command line show encrypted payloads in plain to operators."""
+    from activities.runtime.logs import configure_logs
+    from activities.runtime.loop import run
+    from activities.runtime.settings import read_settings
+    from api.codec import run_codec
+
+    settings = read_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    run(run_codec(settings))
     _leave()
 
 

@@ -92,15 +92,25 @@ def _verify(
         with progress_bar("verify") as progress, _processes(file) as executor:
             report = verify_bundle(file, trust, progress, executor)
     code = report.exit_code(strict=strict)
-    if evidence is not None and report.evidence is not None:
-        evidence.write_bytes(report.evidence)
     if as_json:
         print(json.dumps({**report.as_json(), "exit_code": code}, ensure_ascii=False))
     else:
         _print_report(report, code)
-        if evidence is not None and report.evidence is not None:
-            print(f"The evidence is in {evidence}; anybody can judge it with: entente verify {evidence}")
+    if evidence is not None and report.evidence is not None:
+        _write_evidence(evidence, report.evidence, as_json=as_json)
     raise typer.Exit(code)
+
+
+def _write_evidence(file: Path, content: bytes, *, as_json: bool) -> None:
+    """Write what proves that the log equivocated; that it could not be written does not hide what was found."""
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        what = f"the evidence could not be written to {file}: {error.strerror}"
+        _say_error(what, "Verify once more with --evidence and a file that can be written", as_json=as_json)
+        return
+    if not as_json:
+        print(f"The evidence is in {file}; anybody can judge it with: entente verify {file} --policy POLICY")
 
 
 def _read(

@@ -192,7 +192,7 @@ def _visit(a: Accord) -> Iterator[Item]:
     now, name = a.visit, named(a, "visit")
     if now.arrived_at is not None or a.released_at is not None:
         return
-    if now.proposed is not None:
+    if now.proposed is not None and all(one.met for one in visit.dates_can_be(a, now.proposed, a.time)):
         digest = visit.dates_digest(a) or ""
         parties = consent.missing(a, "dates", digest)
         says = f"Agree to the proposed dates of {name}"

@@ -10,7 +10,7 @@ from workflows.model.commands import Actor
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Dispute
-from workflows.model.values import Flag, Instant, Note, PartyId, Reference, Text, add_duration
+from workflows.model.values import Flag, Instant, Line, Note, PartyId, Reference, Text, add_duration
 from workflows.tracks.conditions.state import (
     MOST_REPORTS,
     VERIFIER,
@@ -199,8 +199,8 @@ class DecideDispute(AboutCondition):
 class ConditionChanged(AboutCondition):
     """Report, as a monitor, that what a condition rests on has changed. It questions, and never satisfies."""
 
-    report: Text
-    source: Text
+    report: Line
+    source: Line
     observed_at: Instant
     saw: Note = ""
     who = Who(("monitor", "verifier", "protocol"), "anyone", sees=Audience.ALL)

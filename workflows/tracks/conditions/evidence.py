@@ -11,8 +11,8 @@ from workflows.model.authority import holders
 from workflows.model.commands import Actor
 from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Evidence
-from workflows.model.values import Digest, Grade, Instant, Note, PartyId, Reference, Text
-from workflows.tracks.conditions.state import VERIFIER, AboutCondition, with_condition
+from workflows.model.values import Digest, Grade, Instant, Line, Note, PartyId, Reference, Text
+from workflows.tracks.conditions.state import NO_FINDINGS, VERIFIER, AboutCondition, with_condition
 
 
 @event
@@ -49,7 +49,7 @@ class EvidenceReturned(Event):
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Findings on it are gone; the obligor submits again."""
-        return with_condition(a, self.condition, status="returned", findings={}, evidence=())
+        return with_condition(a, self.condition, status="returned", evidence=(), **NO_FINDINGS)
 
 
 OBLIGOR = Who(("obligor",), "any", sees=Audience.CONCERNED)
@@ -83,7 +83,8 @@ def obligor_checks(wanted: AboutCondition, a: Accord, by: Actor, digest: str) ->
         "evidence_bounded",
         len(a.conditions[code].evidence) < 50,
         "50 pieces of evidence are submitted already",
-        "gather the rest in one file and submit its digest in a new round",
+        "let a verifier verify or return what is there; gather the rest in one file, and submit its digest then",
+        terms.policy.verifiers,
         subject=code,
     )
 
@@ -94,7 +95,7 @@ class SubmitEvidence(AboutCondition):
 
     digest: Digest
     grade: Grade
-    source: Text
+    source: Line
     note: Note = ""
     who = OBLIGOR
     says = "{by} submits {grade} evidence for {condition}"
@@ -123,9 +124,10 @@ class ReturnEvidence(AboutCondition):
     says = "{by} returns the evidence for {condition}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """A named verifier; evidence that awaits a verdict."""
+        """A named verifier, not the obligor's own; evidence that awaits a verdict."""
         yield self.known(a)
         yield self.named_verifier(a, by)
+        yield self.not_the_obligor(a, by)
         yield self.status_is(a, "evidence_submitted")
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

@@ -13,13 +13,16 @@ from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Who
 from workflows.model.state import Accord, Condition
 from workflows.model.terms import ConditionTerms
-from workflows.model.values import GRADES, Reference
+from workflows.model.values import GRADES, Reference, some
 
 MOST_REPORTS = 100
 """Ids of its own latest reports that a condition remembers for each delegate who reports."""
 
 
 FALLEN = ("lapsed", "revoked")
+
+NO_FINDINGS: dict[str, Any] = {"findings": {}, "found_on": {}}
+"""What a condition is changed to where its findings are used up, or count no more."""
 
 
 def time_runs(a: Accord, code: str) -> bool:
@@ -81,10 +84,10 @@ def own_state_holds(a: Accord, code: str) -> bool:
     return condition.status == "verified" and not (condition.questioned and condition.question_closes)
 
 
-def _rests_on(a: Accord, code: str) -> Iterator[str]:
-    """A condition and all that it depends on, each once, however long or branched the chains are."""
+def resting_on(a: Accord, *codes: str) -> Iterator[str]:
+    """Conditions and all that they depend on, each once, however long or branched the chains are."""
     seen: dict[str, None] = {}
-    waiting = [code]
+    waiting = list(reversed(codes))
     while waiting:
         one = waiting.pop()
         if one not in seen:
@@ -99,14 +102,14 @@ def satisfied(a: Accord, code: str) -> bool:
         return False
     if not a.definition.conditions[code].depends_on:
         return own_state_holds(a, code)
-    return all(own_state_holds(a, one) for one in _rests_on(a, code))
+    return all(own_state_holds(a, one) for one in resting_on(a, code))
 
 
 def owed_by(a: Accord, code: str) -> tuple[str, ...]:
     """The delegates who could bring the condition forward now; where it holds itself, what it depends on."""
     if not own_state_holds(a, code):
         return _owed_itself(a, code)
-    waiting = [one for one in _rests_on(a, code) if not own_state_holds(a, one)]
+    waiting = [one for one in resting_on(a, code) if not own_state_holds(a, one)]
     return tuple(dict.fromkeys(who for one in waiting for who in _owed_itself(a, one)))
 
 
@@ -130,11 +133,29 @@ def check_satisfied(a: Accord, code: str) -> Check:
         "condition_satisfied",
         met,
         f"{code} ({terms.title}) is {_status_words(a, code)}",
-        f"bring {code} to a verdict" + (", or waive it" if terms.waivable else ""),
+        "" if met else _next_step(a, code),
         tuple(condition.findings) if met else owed_by(a, code),
         terms.due,
         code,
     )
+
+
+def _next_step(a: Accord, code: str) -> str:
+    """What brings a condition that is not satisfied forward, in words."""
+    condition, terms = a.conditions[code], a.definition.conditions[code]
+    if own_state_holds(a, code):
+        waiting = [one for one in resting_on(a, code) if not own_state_holds(a, one)]
+        return f"bring {some(waiting)}, on which {code} depends, to a verdict"
+    if condition.status == "disputed":
+        return f"the verifiers of {code} who did not give the verdict decide the dispute"
+    if condition.status == "verified":
+        return f"a verifier of {code} confirms the verdict, or revokes it"
+    if condition.status == "evidence_submitted" and adequate(a, code):
+        step = f"the verifiers of {code} verify it by the evidence that is submitted, or return that"
+    else:
+        step = f"{', '.join(terms.obligors)} submits {terms.policy.grade} evidence for {code}, which is then verified"
+    mine = beneficiaries(a, code)
+    return step + (f"; or {', '.join(mine)} waives it" if terms.waivable and mine else "")
 
 
 def _status_words(a: Accord, code: str) -> str:
@@ -267,12 +288,16 @@ class AboutCondition(Act):
     def not_the_obligor(self, a: Accord, by: Actor) -> Check:
         """Guard: no party finds its own condition met, unless all agreed on a joint policy."""
         terms = a.definition.conditions[self.condition]
+        owners = a.definition.owners() if by.party in terms.obligors else {}
+        others = tuple(one for one in terms.policy.verifiers if owners.get(one) not in terms.obligors)
         return Check(
             "not_the_obligor",
             terms.policy.joint or by.party not in terms.obligors,
             f"{by.party} owes {self.condition}: nobody verifies its own condition",
-            f"let one of {', '.join(terms.policy.verifiers)} do it",
-            terms.policy.verifiers,
+            f"let {' or '.join(others)} do it"
+            if others
+            else "amend its policy, with every party: all of its verifiers stand for who owes it",
+            others,
             terms.due,
             self.condition,
         )

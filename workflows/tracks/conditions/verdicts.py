@@ -17,6 +17,7 @@ from workflows.model.state import Accord, Verdict
 from workflows.model.terms import ConditionTerms
 from workflows.model.values import DelegateId, Digest, Instant, Note, Reference, Text, add_duration, show_date
 from workflows.tracks.conditions.state import (
+    NO_FINDINGS,
     VERIFIER,
     AboutCondition,
     adequate_digests,
@@ -63,7 +64,7 @@ def _fallen(a: Accord, code: str, status: str, reason: str, at: datetime) -> Acc
         code,
         status=status,
         verdict=None,
-        findings={},
+        **NO_FINDINGS,
         evidence=(),
         dispute=None,
         fallen=True,
@@ -80,11 +81,29 @@ class ConditionFoundMet(Event):
     condition: Reference
     verifier: DelegateId
     evidence: tuple[Digest, ...]
+    texts: dict[Reference, Digest] = Field(
+        default_factory=dict,
+        description="the documents by digest, while whose texts stay unchanged it counts",
+    )
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """One of the findings that the policy needs."""
         now = a.conditions[self.condition]
-        return with_condition(a, self.condition, findings={**now.findings, self.verifier: self.evidence})
+        findings = {**now.findings, self.verifier: self.evidence}
+        return with_condition(a, self.condition, findings=findings, found_on=dict(self.texts))
+
+
+@event
+class FindingsFell(Event):
+    """Findings from which no verdict had followed fell: the texts on which they were are others now."""
+
+    says = "the findings on condition {condition} fall: {cause}"
+    condition: Reference
+    cause: Text
+
+    def apply(self, a: Accord, stamp: Stamp) -> Accord:
+        """To be found anew; the evidence stays."""
+        return with_condition(a, self.condition, **NO_FINDINGS)
 
 
 @event
@@ -117,7 +136,7 @@ class ConditionVerified(Event):
             self.condition,
             status="verified",
             verdict=verdict,
-            findings={},
+            **NO_FINDINGS,
             questioned=False,
             question_closes=False,
         )
@@ -180,9 +199,14 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
                     policy=condition.terms,
                     verifiers=tuple(verifiers),
                     valid_until=_valid_until(a, code, evidence, at),
-                    texts={one: document_digest(a, one) or "" for one in sorted(terms.valid_while_texts_of)},
+                    texts=_texts(a, terms),
                 )
                 return
+
+
+def _texts(a: Accord, terms: ConditionTerms) -> dict[str, str]:
+    """The documents on whose texts a verdict rests, by their present digests."""
+    return {one: document_digest(a, one) or "" for one in sorted(terms.valid_while_texts_of)}
 
 
 def _parties_missing(a: Accord, terms: ConditionTerms, verifiers: Iterable[str]) -> tuple[str, ...]:
@@ -280,7 +304,10 @@ class VerifyCondition(AboutCondition):
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The finding; the verdict follows when there are enough."""
         yield ConditionFoundMet(
-            condition=self.condition, verifier=by.delegate, evidence=tuple(sorted(set(self.evidence)))
+            condition=self.condition,
+            verifier=by.delegate,
+            evidence=tuple(sorted(set(self.evidence))),
+            texts=_texts(a, a.definition.conditions[self.condition]),
         )
 
 
@@ -293,9 +320,11 @@ class RevokeVerdict(AboutCondition):
     says = "{by} revokes the verdict on {condition}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """A named verifier; a verdict that stands; nothing released that rests on it."""
+        """A named verifier, not the obligor's own; a verdict that stands; nothing released that rests on it."""
         yield self.known(a)
         yield self.named_verifier(a, by)
+        # Else who owes it could bring about the fall that gives a right to terminate; it may report what has changed.
+        yield self.not_the_obligor(a, by)
         yield self.status_is(a, "verified", "disputed")
         yield not_released(a)
 

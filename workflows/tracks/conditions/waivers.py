@@ -19,6 +19,7 @@ from workflows.tracks.conditions.state import (
     beneficiaries,
     gate_of,
     holding,
+    not_released,
     with_condition,
 )
 
@@ -111,8 +112,13 @@ class WaiveCondition(_ForBeneficiary):
             by.party not in a.conditions[self.condition].waived_by,
             f"{by.party} has waived it already",
             "the other beneficiaries have to waive it too",
+            holders(a, BENEFICIARY.roles, self._waiting(a)),
             subject=self.condition,
         )
+
+    def _waiting(self, a: Accord) -> tuple[str, ...]:
+        given = a.conditions[self.condition].waived_by
+        return tuple(party for party in beneficiaries(a, self.condition) if party not in given)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The waiver."""
@@ -161,8 +167,9 @@ class DeferCondition(_ForBeneficiary):
     says = "{by} defers {condition} to {gate}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Deferrable, to a later gate, by the beneficiary alone."""
+        """Deferrable, to a later gate, by the beneficiary alone, before release."""
         yield self.known(a)
+        yield not_released(a)
         terms = a.definition.conditions[self.condition]
         yield Check(
             "deferrable",

@@ -133,7 +133,7 @@ class _TakeStep(AboutDocument):
             self.after,
             asked and not waits,
             f"{self.document} {waits if asked else self.needless}",
-            self.first,
+            self.first if asked else "leave this step out, and take the document's next one",
             check_ready(a, self.document).who,
             subject=self.document,
         )

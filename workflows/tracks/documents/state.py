@@ -179,10 +179,11 @@ def check_ready(a: Accord, code: str) -> Check:
                 lacking = missing(a, text_subject(code, language), text.digest)
                 waiting.append(f"the text in {language} is not agreed by {', '.join(lacking)}")
                 who.extend(holders(a, ("treaty_section",), lacking))
-        reason = "; ".join(waiting)
+        reason, step = "; ".join(waiting), "propose what is missing, and let every party agree to each text"
     elif not concordant(a, code):
         lacking = missing(a, f"concordance/{code}", digest)
         reason = f"the concordance of {', '.join(terms.languages)} is not certified by {', '.join(lacking)}"
+        step = f"{', '.join(lacking)} certifies the concordance"
         who = list(holders(a, ("treaty_section",), lacking))
     elif not authenticated(a, code):
         lacking = missing(a, f"initials/{code}", digest)
@@ -190,16 +191,18 @@ def check_ready(a: Accord, code: str) -> Check:
             f"it is not initialled by {', '.join(lacking)}",
             list(holders(a, ("treaty_section",), lacking)),
         )
+        step = f"{', '.join(lacking)} initials it"
     else:
         lacking = missing(a, f"execution/{code}", digest)
         reason = f"the execution version is not approved by {', '.join(lacking)}"
+        step = f"{', '.join(lacking)} approves the execution version"
         who = list(holders(a, ("treaty_section",), lacking))
     met = executable(a, code)
     return Check(
         "document_ready",
         met,
         "" if met else f"{code} ({terms.title}): {reason}",
-        "take the document's next step",
+        "" if met else step,
         () if met else tuple(dict.fromkeys(who)),
         subject=code,
     )
@@ -239,7 +242,9 @@ class AboutDocument(Act):
             "document_open",
             document.released_at is None and not document.severed,
             f"{self.document} is {'severed' if document.severed else 'released: what was released is never undone'}",
-            "agree on a later instrument",
+            "agree on a later instrument"
+            if document.severed
+            else "propose a corrigendum, or agree on a later instrument",
             subject=self.document,
         )
 

@@ -13,10 +13,23 @@ from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Appointment
 from workflows.model.terms import OFFICER_ROLES
-from workflows.model.values import DelegateId, Instant, Note, PartyId, Role, Text
+from workflows.model.values import (
+    DelegateId,
+    Instant,
+    Line,
+    Message,
+    Note,
+    Particular,
+    PartyId,
+    Role,
+    Text,
+)
 
 MOST_FORMER = 50
 """Contacts of earlier proposals who stay known until the accord is founded, so that they are refused by name."""
+
+MOST_AT_ONCE = 50
+"""Delegates that one act can appoint."""
 
 MOST_DELEGATES = 200
 """Delegates that a party may have had, revoked ones included: a state has to load, also after years."""
@@ -121,12 +134,84 @@ def taken_from(a: Accord, owners: dict[str, str | None]) -> Iterator[str]:
             yield delegate
 
 
+class NewDelegate(Message):
+    """A delegate who is to be appointed: office, roles, from and until dates that may be open."""
+
+    delegate: DelegateId
+    office: Line
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+
+
+def _appointment_checks(a: Accord, by: Actor, at: datetime, one: NewDelegate, new: int) -> Iterator[Check]:
+    """Own party's delegates only; officers' roles are agreed by all; a period that can be.
+
+    ``new`` is how many the act adds to those that the party has had.
+    """
+    now, owners = a.delegates.get(one.delegate), a.definition.owners()
+    sides = [owners[one.delegate]] if one.delegate in owners else []
+    if now is not None and not is_candidate(a, one.delegate):
+        sides.append(now.party)
+    others = [side or "all parties" for side in sides if side != by.party]
+    yield Check(
+        "own_delegate",
+        not others,
+        f"{one.delegate} acts for {', '.join(dict.fromkeys(others))}, by the definition or an appointment",
+        "choose another delegate id",
+    )
+    common = [
+        role
+        for role in one.roles
+        if role in OFFICER_ROLES and role not in ("observer", "auditor", "verifier")
+    ]
+    yield Check(
+        "role_is_the_partys",
+        not common and "contact" not in one.roles,
+        f"{', '.join(common) or 'contact'} is named in the definition, by all parties",
+        "amend the definition to name such an officer or contact",
+    )
+    own = sum(1 for each in a.delegates.values() if each.party == by.party)
+    yield Check(
+        "few_delegates",
+        now is not None or own + new <= MOST_DELEGATES,
+        f"{by.party} has had {own} delegates, those revoked included, and at most {MOST_DELEGATES} are kept"
+        if own < MOST_DELEGATES
+        else f"{by.party} has had {MOST_DELEGATES} delegates, those revoked included",
+        "appoint one of them anew, in other roles or from other dates",
+    )
+    contact = one.delegate == (a.definition.parties[by.party].contact if by.party else None)
+    yield Check(
+        "contact_undated",
+        not contact or (one.valid_from is None and one.valid_until is None),
+        f"{one.delegate} is the contact, as long as the definition says so",
+        "appoint the contact without dates",
+    )
+    yield Check(
+        "period_in_order",
+        one.valid_until is None or one.valid_until > max(at, one.valid_from or at),
+        "the appointment would end before it begins",
+        "give a later valid_until",
+    )
+
+
+def _appointed(one: NewDelegate, by: Actor) -> DelegateAppointed:
+    return DelegateAppointed(
+        delegate=one.delegate,
+        party=party_of(by),
+        office=one.office,
+        roles=one.roles,
+        valid_from=one.valid_from,
+        valid_until=one.valid_until,
+    )
+
+
 @act
 class AppointDelegate(Act):
     """Appoint a delegate of your own party, in one or more roles, from and until dates that may be open."""
 
     delegate: DelegateId
-    office: Text
+    office: Line
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     valid_from: Instant | None = None
     valid_until: Instant | None = None
@@ -134,61 +219,60 @@ class AppointDelegate(Act):
     who = Who(("contact",), "any", sees=Audience.PARTIES)
     says = "{by} appoints {delegate} ({office})"
 
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Own party's delegates only; officers' roles are agreed by all; a period that can be."""
-        now, owners = a.delegates.get(self.delegate), a.definition.owners()
-        sides = [owners[self.delegate]] if self.delegate in owners else []
-        if now is not None and not is_candidate(a, self.delegate):
-            sides.append(now.party)
-        others = [side or "all parties" for side in sides if side != by.party]
-        yield Check(
-            "own_delegate",
-            not others,
-            f"{self.delegate} acts for {', '.join(dict.fromkeys(others))}, by the definition or an appointment",
-            "choose another delegate id",
-        )
-        common = [
-            role
-            for role in self.roles
-            if role in OFFICER_ROLES and role not in ("observer", "auditor", "verifier")
-        ]
-        yield Check(
-            "role_is_the_partys",
-            not common and "contact" not in self.roles,
-            f"{', '.join(common) or 'contact'} is named in the definition, by all parties",
-            "amend the definition to name such an officer or contact",
-        )
-        own = sum(1 for one in a.delegates.values() if one.party == by.party)
-        yield Check(
-            "few_delegates",
-            now is not None or own < MOST_DELEGATES,
-            f"{by.party} has had {MOST_DELEGATES} delegates, those revoked included",
-            "appoint one of them anew, in other roles or from other dates",
-        )
-        contact = self.delegate == (a.definition.parties[by.party].contact if by.party else None)
-        yield Check(
-            "contact_undated",
-            not contact or (self.valid_from is None and self.valid_until is None),
-            f"{self.delegate} is the contact, as long as the definition says so",
-            "appoint the contact without dates",
-        )
-        yield Check(
-            "period_in_order",
-            self.valid_until is None or self.valid_until > max(at, self.valid_from or at),
-            "the appointment would end before it begins",
-            "give a later valid_until",
-        )
-
-    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
-        """The appointment."""
-        yield DelegateAppointed(
+    def _new(self) -> NewDelegate:
+        return NewDelegate(
             delegate=self.delegate,
-            party=party_of(by),
             office=self.office,
             roles=self.roles,
             valid_from=self.valid_from,
             valid_until=self.valid_until,
         )
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """Own party's delegates only; officers' roles are agreed by all; a period that can be."""
+        yield from _appointment_checks(a, by, at, self._new(), 1)
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The appointment."""
+        yield _appointed(self._new(), by)
+
+
+@act
+class AppointDelegates(Act):
+    """Appoint several delegates of your own party in one act: all of them, or none."""
+
+    delegates: Annotated[tuple[NewDelegate, ...], Field(min_length=1, max_length=MOST_AT_ONCE)]
+    persons: Annotated[
+        dict[DelegateId, Annotated[str, Field(max_length=300)]],
+        Field(default_factory=dict, max_length=MOST_AT_ONCE, description="who they are, by their ids"),
+        Particular(),
+    ]
+    who = Who(("contact",), "any", sees=Audience.PARTIES)
+    says = "{by} appoints several delegates"
+
+    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
+        """Each named once, and each as if appointed by an act of its own."""
+        named = [one.delegate for one in self.delegates]
+        twice = sorted({one for one in named if named.count(one) > 1})
+        yield Check(
+            "named_once", not twice, f"{', '.join(twice)} is named more than once", "name each delegate once"
+        )
+        strangers = sorted(set(self.persons) - set(named))
+        yield Check(
+            "persons_appointed",
+            not strangers,
+            f"{', '.join(strangers)} is among the persons, and not among the delegates",
+            "name persons of the delegates who are appointed",
+        )
+        new = sum(1 for one in named if one not in a.delegates)
+        for one in self.delegates:
+            for check in _appointment_checks(a, by, at, one, new):
+                yield replace(check, subject=one.delegate)
+
+    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
+        """The appointments."""
+        for one in self.delegates:
+            yield _appointed(one, by)
 
 
 @act

@@ -16,8 +16,8 @@ from workflows.model.declare import Event, Stamp, event
 from workflows.model.definition import Definition
 from workflows.model.state import Accord, Condition, Document, SeatState
 from workflows.model.terms import ConditionTerms, DocumentTerms, Seat
-from workflows.model.values import DelegateId, Instant, Language, PartyId, Reference, Text
-from workflows.tracks.conditions.state import NOT_OF_THE_TERMS, cure_ground, with_condition
+from workflows.model.values import DelegateId, Instant, Language, PartyId, Reference, Text, some
+from workflows.tracks.conditions.state import NO_FINDINGS, NOT_OF_THE_TERMS, cure_ground, with_condition
 from workflows.tracks.documents.state import AFTER_AGREEMENT, set_seat, text_subject, with_document
 from workflows.tracks.founding.appointments import DelegateRevoked
 from workflows.tracks.signing.full_powers import SeatName
@@ -40,7 +40,7 @@ class VerdictReopened(Event):
         """To be found anew."""
         now = a.conditions[self.condition]
         status = _without_verdict(now) if now.status in ("verified", "disputed") else now.status
-        return with_condition(a, self.condition, status=status, verdict=None, findings={}, dispute=None)
+        return with_condition(a, self.condition, status=status, verdict=None, dispute=None, **NO_FINDINGS)
 
 
 @event
@@ -287,7 +287,7 @@ def _waiver(
     else:
         kept = tuple(party for party in now.waived_by if party in mine)
         waiting = [party for party in mine if party not in now.waived_by]
-        cause = f"{', '.join(waiting) or 'every party'} has to waive it by the amendment"
+        cause = f"{some(waiting) or 'every party'} has to waive it by the amendment"
     fallen = now.status == "waived" and (not kept or not set(mine) <= set(kept))
     if fallen or kept != now.waived_by:
         yield WaiverReopened(condition=code, cause=cause, waived_by=kept)

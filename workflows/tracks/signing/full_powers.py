@@ -33,6 +33,7 @@ def authority_of(a: Accord, document: str, seat: str, at: datetime) -> Check:
     state = a.documents[document].seats[seat]
     powers = state.powers
     authorities = holders(a, ("competent_authority",), (state.party,))
+    remedy = f"the competent authority of {state.party} issues full powers, and the other parties find them in due form"
     if not needs_powers(a, document, seat):
         return Check("authority_valid", True, subject=document)
     if powers is None:
@@ -58,11 +59,12 @@ def authority_of(a: Accord, document: str, seat: str, at: datetime) -> Check:
         met = not lacking
         reason = f"the full powers of {state.holder} are not found in due form by {', '.join(lacking)}"
         who = holders(a, ("treaty_section",), lacking)
+        remedy = f"the treaty sections of {', '.join(lacking)} find them in due form"
     return Check(
         "authority_valid",
         met,
         "" if met else reason,
-        "issue full powers, and let the other parties find them in due form",
+        "" if met else remedy,
         who,
         subject=document,
     )

@@ -28,15 +28,15 @@ from workflows.model.declare import Act, Audience, Check, Event, Gate, Stamp, Wh
 from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, Reference, show_time
 from workflows.tracks import understanding
-from workflows.tracks.conditions.state import on_gates
+from workflows.tracks.conditions.state import on_gates, resting_on
 from workflows.tracks.documents.state import AboutDocument, document_digest, is_open, live, with_document
 from workflows.tracks.signing.signatures import held
 
 
 def _verdicts(a: Accord) -> dict[str, Any]:
-    """By what each condition before the release is satisfied: this very verdict, these waivers."""
+    """By what each condition before the release, and each on which one depends, holds: this very verdict, waivers."""
     found: dict[str, Any] = {}
-    for code in on_gates(a, "visit", "signing", "ceremony"):
+    for code in resting_on(a, *on_gates(a, "visit", "signing", "ceremony")):
         condition = a.conditions[code]
         verdict = condition.verdict
         found[code] = {
@@ -156,7 +156,10 @@ class SignaturesReleased(Event):
                 for name, seat in document.seats.items()
             }
             documents[code] = replace(document, seats=seats, released_at=stamp.at)
-        return clear(a.changed(documents=documents, released_at=stamp.at), "release")
+        # What was offered in place of the understanding on which they are released comes too late.
+        understood = replace(a.understanding, offer=None)
+        a = a.changed(documents=documents, released_at=stamp.at, understanding=understood)
+        return clear(a, "release", understanding.SUBJECT)
 
 
 @event
@@ -226,7 +229,7 @@ class SeverDocument(AboutDocument):
             "severable",
             now.status == "effective" and self.document in now.severable,
             f"no understanding in effect says that {self.document} is severable",
-            "concur in an understanding that says so",
+            "propose an understanding that says so, and let every party concur in it",
             subject=self.document,
         )
         yield Check(

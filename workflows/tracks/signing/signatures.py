@@ -56,17 +56,17 @@ def seats_held(a: Accord, at: datetime) -> Iterator[Check]:
     """Guards of the release: every seat of every document that is not severed holds, with a valid authority."""
     for code in live(a):
         for name, seat in a.documents[code].seats.items():
-            signed = held(a, code, name)
+            signed, authority = held(a, code, name), authority_of(a, code, name, at)
             yield Check(
                 "seat_held",
                 signed,
                 f"the seat {name} on {code} is {_seat_words(seat)}",
-                f"{seat.holder} signs {code}",
-                () if signed else (seat.holder,),
+                f"{seat.holder} signs {code}" if authority.met else f"{authority.remedy}; then it is signed",
+                () if signed else (seat.holder,) if authority.met else authority.who,
                 subject=code,
             )
             if signed:
-                yield authority_of(a, code, name, at)
+                yield authority
 
 
 def _seat_words(seat: SeatState) -> str:

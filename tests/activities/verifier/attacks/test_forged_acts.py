@@ -49,6 +49,23 @@ async def test_an_act_that_the_api_did_not_sign(record: Record, tmp_path: Path) 
     assert "no known key made the signature" in report["acts"].problems[0]
 
 
+async def test_an_act_that_the_api_did_not_sign_and_that_was_then_erased(
+    record: Record, tmp_path: Path
+) -> None:
+    """With an act's free text its signature goes: that it was asked for rests on who erased, which is said."""
+    record.api, real = CommandSigner(Ed25519PrivateKey.generate()), record.api
+    await record.act("aa.contact", "record_statement", digest="sha256:" + "2" * 64, words="We agree")
+    record.api = real
+    forged = await record.size() - 1
+    why = {"ground": "Article 17", "ordered_by": "Court"}
+    await record.act("installation", "erase_particulars", positions=[forged], **why)
+    assert await record.ledger.erase("visit", forged)
+    report = verify_bundle(await exported(record, tmp_path / "b"), record.trust())
+    assert (failed(report), report.exit_code(), report.exit_code(strict=True)) == (set(), 0, 21)
+    [said] = report["acts"].absent
+    assert "rests on the word of whoever erased them" in said
+
+
 async def test_a_signed_command_that_was_altered(record: Record, tmp_path: Path) -> None:
     forge_signature(record, "aa.contact/7", lambda value: value["fields"].update(note="Without compliments"))
     report = verify_bundle(await exported(record, tmp_path / "b"), record.trust())

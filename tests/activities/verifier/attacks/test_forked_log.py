@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typer.testing import CliRunner
 
 from activities.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
 from activities.tlog import proofs
@@ -24,6 +25,7 @@ from activities.verifier.verify import verify_bundle
 from tests.activities.verifier.attacks.operator import resign, rewrite
 from tests.activities.verifier.attacks.test_altered_record import failed
 from tests.activities.verifier.record import ORIGIN, Record, negotiated, on_lines, rewritten
+from worker.cli.main import make_app
 
 
 @pytest_asyncio.fixture
@@ -186,3 +188,24 @@ async def test_notes_that_are_none(record: Record, tmp_path: Path) -> None:
         verify_bundle(rewritten(path, {"checkpoints.jsonl": on_lines(garble)}), record.trust())
     with pytest.raises(LedgerError):
         parse_held(b"\n\n")
+
+
+async def test_evidence_that_cannot_be_written_hides_nothing(record: Record, tmp_path: Path) -> None:
+    """The exit code is that of the finding, and what was found is said."""
+    other = await forked(record)
+    path = await other.export(tmp_path / "b")
+    (tmp_path / "kept").write_bytes(await record.sign(await other.size()))
+    (tmp_path / "policy").write_bytes(record.policy_text)
+    asked = ["verify", str(path), "--policy", str(tmp_path / "policy"), "--held", str(tmp_path / "kept")]
+    asked += ["--command-key", record.api.public_key]
+    for place in (tmp_path, tmp_path / "nowhere" / "evidence"):
+        done = CliRunner().invoke(make_app(), [*asked, "--evidence", str(place)])
+        assert done.exit_code == 12, done.output
+        assert "two histories were shown" in done.output
+        assert "could not be written" in done.output
+    done = CliRunner().invoke(make_app(), [*asked, "--evidence", str(tmp_path / "evidence")])
+    assert done.exit_code == 12
+    judged = CliRunner().invoke(
+        make_app(), ["verify", str(tmp_path / "evidence"), "--policy", str(tmp_path / "policy")]
+    )
+    assert judged.exit_code == 18, judged.output

@@ -13,6 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.activities.verifier.second.commands import REFUSALS, Acts, Entry, lines
+from tests.activities.verifier.second.contents import contents, files
 from tests.activities.verifier.second.logs import Note, Policy, Tree, included, key, note, policy, sha
 from tests.activities.verifier.second.reading import Members, NoBundle, from_json, need, tiles, unbase64
 from tests.activities.verifier.second.witnessing import Witnessing
@@ -40,7 +41,8 @@ def verify(path: Path, brought: Brought) -> dict[str, str]:
 class _Verifier:
     def __init__(self, members: Members, brought: Brought) -> None:
         self.members, self.brought = members, brought
-        self.fails: dict[str, list[str]] = {name: [] for name in QUESTIONS}
+        self.questions = QUESTIONS
+        self.fails: dict[str, list[str]] = {name: [] for name in (*QUESTIONS, "files")}
         self.unproven: set[str] = set()
         self.withheld: set[str] = set()
         need("manifest.json" in members.content, "no manifest")
@@ -52,6 +54,10 @@ class _Verifier:
         wanted |= {self._payloads(name) for name in self.tiles if name.startswith("tile/entries/")}
         wanted |= {"commands.jsonl"} if self.manifest["audience"] != "none" else set()
         wanted |= {"policy.txt"} if self.manifest["policy"] else set()
+        if "files" in self.manifest:
+            self.questions = (*QUESTIONS, "files")
+            self.files = files(members)
+            wanted |= {"files.jsonl", *self.files}
         need(wanted == members.content.keys(), "the members")
         self.claimed = [key(line, (1,)) for line in self.manifest["log_keys"]]
         for text in self.manifest["command_keys"]:
@@ -65,7 +71,9 @@ class _Verifier:
     def _manifest(self) -> dict[str, Any]:
         found = from_json(self.members.text("manifest.json"))
         names = "format accord origin size audience log_keys command_keys state policy release"
-        need(isinstance(found, dict) and found.keys() == set(names.split()), "the manifest")
+        need(isinstance(found, dict), "the manifest")
+        need(found.keys() - {"files"} == set(names.split()), "the manifest")
+        need(found.get("files", True) is True, "the manifest")
         need(
             found["format"] == "entente-bundle/1" and found["audience"] in ("all", "facts", "none"),
             "the manifest",
@@ -99,11 +107,15 @@ class _Verifier:
         self._log(entries, given)
         self._commands(entries)
         self._erasures(entries)
+        if "files" in self.questions:
+            for name, answer in contents(self.members, self.files, entries).items():
+                self.fails["files"] += [name] if answer == "fails" else []
+                self.withheld |= {"files"} if answer == "withheld" else set()
         own = [] if given is None else [one for one in given.logs if one.name == self.manifest["origin"]]
         if not own or self.fails["signatures"] or "signatures" in self.unproven:
-            self.unproven |= {"record", "consistency", "completeness"}
+            self.unproven |= {"record", "consistency", "completeness", "files"}
         found = {}
-        for name in QUESTIONS:
+        for name in self.questions:
             rest = "unproven" if name in self.unproven else "withheld" if name in self.withheld else "holds"
             found[name] = "fails" if self.fails[name] else rest
         return found

@@ -1,0 +1,337 @@
+"""Tokens of OpenID providers: JSON Web Tokens (RFC 7519) that a provider has signed for this installation.
+
+Which providers count, and for what, the operator says in a file (``ENTENTE_OIDC_FILE``). Algorithm, issuer and
+audience are pinned there: nothing in a token chooses them. A provider's keys (RFC 7517) are held, asked for again when
+they are old or a token names one that is not among them, and no oftener than every few seconds, whatever tokens come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import httpx
+import jwt
+import structlog
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from activities.errors import RuntimeProblem, SettingsProblem
+from activities.identity.keys import NotAuthenticated
+from workflows.model.values import DelegateId
+
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Signatures by a private key that the provider alone has. None that whoever verifies could make as well."""
+
+HELD = 300.0
+"""Seconds for which a provider's keys are believed."""
+
+STALE = 3600.0
+"""Seconds for which they are believed on, where the provider does not answer meanwhile."""
+
+COOLDOWN = 5.0
+"""Seconds between two questions to a provider, whoever sends what."""
+
+PATIENCE = 5.0
+"""Seconds that a provider has to answer."""
+
+LEEWAY = 30
+"""Seconds by which a provider's clock may be off."""
+
+LONGEST = 16 * 1024
+"""Characters that a token may have."""
+
+LARGEST = 512 * 1024
+"""Bytes that a provider's answer may have."""
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+log = structlog.get_logger(__name__)
+
+
+class ProviderUnavailable(RuntimeProblem):
+    """A provider does not answer, or not with what it should, and its keys are not known well enough without."""
+
+
+class Provider(BaseModel):
+    """A provider whose tokens are taken, and what for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(description="as tokens name it in `iss`, byte for byte")
+    audience: str = Field(min_length=1, description="whom its tokens have to be for: what they name in `aud`")
+    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("RS256",)
+    jwks_uri: str | None = Field(
+        default=None, description="where its keys are; where its configuration says, if this does not"
+    )
+    claim: str | None = Field(
+        default=None, description="the claim that holds a delegate's id, where one does"
+    )
+    contact: DelegateId | None = Field(
+        default=None, description="the contact whose side's ids the provider may give out by that claim"
+    )
+
+    @field_validator("issuer", "jwks_uri")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://none")
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+            raise ValueError(f"{value!r} is no https address")
+        return value
+
+    @model_validator(mode="after")
+    def _whose(self) -> Provider:
+        if (self.claim is None) != (self.contact is None):
+            raise ValueError(
+                "claim and contact go together: a provider speaks for one side's delegates alone"
+            )
+        return self
+
+
+_PROVIDERS: TypeAdapter[list[Provider]] = TypeAdapter(list[Provider])
+
+
+def load_providers(file: Path | None) -> tuple[Provider, ...]:
+    """The providers in a JSON file; none where there is no file.
+
+    Raises:
+        SettingsProblem: it cannot be read, or says something else.
+    """
+    if file is None:
+        return ()
+    try:
+        providers = tuple(_PROVIDERS.validate_json(file.read_bytes()))
+    except OSError as error:
+        raise SettingsProblem(
+            f"ENTENTE_OIDC_FILE {file} cannot be read: {error.strerror}.", "Name another file."
+        ) from error
+    except ValidationError as error:
+        told = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, told["loc"]))
+        raise SettingsProblem(
+            f"ENTENTE_OIDC_FILE {file} names no providers: {where}: {told['msg']}.",
+            'Write such as [{"issuer": "https://login.example", "audience": "entente"}].',
+        ) from None
+    if len({one.issuer for one in providers}) < len(providers):
+        raise SettingsProblem(f"ENTENTE_OIDC_FILE {file} names an issuer twice.", "Name each once.")
+    return providers
+
+
+class Token(BaseModel):
+    """What a verified token says: who is meant, and the id that the provider gives out, if it may."""
+
+    model_config = ConfigDict(frozen=True)
+
+    issuer: str
+    subject: str
+    delegate: str | None = None
+    contact: str | None = None
+
+
+class Tokens:
+    """Verifies tokens of the providers. One for each API process.
+
+    Args:
+        providers: whose tokens count.
+        passed: the clock that keys are held by, in seconds.
+    """
+
+    def __init__(self, providers: tuple[Provider, ...], passed: Callable[[], float] = time.monotonic) -> None:
+        self._keys = {one.issuer: _ProviderKeys(one, passed) for one in providers}
+
+    @staticmethod
+    def is_token(text: str) -> bool:
+        """Whether it has the form of a JSON Web Token, whoever made it."""
+        return text.count(".") == 2 and not text.startswith("ent_")
+
+    async def verify(self, text: str) -> Token:
+        """What a token says, if a provider that counts has signed it for us and it is in force.
+
+        Raises:
+            NotAuthenticated: it is none such.
+            ProviderUnavailable: the provider's keys cannot be had.
+        """
+        if len(text) > LONGEST:
+            raise NotAuthenticated("The token is too long.")
+        try:
+            header = jwt.get_unverified_header(text)
+            # Whose keys to take; the signature is verified with this very issuer below.
+            issuer = jwt.decode(text, options={"verify_signature": False}).get("iss")
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            raise NotAuthenticated("The token is no JSON Web Token.") from None
+        known = self._keys.get(issuer) if isinstance(issuer, str) else None
+        if known is None:
+            raise NotAuthenticated("The token is of a provider that does not count here.")
+        provider = known.provider
+        if header.get("alg") not in provider.algorithms:
+            raise NotAuthenticated(f"The token is not signed by {' or '.join(provider.algorithms)}.")
+        key = await known.key(header.get("kid"), str(header["alg"]))
+        try:
+            claims = jwt.decode(
+                text,
+                key,
+                algorithms=list(provider.algorithms),
+                audience=provider.audience,
+                issuer=provider.issuer,
+                leeway=LEEWAY,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except jwt.ExpiredSignatureError:
+            raise NotAuthenticated("The token has expired.") from None
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            raise NotAuthenticated(f"The token does not hold: {_said(error)}.") from None
+        subject = claims["sub"]
+        if not isinstance(subject, str) or not 1 <= len(subject) <= 255:
+            raise NotAuthenticated("The token names nobody: its subject is no text of 1 to 255 characters.")
+        given = claims.get(provider.claim) if provider.claim is not None else None
+        return Token(
+            issuer=provider.issuer,
+            subject=subject,
+            delegate=given if isinstance(given, str) else None,
+            contact=provider.contact,
+        )
+
+
+def _said(error: Exception) -> str:
+    """What the library says of a token, without what stood in it."""
+    return {
+        jwt.InvalidSignatureError: "its signature is not the provider's",
+        jwt.InvalidAudienceError: "it is for another audience",
+        jwt.InvalidIssuerError: "it is of another issuer",
+        jwt.ImmatureSignatureError: "it is not in force yet",
+        jwt.MissingRequiredClaimError: "it lacks a claim that it has to have: exp, iss, aud, sub",
+    }.get(type(error), "it is not as it has to be")
+
+
+class _ProviderKeys:
+    """The keys of one provider."""
+
+    def __init__(self, provider: Provider, passed: Callable[[], float]) -> None:
+        self.provider = provider
+        self._passed = passed
+        self._keys: Mapping[str | None, jwt.PyJWK] = {}
+        self._read = -STALE
+        self._asked = -COOLDOWN
+        self._asking: asyncio.Task[None] | None = None
+
+    async def key(self, kid: Any, algorithm: str) -> jwt.PyJWK:
+        """The key that a token names, or the only one there is.
+
+        Raises:
+            NotAuthenticated: the provider has no such key.
+            ProviderUnavailable: its keys cannot be had.
+        """
+        if self._passed() - self._read >= HELD:
+            await self._refresh()
+        found = self._found(kid)
+        if found is None:
+            # It may have been made since: rotated keys are asked for at once.
+            await self._refresh()
+            found = self._found(kid)
+        if found is None:
+            raise NotAuthenticated("The token is signed by a key that its provider does not have.")
+        if found.algorithm_name != algorithm:
+            raise NotAuthenticated("The token's key is for another algorithm.")
+        return found
+
+    def _found(self, kid: Any) -> jwt.PyJWK | None:
+        if kid is None and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        return self._keys.get(kid) if isinstance(kid, str) else None
+
+    async def _refresh(self) -> None:
+        """Ask the provider, once for all who wait; not again within the cooldown.
+
+        Raises:
+            ProviderUnavailable: its keys cannot be had, and those that are held are too old.
+        """
+        if self._asking is None or self._asking.done():
+            if self._passed() - self._asked < COOLDOWN:
+                if self._passed() - self._read >= STALE:
+                    raise self._unavailable()
+                return
+            self._asked = self._passed()
+            self._asking = asyncio.create_task(self._ask(), name="ask a provider for its keys")
+        # Shielded: who gives up waiting must not end it for the others.
+        await asyncio.shield(self._asking)
+        if self._passed() - self._read >= STALE:
+            raise self._unavailable()
+
+    def _unavailable(self) -> ProviderUnavailable:
+        return ProviderUnavailable(
+            f"The provider {self.provider.issuer} does not give its keys.",
+            "Try again; or use an API key meanwhile.",
+        )
+
+    async def _ask(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                self._keys = await self._fetched()
+                self._read = self._passed()
+        except (httpx.HTTPError, TimeoutError, ValueError, jwt.PyJWTError) as error:
+            log.warning(
+                "a provider does not give its keys",
+                issuer=self.provider.issuer,
+                reason=str(error) or type(error).__name__,
+            )
+
+    async def _fetched(self) -> dict[str | None, jwt.PyJWK]:
+        host = urlsplit(self.provider.issuer).hostname
+        async with httpx.AsyncClient(timeout=PATIENCE, trust_env=host not in _LOOPBACK) as client:
+            where = self.provider.jwks_uri
+            if where is None:
+                base = self.provider.issuer.rstrip("/")
+                said = await _json(client, f"{base}/.well-known/openid-configuration")
+                if said.get("issuer") != self.provider.issuer:
+                    raise ValueError("its configuration names another issuer")
+                # An address as one would have to be written into the file.
+                where = Provider(
+                    issuer=self.provider.issuer, audience="-", jwks_uri=str(said.get("jwks_uri"))
+                ).jwks_uri
+            said = await _json(client, str(where))
+        found: dict[str | None, jwt.PyJWK] = {}
+        for one in said.get("keys", ())[:100]:
+            if not isinstance(one, dict) or one.get("use", "sig") != "sig":
+                continue
+            try:
+                # A key that names no algorithm is for the first that is pinned.
+                key = jwt.PyJWK(one, None if "alg" in one else self._algorithm(one))
+            except (jwt.PyJWTError, ValueError, TypeError):
+                continue
+            if key.algorithm_name in self.provider.algorithms:
+                found[key.key_id] = key
+        if not found:
+            raise ValueError("it has no key for a pinned algorithm")
+        return found
+
+    def _algorithm(self, key: Mapping[str, Any]) -> str:
+        families = {"RSA": ("RS", "PS"), "EC": ("ES",), "OKP": ("Ed",)}.get(str(key.get("kty")), ())
+        return next((one for one in self.provider.algorithms if one[:2] in families), "RS256")
+
+
+async def _json(client: httpx.AsyncClient, address: str) -> dict[str, Any]:
+    """The JSON object at an address, of a bounded length, without following anything elsewhere."""
+    async with client.stream("GET", address, headers={"Accept": "application/json"}) as answer:
+        if answer.status_code != 200:
+            raise ValueError(f"{address} answers {answer.status_code}")
+        content = b""
+        async for chunk in answer.aiter_bytes():
+            content += chunk
+            if len(content) > LARGEST:
+                raise ValueError(f"{address} answers with more than {LARGEST:,} bytes")
+    said = json.loads(content)
+    if not isinstance(said, dict):
+        raise ValueError(f"{address} answers with no JSON object")
+    return said

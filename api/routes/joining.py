@@ -1,0 +1,325 @@
+"""Joining links: how the person whom a contact has appointed becomes known as that delegate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as InPath
+from fastapi.security import HTTPAuthorizationCredentials
+from pydantic import Field
+
+from activities.identity.delegates import JoinLink
+from activities.identity.keys import IdentityProblem
+from activities.identity.scopes import SCOPES
+from activities.identity.tokens import Token, Tokens
+from api.access import seen_whole
+from api.backend import Backend
+from api.bodies import model_body
+from api.calls import (
+    AccordId,
+    Caller,
+    IdempotencyKey,
+    Parts,
+    Stranger,
+    acting,
+    answer,
+    anyone,
+    idempotency_key,
+    problems,
+    seen,
+)
+from api.problems import FieldError, Problem
+from api.routes.identity import CREDENTIAL_ID, body_of, made_once, within
+from api.routing import BoundedRoute, QueryFlag
+from api.schemas import View
+from workflows.model.commands import Instant
+from workflows.model.state import Accord, Appointment
+from workflows.model.values import DelegateId, Duration, Message, add_duration
+
+router = APIRouter(route_class=BoundedRoute, tags=["identity"])
+
+USUAL = "P7D"
+"""How long a joining link is good, where nothing is said."""
+
+LONGEST = timedelta(days=30)
+"""How long a joining link can be good."""
+
+
+class MakeJoinLink(Message):
+    """For whom the link is to be."""
+
+    delegate: DelegateId
+    valid_for: Duration = Field(default=USUAL, description="how long the link is good; at most 30 days")
+
+
+class JoinLinkView(View):
+    """A joining link, without the link itself."""
+
+    id: str
+    accord: str
+    delegate: str
+    made_by: str
+    created: datetime
+    expires: datetime
+    status: str = Field(description="open, used, withdrawn or expired")
+
+
+class JoinLinkList(View):
+    """One's joining links in an accord, the newest first."""
+
+    items: tuple[JoinLinkView, ...]
+
+
+class MadeJoinLink(View):
+    """A link that was made. `link` and `token` are shown here and never again: whoever has them can join."""
+
+    about: JoinLinkView
+    token: str
+    link: str = Field(description="for the person: `entente join LINK` uses it")
+
+
+class JoinByLink(Message):
+    """The link to join by."""
+
+    token: str = Field(pattern=r"^inv_[a-z2-7]{12}_[a-z2-7]{52}$", description="the last part of the link")
+    label: str = Field(default="", max_length=200, description="what the key that is made is for")
+    expires: Instant | None = Field(default=None, description="when the key that is made expires")
+
+
+class Joined(View):
+    """As whom one is known from now on. `key` is shown here and never again; none for who came with a token."""
+
+    accord: str
+    delegate: str
+    party: str | None
+    office: str
+    roles: tuple[str, ...]
+    dry_run: bool
+    key: str | None
+    issuer: str | None
+    subject: str | None
+
+
+def _status(one: JoinLink, now: datetime) -> str:
+    if one.accepted is not None:
+        return "used"
+    if one.revoked is not None:
+        return "withdrawn"
+    return "open" if now < one.expires else "expired"
+
+
+def _link_view(one: JoinLink) -> JoinLinkView:
+    return JoinLinkView(
+        id=one.id,
+        accord=one.accord,
+        delegate=one.delegate,
+        made_by=one.made_by,
+        created=one.created,
+        expires=one.expires,
+        status=_status(one, datetime.now(UTC)),
+    )
+
+
+@router.post(
+    "/accords/{accord}/join-links",
+    operation_id="make_join_link",
+    summary="Make a joining link for a delegate",
+    status_code=201,
+    response_model=MadeJoinLink,
+    openapi_extra=body_of("MakeJoinLink", {"delegate": "aa.treaty", "valid_for": "P7D"}),
+    responses=problems(
+        "idempotency_key_missing", "idempotency_key_malformed", "not_found", "shown_once", "too_large",
+        "unsupported_media_type", "idempotency_key_reused",
+    ),
+)  # fmt: skip
+async def make_join_link(
+    request: Request, accord: AccordId, parts: Parts, identity: Caller, given_key: IdempotencyKey = None
+) -> Response:
+    """Make a link by which the person whom your party has appointed becomes known as that delegate.
+
+    Only the contact of the delegate's party makes one, of an id that its own side has claimed. It is good once, and
+    expires; another for the same delegate ends the one before. Send it by a way that only that person reads.
+    """
+    contact = acting(identity)
+    key = idempotency_key(given_key)
+    wanted = await model_body(request, MakeJoinLink, "The link")
+    state, access = await seen(parts, identity, accord)
+    seen_whole(access)
+    await _check_appointed(parts, state, contact, wanted.delegate)
+    now = datetime.now(UTC)
+    try:
+        expires = add_duration(now, wanted.valid_for)
+    except (ValueError, OverflowError):
+        expires = now
+    if not now < expires <= now + LONGEST:
+        said = "a joining link is good for up to 30 days, such as P7D or PT12H"
+        raise Problem(
+            "malformed", f"valid_for: {said}.", errors=(FieldError(field="valid_for", problem=said),)
+        )
+    await made_once(parts, identity, f"accords/{accord}/join-links", key, wanted)
+    try:
+        made, token = await parts.delegates.make_link(accord, wanted.delegate, contact, expires)
+    except IdentityProblem as error:
+        raise Problem("forbidden", f"{error.what} {error.remedy}") from None
+    base = (parts.settings.public_url or str(request.base_url)).rstrip("/")
+    # Behind a "#", which no browser sends and no server logs.
+    shown = MadeJoinLink(about=_link_view(made), token=token, link=f"{base}/join#{token}")
+    location = f"/v1/accords/{accord}/join-links/{made.id}"
+    return answer(shown, 201, {"Location": location, "Cache-Control": "no-store"})
+
+
+async def _check_appointed(parts: Backend, state: Accord, contact: str, delegate: str) -> None:
+    """The delegate is one of the contact's own party, appointed, and claimed by its side.
+
+    Raises:
+        Problem: ``forbidden``.
+    """
+    mine, other = state.delegates.get(contact), state.delegates.get(delegate)
+    if mine is None or "contact" not in mine.roles or mine.party not in state.definition.parties:
+        raise Problem("forbidden", "Only a party's contact makes joining links for its delegates.")
+    if other is None or other.party != mine.party or other.revoked:
+        raise Problem(
+            "forbidden", f"{delegate} is no delegate whom {mine.party} has appointed. Appoint it first."
+        )
+    claims = await parts.claims.of((contact, delegate))
+    if claims.get(delegate) is None or claims.get(delegate) != claims.get(contact):
+        raise Problem("forbidden", f"{delegate} is claimed by another side in this installation.")
+
+
+@router.get(
+    "/accords/{accord}/join-links",
+    operation_id="list_join_links",
+    summary="List one's joining links",
+    response_model=JoinLinkList,
+    responses=problems("not_found"),
+)
+async def list_join_links(accord: AccordId, parts: Parts, identity: Caller) -> Response:
+    """The joining links that you have made in an accord, and what became of them."""
+    await seen(parts, identity, accord)
+    found = await parts.delegates.links(acting(identity), accord)
+    return answer(JoinLinkList(items=tuple(map(_link_view, found))))
+
+
+@router.delete(
+    "/accords/{accord}/join-links/{link}",
+    operation_id="withdraw_join_link",
+    summary="Withdraw a joining link",
+    status_code=204,
+    responses=problems("not_found"),
+)
+async def withdraw_join_link(
+    accord: AccordId,
+    link: Annotated[str, InPath(pattern=CREDENTIAL_ID, description="its id", examples=["h3k5m7p2q4r6"])],
+    parts: Parts,
+    identity: Caller,
+) -> Response:
+    """Withdraw a link by which nobody has joined. Whoever has joined is stopped by revoking key and appointment."""
+    await seen(parts, identity, accord)
+    if not await parts.delegates.withdraw(acting(identity), link):
+        raise Problem("not_found", "There is no such link of yours that is open.", accord=accord)
+    return Response(None, 204)
+
+
+@router.post(
+    "/join",
+    operation_id="join",
+    summary="Join by a link",
+    response_model=Joined,
+    openapi_extra={
+        **body_of("JoinByLink", {"token": f"inv_a2b3c4d5e6f7_{'h3k5' * 13}"}),
+    },
+    responses=problems("linked_elsewhere", "not_found", "link_ended", "too_large", "unsupported_media_type"),
+)  # fmt: skip
+async def join(
+    request: Request,
+    parts: Parts,
+    dry_run: Annotated[QueryFlag, Query(description="only say as whom one would join")] = False,
+) -> Response:
+    """Become known as the delegate whom a contact has appointed. The link shows that it is you; it is good once.
+
+    Sent with a provider's token, that is linked to the delegate: from now on its tokens are the delegate's. Sent
+    without, a key is made for the delegate, and shown once.
+    """
+    token = await _offered(request)
+    await parts.limits.count("key", f"from {request.client.host if request.client else 'nowhere'}")
+    wanted = await model_body(request, JoinByLink, "What is sent")
+    found = await parts.delegates.opened(wanted.token)
+    if found is None:
+        raise Problem("not_found", "There is no such link. Take the whole link, to its last character.")
+    appointment = await _appointed(parts, found)
+    expires = within(wanted.expires, None)
+    key = None
+    if not dry_run:
+        other = None if token is None else await parts.delegates.of_token(token)
+        if other not in (None, found.delegate):
+            raise Problem(
+                "linked_elsewhere",
+                f"Your provider's account is {other} here already. Join without a token: then a key is made.",
+            )
+        if not await parts.delegates.use_up(found):
+            raise _ended("used or withdrawn")
+        if token is None:
+            key = (await parts.delegates.make_key(found.delegate, wanted.label, expires, SCOPES)).token
+        else:
+            await parts.delegates.link(token, found.delegate)
+    said = Joined(
+        accord=found.accord,
+        delegate=found.delegate,
+        party=appointment.party,
+        office=appointment.office,
+        roles=appointment.roles,
+        dry_run=dry_run,
+        key=key,
+        issuer=None if token is None else token.issuer,
+        subject=None if token is None else token.subject,
+    )
+    return answer(said, headers={"Cache-Control": "no-store"})
+
+
+async def _offered(request: Request) -> Token | None:
+    """The token of a provider that comes with the request, if one does; a key is no use here.
+
+    Raises:
+        Problem: ``not_authenticated``, or ``unavailable`` where its provider does not answer.
+    """
+    kind, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not Tokens.is_token(credentials.strip()):
+        return None
+    found = await anyone(
+        request, HTTPAuthorizationCredentials(scheme="Bearer", credentials=credentials.strip())
+    )
+    if isinstance(found, Stranger):
+        return found.token
+    return Token(issuer=str(found.issuer), subject=str(found.subject))
+
+
+async def _appointed(parts: Backend, found: JoinLink) -> Appointment:
+    """The appointment to which a link leads, as long as both hold.
+
+    Raises:
+        Problem: ``link_ended``.
+    """
+    status = _status(found, datetime.now(UTC))
+    state = await parts.reader.state(found.accord)
+    one = None if state is None else state.delegates.get(found.delegate)
+    by = None if state is None else state.delegates.get(found.made_by)
+    if status != "open":
+        raise _ended(status)
+    if (
+        one is None
+        or one.revoked
+        or by is None
+        or by.revoked
+        or by.party != one.party
+        or "contact" not in by.roles
+    ):
+        raise _ended(
+            "out of date: the appointment it is for was revoked, or its maker is no contact any more"
+        )
+    return one
+
+
+def _ended(status: str) -> Problem:
+    return Problem("link_ended", f"The link is {status}. Ask your party's contact for another one.")

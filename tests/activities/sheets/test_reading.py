@@ -1,0 +1,240 @@
+"""Sheets on the way in: whole sheets become definitions, and every cell that cannot be taken is named."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from activities.sheets import cells
+from activities.sheets.cells import BadSheet, csv_of, plain_of, read_grids, safe, xlsx_of
+from activities.sheets.named import EVIDENCE, TEXTS, read_named
+from activities.sheets.reading import read_sheets, zone_of
+from activities.sheets.writing import rows_of
+from tests.activities.papers.sources import scenario
+from tests.simulation.small import digest, small
+from workflows.model.canonical import digest_bytes
+from workflows.model.definition import Definition
+from workflows.tracks.conditions.state import satisfied
+
+HEAD = "id,title,obligors,gate,verifiers,due,need,waivable"
+ROW = "C1,Venue ready,AA,visit,bb.contact,2030-04-01,1,true"
+
+
+def written(folder: Path, content: str | bytes, name: str = "conditions.csv") -> Path:
+    file = folder / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return file
+
+
+def read(file: Path, **changes: Any) -> Definition:
+    given: dict[str, Any] = {"base": small(), "zone": UTC, **changes}
+    return read_sheets([file], given.pop("base"), **given)[0]
+
+
+def problems(file: Path, **changes: Any) -> list[str]:
+    with pytest.raises(BadSheet) as caught:
+        read(file, **changes)
+    return [str(one) for one in caught.value.problems]
+
+
+def test_two_hundred_rows_are_one_definition_with_one_digest(tmp_path: Path) -> None:
+    rows = [f"C{i},Condition {i},AA,signing,bb.contact,2030-04-01,1,false" for i in range(1, 201)]
+    definition = read(written(tmp_path, "\n".join([HEAD, *rows])))
+    assert len(definition.conditions) == 200
+    assert list(definition.conditions) == [f"C{i}" for i in range(1, 201)]
+    assert definition.conditions["C7"].due == datetime(2030, 4, 1, 23, 59, tzinfo=UTC)
+    assert definition.digest().startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("row", "cell", "said"),
+    [
+        ("C1,Venue ready,AA,visit,bb.contact,31.02.2030,1,true", "F2 (due)", "31.02.2030"),
+        ("C1,Venue ready,AA,visit,bb.contact,2030-02-31,1,true", "F2 (due)", "no day of the calendar"),
+        ("C1,Venue ready,AA,visit,bb.contact,2030-04-01,two,true", "G2 (need)", "write digits"),
+        ("C1,Venue ready,AA,visit,bb.contact,2030-04-01,1,yes", "H2 (waivable)", "write true or false"),
+        ("C1,,AA,visit,bb.contact,2030-04-01,1,true", "B2 (title)", "it is empty"),
+        (",Venue ready,AA,visit,bb.contact,2030-04-01,1,true", "A2 (id)", "give the row an id"),
+        ("C1,Venue ready,XX,visit,bb.contact,2030-04-01,1,true", "C2 (obligors)", "unknown party XX"),
+        ("C1,Venue ready,AA,lunch,bb.contact,2030-04-01,1,true", "D2 (gate)", "'visit', 'signing'"),
+        ("C1,Venue ready,AA,visit,nobody,2030-04-01,1,true", "E2 (verifiers)", "whose is nobody"),
+        (
+            "C1,Venue ready,AA,visit,bb.contact,2030-04-01,3,true",
+            "E2 (verifiers)",
+            "needs 3 verifiers of only 1",
+        ),
+        (f"{ROW}\n{ROW}", "A3 (id)", "stands in row 2 already"),
+        ("C1,Venue\u202e ready,AA,visit,bb.contact,2030-04-01,1,true", "B2 (title)", "U+202E"),
+        (f"C1,{'x' * 5000},AA,visit,bb.contact,2030-04-01,1,true", "B2 (title)", "characters"),
+    ],
+)
+def test_a_bad_cell_is_named_with_what_to_write(tmp_path: Path, row: str, cell: str, said: str) -> None:
+    found = problems(written(tmp_path, f"{HEAD}\n{row}\n"))
+    assert any(cell in one and said in one for one in found), found
+
+
+def test_all_bad_cells_are_told_at_once(tmp_path: Path) -> None:
+    rows = ["C1,,AA,visit,bb.contact,soon,1,true", "C2,B,AA,visit,bb.contact,2030-04-01,x,maybe"]
+    # What only shows once the cells can be read, such as an unknown party, is told after that.
+    assert len(problems(written(tmp_path, "\n".join([HEAD, *rows])))) == 3
+
+
+def test_an_unknown_or_missing_column_is_named(tmp_path: Path) -> None:
+    [unknown] = problems(written(tmp_path, f"{HEAD},colour\n{ROW},red\n"))
+    assert "I1 (colour)" in unknown
+    [lacking] = problems(written(tmp_path, "id,title\nC1,Venue\n"))
+    assert "lacks obligors, gate, verifiers" in lacking
+
+
+def test_days_and_times_without_a_zone_are_read_in_the_zone_that_is_named(tmp_path: Path) -> None:
+    file = written(tmp_path, f"{HEAD}\n{ROW}\n")
+    assert read(file, zone=zone_of("+10:00")).conditions["C1"].due == datetime(2030, 4, 1, 13, 59, tzinfo=UTC)
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "Conditions"
+    naive = datetime(2030, 4, 1, 9, tzinfo=UTC).replace(tzinfo=None)
+    for row in (
+        HEAD.split(","),
+        ["C1", "Venue ready", "AA", "visit", "bb.contact", naive, 1, True],
+    ):
+        sheet.append(row)
+    book.save(tmp_path / "book.xlsx")
+    read_in = read(tmp_path / "book.xlsx", zone=timezone(timedelta(hours=-3)))
+    assert read_in.conditions["C1"].due == datetime(2030, 4, 1, 12, tzinfo=UTC)
+    assert read_in.conditions["C1"].waivable is True
+    for wrong in ("10", "+1000", "+99:00", "Moscow"):
+        with pytest.raises(ValueError, match="no zone"):
+            zone_of(wrong)
+
+
+@pytest.mark.parametrize("name", ["state-visit", "jv-closing"])
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+async def test_what_is_written_is_read_again_as_the_same_definition(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    a = (await scenario(name)).state
+    files = []
+    if kind == "csv":
+        for part in ("parties", "documents", "conditions"):
+            files.append(written(tmp_path, csv_of(rows_of(a.definition, part, a)), f"{part}.csv"))
+    else:
+        sheets = {part: rows_of(a.definition, part, a) for part in ("parties", "documents", "conditions")}
+        assert xlsx_of(sheets, a.time) == xlsx_of(sheets, a.time)
+        files.append(written(tmp_path, xlsx_of(sheets, a.time), "all.xlsx"))
+    bare = {
+        key: value for key, value in a.definition.as_facts().items() if key not in ("documents", "conditions")
+    }
+    again, rows = read_sheets(files, {**bare, "parties": {}}, zone=UTC)
+    assert again.digest() == a.definition.digest()
+    assert rows["conditions"] == len(a.definition.conditions)
+    out = rows_of(a.definition, "conditions", a)
+    assert [row[out[0].index("state.satisfied")] for row in out[1:]] == [
+        str(satisfied(a, code)).lower() for code in a.definition.conditions
+    ]
+
+
+HOSTILE = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "'=1+1", "''=x", "＝1+1", '=HYPERLINK("http://x")']
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_cell_is_taken_for_a_formula_and_none_is_changed_by_that(tmp_path: Path, text: str) -> None:
+    assert safe(text).startswith("'")
+    assert plain_of(safe(text)) == text
+    [[cell]] = csv.reader(io.StringIO(csv_of([[text]]).decode("utf-8-sig"), newline=""))
+    assert cell[0] not in "=+-@\t\r"
+    file = written(tmp_path, xlsx_of({"x": [["id"], [text]]}, datetime(2030, 1, 1, tzinfo=UTC)), "x.xlsx")
+    with zipfile.ZipFile(file) as packed:
+        sheet = packed.read("xl/worksheets/sheet1.xml").decode()
+    assert "<f>" not in sheet
+    [grid] = read_grids(file)
+    assert grid.rows[0][1] == (text,)
+
+
+@pytest.mark.parametrize("text", ["", "plain", "'quoted'", "C1", "it's", "1-2"])
+def test_other_cells_stay_as_they_are(text: str) -> None:
+    assert safe(text) == plain_of(text) == text
+
+
+def test_a_formula_on_the_way_in_is_refused_by_its_cell(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "conditions"
+    sheet.append(HEAD.split(","))
+    sheet.append(["C1", "=1+1", "AA", "visit", "bb.contact", None, 1, True])
+    book.save(tmp_path / "book.xlsx")
+    found = problems(tmp_path / "book.xlsx")
+    assert any("B2" in one and "formula" in one for one in found), found
+
+
+def test_files_that_are_no_sheets_or_too_large_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "LAST_ROW", 5_100)
+    monkeypatch.setattr(cells, "LARGEST_UNPACKED", 2**20)
+    for name, content in (("x.xlsx", b"PK nonsense"), ("x.csv", b"id,title\n\xff\xfe"), ("x.pdf", b"%PDF")):
+        with pytest.raises(BadSheet):
+            read_grids(written(tmp_path, content, name))
+    with pytest.raises(BadSheet, match="5,000 rows"):
+        read_grids(written(tmp_path, "id\n" + "C1\n" * 5001))
+    far = Workbook()
+    far.active["A1"], far.active["A5200"] = "id", "C1"
+    far.save(tmp_path / "far.xlsx")
+    with pytest.raises(BadSheet, match="beyond row"):
+        read_grids(tmp_path / "far.xlsx")
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("xl/workbook.xml", b"0" * 2**21)
+    with pytest.raises(BadSheet, match="unpacked"):
+        read_grids(written(tmp_path, bomb.getvalue(), "bomb.xlsx"))
+
+
+def test_evidence_is_named_by_file_or_digest(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "report.pdf").write_bytes(b"report")
+    sheet = written(
+        tmp_path,
+        f"condition,file,digest,grade,source\nC1,report.pdf,,documented,Inspectorate\nC1,,{digest('x')},declared,AA\n",
+        "evidence.csv",
+    )
+    rows = read_named(sheet, EVIDENCE, tmp_path / "files")
+    assert [row.fields["digest"] for row in rows] == [digest_bytes(b"report"), digest("x")]
+    assert rows[0].key("a") == read_named(sheet, EVIDENCE, tmp_path / "files")[0].key("a") != rows[0].key("b")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("C1,../secret,,documented,X", "not in the folder"),
+        ("C1,absent.pdf,,documented,X", "there is no file"),
+        ("C1,,,documented,X", "name a file"),
+        ("C1,,sha256:12,documented,X", "no digest"),
+        (f"C1,report.pdf,{digest('other')},documented,X", "the file has the digest"),
+        (f"C1,,{digest('x')},seen,X", "declared, reported, documented, inspected"),
+        (f"C1,,{digest('x')},declared,", "it is empty"),
+        (f"C1,,{digest('x')},declared,X\nC1,,{digest('x')},declared,X", "stands in row 2 already"),
+    ],
+)
+def test_a_row_of_evidence_that_cannot_be_taken_is_named(tmp_path: Path, row: str, said: str) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "report.pdf").write_bytes(b"report")
+    (tmp_path / "secret").write_bytes(b"secret")
+    sheet = written(tmp_path, f"condition,file,digest,grade,source\n{row}\n", "evidence.csv")
+    with pytest.raises(BadSheet) as caught:
+        read_named(sheet, EVIDENCE, tmp_path / "files")
+    assert any(said in str(one) for one in caught.value.problems), caught.value.problems
+
+
+def test_texts_are_named_once_for_each_document_and_language(tmp_path: Path) -> None:
+    head = "document,language,digest"
+    good = written(tmp_path, f"{head}\nD1,en,{digest('en')}\nD1,fr,{digest('fr')}\n", "texts.csv")
+    assert len(read_named(good, TEXTS, None)) == 2
+    twice = written(tmp_path, f"{head}\nD1,en,{digest('en')}\nD1,en,{digest('fr')}\n", "texts.csv")
+    with pytest.raises(BadSheet):
+        read_named(twice, TEXTS, None)

@@ -1,0 +1,53 @@
+"""How long papers take: every kind in both scenarios, set by processes of their own as the API has it.
+
+    python -m tests.benchmarks.papers [LANGUAGE ...]
+
+The baseline is one empty page, set in the same way: what a process, its fonts and the formats cost by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+
+from activities.papers.kinds import NAMES
+from activities.papers.making import job, make_paper, press
+from tests.activities.papers.sources import scenario
+
+ROUNDS = 3
+
+
+async def seconds(kind: str, name: str, language: str) -> tuple[float, int]:
+    """The shortest of some rounds, and the bytes of the paper."""
+    source, best, size = await scenario(name), float("inf"), 0
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        made = await make_paper(source, kind, language)
+        best, size = min(best, time.perf_counter() - began), len(made.content)
+    return best, size
+
+
+async def baseline() -> float:
+    told = json.loads(job(await scenario("state-visit"), "protocol", "en")[0])
+    told["data"]["papers"] = [{"title": "Empty", "blocks": []}]
+    best = float("inf")
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        await press(json.dumps(told))
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+async def main(languages: list[str]) -> None:
+    print(f"{'an empty page':<34} {await baseline():6.2f} s")
+    for name in ("state-visit", "jv-closing"):
+        for language in languages:
+            for kind in NAMES:
+                best, size = await seconds(kind, name, language)
+                print(f"{name:<12} {kind:<19} {language}  {best:6.2f} s {size:>9,} bytes")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:] or ["en"]))
