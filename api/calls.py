@@ -74,10 +74,7 @@ async def anyone(
         )
     parts = backend(request)
     try:
-        if parts.tokens.is_token(given.credentials):
-            found = await _of_token(parts, await parts.tokens.verify(given.credentials))
-        else:
-            found = await parts.identities.authenticate(given.credentials)
+        found = await identify(parts, given.credentials)
     except ProviderUnavailable as error:
         raise unavailable(f"{error.what} {error.remedy}") from error
     except NotAuthenticated as error:
@@ -92,6 +89,19 @@ async def anyone(
         structlog.contextvars.bind_contextvars(principal=found.principal, key=found.key_id)
         await parts.limits.count("key", found.key_id)
     return found
+
+
+async def identify(parts: Backend, credentials: str) -> Identity | Stranger:
+    """Who holds a key, or a provider's token.
+
+    Raises:
+        NotAuthenticated: it is none, or holds no longer.
+        ProviderUnavailable: the provider's keys cannot be read.
+        LedgerError: the database does not answer.
+    """
+    if parts.tokens.is_token(credentials):
+        return await _of_token(parts, await parts.tokens.verify(credentials))
+    return await parts.identities.authenticate(credentials)
 
 
 async def _of_token(parts: Backend, token: Token) -> Identity | Stranger:

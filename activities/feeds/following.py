@@ -75,6 +75,19 @@ class _Entry:
     stored: StoredEntry
     state: Accord
     written: dict[bool, bytes] = field(default_factory=dict)
+    judged: dict[tuple[str, bool], tuple[int, int, bool | None]] = field(default_factory=dict)
+    """For each principal: by a state of which size and in which minute, and whether it reads all, or none of it."""
+
+    def shown_to(self, who: Following, state: Accord, now: datetime) -> bool | None:
+        """Whether an entry is for a follower with its particulars, or without; none where it is not for it at all."""
+        minute = int(now.timestamp()) // 60
+        size, at, shown = self.judged.get((who.principal, who.reads_all), (-1, -1, None))
+        if (size, at) != (state.size, minute):
+            access = access_of(who.principal, state, now, reads_all=who.reads_all)
+            seen = access is not None and not access.cleared
+            shown = reads_particulars(self.stored, state, access) if access is not None and seen else None
+            self.judged[who.principal, who.reads_all] = (state.size, minute, shown)
+        return shown
 
     def event(self, whole: bool, origin: str) -> bytes:
         found = self.written.get(whole)
@@ -226,7 +239,11 @@ class Feed:
             BeyondFeed: there is no such position.
             LedgerError: the database did not answer at the beginning. Later it is waited for.
         """
-        end = await feed_position(self._pool)
+        # Who is known to follow what is read already asks nothing of the database: a thousand may come at once.
+        running = self._task is not None and not self._task.done()
+        end = self._position if running else -1
+        if end < 0 or (after is not None and after > end):
+            end = await feed_position(self._pool)
         if after is None:
             after = end
         elif after > end:
@@ -280,11 +297,9 @@ class Feed:
             # By the newest state at hand: who may read it by now, not who might have when it was recorded.
             held = self._states.cached(stored.accord)
             state = held.state if held is not None and held.state.size > entry.state.size else entry.state
-            access = access_of(who.principal, state, now, reads_all=who.reads_all)
-            if access is None or access.cleared:
-                continue
-            whole = reads_particulars(stored, state, access)
-            events.append((stored.feed, entry.event(whole, self._origin)))
+            whole = entry.shown_to(who, state, now)
+            if whole is not None:
+                events.append((stored.feed, entry.event(whole, self._origin)))
         return Told(tuple(events), end)
 
     async def _with_states(self, entries: Sequence[StoredEntry]) -> list[_Entry]:

@@ -177,6 +177,9 @@ class Settings(BaseSettings):
     oidc_file: Path | None = Field(
         default=None, description="JSON file that names the OpenID providers whose tokens the API takes"
     )
+    public_url: str | None = Field(
+        default=None, description="where people reach the API from outside, for joining links"
+    )
     files_url: str | None = Field(
         default=None,
         description="where contents are kept: a directory, or an object store such as s3://bucket/prefix; below the "
@@ -213,11 +216,6 @@ class Settings(BaseSettings):
         "it asks for them; no notices are sent where it is not set",
     )
     mail_from: str | None = Field(default=None, description="the address that notices come from")
-    public_url: str | None = Field(
-        default=None,
-        description="where people reach this installation from outside, such as https://entente.example: "
-        "for joining links and notices",
-    )
 
     @field_validator("witness_networks", "webhook_networks")
     @classmethod

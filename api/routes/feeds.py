@@ -6,6 +6,7 @@ Source: WHATWG HTML, 9.2 (server-sent events). ``id`` is the feed position, so a
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import time
@@ -16,11 +17,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from activities.errors import LedgerError
 from activities.feeds.following import BeyondFeed, Following, Told
 from activities.identity.keys import Identity, NotAuthenticated
+from activities.identity.tokens import ProviderUnavailable
 from api.access import seen_whole
 from api.backend import Backend
-from api.calls import AccordId, Caller, Parts, problems, seen
+from api.calls import AccordId, Caller, Parts, identify, problems, seen
 from api.problems import FieldError, Problem
 from api.routing import BoundedRoute, WholeNumber, head_only
 
@@ -157,7 +160,10 @@ async def _stream(
                     if now() >= ends:
                         return
                     if now() - checked >= CHECK:
-                        await parts.identities.authenticate(token)
+                        # Whose word cannot be had at the moment is asked again; a stream ends soon enough anyway.
+                        with contextlib.suppress(ProviderUnavailable, LedgerError):
+                            if (await identify(parts, token)) != identity:
+                                return
                         checked = now()
                     yield written(told)
         except NotAuthenticated:

@@ -1,6 +1,6 @@
 """A thousand readers of the feed: how long an entry takes from its commit to each of them, and what memory they cost.
 
-    python -m tests.benchmarks.streams [--readers 1000] [--entries 200]
+    python -m tests.benchmarks.streams [--readers 1000] [--entries 60] [--pace 0.5]
 
 One embedded Postgres; the API in a process of its own, as in production; the readers in this one. Entries are recorded
 straight into the ledger at a steady pace, so that what is measured is the fan-out alone. Baselines of the same run: one
@@ -33,9 +33,6 @@ from tests.benchmarks import UNLIMITED
 from tests.simulation.small import digest, small
 from worker.stack.place import forget
 from worker.stack.postgres import Postgres
-
-PACE = 0.05
-"""Seconds between two entries."""
 
 EACH = 40
 """Streams of one principal; so many keys of the two parties' delegates and auditors are made."""
@@ -75,22 +72,24 @@ def memory(pid: int) -> float:
 
 
 async def measure(
-    readers: int, entries: int, port: int, tokens: list[str], filler: Filler, pid: int
+    readers: int, entries: int, pace: float, port: int, tokens: list[str], filler: Filler, pid: int
 ) -> list[str]:
     before = memory(pid)
     listening = [Reader() for _ in range(readers)]
-    tasks = [
-        asyncio.create_task(one.read(port, tokens[number // EACH])) for number, one in enumerate(listening)
-    ]
-    for one in listening:
-        await asyncio.wait_for(one.reading.wait(), 120)
+    tasks = []
+    for begin in range(0, readers, EACH):
+        # They come as clients do that were spread: some at a time.
+        together = listening[begin : begin + EACH]
+        tasks += [asyncio.create_task(one.read(port, tokens[begin // EACH])) for one in together]
+        for one in together:
+            await asyncio.wait_for(one.reading.wait(), 60)
     await asyncio.sleep(1)
     committed: dict[int, float] = {}
     for number in range(entries):
         began = time.perf_counter()
         await filler.do("a", "record_statement", "aa.contact", digest=digest(f"{readers} {number}"))
         committed[await filler.ledger.feed_position()] = time.perf_counter()
-        await asyncio.sleep(max(0.0, PACE - (time.perf_counter() - began)))
+        await asyncio.sleep(max(0.0, pace - (time.perf_counter() - began)))
     last = max(committed)
     async with asyncio.timeout(60):
         while not all(last in one.came for one in listening):  # noqa: ASYNC110 - nothing says when the last came
@@ -115,7 +114,7 @@ async def measure(
     ]
 
 
-async def main(readers: int, entries: int) -> None:
+async def main(readers: int, entries: int, pace: float) -> None:
     out = Console(width=120)
     place = Path(tempfile.mkdtemp(prefix="entente-bench-"))
     place.chmod(0o711)
@@ -170,7 +169,7 @@ async def main(readers: int, entries: int) -> None:
                 "KB a reader",
             )
             for count in (1, 100, readers):
-                table.add_row(*await measure(count, entries, port, tokens, filler, api.pid))
+                table.add_row(*await measure(count, entries, pace, port, tokens, filler, api.pid))
         out.print(table)
     finally:
         if api is not None and api.returncode is None:
@@ -183,6 +182,7 @@ async def main(readers: int, entries: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--readers", type=int, default=1_000)
-    parser.add_argument("--entries", type=int, default=200)
+    parser.add_argument("--entries", type=int, default=60)
+    parser.add_argument("--pace", type=float, default=0.5, help="seconds between two entries")
     given = parser.parse_args()
-    asyncio.run(main(given.readers, given.entries))
+    asyncio.run(main(given.readers, given.entries, given.pace))
