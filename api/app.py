@@ -22,8 +22,9 @@ from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.pages import accords as page_accords
 from api.pages import acting, desk, entering, live, opening, operating, verifying
+from api.pages import papers as page_papers
 from api.pages import record as page_record
-from api.problems import FAILURES, of_exception
+from api.problems import FAILURES, of_exception, overloaded
 from api.routes import (
     accords,
     acts,
@@ -36,6 +37,7 @@ from api.routes import (
     keys,
     ledger,
     lists,
+    notices,
     papers,
     record,
     sheets,
@@ -47,6 +49,11 @@ from api.telemetry import PREFIX, begin_request, count_request
 
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+_ALWAYS = frozenset({"/livez", "/readyz"})
+"""What is answered however many requests are under way."""
+
+_STREAM = b"text/event-stream; charset=utf-8"
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
         lists,
         feeds,
         webhooks,
+        notices,
         record,
         ledger,
         files,
@@ -99,12 +107,23 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
-    for pages in (entering, verifying, desk, opening, page_accords, acting, page_record, live, operating):
+    for pages in (
+        entering,
+        verifying,
+        desk,
+        opening,
+        page_accords,
+        acting,
+        page_record,
+        page_papers,
+        live,
+        operating,
+    ):
         app.include_router(pages.router)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     _handle_errors(app)
-    app.add_middleware(Requests)
+    app.add_middleware(Requests, most=settings.api_requests)
     return app
 
 
@@ -144,8 +163,10 @@ class Requests:
     The id is the caller's own ``X-Request-Id``, where it sent a usable one. Headers and bodies are not logged.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
+        self._most = most
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection of the server."""
@@ -156,12 +177,18 @@ class Requests:
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope["request_id"] = request_id
         status = 0
+        counted = scope["path"] not in _ALWAYS
+        turned_away = counted and self._under_way >= self._most
         began = time.perf_counter()
 
         async def answered(message: Message) -> None:
-            nonlocal status
+            nonlocal status, counted
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if counted and (b"content-type", _STREAM) in message["headers"]:
+                    # Bounded by itself; it holds nothing that others wait for.
+                    self._under_way -= 1
+                    counted = False
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
@@ -179,15 +206,22 @@ class Requests:
         head = scope["method"] == "HEAD"
         served = without_body(scope) if head else scope
         about = begin_request()
+        self._under_way += counted
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:
-                await self._app(served, receive, answered)
+                if turned_away:
+                    # Before anything is read or asked for: it costs next to nothing, so that the others get through.
+                    away: Any = overloaded(self._most).response(request_id)
+                    await away(served, receive, answered)
+                else:
+                    await self._app(served, receive, answered)
             except Exception as error:
                 if status:
                     raise
                 problem: Any = of_exception(error).response(request_id)
                 await problem(served, receive, answered)
             finally:
+                self._under_way -= counted
                 seconds = time.perf_counter() - began
                 count_request(scope, status, seconds)
                 log.info(

@@ -18,6 +18,7 @@ from temporalio.client import Client
 from temporalio.converter import PayloadCodec
 
 from activities.feeds.following import Feed
+from activities.feeds.notices import Notices
 from activities.feeds.webhooks import Webhooks
 from activities.files.depositing import Depositing
 from activities.files.erasing import Erasing
@@ -129,6 +130,7 @@ class Backend:
     streams: Streams
     papers: ActQueue
     webhooks: Webhooks
+    notices: Notices
 
 
 @asynccontextmanager
@@ -193,6 +195,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             streams=Streams(),
             papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
             webhooks=Webhooks(pool),
+            notices=Notices(pool),
         )
     finally:
         if feed is not None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import random
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -163,6 +164,17 @@ def not_found(accord: str) -> Problem:
 def unavailable(what: str) -> Problem:
     """Something that the request needs does not answer in time."""
     return Problem("unavailable", what)
+
+
+def overloaded(most: int) -> Problem:
+    """So many requests are under way in this process that it takes no further one."""
+    seconds = random.randint(1, 3)  # noqa: S311 - so that not all come again in the same moment
+    return Problem(
+        "busy",
+        f"{most:,} requests are under way here already. Nothing was done; send this one again, under the same "
+        f"Idempotency-Key if it has one, after {seconds} s.",
+        headers={"Retry-After": str(seconds)},
+    )
 
 
 _REJECTED = {

@@ -12,6 +12,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.errors import SettingsProblem, Unreachable
+from activities.files.erasing import Erasing as FilesErasing
+from activities.files.store import open_store
 from activities.ledger.connections import reading_pool
 from activities.ledger.erasing import finish_erasing
 from activities.ledger.payload_keys import FRESH, InstallationKey, PayloadKeys, has_keys
@@ -33,6 +35,7 @@ class Erased:
     """What was erased, and what is left to do: a run that has not continued, keys that an open run still needs."""
 
     positions: tuple[int, ...]
+    contents: tuple[str, ...]
     runs: int
     keys: int
     continued: bool
@@ -47,8 +50,16 @@ class Erased:
 class Erasing:
     """Erases what the record of an accord says is erased."""
 
-    def __init__(self, client: Client, ledger: PostgresLedger, keys: PayloadKeys | None, accord: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        ledger: PostgresLedger,
+        files: FilesErasing,
+        keys: PayloadKeys | None,
+        accord: str,
+    ) -> None:
         self._client = client
+        self._files = files
         self._ledger = ledger
         self._keys = keys
         self._accord = accord
@@ -63,18 +74,23 @@ class Erasing:
             await self._keys.renew(self._accord)
             await asyncio.sleep(FRESH + MARGIN)
 
-    async def finish(self) -> Erased:
-        """Delete particulars, closed histories and old keys. Safe to repeat and to interrupt.
+    async def finish(self, *, histories: bool = True) -> Erased:
+        """Delete particulars, contents, closed histories and old keys. Safe to repeat and to interrupt.
+
+        No content is in a history: ``histories`` may stay as they are where contents alone are erased.
 
         Raises:
             LedgerError: the ledger cannot be read or written.
             RPCError: Temporal does not answer, or does not let this be done.
         """
         positions = await finish_erasing(self._ledger, self._ledger, self._accord)
+        contents = await self._files.finish(self._ledger, self._accord)
+        if not histories:
+            return Erased(tuple(positions), tuple(contents), 0, 0, True, 0)
         continued = await continued_since(self._client, self._accord, EraseParticulars.name, CONTINUED)
         runs = await delete_closed_runs(self._client, self._accord)
         keys, left = await self._destroy_keys() if continued else (0, 0)
-        return Erased(tuple(positions), runs, keys, continued, left)
+        return Erased(tuple(positions), tuple(contents), runs, keys, continued, left)
 
     async def _destroy_keys(self) -> tuple[int, int]:
         """Destroy all keys but the newest and those that the open run needs; how many, and how many it needs."""
@@ -117,7 +133,7 @@ async def erasing(settings: Settings, accord: str) -> AsyncIterator[Erasing]:
                 "Set it as the workers have it, then run this again.",
             )
         try:
-            yield Erasing(client, ledger, keys, accord)
+            yield Erasing(client, ledger, FilesErasing(pool, open_store(settings)), keys, accord)
         except RPCError as error:
             raise Unreachable(
                 f"Temporal does not do it: {error.message}.",

@@ -15,6 +15,8 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.errors import SettingsProblem
 from activities.feeds.delivering import Delivering
+from activities.feeds.mail import Mail
+from activities.feeds.notices import Noticing
 from activities.identity.signing import CommandVerifier
 from activities.ledger.connections import reading_pool, writing_pool
 from activities.ledger.migrate import pending
@@ -38,6 +40,7 @@ from worker.background.sweeping import sweeping
 from worker.background.telling import telling
 from worker.rollout.version import deployed
 from worker.search_attributes import check_search_attributes
+from workflows.notices import NoticesWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.webhooks import WebhookWorkflow
 from workflows.workflow import AccordWorkflow
@@ -73,9 +76,11 @@ async def accord_worker(
     ``deployment`` is its version; without one, it gets work only where no version is current.
 
     Raises:
-        SettingsProblem: no trusted key, no database, or a schema that was not migrated.
+        SettingsProblem: no trusted key, no database, a schema that was not migrated, or no usable mail server.
     """
     verifier = CommandVerifier(settings.command_public_keys)
+    smtp_url = None if settings.smtp_url is None else settings.smtp_url.get_secret_value()
+    mail = Mail.of(smtp_url, settings.mail_from)
     dsn = settings.database_dsn()
     waiting = await pending(dsn)
     if waiting:
@@ -95,11 +100,17 @@ async def accord_worker(
         recorder = Recorder(ledger, writer, states, verifier)
         deliverer = Delivering(delivering, states, reaching, settings.log_origin)
         reconciler = Reconciler(client, reconciling, settings.task_queue)
+        noticing = Noticing(delivering, mail, settings.public_url)
         yield Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[AccordWorkflow, ReconcileWorkflow, WebhookWorkflow],
-            activities=[*recorder.activities, *reconciler.activities, *deliverer.activities],
+            workflows=[AccordWorkflow, ReconcileWorkflow, WebhookWorkflow, NoticesWorkflow],
+            activities=[
+                *recorder.activities,
+                *reconciler.activities,
+                *deliverer.activities,
+                *noticing.activities,
+            ],
             max_concurrent_workflow_tasks=TASKS_AT_ONCE,
             max_concurrent_activities=ACTIVITIES_AT_ONCE,
             max_concurrent_local_activities=ACTIVITIES_AT_ONCE,

@@ -15,6 +15,7 @@ from pydantic import Field
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
+from workflows.messages import NUDGE
 from workflows.model.commands import Message
 
 BACKOFF = (
@@ -87,12 +88,18 @@ class WebhookWorkflow:
         """Somebody wants it now, whatever failed before: a replay, an endpoint that was enabled again."""
         self._told = self._hurried = True
 
+    @workflow.signal(name=NUDGE)
+    async def nudge(self) -> None:
+        """Another release is there to go on with."""
+        self._told = self._hurried = True
+
     @workflow.run
     async def run(self, start: WebhookInput) -> None:
         """Deliver, and wait, until the endpoint is no longer active."""
         pauses = BACKOFF if start.backoff is None else tuple(timedelta(seconds=one) for one in start.backoff)
         for _ in range(ROUNDS):
-            if workflow.info().is_continue_as_new_suggested():
+            info = workflow.info()
+            if info.is_continue_as_new_suggested() or info.is_target_worker_deployment_version_changed():
                 break
             self._told = self._hurried = False
             report = await workflow.execute_activity(
@@ -114,7 +121,9 @@ class WebhookWorkflow:
             elif not report.more:
                 workflow.set_current_details("all is delivered")
                 await _until(lambda: self._told, IDLE)
-        workflow.continue_as_new(start)
+        workflow.continue_as_new(
+            start, initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+        )
 
 
 async def _until(so: Callable[[], bool], at_most: timedelta) -> None:

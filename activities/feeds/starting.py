@@ -1,14 +1,15 @@
-"""The one place that knows how a webhook's workflow is started and told of more."""
+"""The one place that knows how the workflows of webhooks and of notices are started, and told of more."""
 
 from __future__ import annotations
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
+from workflows.notices import NoticesInput
 from workflows.webhooks import WebhookInput
 
-WEBHOOK = "Webhook"
-"""The workflow's name on the task queue."""
+WEBHOOK, NOTICES = "Webhook", "Notices"
+"""The workflows' names on the task queue."""
 
 
 async def tell_webhook(
@@ -35,4 +36,26 @@ async def tell_webhook(
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         start_signal="hurry" if hurry else "more",
         static_summary="Entries are delivered to a webhook",
+    )
+
+
+async def tell_person(
+    client: Client, principal: str, task_queue: str, *, news: bool = True, together: float | None = None
+) -> None:
+    """See to it that the workflow of a person's notices runs, and looks what there is to tell if there is ``news``.
+
+    ``together`` is a test's hook, as in :class:`NoticesInput`.
+
+    Raises:
+        RPCError: the server does not answer.
+    """
+    await client.start_workflow(
+        NOTICES,
+        NoticesInput(principal=principal, together=together),
+        id=f"notices-{principal}",
+        task_queue=task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        start_signal="more" if news else None,
+        static_summary="A person is told of what waits on them",
     )

@@ -49,9 +49,15 @@ def read_receipt(text: str) -> Receipt:
     """The receipt that a text holds, which may be a whole PDF's.
 
     Raises:
-        Malformed: it holds none.
+        Malformed: it holds none, or several: then the one that is checked need not be the one that people see.
     """
-    found = _FORM.search(text.replace("&amp;", "&"))
+    receipts = {found[0]: found for found in _FORM.finditer(text.replace("&amp;", "&"))}
+    if len(receipts) > 1:
+        raise Malformed(
+            f"there are {len(receipts)} receipts in it, and a paper has one",
+            "Do not rely on it; ask for the paper anew",
+        )
+    found = next(iter(receipts.values()), None)
     if found is None:
         raise Malformed(
             "there is no receipt in it",
@@ -68,14 +74,15 @@ def qr(text: str) -> str:
 
 
 def page_code(accord: str, document_digest: str, seat: str, original: str) -> str:
-    """The code of a signature page: three groups of four letters and digits that only this page has.
+    """The code of a signature page: five groups of four letters and digits that only this page has.
 
-    The first 60 bits of the SHA-256 of what the page is: accord, document's digest, seat, original; in Base32 (RFC
-    4648), whose letters and digits are not taken for one another.
+    The first 100 bits of the SHA-256 of what the page is: accord, document's digest, seat, original; in Base32 (RFC
+    4648), whose letters and digits are not taken for one another. Of 60 bits, somebody who writes texts could make two
+    with one code in minutes, and put the page that was signed behind the other.
     """
     content = "\n".join(("entente signature page", accord, document_digest, seat, original))
-    text = base64.b32encode(hashlib.sha256(content.encode()).digest()).decode()[:12]
-    return f"{text[:4]}-{text[4:8]}-{text[8:]}"
+    text = base64.b32encode(hashlib.sha256(content.encode()).digest()).decode()[:20]
+    return "-".join(text[start : start + 4] for start in range(0, 20, 4))
 
 
 def rests_on(source: Source, w: Words) -> Block:

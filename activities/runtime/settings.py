@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         gt=0,
         description="seconds in which a request's body has to arrive, once its headers are there",
     )
+    api_requests: int = Field(
+        default=1000,
+        ge=1,
+        description="requests that one API process has under way at the most, open streams apart; what comes beyond "
+        "that is answered 503 at once",
+    )
     rate_key: RateLimits = Field(
         default="12000/minute", description="requests with one API key; none: as many as come"
     )
@@ -171,9 +177,6 @@ class Settings(BaseSettings):
     oidc_file: Path | None = Field(
         default=None, description="JSON file that names the OpenID providers whose tokens the API takes"
     )
-    public_url: str | None = Field(
-        default=None, description="where people reach the API from outside, for joining links"
-    )
     files_url: str | None = Field(
         default=None,
         description="where contents are kept: a directory, or an object store such as s3://bucket/prefix; below the "
@@ -202,6 +205,18 @@ class Settings(BaseSettings):
         default=(),
         description="networks in which webhooks may be delivered besides the open Internet, such as 10.1.0.0/16, "
         "separated by commas; in them also by plain http",
+    )
+
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="the mail server for notices: smtp://, smtp+starttls:// or smtps://, with user and password if "
+        "it asks for them; no notices are sent where it is not set",
+    )
+    mail_from: str | None = Field(default=None, description="the address that notices come from")
+    public_url: str | None = Field(
+        default=None,
+        description="where people reach this installation from outside, such as https://entente.example: "
+        "for joining links and notices",
     )
 
     @field_validator("witness_networks", "webhook_networks")

@@ -71,7 +71,7 @@ async def test_what_there_is_not_is_said_with_what_there_is(reading_api: Api, fi
     said = problem(await reading_api.get("/accords/a/papers/bible"), 404, "not_found")
     assert "closing-book" in said["detail"]
     said = problem(await reading_api.get("/accords/a/papers/minutes?lang=tlh"), 422, "malformed")
-    assert "en, ko, ru, zh" in said["detail"]
+    assert "en, ko, no, pt, ru, zh" in said["detail"]
     assert said["errors"][0]["field"] == "lang"
     problem(await reading_api.get("/accords/b/papers/minutes"), 404, "not_found")
     problem(await reading_api.get("/accords/a/papers", "stranger"), 404, "not_found")

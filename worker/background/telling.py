@@ -19,7 +19,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.feeds.following import AWAY, Announcements, feed_position
-from activities.feeds.starting import tell_webhook
+from activities.feeds.starting import tell_person, tell_webhook
 from activities.ledger.connections import reading_pool
 from activities.ledger.database import translated, with_role
 from activities.runtime.settings import Settings
@@ -40,34 +40,52 @@ select distinct w.id from (
 join webhooks w on w.active and (w.accord is null or w.accord = e.accord)
     and (w.reads_all or a.members @> array[w.principal])
 """
+_PEOPLE = """
+select distinct s.principal from notice_settings s join waiting w on w.who = s.principal
+where s.confirmed is not null and s.mode = 'at_once'
+    and w.accord in (select accord from entries where feed > $1 and feed <= $2)
+"""
+_NOT_TOLD = """
+select s.principal from notice_settings s where s.confirmed is not null and s.mode = 'at_once' and exists (
+    select from waiting w where w.who = s.principal and not exists (
+        select from notices_told t where (t.principal, t.accord, t.key) = (s.principal, w.accord, w.key)
+    )
+)
+"""
+_DAILY = "select principal from notice_settings where confirmed is not null and mode = 'daily'"
 _BEHIND = "select id from webhooks where active and failures = 0 and position < $1"
 
 log = structlog.get_logger(__name__)
 
 
-async def concerned(pool: asyncpg.Pool[Any], after: int, end: int) -> list[str]:
-    """The webhooks for which entries beyond ``after`` and up to ``end`` may be.
+async def _names(pool: asyncpg.Pool[Any], query: str, *arguments: int) -> list[str]:
+    with translated("read", with_role("entente_writer")):
+        return [row[0] for row in await pool.fetch(query, *arguments)]
+
+
+async def tell(
+    pool: asyncpg.Pool[Any], client: Client, settings: Settings, after: int | None, end: int
+) -> None:
+    """Tell whom entries beyond ``after`` concern, or where it is none everybody who is behind.
 
     Raises:
-        LedgerError: the database does not answer.
+        LedgerError, RPCError: the database or Temporal does not answer.
     """
-    with translated("read", with_role("entente_writer")):
-        return [row["id"] for row in await pool.fetch(_CONCERNED, after, end)]
-
-
-async def behind(pool: asyncpg.Pool[Any], end: int) -> list[str]:
-    """The webhooks that are not at ``end`` and did not fail.
-
-    Raises:
-        LedgerError: the database does not answer.
-    """
-    with translated("read", with_role("entente_writer")):
-        return [row["id"] for row in await pool.fetch(_BEHIND, end)]
+    queue = settings.task_queue
+    for name in await (_names(pool, _BEHIND, end) if after is None else _names(pool, _CONCERNED, after, end)):
+        await tell_webhook(client, name, queue)
+    if settings.smtp_url is None:
+        return
+    for name in await (_names(pool, _NOT_TOLD) if after is None else _names(pool, _PEOPLE, after, end)):
+        await tell_person(client, name, queue)
+    if after is None:
+        for name in await _names(pool, _DAILY):
+            await tell_person(client, name, queue, news=False)
 
 
 @asynccontextmanager
 async def telling(settings: Settings, client: Client) -> AsyncIterator[None]:
-    """Tell webhooks of new entries while the block runs."""
+    """Tell webhooks and people of new entries while the block runs."""
 
     async def rounds(pool: asyncpg.Pool[Any]) -> None:
         position, around = 0, 0.0
@@ -75,12 +93,10 @@ async def telling(settings: Settings, client: Client) -> AsyncIterator[None]:
             while not announced.broken:
                 end = await feed_position(pool)
                 if time.monotonic() >= around:
-                    names = await behind(pool, end)
+                    await tell(pool, client, settings, None, end)
                     around = time.monotonic() + AROUND
-                else:
-                    names = await concerned(pool, position, end) if end > position else []
-                for name in names:
-                    await tell_webhook(client, name, settings.task_queue)
+                elif end > position:
+                    await tell(pool, client, settings, position, end)
                 position = end
                 await announced.wait(LOOK)
 
@@ -90,9 +106,9 @@ async def telling(settings: Settings, client: Client) -> AsyncIterator[None]:
                 try:
                     await rounds(pool)
                 except (*AWAY, RPCError) as error:
-                    log.warning("webhooks cannot be told of new entries", reason=str(error)[:300])
+                    log.warning("nobody can be told of new entries at the moment", reason=str(error)[:300])
                 except Exception:  # The next round may do better; nobody would notice the end of this task.
-                    log.exception("telling webhooks of new entries failed")
+                    log.exception("telling of new entries failed")
                 await asyncio.sleep(PAUSE)
 
     task = asyncio.create_task(forever(), name="telling")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import ClassVar
 
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check, Rejected
@@ -54,13 +55,50 @@ def periods(a: Accord) -> dict[str, tuple[datetime | None, datetime | None]]:
 
 def holders(a: Accord, roles: tuple[str, ...], parties: tuple[str, ...] | None = None) -> tuple[str, ...]:
     """Delegates who hold one of ``roles``, of ``parties`` (any, if none are given), in the order of appointment."""
-    return tuple(
-        code
-        for code, one in a.delegates.items()
-        if (parties is None or one.party in parties)
-        and one.holds(a.time)
-        and any(role in one.roles for role in roles)
-    )
+    return _of(_Offices.of(a).now, roles, parties)
+
+
+def expected(a: Accord, roles: Iterable[str], parties: tuple[str | None, ...]) -> tuple[str, ...]:
+    """As :func:`holders`, with those whose appointment is to begin; of no party are officers."""
+    return _of(_Offices.of(a).ever, roles, parties)
+
+
+_Index = dict[str, dict[str | None, dict[int, str]]]
+"""Delegates by role and party, each under its turn."""
+
+
+def _of(index: _Index, roles: Iterable[str], parties: Iterable[str | None] | None) -> tuple[str, ...]:
+    found: dict[int, str] = {}
+    for role in roles:
+        by_party = index.get(role, {})
+        for party in by_party if parties is None else parties:
+            found.update(by_party.get(party, {}))
+    return tuple(found[turn] for turn in sorted(found))
+
+
+class _Offices:
+    """Who is in office, and who is or will be: found once for a state, of which hundreds of guards and steps ask it."""
+
+    _latest: ClassVar[tuple[_Offices, ...]] = ()
+
+    def __init__(self, a: Accord) -> None:
+        self._delegates, self._at, self._mode = a.delegates, a.time, a.definition.clock.mode
+        self.now: _Index = {}
+        self.ever: _Index = {}
+        for turn, (code, one) in enumerate(a.delegates.items()):
+            for index, counts in ((self.now, one.holds(a.time)), (self.ever, periods_hold(a, one))):
+                for role in one.roles if counts else ():
+                    index.setdefault(role, {}).setdefault(one.party, {})[turn] = code
+
+    @classmethod
+    def of(cls, a: Accord) -> _Offices:
+        """What was found for this very state, or is found now."""
+        for one in cls._latest:
+            if (one._delegates is a.delegates, one._at, one._mode) == (True, a.time, a.definition.clock.mode):
+                return one
+        found = cls(a)
+        cls._latest = (found,)
+        return found
 
 
 def only_observes(appointment: Appointment) -> bool:

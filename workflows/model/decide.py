@@ -27,6 +27,7 @@ from workflows.model.commands import (
     Refusal,
 )
 from workflows.model.declare import (
+    MOST_WORDS,
     Act,
     Check,
     Gate,
@@ -42,6 +43,7 @@ from workflows.model.definition import Definition
 from workflows.model.fold import fold
 from workflows.model.rules import deadlines, gate
 from workflows.model.state import Accord
+from workflows.model.values import shortened
 from workflows.model.working import CLOCK, Memory, Working
 from workflows.record.keys import own_signature
 from workflows.record.operation import not_paused
@@ -330,8 +332,8 @@ def _refusal(unmet: list[Check]) -> Refusal:
     first = unmet[0]
     return Refusal(
         guard=first.guard,
-        reason=first.reason,
-        remedy=first.remedy,
+        reason=shortened(first.reason, MOST_WORDS),
+        remedy=shortened(first.remedy, MOST_WORDS),
         unmet=tuple(check.as_unmet() for check in unmet[:200]),
     )
 

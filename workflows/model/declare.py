@@ -23,10 +23,16 @@ from workflows.model.canonical import NotCanonical, canonical, depth, digest_of
 from workflows.model.commands import Actor, Command, Unmet
 from workflows.model.definition import Inconsistent
 from workflows.model.state import Accord
-from workflows.model.values import Particular
+from workflows.model.values import Particular, shortened
 
 LARGEST_COMMAND = 512 * 1024
 """Bytes of canonical JSON that a command may have."""
+
+MOST_WHO = 50
+"""Delegates whom a refusal on the record names for each guard; there may be thousands, for hundreds of guards."""
+
+MOST_WORDS = 1000
+"""Characters of a reason, or of a remedy, on the record; of fifty languages each can lack fifty parties' consent."""
 
 MOST_ERRORS = 50
 """Fields that a malformed act is told of at once."""
@@ -62,7 +68,8 @@ class Check:
 
     def as_unmet(self) -> Unmet:
         """The check as a refusal lists it."""
-        return Unmet(guard=self.guard, reason=self.reason, who=self.who, by=self.by, subject=self.subject)
+        reason, who = shortened(self.reason, MOST_WORDS), self.who[:MOST_WHO]
+        return Unmet(guard=self.guard, reason=reason, who=who, by=self.by, subject=self.subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,15 +376,10 @@ def outline(command: Command) -> str:
     )
 
 
-def _short(words: str, most: int) -> str:
-    """Words of at most ``most`` characters: names and values in them may be somebody's, of any length."""
-    return words if len(words) <= most else words[: most - 1] + "…"
-
-
 def malformed(what: str, error: ValidationError) -> Rejected:
     """A :class:`Rejected` that names each field and what is wrong with it."""
     errors = tuple(
-        {"field": _short(field, 120) or "(whole)", "problem": _short(said, 300)}
+        {"field": shortened(field, 120) or "(whole)", "problem": shortened(said, 300)}
         for field, said in islice(_wrong_fields(error), MOST_ERRORS)
     )
     listing = "; ".join(f"{e['field']}: {e['problem']}" for e in errors[:5])

@@ -39,6 +39,7 @@ __all__ = [
     "Text",
     "Window",
     "add_duration",
+    "shortened",
     "show_date",
     "show_time",
     "some",
@@ -265,6 +266,11 @@ def some(names: Collection[str]) -> str:
 
 MOST_NAMES = 12
 """Names that a sentence lists."""
+
+
+def shortened(words: str, most: int) -> str:
+    """Words of at most ``most`` characters: names and values in them may be somebody's, of any length."""
+    return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def show_date(at: datetime | None) -> str:

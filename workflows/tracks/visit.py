@@ -15,7 +15,15 @@ from typing import Literal
 from workflows.model.authority import holders
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
-from workflows.model.consent import ConsentGiven, clear, complete, missing, not_yet_given, subject
+from workflows.model.consent import (
+    ConsentGiven,
+    ConsentsFell,
+    clear,
+    complete,
+    missing,
+    not_yet_given,
+    subject,
+)
 from workflows.model.declare import Act, Audience, Check, Event, Gate, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
 from workflows.model.values import Digest, Line, Note, Text, Window, show_date
@@ -233,10 +241,17 @@ def follows(a: Accord, at: datetime, unmet: Iterator[Check]) -> Iterator[Event]:
         if complete(a, "arrival", now, arriving(a)):
             yield VisitArrived()
             return
-    to_confirm = visit.status in ("tentative", "on_hold") and complete(a, "confirmation", now)
-    if to_confirm and next(unmet, None) is None:
-        yield VisitConfirmed(digest=now)
-        return
+    given = tuple(a.consents.get("confirmation", {}))
+    if given and visit.status in ("tentative", "on_hold"):
+        closed = next(unmet, None)
+        if closed is not None:
+            # Who confirmed did so on what held then; what holds once the gate is open again may be something else.
+            cause = f"the gate closed: {closed.reason}"[:300]
+            yield ConsentsFell(subject="confirmation", parties=given, cause=cause)
+            return
+        if complete(a, "confirmation", now):
+            yield VisitConfirmed(digest=now)
+            return
     for ending, outcome in ENDINGS.values():
         if complete(a, ending, now) and visit.status not in ("completed", "curtailed", "cancelled"):
             yield VisitEnded(outcome=outcome)

@@ -52,6 +52,7 @@ def checklist(source: Source, w: Words) -> Paper:
     open_rows = [index for index, code in enumerate(codes) if code not in met]
     if rows:
         blocks.append(table(head, rows, ("auto", 4, 3, "auto", 4), open_rows))
+    if open_rows:
         blocks.append(para(w["shaded_open"], style="small"))
     evidence = [(code, one) for code in codes if a.founded for one in a.conditions[code].evidence]
     if evidence:
@@ -167,4 +168,4 @@ def _open(source: Source, w: Words, code: str) -> Piece:
     terms = a.definition.conditions[code]
     said = f"{code} · {terms.title}: {w.term('condition', standing(a, code))}"
     waiting = owed_by(a, code)
-    return said if a.ended or not waiting else f"{said}. {w.say('waits_for', who=w.list(waiting[:4]))}"
+    return said if a.ended or not waiting else f"{said}; {w.say('waits_for', who=w.list(waiting[:4]))}"

@@ -7,20 +7,18 @@ from itertools import groupby
 from activities.papers.blocks import (
     Block,
     Paper,
-    Piece,
     facts,
     heading,
     lines,
     mono,
     note,
     para,
-    quoted,
     steps,
-    strong,
     table,
 )
 from activities.papers.people import party
-from activities.papers.source import Line, Source
+from activities.papers.sentences import says, sentences
+from activities.papers.source import Source
 from activities.papers.words import ENGLISH, Words
 
 
@@ -39,24 +37,21 @@ def minutes(source: Source, w: Words) -> Paper:
         )
     ]
     if w.language != ENGLISH:
-        blocks.append(para(w["record_is_english"], style="small"))
+        translated = bool(sentences(w.language)["acts"])
+        said = w["record_is_translated"] if translated else w["record_is_english"]
+        blocks.append(para(said, style="small"))
     for _, of_day in groupby(source.lines, key=lambda line: line.time.date()):
         told = list(of_day)
         blocks.append(heading(w.date(told[0].time)))
         blocks.append(
             table(
                 (w["entry"], "UTC", w["what"]),
-                [(str(line.position), f"{line.time:%H:%M}", _says(line, w)) for line in told],
-                ("30pt", "34pt", 1),
+                [(str(line.position), f"{line.time:%H:%M}", says(line, w)) for line in told],
+                ("46pt", "38pt", 1),
                 [index for index, line in enumerate(told) if line.refused],
             )
         )
     return Paper(w["title.minutes"], tuple(blocks))
-
-
-def _says(line: Line, w: Words) -> Piece:
-    said = line.says.removeprefix("✗ refused: ")
-    return lines(strong(w["refused"]), quoted(said)) if line.refused else quoted(said)
 
 
 def certificate(source: Source, w: Words) -> Paper:

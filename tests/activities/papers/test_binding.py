@@ -78,6 +78,19 @@ async def test_each_page_of_each_original_has_a_code_of_its_own_that_changes_wit
     }
     assert len(codes) == 3 * 2 * 2
     assert page_code(a.id, "sha256:" + "0" * 64, "RU", "RU") not in codes
+    assert all(len(one.replace("-", "")) * 5 == 100 for one in codes), "two texts of one code take 2^50 tries"
+
+
+async def test_a_paper_of_two_receipts_is_not_believed() -> None:
+    """A title, or a page put in, could hold a genuine one beside what the paper shows."""
+    source = await read_source((await negotiated()).ledger, "visit")
+    earlier = await read_source((await negotiated()).ledger, "visit", 3)
+    assert source is not None
+    assert earlier is not None
+    one, other = receipt_text(source.bound), receipt_text(earlier.bound)
+    assert read_receipt(f"{one} {one.replace('&', '&amp;')}").size == source.bound.size
+    with pytest.raises(Malformed, match="2 receipts"):
+        read_receipt(f"{one} {other}")
 
 
 async def test_in_its_own_original_each_party_stands_first() -> None:

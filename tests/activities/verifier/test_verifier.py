@@ -22,6 +22,7 @@ from activities.bundle.archive import MAX_DIRECTORY
 from activities.bundle.format import Bundle
 from activities.errors import Malformed
 from activities.tlog.tiles import TileReader, parse_path
+from activities.verifier.acts import ERASED
 from activities.verifier.evidence import parse as parse_evidence
 from activities.verifier.findings import MOST_PROBLEMS, Finding, Report
 from activities.verifier.verify import verify_bundle
@@ -159,7 +160,7 @@ async def test_erasure_breaks_no_proof_and_no_fold(tmp_path: Path) -> None:
     assert await record.ledger.head("visit") == before
     assert report.erased == 2
     assert {name for name, status in statuses(report).items() if status != "holds"} == {"acts"}
-    assert report["acts"].absent == {"signed commands are erased with the particulars that they held": 2}
+    assert report["acts"].absent == {ERASED: 2}
     assert (report.exit_code(), report.exit_code(strict=True)) == (0, 21)
 
 

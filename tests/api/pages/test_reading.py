@@ -16,6 +16,7 @@ PAGES = (
     "/signing",
     "/people",
     "/minutes",
+    "/papers",
     "/record",
     "/entries/0",
 )
@@ -40,6 +41,19 @@ async def test_every_page_is_there_for_a_delegate(browser: Browser, filler: Fill
         assert "<h1" in answer.text
         assert " style=" not in answer.text
         assert " onclick" not in answer.text
+
+
+async def test_papers_and_sheets_are_taken_away_by_their_links(browser: Browser, filler: Filler) -> None:
+    await fill(filler)
+    await browser.sign_in("aa.contact")
+    page = await browser.page("/accords/a/papers")
+    position = filler.states["a"].size - 1
+    assert f'href="/accords/a/papers/checklist?lang=ru&amp;as_of={position}"' in page
+    paper = await browser.get(f"/accords/a/papers/protocol?lang=ko&as_of={position}")
+    assert paper.headers["content-type"] == "application/pdf"
+    assert paper.content.startswith(b"%PDF")
+    assert (await browser.get("/accords/a/sheet")).content.startswith(b"PK")
+    assert (await browser.get("/accords/a/papers/bible")).status_code == 404
 
 
 async def test_the_overview_says_what_is_missing_who_owes_it_and_by_when(

@@ -22,7 +22,7 @@ def test_the_committed_page_is_the_present_one(file: Path) -> None:
 
 def test_every_command_has_an_example_and_says_what_it_does() -> None:
     text = pages.commands()
-    names = ("keys", "rollout", "rotation", "file", "me", "sheet", "payload-key")
+    names = ("keys", "payload-key", "rollout", "rotation", "file", "me", "sheet")
     groups = tuple(f"entente {name}`" for name in names)
     parts = [part for part in text.split("## `")[1:] if not part.startswith(groups)]
     for part in parts:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.simulation.definitions import changed, condition, pair, trio
+from tests.simulation.definitions import changed, condition, document, pair, trio
 from tests.simulation.play import START, Play
 from tests.simulation.small import digest
 from workflows.model.commands import OPEN, TICK, UNREADABLE, Command, RecordedEvent
@@ -260,3 +260,37 @@ def test_a_changed_state_is_what_replacing_its_fields_gives() -> None:
         a.changed(sizes=7)
     with pytest.raises(FrozenInstanceError):
         a.size = 7  # type: ignore[misc]
+
+
+def test_a_refusal_on_the_record_is_bounded_however_much_is_lacking() -> None:
+    """Each refused act is an entry; without a bound two parties could write megabytes by one."""
+    definition = pair()
+    languages = [f"{first}{second}" for first in "abcde" for second in "abcdefghij"]
+    for number in range(24):
+        code = f"P{number:02}ABCDEFGHI"
+        contact = f"p{number:02}.contact"
+        definition["parties"][code] = {
+            "name": code,
+            "capacity": "guest",
+            "contact": contact,
+            "required": False,
+        }
+    definition["documents"] = {
+        f"D{number}": document("AA", "BB", languages=tuple(languages)) for number in range(4)
+    }
+    play = Play(definition)
+    play.adopt()
+    for party in ("AA", "BB"):
+        contact = f"{party.lower()}.contact"
+        roles = ["treaty_section", "drafter", "protocol"]
+        play.do(contact, "appoint_delegate", delegate=contact, office="Contact", roles=roles)
+    texts = [
+        {"document": code, "language": language, "digest": digest(f"{code} {language}")}
+        for code in definition["documents"]
+        for language in languages
+    ]
+    play.do("aa.contact", "propose_texts", texts=texts)
+    refusal = play.refused("aa.contact", "consent_to_release", digest=digest("set"))
+    unready = [one for one in refusal.unmet if one.guard == "document_ready"]
+    assert len(unready) == 4
+    assert all(len(one.reason) == 1000 and one.reason.endswith("…") for one in unready)

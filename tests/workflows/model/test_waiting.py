@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.compatibility.corpus import ALL
-from tests.simulation.definitions import pair
+from tests.simulation.definitions import document, pair
 from tests.simulation.play import Play
 from tests.simulation.small import digest, small
 from workflows.model.commands import Command, Waiting
@@ -18,7 +18,8 @@ from workflows.model.declared import ACTS
 from workflows.model.fold import evolve
 from workflows.model.state import Accord
 from workflows.model.summary import summarize
-from workflows.model.waiting.steps import waiting
+from workflows.model.waiting.step import MOST_WHO
+from workflows.model.waiting.steps import MOST_STEPS, waiting
 
 LEFT_OPEN: dict[str, dict[str, Any]] = {
     "submit_evidence": {"digest": digest("paper"), "grade": "inspected", "source": "a test"},
@@ -62,7 +63,14 @@ BY_THEMSELVES = {
         "propose_witness_policy",
     ),
     *("enrol_key", "rotate_key", "revoke_key", "rotate_log_key", "retire_log_key", "attest_state"),
-    *("erase_particulars", "pause_accord", "retry_accord", "repair_accord", "carry_over_verdict"),
+    *(
+        "erase_particulars",
+        "erase_contents",
+        "pause_accord",
+        "retry_accord",
+        "repair_accord",
+        "carry_over_verdict",
+    ),
     # Of a successor in the seat; and of whoever runs the installation, where the parties named no operator.
     *("issue_full_powers", "resume_accord"),
 }
@@ -176,3 +184,24 @@ def test_with_an_unknown_act_nothing_is_decided() -> None:
     command = Command(accord=state.id, id="aa.contact/x", act="bless", delegate="aa.contact")
     with pytest.raises(Rejected):
         decide(state, command, state.time)
+
+
+def test_what_is_listed_is_bounded_whoever_may_take_however_many_steps() -> None:
+    """It is written with each act: two parties could make every act of theirs cost what thousands do."""
+    definition = pair()
+    definition["documents"] = {
+        f"D{number}": document("AA", "BB", languages=("en", "fr", "de", "es")) for number in range(150)
+    }
+    play = Play(definition)
+    play.adopt()
+    roles = ["treaty_section", "drafter", "protocol"]
+    for party in ("aa", "bb"):
+        for number in range(150):
+            delegate = {"delegate": f"{party}.d{number}", "office": "Office", "roles": roles}
+            play.do(f"{party}.contact", "appoint_delegate", **delegate)
+    steps = waiting(play.state)
+    assert len(steps) == MOST_STEPS
+    assert max(len(one.who) for one in steps.values()) == MOST_WHO
+    assert len(summarize(play.state).model_dump_json()) < 2_500_000
+    refusal = play.refused("aa.contact", "close_accord")
+    assert all(len(one.who) <= 50 for one in refusal.unmet)

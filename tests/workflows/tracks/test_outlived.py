@@ -135,3 +135,13 @@ def test_an_amendment_that_asks_for_fewer_acceptances_leaves_nobody_waiting(hesi
     assert play.types()[-1] == "invitation_accepted"
     assert play.open_gate("acceptance")
     assert "invitation_expired" not in play.until("2030-03-02T00:00:00+00:00")
+
+
+def test_a_confirmation_falls_when_the_gate_of_the_visit_closes() -> None:
+    play = Play(pair()).go("understood")
+    play.do("aa.protocol", "confirm_visit")
+    assert "consents_fell" in play.do("bb.verifier", "revoke_verdict", condition="C1")
+    assert play.fact("consents_fell", "subject") == "confirmation"
+    play.verify("C1")
+    assert play.do("bb.protocol", "confirm_visit") == ("consent_given",)
+    assert "visit_confirmed" in play.do("aa.protocol", "confirm_visit")

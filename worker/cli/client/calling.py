@@ -107,6 +107,16 @@ class Calls:
             self._json(answer)
         return Fetched(answer.content, {name.lower(): value for name, value in answer.headers.items()})
 
+    def put(self, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Set something, which can be done again.
+
+        Raises:
+            ApiProblem: the API says why not.
+            Unreachable: it does not answer.
+        """
+        headers = {"Content-Type": "application/json"}
+        return self._json(self._send("PUT", path, [], headers, canonical(dict(fields))))
+
     @contextmanager
     def stream(self, path: str, last: str | None, silence: float) -> Iterator[httpx.Response]:
         """Server-sent events from ``path``, behind the event ``last``; broken off after ``silence`` seconds of it.

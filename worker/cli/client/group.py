@@ -18,6 +18,7 @@ PANELS: dict[str, tuple[str, ...]] = {
         "act",
         "log",
         "watch",
+        "notices",
     ),
     "The record and its papers: take them away, verify and read them": (
         "export",
@@ -34,6 +35,8 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Try it": ("demo", "up"),
     "Run it": (
         "rollout",
+        "codec",
+        "payload-key",
         "doctor",
         "migrate",
         "worker",

@@ -50,16 +50,12 @@ def _erase(
     """Erase names and free text of entries, or contents. All see that it was done, on what ground, by whose order.
 
     Recorded over the API with an operator's key; deleted with DATABASE_URL, whose login needs the roles entente_reader
-    and entente_eraser; contents also from the object store of ENTENTE_FILES_URL; and in Temporal: the accord's run
-    continues as new, and its closed runs are deleted. Where payloads are encrypted, the accord gets a new key and the
-    older ones are destroyed. Whatever is on record as erased and is still there is deleted as well: run it again, or
-    with --finish, after it was cut short.
+    and entente_eraser; contents also from the object store of ENTENTE_FILES_URL; particulars also in Temporal: the
+    accord's run continues as new, and its closed runs are deleted. Where payloads are encrypted, the accord gets a new
+    key and the older ones are destroyed. Whatever is on record as erased and is still there is deleted as well: run it
+    again, or with --finish, after it was cut short.
     """
-    from activities.files.erasing import Erasing
-    from activities.files.store import open_store
-    from activities.ledger.connections import reading_pool
     from activities.ledger.payload_keys import FRESH
-    from activities.ledger.postgres import PostgresLedger
     from worker.cli.client import show
     from worker.cli.client.operating import send
     from worker.erasing import erasing
@@ -71,60 +67,49 @@ def _erase(
         )
     settings, _ = installation(place.state_dir, erasing=True)
     why = {"ground": ground, "ordered_by": ordered_by}
+    particulars = {"positions": position, **why}
     encrypted = settings.payload_key_file is not None
     if position and not encrypted:
-        send(place, accord, "erase_particulars", {"positions": position, **why}, key)
+        send(place, accord, "erase_particulars", particulars, key)
     if file:
         send(place, accord, "erase_contents", {"digests": file, **why}, key)
 
-    async def contents() -> list[str]:
-        async with (
-            PostgresLedger.connect(settings.database_dsn()) as ledger,
-            reading_pool(settings.database_dsn(), max_size=1) as pool,
-        ):
-            return await Erasing(pool, open_store(settings)).finish(ledger, accord)
-
-    async def erase() -> tuple[Erased | None, list[str]]:
-        if file:
-            # No content ever passes through Temporal: nothing is to be deleted there.
-            return None, await contents()
+    async def erase() -> Erased:
         async with erasing(settings, accord) as work:
             if position and encrypted:
                 if not place.as_json:
                     print(f"The accord gets a new key, which every process takes within {FRESH:g} seconds.")
                 await work.prepare()
-                await asyncio.to_thread(
-                    send, place, accord, "erase_particulars", {"positions": position, **why}, key
-                )
-            return await work.finish(), await contents()
+                await asyncio.to_thread(send, place, accord, "erase_particulars", particulars, key)
+            return await work.finish(histories=not file)
 
     try:
-        erased, deleted = asyncio.run(erase())
+        erased = asyncio.run(erase())
     except typer.Exit as refused:
         _leave(refused.exit_code)
     if place.as_json:
-        shown: dict[str, object] = {"accord": accord, "contents": deleted}
-        if erased is not None:
-            shown |= {
-                "deleted": list(erased.positions),
-                "runs_deleted": erased.runs,
-                "keys_destroyed": erased.keys,
-                "finished": erased.finished,
-            }
+        shown = {
+            "accord": accord,
+            "deleted": list(erased.positions),
+            "contents": list(erased.contents),
+            "runs_deleted": erased.runs,
+            "keys_destroyed": erased.keys,
+            "finished": erased.finished,
+        }
         show.print_json(shown)
     else:
-        if erased is not None:
-            _tell(erased, encrypted=encrypted)
-        if deleted:
-            print(f"Deleted the contents of {', '.join(deleted)}.")
-    _leave(0 if erased is None or erased.finished else 1)
+        _tell(erased, encrypted)
+    _leave(0 if erased.finished else 1)
 
 
-def _tell(erased: Erased, *, encrypted: bool) -> None:
-    """What was deleted, and what is still to be done."""
-    listed = ", ".join(map(str, erased.positions)) or "none: nothing was left to delete"
-    print(f"Deleted the particulars of the entries {listed}.")
-    print(f"Temporal deletes {erased.runs} closed runs within a minute.")
+def _tell(erased: Erased, encrypted: bool) -> None:
+    if erased.positions or not erased.contents:
+        listed = ", ".join(map(str, erased.positions)) or "none: nothing was left to delete"
+        print(f"Deleted the particulars of the entries {listed}.")
+    if erased.contents:
+        print(f"Deleted the contents of {', '.join(erased.contents)}.")
+    if erased.runs:
+        print(f"Temporal deletes {erased.runs} closed runs within a minute.")
     if encrypted:
         print(f"Destroyed {erased.keys} older keys of the accord.")
     if not erased.continued:

@@ -56,6 +56,7 @@ def _papers(
     lists what there is.
     """
     from worker.cli.client import show
+    from worker.cli.client.writing import write_whole
 
     with place.calls() as calls:
         known = calls.get(f"{path_of(accord)}/papers")
@@ -77,7 +78,7 @@ def _papers(
                         f"{path_of(accord)}/papers/{segment(each)}", [("lang", language), ("as_of", at)]
                     )
                 file = output / f"{each}.{language}.{'ics' if each == 'calendar' else 'pdf'}"
-                _write(file, paper.content)
+                write_whole(file, paper.content)
                 written.append(
                     {"kind": each, "language": language, "file": str(file), "bytes": len(paper.content)}
                 )
@@ -87,7 +88,7 @@ def _papers(
     if place.as_json:
         show.print_json({"accord": accord, "position": int(at), "papers": written})
     else:
-        print(f"{len(written)} papers of {accord}, as of entry {at}.")
+        print(f"{len(written)} {'paper' if len(written) == 1 else 'papers'} of {accord}, as of entry {at}.")
 
 
 def _chosen(given: list[str] | None, known: list[str], option: str) -> list[str]:
@@ -141,20 +142,6 @@ def _make(folder: Path) -> None:
     except OSError as error:
         raise RuntimeProblem(
             f"{folder} cannot be made: {error.strerror}.", "Name a directory that you may write to with -o."
-        ) from None
-
-
-def _write(file: Path, content: bytes) -> None:
-    from activities.errors import RuntimeProblem
-
-    try:
-        # Whole or not at all: a paper that was cut off could be handed over.
-        unfinished = file.with_name(f".{file.name}.unfinished")
-        unfinished.write_bytes(content)
-        unfinished.replace(file)
-    except OSError as error:
-        raise RuntimeProblem(
-            f"{file} cannot be written: {error.strerror}.", "Make room, or name another -o."
         ) from None
 
 

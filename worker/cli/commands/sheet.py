@@ -63,7 +63,9 @@ def _columns(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
         "text": "",
     }
     for name, columns in SHEETS.items():
-        print(f"{name}:\n  {KEY:<22} required; such as {name[0].upper()}1")
+        print(
+            f"{name}:\n  {KEY:<22} required; such as {'RU' if name == 'parties' else name[0].upper() + '1'}"
+        )
         for one in columns:
             said = "; ".join(part for part in ("required" if one.required else "", forms[one.form]) if part)
             print(f"  {one.name:<22} {said}".rstrip())
@@ -105,6 +107,7 @@ def _read(
     from activities.errors import RuntimeProblem
     from activities.sheets.reading import read_sheets, zone_of
     from worker.cli.client import show
+    from worker.cli.client.writing import write_whole
     from worker.cli.commands.check import read_source
 
     if (base is None) == (accord is None):
@@ -124,7 +127,7 @@ def _read(
         raise RuntimeProblem(
             f"{error.filename} cannot be read: {error.strerror}.", "Name a file that can."
         ) from None
-    _put(
+    write_whole(
         output, yaml.safe_dump(definition.as_facts(), allow_unicode=True, sort_keys=False, width=110).encode()
     )
     if place.as_json:
@@ -133,7 +136,7 @@ def _read(
     told = ", ".join(f"{count} {name}" for name, count in rows.items())
     print(f"{output}: {told}; digest {definition.digest()}")
     if accord is not None:
-        print(f"Propose it:\n  entente act {accord} propose-amendment --definition @{output}")
+        print(f"Propose it:\n  entente act {accord} amend-definition --definition @{output}")
     else:
         print(f"Look at it with entente check {output}, and open an accord with entente start {output}.")
 
@@ -155,6 +158,7 @@ def _write(
 ) -> None:
     """Write an accord's conditions, documents and parties as the sheet that can be read again, with the state in it."""
     from worker.cli.client import show
+    from worker.cli.client.writing import write_whole
 
     kind = output.suffix.lower().removeprefix(".")
     if kind not in ("xlsx", "csv"):
@@ -162,7 +166,7 @@ def _write(
     query = [("format", kind), *([("part", part)] if part else []), *([("as_of", as_of)] if as_of else [])]
     with place.calls() as calls:
         sheet = calls.fetch(f"{path_of(accord)}/sheet", query)
-    _put(output, sheet.content)
+    write_whole(output, sheet.content)
     position = sheet.headers.get("entente-position", "")
     if place.as_json:
         show.print_json({"file": str(output), "accord": accord, "position": int(position)})
@@ -261,17 +265,4 @@ def _named(sheet: Path, spec: Any, folder: Path | None) -> tuple[NamedRow, ...]:
     except OSError as error:
         raise RuntimeProblem(
             f"{error.filename} cannot be read: {error.strerror}.", "Name a file that can."
-        ) from None
-
-
-def _put(file: Path, content: bytes) -> None:
-    from activities.errors import RuntimeProblem
-
-    try:
-        unfinished = file.with_name(f".{file.name}.unfinished")
-        unfinished.write_bytes(content)
-        unfinished.replace(file)
-    except OSError as error:
-        raise RuntimeProblem(
-            f"{file} cannot be written: {error.strerror}.", "Name another with -o."
         ) from None

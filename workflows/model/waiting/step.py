@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from workflows.model.authority import periods_hold
+from workflows.model.authority import expected
 from workflows.model.commands import Waiting, WaitingKind
 from workflows.model.declare import ACTS
 from workflows.model.state import Accord
@@ -14,18 +14,17 @@ from workflows.model.vocabulary import word
 
 Item = tuple[str, Waiting]
 
+MOST_WHO = 100
+"""Delegates for whom a step waits, shared out among its parties: a party may have two hundred who could take it, and
+the list is kept beside the record, anew with each act."""
+
 MOST_TITLE = 120
 """Characters of a title that an item's words repeat."""
 
 
 def holding(a: Accord, roles: Iterable[str], party: str | None) -> tuple[str, ...]:
     """Delegates of a party (officers, for none) who hold one of the roles now, or whose appointment is to begin."""
-    wanted = set(roles)
-    return tuple(
-        code
-        for code, one in a.delegates.items()
-        if one.party == party and wanted.intersection(one.roles) and periods_hold(a, one)
-    )
+    return expected(a, roles, (party,))[:MOST_WHO]
 
 
 def step(
@@ -46,7 +45,7 @@ def step(
     who: list[str] = list(holding(a, roles, None)) if officers else []
     for party in parties:
         able = holding(a, roles, party)
-        who.extend(able)
+        who.extend(able[: max(1, MOST_WHO // len(parties))])
         if not able:
             yield from appointing(a, party, roles[0], by)
     if who:

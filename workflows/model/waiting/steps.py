@@ -25,10 +25,16 @@ from workflows.tracks.conditions import state as conditions
 from workflows.tracks.documents import state as documents
 from workflows.tracks.founding.adoption import adopting
 
+MOST_STEPS = 500
+"""Steps that are listed, those first that are due first: two hundred documents of fifty languages have ten thousand."""
+
 
 def waiting(a: Accord) -> dict[str, Waiting]:
     """Every step that somebody can take now, by a key that stays the same as long as the step is the same one."""
     steps = dict(_steps(a))
+    if len(steps) > MOST_STEPS:
+        soonest = sorted(steps.items(), key=lambda item: (item[1].by is None, item[1].by or a.time))
+        steps = dict(soonest[:MOST_STEPS])
     if a.paused is None:
         return steps
     running = {key: one for key, one in steps.items() if ACTS[one.act].while_paused}

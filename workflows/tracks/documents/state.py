@@ -169,16 +169,19 @@ def check_ready(a: Accord, code: str) -> Check:
     treaty = ("treaty_section", "drafter")
     if not texts_agreed(a, code):
         waiting: list[str] = []
-        who: list[str] = []
+        absent = False
+        lagging: dict[str, None] = {}
         for language in terms.languages:
             text = document.texts.get(language)
             if text is None:
                 waiting.append(f"no text in {language}")
-                who.extend(holders(a, treaty, tuple(a.definition.parties)))
+                absent = True
             elif not text.agreed:
                 lacking = missing(a, text_subject(code, language), text.digest)
                 waiting.append(f"the text in {language} is not agreed by {', '.join(lacking)}")
-                who.extend(holders(a, ("treaty_section",), lacking))
+                lagging.update(dict.fromkeys(lacking))
+        who = list(holders(a, treaty, tuple(a.definition.parties)) if absent else ())
+        who += holders(a, ("treaty_section",), tuple(lagging))
         reason, step = "; ".join(waiting), "propose what is missing, and let every party agree to each text"
     elif not concordant(a, code):
         lacking = missing(a, f"concordance/{code}", digest)

@@ -1,0 +1,73 @@
+"""The record's sentences in a paper's language. What no file translates stands in English, as the record has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import yaml
+
+from activities.papers.blocks import Piece, lines, quoted, strong
+from activities.papers.source import Line
+from activities.papers.words import FOLDER, Words
+from workflows.model.declared import ACTS
+from workflows.record.refusals import reason_of
+
+_TERMS = ("grade", "gate", "language")
+"""Fields whose values the words of papers name."""
+
+
+class _Fields(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+@cache
+def sentences(language: str) -> Mapping[str, Any]:
+    """The sentences of a language by ``acts`` and ``events``, how it writes by whom, and words for values."""
+    file = FOLDER / "record" / f"{language}.yaml"
+    if not file.exists():
+        return {"by": "", "acts": {}, "events": {}, "values": {}}
+    found: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return found
+
+
+def says(line: Line, w: Words) -> Piece:
+    """An entry as a sentence; one that was refused is marked, and its reason stands as the record has it."""
+    done = translated(line, w)
+    if not line.refused:
+        return quoted(line.says) if done is None else done
+    if done is None:
+        return lines(strong(w["refused"]), quoted(line.says.removeprefix("✗ refused: ")))
+    return lines(strong(w["refused"]), done, quoted(reason_of(line.facts.get("event", {}))))
+
+
+def translated(line: Line, w: Words) -> str | None:
+    """What was done or followed, in the paper's language; none, where nobody has put it into that."""
+    told = sentences(w.language)
+    act = line.facts.get("act")
+    name = str(act["name"]) if act is not None else line.type
+    if act is not None and name in ACTS:
+        form, fields = told["acts"].get(name), {**_defaults(name), **act.get("fields", {})}
+    else:
+        form, fields = told["events"].get(line.type), line.facts.get("event", {})
+    if form is None:
+        return None
+    by = told["by"].format(delegate=line.delegate, party=line.party) if line.party else line.delegate
+    values = {key: _value(key, value, told["values"], w) for key, value in fields.items()}
+    return str(form).format_map(_Fields({**values, "by": by}))
+
+
+@cache
+def _defaults(name: str) -> Mapping[str, Any]:
+    fields = ACTS[name].model_fields.items()
+    return {key: info.default for key, info in fields if not info.is_required() and info.default is not None}
+
+
+def _value(key: str, value: Any, values: Mapping[str, str], w: Words) -> str:
+    if isinstance(value, list):
+        return w.list(str(one) for one in value)
+    if key in _TERMS:
+        return w.term(key, str(value))
+    return values.get(str(value), str(value))
