@@ -64,6 +64,8 @@ _HINTS: Mapping[str, str] = {
     "changes": "As YAML or JSON, such as: window: {begins: 2027-05-10T08:00:00Z}",
     "definition": "The whole definition, as YAML. Change what is to change: the amendment touches that alone.",
     "texts": "As YAML, a line for each: - {document: D1, language: en, digest: sha256:…}",
+    "delegates": "As YAML, a line for each: - {delegate: xx.protocol, office: Protocol, roles: [protocol, verifier]}",
+    "persons": "Optional, as YAML: who they are, by their ids. Kept apart, where the law can have it erased.",
     "severable": "Leave all open where the documents stand and fall together.",
 }
 

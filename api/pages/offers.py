@@ -150,6 +150,9 @@ def _of_act(a: Accord, delegate: str, at: datetime, act: type[Act], given: dict[
     except (Rejected, Unreadable, ValueError):
         # What is given is no such act; its form says so, once it is sent.
         return
+    except KeyError:
+        # A field that nothing stands in for: the form asks for it, and its preview tells the rest.
+        checks = ()
     if not any(check.guard in NOT_THEIRS or check.guard.startswith("not_yet_") for check in checks):
         yield Offer(act, given, checks)
 

@@ -210,6 +210,7 @@ _LOG_KEY = "entente.localhost/accord+92d49b15+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 
 _STAND_INS: Mapping[str, Any] = {
     "digest": "sha256:" + "0" * 64,
+    "digests": ["sha256:" + "0" * 64],
     "instrument": "sha256:" + "0" * 64,
     "comment": "sha256:" + "0" * 64,
     "evidence": ["sha256:" + "0" * 64],
@@ -220,6 +221,7 @@ _STAND_INS: Mapping[str, Any] = {
     "positions": [0],
     "roles": ["observer"],
     "delegate": "somebody.new",
+    "delegates": [{"delegate": "somebody.new", "office": "Office", "roles": ["observer"]}],
     "office": "Office",
     "source": "Source",
     "item": "Item",
@@ -248,7 +250,11 @@ _STAND_INS: Mapping[str, Any] = {
 
 
 def stand_in(a: Accord, act: type[Act], name: str) -> Any:
-    """A value that stands in for what only a person can say, so that the guards about all else can be asked."""
+    """A value that stands in for what only a person can say, so that the guards about all else can be asked.
+
+    Raises:
+        KeyError: there is none for this field.
+    """
     if name == "definition":
         return {**a.definition.as_facts(), "title": f"{a.definition.title[:290]} ."}
     if act.track == "logkeys":
