@@ -62,7 +62,14 @@ BY_THEMSELVES = {
         "propose_witness_policy",
     ),
     *("enrol_key", "rotate_key", "revoke_key", "rotate_log_key", "retire_log_key", "attest_state"),
-    *("erase_particulars", "pause_accord", "retry_accord", "repair_accord", "carry_over_verdict"),
+    *(
+        "erase_particulars",
+        "erase_contents",
+        "pause_accord",
+        "retry_accord",
+        "repair_accord",
+        "carry_over_verdict",
+    ),
     # Of a successor in the seat; and of whoever runs the installation, where the parties named no operator.
     *("issue_full_powers", "resume_accord"),
 }
