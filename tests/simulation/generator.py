@@ -235,8 +235,11 @@ def _appoint(a: Accord, act: str, choice: Choice) -> Action:
 
 def _appoint_several(a: Accord, act: str, choice: Choice) -> Action:
     one = _appoint(a, act, choice)
-    other = {**one.fields, "delegate": f"{one.by.partition('.')[0]}.{choice.of(['third', 'fourth', 'head'])}"}
-    return action(one.by, act, delegates=[one.fields, other])
+    other = {
+        **dict(one.fields),
+        "delegate": f"{one.by.partition('.')[0]}.{choice.of(['third', 'fourth', 'head'])}",
+    }
+    return action(one.by, act, delegates=[dict(one.fields), other])
 
 
 _SUBJECTS = (

@@ -427,7 +427,8 @@ def rule_14(moment: Moment) -> None:
         assert moment.command.delegate == INSTALLATION
         assert event.type in OPERATION, f"the installation caused {event.type}"
         state, rest = (
-            replace(one, log_keys=(), erased=(), paused=None) for one in (moment.before, moment.after)
+            replace(one, log_keys=(), erased=(), erased_contents=(), paused=None)
+            for one in (moment.before, moment.after)
         )
         assert replace(rest, size=state.size, version=state.version, time=state.time) == state
     else:
