@@ -115,7 +115,7 @@ async def get_notices(parts: Parts, identity: Caller) -> Response:
     operation_id="choose_notices",
     summary="Choose how you are told",
     response_model=NoticeView,
-    responses=problems("forbidden"),
+    responses=problems("forbidden", "not_found"),
 )
 async def choose_notices(choice: NoticeChoice, parts: Parts, identity: Caller) -> Response:
     """Be told by e-mail of what waits on you: what you owe, could verify, should agree to and may sign.
@@ -129,8 +129,9 @@ async def choose_notices(choice: NoticeChoice, parts: Parts, identity: Caller) -
     url = parts.settings.smtp_url
     mail = Mail.of(None if url is None else url.get_secret_value(), parts.settings.mail_from)
     if mail is None:
-        raise unavailable(
-            "This installation sends no e-mail: its operator has set no mail server (ENTENTE_SMTP_URL)."
+        raise Problem(
+            "not_found",
+            "This installation sends no e-mail: its operator has set no mail server (ENTENTE_SMTP_URL).",
         )
     await parts.limits.count("delegate", principal)
     chosen, code = await parts.notices.choose(
