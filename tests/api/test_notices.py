@@ -208,7 +208,7 @@ async def test_what_a_mail_server_refuses(
     problem(await mailing_api.get("/notices", "bb.contact"), 404, "not_found")
     mailbox.refuses = "550 No"
     answer = await mailing_api.call("PUT", "/v1/notices", "bb.contact", json={"address": "x@y.example"})
-    problem(answer, 404, "not_found")
+    problem(answer, 503, "unavailable")
 
 
 def test_what_is_no_mail_server_is_told_at_the_start() -> None:
