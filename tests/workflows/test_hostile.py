@@ -223,11 +223,15 @@ async def test_a_result_given_by_hand_is_no_fact(engine: Engine) -> None:
         invented = Standing(size=size + 1, stage="terminated", closed=True)
         await hand.complete(RecordAnswer(receipt=receipt, standing=invented, minute="all is over"))
         await sending
-    after = await asyncio.wait_for(said(engine, accord, "after"), 20)
-    state = await engine.state(accord)
-    assert after.status == "recorded"
-    assert state.terminated is None
-    status = await engine.handle(accord).query(AccordWorkflow.status)
+    # What was ended by hand still runs in the worker, and may yet be recorded: then the next act shows it.
+    for words in ("after", "and after", "and after that"):
+        after = await asyncio.wait_for(said(engine, accord, words), 20)
+        state = await engine.state(accord)
+        assert after.status == "recorded"
+        assert state.terminated is None
+        status = await engine.handle(accord).query(AccordWorkflow.status)
+        if status.size == state.size:
+            break
     assert (status.size, status.stage) == (state.size, stage(state))
 
 
