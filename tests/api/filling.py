@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from activities.ledger.store import Append, Ledger
-from workflows.model.canonical import canonical
+from activities.judging.judge import appended_as
+from activities.ledger.store import Ledger
 from workflows.model.commands import OPEN, Command, Receipt
 from workflows.model.decide import Decision, decide
 from workflows.model.repeats import Refusals
 from workflows.model.state import Accord
-from workflows.model.summary import summarize
 
 START = datetime(2030, 1, 7, 9, tzinfo=UTC)
 ROLES = ("protocol", "treaty_section", "drafter", "obligor", "verifier", "competent_authority", "signatory")
@@ -39,25 +38,7 @@ class Filler:
         state = self.states.get(accord)
         decision: Decision = decide(state, command, self.at)
         decision = self._refusals.setdefault(accord, Refusals()).settle(state, decision)
-        [outcome] = await self.ledger.record(
-            [
-                Append(
-                    accord=accord,
-                    expected=state.size if state else 0,
-                    command_id=command.id,
-                    fingerprint=command.fingerprint(),
-                    act=act,
-                    at=decision.after.time,
-                    events=decision.events,
-                    summary=summarize(decision.after),
-                    version=decision.after.version,
-                    signed=None if decision.unheard else canonical(command.signed_part()),
-                    refusal=decision.refusal,
-                    repeats=decision.repeats,
-                    mark=decision.mark,
-                )
-            ]
-        )
+        [outcome] = await self.ledger.record([appended_as(state, command, decision)])
         assert outcome.receipt is not None, outcome
         self.states[accord] = decision.after
         return outcome.receipt

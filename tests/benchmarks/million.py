@@ -25,8 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from activities.bundle.export import Export, write_bundle
+from activities.judging.judge import appended_as
 from activities.ledger.settle import seal_events, settle
-from activities.ledger.store import Append, Ledger, StoredCommand, StoredEntry
+from activities.ledger.store import Ledger, StoredCommand, StoredEntry
 from activities.tlog.checkpoint import Checkpoint, sign_checkpoint
 from activities.tlog.merkle import Frontier
 from activities.tlog.note import signature_of
@@ -36,10 +37,8 @@ from tests.simulation.small import bare, digest
 from workflows.model.canonical import canonical
 from workflows.model.commands import Command
 from workflows.model.decide import decide
-from workflows.model.declare import outline
 from workflows.model.definition import Definition
 from workflows.model.state import Accord
-from workflows.model.summary import summarize
 
 
 class Stream:
@@ -66,20 +65,7 @@ class Stream:
         for command in self._commands():
             at += timedelta(seconds=1)
             decision = decide(self._state, command, at)
-            expected = self.frontier.size
-            append = Append(
-                accord=self.record.accord,
-                expected=expected,
-                command_id=command.id,
-                fingerprint=command.fingerprint(),
-                outline=outline(command),
-                act=command.act,
-                at=decision.after.time,
-                events=decision.events,
-                summary=summarize(decision.after),
-                version=decision.after.version,
-                signed=canonical({**command.signed_part(), "signature": command.signature}),
-            )
+            append = appended_as(self._state, command, decision)
             sealed = seal_events(append)
             done = settle(
                 [(append, sealed)], frontiers={self.record.accord: self.frontier}, known={}, leaves={}

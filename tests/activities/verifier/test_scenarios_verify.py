@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.judging.judge import appended_as
 from activities.ledger.store import Append
 from activities.verifier.verify import verify_bundle
 from tests.activities.verifier.record import Record
@@ -17,7 +18,6 @@ from workflows.model.canonical import canonical
 from workflows.model.commands import SYSTEM, TICK, Command
 from workflows.model.decide import Decision
 from workflows.model.definition import Definition
-from workflows.model.summary import summarize
 
 
 class Kept(Memory):
@@ -33,31 +33,13 @@ class Kept(Memory):
         return await super().open(Definition.model_validate_json(canonical(definition.as_facts())), by)
 
     def _record(self, command: Command, decision: Decision) -> None:
-        expected = len(self.log)
         if command.act == TICK:
             # The recorder takes the clock's command only under the id of the record's size.
-            command = command.model_copy(update={"id": f"{TICK}/{expected}"})
+            command = command.model_copy(update={"id": f"{TICK}/{len(self.log)}"})
         signed = command if command.act in SYSTEM else self.record.api.sign(command)
+        append = appended_as(self.state, signed, decision)
         super()._record(command, decision)
-        self.appends.setdefault(command.accord, []).append(
-            Append(
-                accord=command.accord,
-                expected=expected,
-                command_id=command.id,
-                fingerprint=signed.fingerprint(),
-                act=command.act,
-                at=decision.after.time,
-                events=decision.events,
-                summary=summarize(decision.after),
-                version=decision.after.version,
-                signed=None
-                if decision.unheard
-                else canonical({**signed.signed_part(), "signature": signed.signature}),
-                refusal=decision.refusal,
-                repeats=decision.repeats,
-                mark=decision.mark,
-            )
-        )
+        self.appends.setdefault(command.accord, []).append(append)
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in entries()])
