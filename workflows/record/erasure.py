@@ -7,7 +7,7 @@ depends on them. The entry itself is of facts, and stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -67,19 +67,31 @@ class ParticularsErased(Event):
         return a.changed(erased=tuple(sorted({*a.erased, *self.positions})))
 
 
+class _Erasing(Act):
+    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
+    before_founding = True
+    after_end = True
+    after_closing = True
+    while_paused = True
+
+
+def _not_erased_yet(twice: Sequence[object]) -> Check:
+    return Check(
+        "not_erased_yet",
+        not twice,
+        f"it is on record already that {', '.join(map(str, twice[:10]))} are erased",
+        "leave them out; if their deletion was cut short, finish it: entente erase --finish",
+    )
+
+
 @act
-class EraseParticulars(Act):
+class EraseParticulars(_Erasing):
     """Put on record that the particulars of some entries are erased; they are then deleted from the ledger."""
 
     positions: Positions
     ground: Ground
     ordered_by: Order
-    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
     says = "{by} erases the particulars of {positions}, as {ordered_by} ordered"
-    before_founding = True
-    after_end = True
-    after_closing = True
-    while_paused = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """There are such entries, and none of them is erased already."""
@@ -91,12 +103,7 @@ class EraseParticulars(Act):
             "name entries that there are",
         )
         twice = sorted(set(self.positions) & set(a.erased))
-        yield Check(
-            "not_erased_yet",
-            not twice,
-            f"it is on record already that {', '.join(map(str, twice[:10]))} are erased",
-            "leave them out; if their deletion was cut short, finish it: entente erase --finish",
-        )
+        yield _not_erased_yet(twice)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """That they are erased."""
@@ -118,28 +125,18 @@ class ContentsErased(Event):
 
 
 @act
-class EraseContents(Act):
+class EraseContents(_Erasing):
     """Put on record that contents are erased, by their digests; they are then deleted from the object store."""
 
     digests: Digests
     ground: Ground
     ordered_by: Order
-    who = Who((OPERATOR,), "officer", sees=Audience.ALL)
     says = "{by} erases the contents of {digests}, as {ordered_by} ordered"
-    before_founding = True
-    after_end = True
-    after_closing = True
-    while_paused = True
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """None of them is erased already, and the state can name them all."""
         twice = sorted(set(self.digests) & set(a.erased_contents))
-        yield Check(
-            "not_erased_yet",
-            not twice,
-            f"it is on record already that {', '.join(twice[:3])} are erased",
-            "leave them out; if their deletion was cut short, finish it: entente erase --finish",
-        )
+        yield _not_erased_yet(twice)
         yield Check(
             "erasures_bounded",
             len(a.erased_contents) + len(self.digests) <= MOST_ERASED,
