@@ -37,10 +37,11 @@ from workflows.model.declare import Check
 from workflows.model.rules import GATES, blocking, deadlines, gate, stage
 from workflows.model.state import Accord, SeatState
 from workflows.model.terms import DocumentTerms
-from workflows.tracks import understanding, visit
+from workflows.tracks import understanding
 from workflows.tracks.conditions import state as conditions
 from workflows.tracks.documents import state as documents
 from workflows.tracks.signing.release import release_digest
+from workflows.tracks.visit.state import dates_digest
 
 MOST_DEADLINES = 20
 """How many of the next deadlines are shown."""
@@ -125,7 +126,7 @@ def accord_view(a: Accord, present: Present) -> AccordView:
             status=a.visit.status,
             window=_window(a.visit.window),
             proposed=_window(a.visit.proposed),
-            proposed_digest=visit.dates_digest(a),
+            proposed_digest=dates_digest(a),
             arrived_at=a.visit.arrived_at,
             cause=a.visit.cause,
             minutes=a.visit.minutes,

@@ -16,7 +16,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import SettingsProblem
-from workflows.workflow import SEARCH_ATTRIBUTES
+from workflows.showing import SEARCH_ATTRIBUTES
 
 PATIENCE = timedelta(seconds=5)
 """How long each look may take."""

@@ -15,12 +15,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.common import (
-    RawValue,
-    RetryPolicy,
-    SearchAttributeKey,
-    SearchAttributeUpdate,
-)
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows.messages import (
@@ -36,15 +31,8 @@ from workflows.messages import (
 )
 from workflows.model.commands import Command, Message, Receipt
 from workflows.registry import TICK, Rejected, update_acts, well_formed
+from workflows.showing import attribute_updates, headline
 from workflows.signals import SignalQueue
-
-STAGE = SearchAttributeKey.for_keyword("EntenteStage")
-PARTIES = SearchAttributeKey.for_keyword_list("EntenteParties")
-NEXT_DEADLINE = SearchAttributeKey.for_datetime("EntenteNextDeadline")
-BLOCKED_BY = SearchAttributeKey.for_int("EntenteBlockedBy")
-VOCABULARY = SearchAttributeKey.for_keyword("EntenteVocabulary")
-SEARCH_ATTRIBUTES = (STAGE, PARTIES, NEXT_DEADLINE, BLOCKED_BY, VOCABULARY)
-"""What the Temporal UI can filter accords by. Nothing secret is in them."""
 
 LOCAL_ATTEMPTS = RetryPolicy(
     initial_interval=timedelta(milliseconds=100), maximum_attempts=2, non_retryable_error_types=FINAL
@@ -75,9 +63,6 @@ TRY_AGAIN = timedelta(minutes=1)
 
 UNOPENED = timedelta(hours=1)
 """A workflow in which no accord is opened for so long ends."""
-
-LONGEST_SUMMARY = 380
-"""Bytes of a summary; a server may refuse more than 400, and there the workflow would stand still."""
 
 MINUTES = 50
 """Lines of the minutes that the query of that name gives."""
@@ -288,7 +273,7 @@ class AccordWorkflow:
             self._acts += 1
             await workflow.wait_condition(lambda: self._stands)
             async with self._turn:
-                receipt = await self._record(RecordRequest(command=command, at=at), _headline(command))
+                receipt = await self._record(RecordRequest(command=command, at=at), headline(command))
             if receipt is None:
                 raise ApplicationError(
                     f"{command.id} has no receipt", type=FailureKind.NOT_RECORDED, non_retryable=True
@@ -425,18 +410,7 @@ class AccordWorkflow:
         shown = standing.shown
         if shown is None:
             return
-        wanted: dict[str, Any] = {
-            STAGE.name: standing.stage,
-            PARTIES.name: list(shown.parties),
-            NEXT_DEADLINE.name: standing.deadline.at if standing.deadline else None,
-            BLOCKED_BY.name: shown.blocked_by,
-            VOCABULARY.name: shown.vocabulary,
-        }
-        updates: list[SearchAttributeUpdate[Any]] = []
-        for key in SEARCH_ATTRIBUTES:
-            value = wanted[key.name]
-            if self._attributes.get(key.name) != value:
-                updates.append(key.value_unset() if value is None else key.value_set(value))
+        wanted, updates = attribute_updates(self._attributes, standing, shown)
         if updates:
             workflow.upsert_search_attributes(updates)
         if self._label != shown.label:
@@ -488,19 +462,6 @@ class AccordWorkflow:
             or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
         )
-
-
-def _headline(command: Command) -> str:
-    """An act in a line, as it is asked for: nothing of it is judged yet, and who is named only if it is signed."""
-    subjects = [str(command.fields[name]) for name in _SUBJECTS if name in command.fields]
-    words = " ".join((command.act.replace("_", " "), *subjects))
-    line = f"{words} · {command.delegate}" if command.signature else f"unverified: {words}"
-    printable = "".join(letter if letter.isprintable() else " " for letter in line)
-    return printable.encode(errors="replace")[:LONGEST_SUMMARY].decode(errors="ignore")
-
-
-_SUBJECTS = ("condition", "document", "language", "seat")
-"""Fields that say what an act is about, in a word."""
 
 
 def _final(cause: BaseException | None) -> ApplicationError:

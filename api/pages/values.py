@@ -13,9 +13,9 @@ from workflows.model.state import Accord, state_digest
 from workflows.model.values import GRADES
 from workflows.record.keys import live as live_keys
 from workflows.record.witnessing import policy_digest
-from workflows.tracks import visit
 from workflows.tracks.documents.state import document_digest
 from workflows.tracks.signing.release import release_digest
+from workflows.tracks.visit.state import dates_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ CANDIDATES: Mapping[tuple[str, str], Offered] = {
     ("approve_execution_version", "digest"): _document_digest,
     ("sign_document", "digest"): _document_digest,
     ("find_full_powers", "digest"): _powers,
-    ("agree_dates", "digest"): lambda a, d, g: _one(visit.dates_digest(a), "the dates that are proposed"),
+    ("agree_dates", "digest"): lambda a, d, g: _one(dates_digest(a), "the dates that are proposed"),
     ("concur_in_understanding", "digest"): lambda a, d, g: _one(
         a.understanding.pending, "the understanding that is proposed"
     ),

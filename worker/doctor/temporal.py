@@ -27,7 +27,7 @@ from worker.doctor.finding import Finding, ok, skipped, warning, wrong
 from worker.rollout.deployment import describe
 from worker.rollout.version import this_version
 from worker.search_attributes import missing, remedy
-from workflows.workflow import SEARCH_ATTRIBUTES
+from workflows.showing import SEARCH_ATTRIBUTES
 
 PATIENCE = timedelta(seconds=5)
 """How long each look may take."""

@@ -12,19 +12,19 @@ from workflows.tracks import (
     schedules,
     subsequent,
     understanding,
-    visit,
 )
 from workflows.tracks.conditions import disputes, due, evidence, verdicts, waivers
 from workflows.tracks.documents import authentication, texts
 from workflows.tracks.founding import adoption, amendment, appointments, reopening
 from workflows.tracks.signing import full_powers, release, signatures
+from workflows.tracks.visit import course, dates, endings
 
 DECLARING = (
     consent,
     *(attestation, erasure, keys, logkeys, operation, refusals, statements, witnessing),
     *(adoption, amendment, appointments, reopening),
     *(invitation, disputes, due, evidence, verdicts, waivers, predecessor),
-    *(authentication, texts, schedules, understanding, visit),
+    *(authentication, texts, schedules, understanding, dates, course, endings),
     *(full_powers, release, signatures, subsequent, corrections),
 )
 """The modules that declare acts and events."""

@@ -11,13 +11,15 @@ from workflows.model.state import Accord
 from workflows.model.values import show_date
 from workflows.record import witnessing
 from workflows.record.operation import not_paused
-from workflows.tracks import corrections, invitation, subsequent, understanding, visit
+from workflows.tracks import corrections, invitation, subsequent, understanding
 from workflows.tracks.conditions import disputes, due, verdicts
 from workflows.tracks.conditions.state import check_satisfied, on_gates, satisfied, time_runs
 from workflows.tracks.documents import authentication, texts
 from workflows.tracks.documents.state import check_ready, document_digest, executable, live
 from workflows.tracks.founding import adoption
 from workflows.tracks.signing import full_powers, release, signatures
+from workflows.tracks.visit.following import follows as visit_follows
+from workflows.tracks.visit.state import arrived, confirmed
 
 LADDER = ("invitation", "verification", "drafting", "visit", "signing", "concluded")
 """The stages, in order; an accord may also be ``terminated``."""
@@ -61,9 +63,9 @@ def gate(a: Accord, name: str) -> Iterator[Check]:
     if name == "visit":
         return
     if name == "arrival":
-        yield visit.confirmed(a)
+        yield confirmed(a)
         return
-    yield visit.arrived(a)
+    yield arrived(a)
     if name == "signing":
         return
     yield Check(
@@ -119,7 +121,7 @@ def blocking(a: Accord) -> tuple[Check, ...]:
     if now == "drafting":
         missing += [check for code in live(a) if not (check := check_ready(a, code)).met]
     if not missing and now == "visit":
-        missing = [visit.arrived(a)]
+        missing = [arrived(a)]
     if not missing and now == "signing":
         missing = [release.to_release(a)]
     paused = not_paused(a)
@@ -234,7 +236,7 @@ Rule = Callable[[Accord, datetime], Iterator[Event]]
 
 
 def _visit_follows(a: Accord, at: datetime) -> Iterator[Event]:
-    return visit.follows(a, at, unmet(a, "visit"))
+    return visit_follows(a, at, unmet(a, "visit"))
 
 
 def _release_falls(a: Accord, at: datetime) -> Iterator[Event]:

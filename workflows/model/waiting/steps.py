@@ -20,10 +20,12 @@ from workflows.model.rules import unmet
 from workflows.model.state import Accord
 from workflows.model.waiting.documents import after_release, authority, signing, texts
 from workflows.model.waiting.step import Item, appointing, by_any, holding, item, named, step, titled
-from workflows.tracks import subsequent, understanding, visit
+from workflows.tracks import subsequent, understanding
 from workflows.tracks.conditions import state as conditions
 from workflows.tracks.documents import state as documents
 from workflows.tracks.founding.adoption import adopting
+from workflows.tracks.visit.dates import dates_can_be
+from workflows.tracks.visit.state import PLANNED, arriving, confirmation_digest, dates_digest
 
 MOST_STEPS = 500
 """Steps that are listed, those first that are due first: two hundred documents of fifty languages have ten thousand."""
@@ -198,8 +200,8 @@ def _visit(a: Accord) -> Iterator[Item]:
     now, name = a.visit, named(a, "visit")
     if now.arrived_at is not None or a.released_at is not None:
         return
-    if now.proposed is not None and all(one.met for one in visit.dates_can_be(a, now.proposed, a.time)):
-        digest = visit.dates_digest(a) or ""
+    if now.proposed is not None and all(one.met for one in dates_can_be(a, now.proposed, a.time)):
+        digest = dates_digest(a) or ""
         parties = consent.missing(a, "dates", digest)
         says = f"Agree to the proposed dates of {name}"
         yield from step(a, "agree", "agree_dates", says, parties, fields={"digest": digest})
@@ -209,10 +211,10 @@ def _visit(a: Accord) -> Iterator[Item]:
         return
     begins = now.window.begins
     if now.status in ("tentative", "on_hold"):
-        parties = consent.missing(a, "confirmation", visit.confirmation_digest(a))
+        parties = consent.missing(a, "confirmation", confirmation_digest(a))
         yield from step(a, "agree", "confirm_visit", f"Confirm {name}", parties, by=begins)
     elif now.status in ("confirmed", "advance_done"):
-        parties = consent.missing(a, "arrival", visit.confirmation_digest(a), visit.arriving(a))
+        parties = consent.missing(a, "arrival", confirmation_digest(a), arriving(a))
         says = f"Record that {name} has begun, when it has"
         yield from step(a, "owe", "record_arrival", says, parties, by=now.window.ends, not_before=begins)
 
@@ -236,7 +238,7 @@ def _begun(a: Accord) -> Iterator[Item]:
             continue
         if kind in ("completion", "curtailment") and a.visit.status != "arrived":
             continue
-        if kind == "cancellation" and a.visit.status not in visit.PLANNED:
+        if kind == "cancellation" and a.visit.status not in PLANNED:
             continue
         act, says = _BEGUN[kind]
         fields: dict[str, Any] = {"document": document} if document else {}

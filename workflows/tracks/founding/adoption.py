@@ -25,7 +25,7 @@ from workflows.tracks.conditions.state import adopt_terms as adopt_conditions
 from workflows.tracks.documents.state import adopt_terms as adopt_documents
 from workflows.tracks.founding.appointments import candidates, contacts, taken_from
 from workflows.tracks.founding.reopening import reopened
-from workflows.tracks.visit import adopt_terms as adopt_visit
+from workflows.tracks.visit.state import adopt_terms as adopt_visit
 
 SUBJECT = "definition"
 """The subject under which consents to the definition, or to its amendment, are kept."""

@@ -22,7 +22,7 @@ from workflows.tracks.documents.state import AFTER_AGREEMENT, set_seat, text_sub
 from workflows.tracks.founding.appointments import DelegateRevoked
 from workflows.tracks.signing.full_powers import SeatName
 from workflows.tracks.signing.signatures import SignatureVoided
-from workflows.tracks.visit import DatesAgreed
+from workflows.tracks.visit.dates import DatesAgreed
 
 LONG_STOP = "long-stop date passed"
 """The ground for termination that the long-stop date gives, until the parties agree on another date."""
