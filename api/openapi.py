@@ -15,6 +15,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from activities.definitions.check import tell_short_forms
 from activities.reference.guards import TRACKS, guards_before, guards_of
+from api import deliveries
 from api.examples import BODIES, DEFINITION
 from api.outcomes import receipt_of, refusal_of
 from api.preview import DryRun
@@ -65,7 +66,11 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas = found.setdefault("components", {}).setdefault("schemas", {})
         for name, schema in _extra_schemas().items():
             schemas.setdefault(name, schema)
+        for name, schema in deliveries.schemas().items():
+            schemas.setdefault(name, schema)
         schemas["Definition"]["examples"] = [DEFINITION]
+        found["components"]["parameters"] = deliveries.parameters()
+        found["webhooks"] = deliveries.webhooks()
         found["tags"] = _tags(found)
         for methods in found["paths"].values():
             for operation in methods.values():

@@ -54,6 +54,8 @@ def page(document: Mapping[str, Any]) -> str:
         shown=shown,
         schemas=document["components"]["schemas"],
         problems=_problems(document),
+        webhooks={name: methods["post"] for name, methods in document["webhooks"].items()},
+        headers=document["components"]["parameters"].values(),
     )
 
 

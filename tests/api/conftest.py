@@ -23,7 +23,10 @@ from activities.runtime.settings import Settings, read_settings
 from api.app import create_app
 from api.main import Server, server_config
 from tests.api.filling import Filler
+from tests.api.receiving import delivering, receiver
 from worker.main import accord_worker
+
+__all__ = ["delivering", "receiver"]
 
 
 class Api:

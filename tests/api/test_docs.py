@@ -100,6 +100,8 @@ def test_the_acts_stand_in_the_ladders_order_and_none_is_left_out(
         for operation in methods.values():
             assert operation["operationId"] in ids
     assert ids.index("signing") < ids.index("sign_document") < ids.index("subsequent")
+    for one in document["webhooks"].values():
+        assert one["post"]["operationId"] in ids
     assert {f"schema-{name}" for name in document["components"]["schemas"]} <= {*ids}
 
 
