@@ -193,6 +193,8 @@ def of_rejected(accord: str, code: str, message: str, errors: Any = ()) -> Probl
     if code in ("unknown_delegate", "not_open"):
         return not_found(accord)
     found = tuple(FieldError(field=str(e["field"]), problem=str(e["problem"])) for e in errors)
+    if code == "delegate_claimed":
+        return Problem(code, message, accord=accord)
     return Problem(_REJECTED.get(code, "malformed"), message, errors=found or None)
 
 

@@ -17,8 +17,9 @@ import httpx
 import oidc_provider_mock
 import pytest_asyncio
 
-from activities.identity.claims import Claims
 from activities.identity.keys import create_key
+from activities.ledger.claiming import take
+from activities.ledger.store import Claim
 from activities.runtime.settings import Settings
 from tests.activities.identity.provider import AUDIENCE, own_provider
 from tests.api.conftest import Api, problem, serving
@@ -28,9 +29,8 @@ from tests.simulation.small import small
 
 async def claimed(api: Api, accord: str = "a") -> None:
     """The contacts have claimed their own ids, and AA's two further ones, as the API does when they act."""
-    claims = Claims(api.app.state.backend.pool)
-    assert await claims.claim(accord, "aa.contact", ["aa.treaty", "aa.protocol"]) == {}
-    assert await claims.claim(accord, "bb.contact", ["bb.treaty"]) == {}
+    for claim in (Claim("aa.contact", ("aa.treaty", "aa.protocol")), Claim("bb.contact", ("bb.treaty",))):
+        assert await take(api.app.state.backend.pool, accord, claim) == ()
 
 
 async def appointed(filler: Filler, accord: str = "a") -> None:
