@@ -79,7 +79,7 @@ async def anyone(
         )
     parts = backend(request)
     try:
-        found = await identify(parts, given.credentials)
+        found = await _identified(parts, request, given.credentials)
     except ProviderUnavailable as error:
         raise unavailable(f"{error.what} {error.remedy}") from error
     except NotAuthenticated as error:
@@ -94,6 +94,21 @@ async def anyone(
         structlog.contextvars.bind_contextvars(principal=found.principal, key=found.key_id)
         await parts.limits.count("key", found.key_id)
     return found
+
+
+async def _identified(parts: Backend, request: Request, credentials: str) -> Identity | Stranger:
+    """As :func:`identify`, and what fails is counted.
+
+    Raises:
+        Problem: ``rate_limited``.
+    """
+    if not parts.tokens.is_token(credentials):
+        return await parts.attempts.by_key(request, credentials)
+    try:
+        return await identify(parts, credentials)
+    except NotAuthenticated:
+        await parts.attempts.failed(request)
+        raise
 
 
 async def identify(parts: Backend, credentials: str) -> Identity | Stranger:
@@ -136,16 +151,24 @@ async def caller(request: Request, found: Annotated[Identity | Stranger, Depends
             "Your provider knows you, and you are no delegate here yet. Ask your party's contact for a joining link, "
             "and send it with this token: POST /v1/join.",
         )
-    wanted = _scope_of(request)
-    if not covers(found.scopes, wanted):
+    good_for(found, _scope_of(request))
+    return found
+
+
+def good_for(identity: Identity, wanted: str) -> None:
+    """Go on only with a key that is good for ``wanted``, a scope.
+
+    Raises:
+        Problem: ``forbidden``, with the challenge that RFC 6750 asks for.
+    """
+    if not covers(identity.scopes, wanted):
         raise Problem(
             "forbidden",
-            f"This key is good for {', '.join(found.scopes)}, and this needs {wanted}. Use another key of yours.",
+            f"This key is good for {', '.join(identity.scopes)}, and this needs {wanted}. Use another key of yours.",
             headers={
                 "WWW-Authenticate": f'Bearer realm="entente", error="insufficient_scope", scope="{wanted}"'
             },
         )
-    return found
 
 
 _SCOPES = {

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -26,6 +27,9 @@ from activities.identity.keys import (
 )
 from activities.identity.tokens import Token
 from activities.ledger.database import translated
+
+if TYPE_CHECKING:
+    from activities.identity.keys import Connection
 
 _ROLE = "Use a login that has the role entente_api"
 
@@ -131,23 +135,8 @@ class Delegates:
             IdentityProblem: the delegate has too many.
             LedgerError: the database cannot be written.
         """
-        made = new_secret("ent")
         with translated("make keys", _ROLE):
-            many = await self._pool.fetchval(
-                "select count(*) from api_keys where principal = $1 and revoked is null "
-                "and (expires is null or expires > now())",
-                principal,
-            )
-            if many >= MOST_KEYS:
-                raise IdentityProblem(
-                    f"{principal} has {many} keys in force, and at most {MOST_KEYS} are kept.",
-                    "Revoke some of them first.",
-                )
-            await self._pool.execute(
-                "select make_delegate_key($1, $2, $3, $4, $5, $6)",
-                made.id, made.hash, principal, label, expires, list(scopes),
-            )  # fmt: skip
-        return made
+            return await _make_key(self._pool, principal, label, expires, scopes)
 
     async def keys(self, principal: str) -> list[KeyAbout]:
         """A delegate's keys, and those of the delegates whom it claimed, the newest first; at most 1000.
@@ -241,41 +230,83 @@ class Delegates:
             row = await self._pool.fetchrow(_OPENED, *read)
         return None if row is None else JoinLink(**row)
 
-    async def use_up(self, link: JoinLink) -> bool:
-        """Use a joining link up, if it is open; of two who try at once, one does.
+    async def join(
+        self, link: JoinLink, label: str, expires: datetime | None, scopes: Sequence[str]
+    ) -> Secret | None:
+        """Use a joining link up for a key of its delegate: both or neither. None where the link is no longer open.
 
         Raises:
+            IdentityProblem: the delegate has too many keys.
             LedgerError: the database cannot be written.
         """
         with translated("use joining links up", _ROLE):
-            done = await self._pool.execute(
-                "update join_links set accepted = now() where id = $1 and accepted is null and revoked is null "
-                "and expires > now()",
-                link.id,
-            )
-        return bool(done != "UPDATE 0")
+            async with self._pool.acquire() as connection, connection.transaction():
+                if not await _used_up(connection, link):
+                    return None
+                return await _make_key(connection, link.delegate, label, expires, scopes)
 
-    async def link(self, token: Token, delegate: str) -> str:
-        """From now on the subject of a token is this delegate, unless it is one already.
+    async def join_as(self, link: JoinLink, token: Token) -> str | None:
+        """Use a joining link up, and take the subject of a token for its delegate from now on: both or neither.
 
         Returns:
-            Which delegate it is now.
+            Which delegate the subject is now: another than the link's where it was linked before, and the link stays
+            open then. None where the link is no longer open.
 
         Raises:
             LedgerError: the database cannot be written.
         """
-        with translated("link identities", _ROLE):
-            await self._pool.execute(
-                "insert into federated_identities (issuer, subject, principal) values ($1, $2, $3) "
-                "on conflict (issuer, subject) do nothing",
-                token.issuer,
-                token.subject,
-                delegate,
-            )
-            found: str = await self._pool.fetchval(
-                "select principal from federated_identities where (issuer, subject) = ($1, $2)",
-                token.issuer,
-                token.subject,
-            )
-        self._held.clear()
-        return found
+        with suppress(_LinkEnded), translated("link identities", _ROLE):
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(
+                    "insert into federated_identities (issuer, subject, principal) values ($1, $2, $3) "
+                    "on conflict (issuer, subject) do nothing",
+                    token.issuer,
+                    token.subject,
+                    link.delegate,
+                )
+                # A statement of its own, so that it sees what another transaction has just committed.
+                found: str = await connection.fetchval(
+                    "select principal from federated_identities where (issuer, subject) = ($1, $2)",
+                    token.issuer,
+                    token.subject,
+                )
+                if found == link.delegate and not await _used_up(connection, link):
+                    raise _LinkEnded
+            self._held.clear()
+            return found
+        return None
+
+
+class _LinkEnded(Exception):
+    """The link is no longer open: what was written in the same transaction is not to stand."""
+
+
+async def _make_key(
+    connection: Connection, principal: str, label: str, expires: datetime | None, scopes: Sequence[str]
+) -> Secret:
+    many = await connection.fetchval(
+        "select count(*) from api_keys where principal = $1 and revoked is null "
+        "and (expires is null or expires > now())",
+        principal,
+    )
+    if many >= MOST_KEYS:
+        raise IdentityProblem(
+            f"{principal} has {many} keys in force, and at most {MOST_KEYS} are kept.",
+            "Revoke some of them first.",
+        )
+    made = new_secret("ent")
+    await connection.execute(
+        "select make_delegate_key($1, $2, $3, $4, $5, $6)",
+        made.id, made.hash, principal, label, expires, list(scopes),
+    )  # fmt: skip
+    return made
+
+
+async def _used_up(connection: Connection, link: JoinLink) -> bool:
+    """Use a joining link up, if it is open; of two who try at once, one does."""
+    done = await connection.execute(
+        "update join_links set accepted = now() where id = $1 and accepted is null and revoked is null "
+        "and expires > now()",
+        link.id,
+    )
+    return bool(done != "UPDATE 0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +66,14 @@ def event_view(stored: StoredEntry, state: Accord, access: Access) -> EventView:
     Raises:
         PayloadMismatch: what is stored of it was altered.
     """
-    return shown_view(stored, whole=reads_particulars(stored, state, access))
+    return shown_view(as_recorded(stored, state), whole=reads_particulars(stored, state, access))
+
+
+def as_recorded(stored: StoredEntry, state: Accord) -> StoredEntry:
+    """The entry without particulars that are erased by the record, whether or not they are deleted yet."""
+    if stored.particulars is None or stored.position not in state.erased:
+        return stored
+    return replace(stored, particulars=None)
 
 
 def shown_view(stored: StoredEntry, *, whole: bool) -> EventView:

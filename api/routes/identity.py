@@ -11,7 +11,7 @@ from pydantic import Field
 
 from activities.identity.delegates import KeyAbout
 from activities.identity.keys import Identity, IdentityProblem, KeyReused
-from activities.identity.scopes import MOST, SCOPES, all_within, wrong_scope
+from activities.identity.scopes import MOST, SCOPES, all_within, covers, wrong_scope
 from activities.reading.listing import Filters
 from api.backend import Backend
 from api.bodies import model_body
@@ -72,7 +72,8 @@ class MeView(View):
         description="the contact whose side the id belongs to, if anybody claimed it"
     )
     accords: tuple[StandingView, ...] = Field(
-        description=f"in which one is a delegate; the {MOST_STANDINGS} that were opened last"
+        description=f"in which one is a delegate; the {MOST_STANDINGS} that were opened last. None for a key "
+        "that is not good for read"
     )
     more: bool = Field(description="whether there are more accords: GET /v1/accords lists them all")
 
@@ -140,7 +141,8 @@ async def get_me(parts: Parts, found: Anyone) -> Response:
             )
         )  # fmt: skip
     delegate = found.principal if found.kind == "delegate" else None
-    standings, more = ((), False) if delegate is None else await _standings(parts, delegate)
+    reads = delegate is not None and covers(found.scopes, "read")
+    standings, more = await _standings(parts, str(delegate)) if reads else ((), False)
     claims = {} if delegate is None else await parts.claims.of((delegate,))
     return answer(
         MeView(

@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 
 from activities.errors import RuntimeProblem
 from activities.feeds.starting import tell_webhook
-from activities.feeds.webhooks import LONGEST_OVERLAP, OVERLAP, Attempt, TooManyEndpoints, Webhook
+from activities.feeds.webhooks import LONGEST_OVERLAP, OVERLAP, Attempt, Owner, TooManyEndpoints, Webhook
 from activities.identity.keys import Identity, KeyReused
 from api.access import seen_whole
 from api.backend import Backend
@@ -27,6 +27,7 @@ from api.calls import (
     Parts,
     answer,
     cursor,
+    good_for,
     idempotency_key,
     next_link,
     problems,
@@ -182,9 +183,15 @@ async def _read(request: Request, model: type[BaseModel]) -> Any:
         raise Problem("malformed", f"The body is malformed: {listing}.", errors=found) from None
 
 
+def _owner(identity: Identity) -> Owner:
+    return Owner(identity.principal, identity.reads_all)
+
+
 async def _once(parts: Backend, identity: Identity, scope: str, given_key: str | None, content: Any) -> bool:
     """Whether the request is a new one; false where the same was made under its idempotency key before."""
     key = idempotency_key(given_key, identity)
+    # A delegate may be called as a reader of everything is: what one asked for says nothing of the other.
+    scope = f"{scope} of an {identity.kind}" if identity.reads_all else scope
     print_ = hashlib.sha256(canonical(content)).hexdigest()
     try:
         if await parts.identities.reserved(identity.principal, scope, key, print_):
@@ -261,6 +268,8 @@ async def add_webhook(
 
     What fails is tried again for three days; then, or when the receiver answers 410, the endpoint is disabled.
     """
+    # What is sent is the record: nobody has that sent who may not read it.
+    good_for(identity, "read")
     wanted: NewWebhook = await _read(request, NewWebhook)
     unknown = [one for one in wanted.types if one not in EVENTS]
     if unknown:
@@ -272,10 +281,9 @@ async def add_webhook(
     await _once(parts, identity, "webhooks", given_key, wanted.model_dump(mode="json"))
     try:
         hook = await parts.webhooks.add(
-            identity.principal,
+            _owner(identity),
             idempotency_key(given_key, identity),
             wanted.url,
-            reads_all=identity.reads_all,
             accord=wanted.accord,
             types=wanted.types,
             label=wanted.label,
@@ -301,7 +309,7 @@ async def add_webhook(
 )
 async def list_webhooks(parts: Parts, identity: Caller) -> Response:
     """The endpoints that the caller has set up."""
-    hooks = await parts.webhooks.of(identity.principal)
+    hooks = await parts.webhooks.of(_owner(identity))
     return answer(WebhookList(items=tuple(WebhookView(**_view(one)) for one in hooks)))
 
 
@@ -314,7 +322,7 @@ async def list_webhooks(parts: Parts, identity: Caller) -> Response:
 )
 async def get_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Response:
     """How far an endpoint has got, and what is wrong with it, if anything is."""
-    return answer(WebhookView(**_view(_there(await parts.webhooks.get(webhook, identity.principal)))))
+    return answer(WebhookView(**_view(_there(await parts.webhooks.get(webhook, _owner(identity))))))
 
 
 @router.delete(
@@ -327,7 +335,7 @@ async def get_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Res
 )
 async def delete_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Response:
     """Send nothing more to an endpoint, and forget it and its log."""
-    if not await parts.webhooks.delete(webhook, identity.principal):
+    if not await parts.webhooks.delete(webhook, _owner(identity)):
         _there(None)
     return Response(status_code=204)
 
@@ -355,10 +363,10 @@ async def rotate_webhook_secret(
 ) -> Response:
     """Give an endpoint a new secret. The present one signs beside it for a while, so that no delivery is lost."""
     wanted: Rotation = await _read(request, Rotation)
-    hook = _there(await parts.webhooks.get(webhook, identity.principal))
+    hook = _there(await parts.webhooks.get(webhook, _owner(identity)))
     if await _once(parts, identity, f"rotate {webhook}", given_key, wanted.model_dump(mode="json")):
         overlap = timedelta(hours=wanted.overlap_hours)
-        hook = _there(await parts.webhooks.rotate(webhook, identity.principal, overlap))
+        hook = _there(await parts.webhooks.rotate(webhook, _owner(identity), overlap))
     return answer(WebhookWithSecret(**_view(hook), secret=hook.secret), headers={"Cache-Control": "no-store"})
 
 
@@ -375,9 +383,9 @@ async def replay_webhook(
 ) -> Response:
     """Send all that is for an endpoint beyond a feed position again, each under the webhook-id that it had."""
     wanted: Replay = await _read(request, Replay)
-    hook = _there(await parts.webhooks.get(webhook, identity.principal))
+    hook = _there(await parts.webhooks.get(webhook, _owner(identity)))
     if await _once(parts, identity, f"replay {webhook}", given_key, wanted.model_dump(mode="json")):
-        hook = _there(await parts.webhooks.replay(webhook, identity.principal, wanted.since))
+        hook = _there(await parts.webhooks.replay(webhook, _owner(identity), wanted.since))
     await _tell(parts, webhook)
     return answer(WebhookView(**_view(hook)))
 
@@ -399,11 +407,11 @@ async def switch_webhook(
     given_key: IdempotencyKey = None,
 ) -> Response:
     """Enable an endpoint again, which goes on where it was, or disable it for a while."""
-    hook = _there(await parts.webhooks.get(webhook, identity.principal))
+    hook = _there(await parts.webhooks.get(webhook, _owner(identity)))
     active = switch == "enable"
     if await _once(parts, identity, f"switch {webhook}", given_key, switch):
         reason = None if active else "its owner disabled it"
-        hook = _there(await parts.webhooks.switch(webhook, identity.principal, active=active, reason=reason))
+        hook = _there(await parts.webhooks.switch(webhook, _owner(identity), active=active, reason=reason))
     await _tell(parts, webhook)
     return answer(WebhookView(**_view(hook)))
 
@@ -425,7 +433,7 @@ async def list_deliveries(
 ) -> Response:
     """Every attempt of the last 30 days, the last one first: when, what was answered, how long it took."""
     inner = read_cursor(after)
-    _there(await parts.webhooks.get(webhook, identity.principal))
+    _there(await parts.webhooks.get(webhook, _owner(identity)))
     before = None if inner is None else int(inner)
     found = await parts.webhooks.attempts(webhook, before, limit + 1)
     following = cursor(str(found[limit - 1].number)) if len(found) > limit else None
