@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from activities.identity.keys import Identity
-from activities.reading.listing import ME, Filters, Place, Step
+from activities.reading.listing import ME, MOST_COUNTED, Filters, Place, Step
 from api.calls import (
     ACCORD_ID,
     TIME_SCHEMA,
@@ -101,6 +101,9 @@ class DeskView(View):
     delegate: str
     counts: dict[WaitingKind, int] = Field(description="steps that wait on the caller, by their kind")
     overdue: int = Field(description="how many of them should have been taken by now")
+    more: bool = Field(
+        description=f"whether there are more than were counted: the first {MOST_COUNTED:,}, what is due first first"
+    )
     items: tuple[DeskItem, ...]
     next: str | None
 
@@ -298,6 +301,7 @@ async def read_desk(
         delegate=me,
         counts={one: totals.by_kind.get(one, 0) for one in ("owe", "verify", "agree", "sign")},
         overdue=totals.overdue,
+        more=totals.more,
         items=tuple(map(_item, page.items)),
         next=following,
     )
