@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activities.identity.keys import Identity, NotAuthenticated
 from activities.identity.scopes import covers
-from activities.identity.tokens import ProviderUnavailable, Token
+from activities.identity.tokens import ProviderUnavailable, Token, account_id
 from api.access import Access, access_to
 from api.backend import Backend
 from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found, unavailable
@@ -135,7 +134,7 @@ async def _of_token(parts: Backend, token: Token) -> Identity | Stranger:
 
 def _known_as(token: Token) -> str:
     """What stands in place of a key's id for who comes by a token."""
-    return "oidc-" + hashlib.sha256(f"{token.issuer} {token.subject}".encode()).hexdigest()[:16]
+    return account_id(token.issuer, token.subject)
 
 
 async def caller(request: Request, found: Annotated[Identity | Stranger, Depends(anyone)]) -> Identity:
@@ -176,6 +175,7 @@ _SCOPES = {
     "open_accord": "act:open_accord",
     "make_api_key": "keys",
     "revoke_api_key": "keys",
+    "unlink_account": "keys",
     "make_join_link": "keys",
     "withdraw_join_link": "keys",
 }

@@ -25,7 +25,7 @@ from activities.identity.keys import (
     new_secret,
     read_secret,
 )
-from activities.identity.tokens import Token
+from activities.identity.tokens import Token, account_id
 from activities.ledger.database import translated
 
 if TYPE_CHECKING:
@@ -51,6 +51,21 @@ class KeyAbout:
     created: datetime
     expires: datetime | None
     revoked: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of an OpenID provider that is a delegate here."""
+
+    issuer: str
+    subject: str
+    principal: str
+    linked: datetime
+
+    @property
+    def id(self) -> str:
+        """What it is called here."""
+        return account_id(self.issuer, self.subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +180,42 @@ class Delegates:
         with translated("revoke keys", _ROLE):
             done: bool = await self._pool.fetchval("select revoke_delegate_key($1, $2)", key_id, whose)
         return done
+
+    # Accounts of providers
+
+    async def accounts(self, principal: str) -> list[Account]:
+        """The accounts that are a delegate, or one of those whom it claimed, the newest first; at most 1000.
+
+        Raises:
+            LedgerError: the database cannot be asked.
+        """
+        with translated("list identities", _ROLE):
+            rows = await self._pool.fetch(
+                "select issuer, subject, principal, linked from federated_identities where principal = $1 or principal "
+                "in (select delegate from delegate_claims where claimed_by = $1) "
+                "order by linked desc, issuer, subject limit 1000",
+                principal,
+            )
+        return [Account(**row) for row in rows]
+
+    async def unlink(self, principal: str, account: str) -> bool:
+        """End that an account is the delegate, or one whom it claimed; whether there was such an account.
+
+        Raises:
+            LedgerError: the database cannot be written.
+        """
+        found = next((one for one in await self.accounts(principal) if one.id == account), None)
+        if found is None:
+            return False
+        with translated("unlink identities", _ROLE):
+            done = await self._pool.execute(
+                "delete from federated_identities where (issuer, subject, principal) = ($1, $2, $3)",
+                found.issuer,
+                found.subject,
+                found.principal,
+            )
+        self._held.clear()
+        return bool(done != "DELETE 0")
 
     # Joining links
 

@@ -8,6 +8,7 @@ they are old or a token names one that is not among them, and no oftener than ev
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -138,6 +139,11 @@ class Token(BaseModel):
     subject: str
     delegate: str | None = None
     contact: str | None = None
+
+
+def account_id(issuer: str, subject: str) -> str:
+    """What an account of a provider is called here, where a key's id would stand."""
+    return "oidc-" + hashlib.sha256(f"{issuer} {subject}".encode()).hexdigest()[:16]
 
 
 class Tokens:

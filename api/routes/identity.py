@@ -299,3 +299,69 @@ async def revoke_api_key(
     if not await parts.delegates.revoke_key(acting(identity), key):
         raise Problem("not_found", "There is no such key in force that you could revoke: GET /v1/api-keys.")
     return Response(None, 204)
+
+
+class AccountView(View):
+    """An account of an OpenID provider that is a delegate here."""
+
+    id: str
+    delegate: str
+    issuer: str
+    subject: str
+    linked: datetime
+
+
+class AccountList(View):
+    """The accounts that are you, or one of the delegates whom you have claimed, the newest first."""
+
+    items: tuple[AccountView, ...]
+
+
+@router.get(
+    "/accounts",
+    operation_id="list_accounts",
+    summary="List the providers' accounts that are you",
+    response_model=AccountList,
+    responses=problems(),
+)
+async def list_accounts(parts: Parts, identity: Caller) -> Response:
+    """The accounts of OpenID providers that are you, or one of the delegates whom you have claimed."""
+    found = await parts.delegates.accounts(acting(identity))
+    return answer(
+        AccountList(
+            items=tuple(
+                AccountView(
+                    id=one.id,
+                    delegate=one.principal,
+                    issuer=one.issuer,
+                    subject=one.subject,
+                    linked=one.linked,
+                )
+                for one in found
+            )
+        )
+    )
+
+
+@router.delete(
+    "/accounts/{account}",
+    operation_id="unlink_account",
+    summary="Unlink a provider's account",
+    status_code=204,
+    responses=problems("not_found"),
+)
+async def unlink_account(
+    account: Annotated[
+        str,
+        InPath(pattern="^oidc-[0-9a-f]{16}$", description="its id", examples=["oidc-21fe31dfa154a261"]),
+    ],
+    parts: Parts,
+    identity: Caller,
+) -> Response:
+    """Its tokens are nobody's then, within seconds in every API, until its person joins by a link again.
+
+    An account whose provider itself gives out the delegate's id stays that delegate: have the provider end it.
+    """
+    if not await parts.delegates.unlink(acting(identity), account):
+        raise Problem("not_found", "There is no such account that you could unlink: GET /v1/accounts.")
+    return Response(None, 204)

@@ -266,6 +266,17 @@ async def test_a_person_of_a_provider_joins_and_is_known(
     taken = await sent(api, "POST", "/join", again, json={"token": other["token"]})
     problem(taken, 409, "linked_elsewhere")
     assert (await sent(api, "POST", "/join", None, json={"token": other["token"]})).status_code == 200
+    # The contact that claimed the id sees the account, and can end it; nobody else.
+    [account] = (await api.get("/accounts")).json()["items"]
+    assert (account["delegate"], account["subject"], account["issuer"]) == ("aa.treaty", "anna", issuer)
+    assert (await sent(api, "GET", "/accounts", again)).json()["items"] == [account]
+    where = f"/v1/accounts/{account['id']}"
+    for other in ("bb.contact", "aa.protocol"):
+        assert (await api.get("/accounts", other)).json()["items"] == []
+        problem(await api.call("DELETE", where, other), 404, "not_found")
+    assert (await api.call("DELETE", where, "aa.contact")).status_code == 204
+    problem(await api.call("DELETE", where, "aa.contact"), 404, "not_found")
+    assert (await sent(api, "GET", "/me", again)).json()["delegate"] is None
     wrong = await sent(api, "GET", "/me", again[:-6] + "AAAAAA")
     problem(wrong, 401, "not_authenticated")
     assert 'error="invalid_token"' in wrong.headers["www-authenticate"]
