@@ -128,15 +128,19 @@ class Accord:
         self,
         step: str | Act,
         *,
+        fields: Mapping[str, Any] | None = None,
         by: str | None = None,
         at: datetime | None = None,
     ) -> Why:
-        """Every guard of a gate (by its name) or of an act: met, or unmet with why, who could meet it, by when."""
+        """Every guard of a gate or an act: met, or unmet with why, who could meet it, by when.
+
+        The step is a gate's name, an act, or an act's name with its ``fields`` as JSON values.
+        """
         query = query_of(by=by, at=at)
         name = step if isinstance(step, str) else step.name
-        if isinstance(step, Act):
-            for field, value in _fields(step).items():
-                query += [(field, _in_query(one)) for one in (value if isinstance(value, list) else [value])]
+        given = fields or {} if isinstance(step, str) else _fields(step)
+        for field, value in given.items():
+            query += [(field, _in_query(one)) for one in (value if isinstance(value, list) else [value])]
         path = operations.WHY.at(accord=self.id, step=name.replace("_", "-"))
         return await self._sender.read(Why, Request("GET", path, query))
 

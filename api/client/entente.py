@@ -79,15 +79,18 @@ class Entente:
         """The accord with that id; nothing is asked yet."""
         return Accord(self._sender, id_, self._own)
 
-    async def open(self, definition: Definition | Mapping[str, Any], *, key: str | None = None) -> Receipt:
-        """Propose a definition to its parties and begin the accord's record; :attr:`Receipt.accord` is its id."""
-        path, fields = operations.OPEN_ACCORD.at(), _facts(definition)
-        return await self._sender.read(Receipt, json_request("POST", path, fields, key=key or new_key()))
+    async def open(
+        self, definition: Definition | Mapping[str, Any] | str, *, key: str | None = None
+    ) -> Receipt:
+        """Propose a definition to its parties and begin the accord's record; ``accord`` of the receipt is its id.
 
-    async def try_opening(self, definition: Definition | Mapping[str, Any]) -> OpeningDryRun:
+        The definition is a model, an object, or text in YAML (or JSON), whose errors name the line.
+        """
+        return await self._sender.read(Receipt, _opening(definition, key=key or new_key()))
+
+    async def try_opening(self, definition: Definition | Mapping[str, Any] | str) -> OpeningDryRun:
         """Whether an accord could be opened with a definition; nothing is recorded."""
-        path, query = operations.OPEN_ACCORD.at(), query_of(dry_run=True)
-        request = json_request("POST", path, _facts(definition), query=query, repeatable=True)
+        request = _opening(definition, query=query_of(dry_run=True), repeatable=True)
         return await self._sender.read(OpeningDryRun, request)
 
     async def accords(
@@ -211,5 +214,10 @@ class Entente:
         return answer
 
 
-def _facts(definition: Definition | Mapping[str, Any]) -> Mapping[str, Any]:
-    return definition.as_facts() if isinstance(definition, Definition) else definition
+def _opening(definition: Definition | Mapping[str, Any] | str, **rest: Any) -> Request:
+    path = operations.OPEN_ACCORD.at()
+    if isinstance(definition, str):
+        headers = {"Content-Type": "application/yaml"}
+        return Request("POST", path, headers=headers, content=definition.encode(), **rest)
+    facts = definition.as_facts() if isinstance(definition, Definition) else definition
+    return json_request("POST", path, facts, **rest)
