@@ -51,6 +51,11 @@ def backend(request: Request) -> Backend:
     return found
 
 
+# As a coroutine, like all that a route depends on: a plain function would be run in a thread for every request.
+async def _parts(request: Request) -> Backend:
+    return backend(request)
+
+
 @dataclass(frozen=True, slots=True)
 class Stranger:
     """Somebody whom a provider knows, and who is no delegate yet."""
@@ -163,10 +168,10 @@ def _scope_of(request: Request) -> str:
 
 Anyone = Annotated[Identity | Stranger, Depends(anyone)]
 Caller = Annotated[Identity, Depends(caller)]
-Parts = Annotated[Backend, Depends(backend)]
+Parts = Annotated[Backend, Depends(_parts)]
 
 
-def accord_in_path(
+async def accord_in_path(
     accord: Annotated[
         str,
         Path(

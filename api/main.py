@@ -23,6 +23,10 @@ from api.telemetry import observe_queue
 GRACE = 15
 """Seconds that open requests get to finish when the API stops; more than one may take."""
 
+IDLE = 75
+"""Seconds for which a connection without a request stays open: longer than clients and balancers keep theirs, 60 at
+the most by their defaults, since a request that is sent as the connection closes has no answer."""
+
 GIVEN = 2.0
 """Seconds beyond a body's time, in which whoever reads it can say that it came too slowly."""
 
@@ -156,6 +160,7 @@ def server_config(settings: Settings) -> uvicorn.Config:
         server_header=False,
         date_header=True,
         lifespan="on",
+        timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=GRACE,
     )
 

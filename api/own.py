@@ -47,7 +47,7 @@ OwnEnd = Annotated[
 ]
 
 
-def _signed(
+async def _signed(
     key: OwnKey = None, signature: OwnSignatureHeader = None, salt: OwnSalt = None, not_after: OwnEnd = None
 ) -> GivenSignature:
     """The delegate's own signature that a request carries."""

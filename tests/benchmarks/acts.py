@@ -185,18 +185,16 @@ async def measure(
         *("accords", "regular/s", "local/s", "acts/s", "of regular", "of local"),
         title="One caller for each accord, none pauses",
     )
-    used: dict[str, list[str]] = {}
+    used: dict[tuple[str, str], list[str]] = {}
     for count in ACCORDS:
         each = max(5, acts // count)
         rates = []
-        for calls in (bare, local, full):
+        for name, calls in (("regular", bare), ("local", local), ("acts", full)):
             before = _cpu(stack, baseline)
-            began = time.perf_counter()
             rates.append(await throughput(calls[:count], each))
-            if calls is full:
-                elapsed = time.perf_counter() - began
-                for name, seconds in _cpu(stack, baseline).items():
-                    used.setdefault(name, []).append(f"{(seconds - before[name]) / elapsed:.2f}")
+            for process, seconds in _cpu(stack, baseline).items():
+                spent = (seconds - before[process]) / (count * each) * 1000
+                used.setdefault((process, name), []).append(f"{spent:.1f}")
         table.add_row(
             str(count),
             *(f"{rate:.0f}" for rate in rates),
@@ -205,9 +203,12 @@ async def measure(
     console.print(table)
     await count_events(console, client)
 
-    table = Table("process", *(f"{count} accords" for count in ACCORDS), title="Cores in use during the acts")
-    for name, shares in used.items():
-        table.add_row(name, *shares)
+    table = Table(
+        "process", "calls", *(f"{count} accords" for count in ACCORDS), title="CPU ms for each call"
+    )
+    for (process, name), spent_each in used.items():
+        if any(float(each) for each in spent_each):
+            table.add_row(process, name, *spent_each)
     console.print(table)
 
 
@@ -228,7 +229,7 @@ async def count_events(console: Console, client: Client) -> None:
 def _cpu(stack: Stack, baseline: int) -> dict[str, float]:
     pids = {name: pid for name, pid in stack.processes.items() if pid is not None}
     return {
-        name: cpu_seconds(pid)
+        name: cpu_seconds(pid, children=name != "this client")
         for name, pid in {**pids, "this client": os.getpid(), "baseline": baseline}.items()
     }
 
