@@ -356,10 +356,13 @@ TIME_PATTERN = (
 TIME_SCHEMA: dict[str, Any] = {"format": "date-time"}
 """Beside a time in a query, which is read as text: what it has to be."""
 
+LONGEST_CURSOR = 1000
+"""Characters of a cursor; the desk's names an accord and a step of it."""
+
 After = Annotated[
     str | None,
     Query(
-        max_length=80,
+        max_length=LONGEST_CURSOR,
         description="the cursor of a page",
         json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
     ),

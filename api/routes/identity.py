@@ -13,6 +13,16 @@ from activities.identity.delegates import KeyAbout
 from activities.identity.keys import Identity, IdentityProblem, KeyReused
 from activities.identity.scopes import MOST, SCOPES, all_within, covers, wrong_scope
 from activities.reading.listing import Filters
+from api.answers.people import (
+    MOST_STANDINGS,
+    AccountList,
+    AccountView,
+    ApiKeyList,
+    ApiKeyView,
+    MadeApiKey,
+    MeView,
+    StandingView,
+)
 from api.backend import Backend
 from api.bodies import model_body
 from api.calls import (
@@ -28,72 +38,14 @@ from api.calls import (
 )
 from api.problems import FieldError, Problem, reused
 from api.routing import BoundedRoute
-from api.schemas import View
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Instant
 from workflows.model.values import Message
 
 router = APIRouter(route_class=BoundedRoute, tags=["identity"])
 
-MOST_STANDINGS = 20
-"""Accords that `GET /v1/me` tells of, the last opened ones."""
-
 CREDENTIAL_ID = r"^[a-z2-7]{12}$"
 """What the id of a key or a link looks like."""
-
-
-class StandingView(View):
-    """An accord in which one is a delegate, and as whom."""
-
-    accord: str
-    title: str
-    stage: str
-    party: str | None
-    office: str
-    roles: tuple[str, ...]
-    valid_from: datetime | None
-    valid_until: datetime | None
-
-
-class MeView(View):
-    """Who sent the request."""
-
-    delegate: str | None = Field(
-        description="the id that stands in accords; none for whom a provider knows, and who is no delegate yet"
-    )
-    kind: str = Field(description="delegate, operator or auditor")
-    key: str | None = Field(description="the id of the key that was sent; none for a token")
-    label: str
-    scopes: tuple[str, ...] = Field(description="what the key, or the token, is good for")
-    expires: datetime | None = Field(description="when the key does; none where it holds until it is revoked")
-    issuer: str | None = Field(description="of a token: the provider")
-    subject: str | None = Field(description="of a token: as whom the provider knows one")
-    claimed_by: str | None = Field(
-        description="the contact whose side the id belongs to, if anybody claimed it"
-    )
-    accords: tuple[StandingView, ...] = Field(
-        description=f"in which one is a delegate; the {MOST_STANDINGS} that were opened last. None for a key "
-        "that is not good for read"
-    )
-    more: bool = Field(description="whether there are more accords: GET /v1/accords lists them all")
-
-
-class ApiKeyView(View):
-    """A key, without its secret."""
-
-    id: str
-    delegate: str
-    label: str
-    scopes: tuple[str, ...]
-    created: datetime
-    expires: datetime | None
-    revoked: datetime | None
-
-
-class ApiKeyList(View):
-    """One's keys, and those of the delegates whom one has claimed, the newest first."""
-
-    items: tuple[ApiKeyView, ...]
 
 
 class MakeApiKey(Message):
@@ -110,16 +62,6 @@ class MakeApiKey(Message):
     expires: Instant | None = Field(
         default=None, description="when it expires; with the key that makes it, where nothing is said"
     )
-
-
-class MadeApiKey(View):
-    """A key that was made. `key` is shown here and never again."""
-
-    id: str
-    delegate: str
-    key: str
-    scopes: tuple[str, ...]
-    expires: datetime | None
 
 
 def body_of(name: str, example: dict[str, Any]) -> dict[str, Any]:
@@ -299,22 +241,6 @@ async def revoke_api_key(
     if not await parts.delegates.revoke_key(acting(identity), key):
         raise Problem("not_found", "There is no such key in force that you could revoke: GET /v1/api-keys.")
     return Response(None, 204)
-
-
-class AccountView(View):
-    """An account of an OpenID provider that is a delegate here."""
-
-    id: str
-    delegate: str
-    issuer: str
-    subject: str
-    linked: datetime
-
-
-class AccountList(View):
-    """The accounts that are you, or one of the delegates whom you have claimed, the newest first."""
-
-    items: tuple[AccountView, ...]
 
 
 @router.get(

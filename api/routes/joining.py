@@ -15,6 +15,7 @@ from activities.identity.keys import IdentityProblem
 from activities.identity.scopes import SCOPES, all_within
 from activities.identity.tokens import Token, Tokens
 from api.access import seen_whole
+from api.answers.people import Joined, JoinLinkList, JoinLinkView, MadeJoinLink
 from api.attempts import address_of
 from api.backend import Backend
 from api.bodies import model_body
@@ -34,7 +35,6 @@ from api.calls import (
 from api.problems import FieldError, Problem
 from api.routes.identity import CREDENTIAL_ID, body_of, made_once, within
 from api.routing import BoundedRoute, QueryFlag
-from api.schemas import View
 from workflows.model.commands import Instant
 from workflows.model.state import Accord, Appointment
 from workflows.model.values import DelegateId, Duration, Message, add_duration
@@ -55,52 +55,12 @@ class MakeJoinLink(Message):
     valid_for: Duration = Field(default=USUAL, description="how long the link is good; at most 30 days")
 
 
-class JoinLinkView(View):
-    """A joining link, without the link itself."""
-
-    id: str
-    accord: str
-    delegate: str
-    made_by: str
-    created: datetime
-    expires: datetime
-    status: str = Field(description="open, used, withdrawn or expired")
-
-
-class JoinLinkList(View):
-    """One's joining links in an accord, the newest first."""
-
-    items: tuple[JoinLinkView, ...]
-
-
-class MadeJoinLink(View):
-    """A link that was made. `link` and `token` are shown here and never again: whoever has them can join."""
-
-    about: JoinLinkView
-    token: str
-    link: str = Field(description="for the person: `entente join LINK` uses it")
-
-
 class JoinByLink(Message):
     """The link to join by."""
 
     token: str = Field(pattern=r"^inv_[a-z2-7]{12}_[a-z2-7]{52}$", description="the last part of the link")
     label: str = Field(default="", max_length=200, description="what the key that is made is for")
     expires: Instant | None = Field(default=None, description="when the key that is made expires")
-
-
-class Joined(View):
-    """As whom one is known from now on. `key` is shown here and never again; none for who came with a token."""
-
-    accord: str
-    delegate: str
-    party: str | None
-    office: str
-    roles: tuple[str, ...]
-    dry_run: bool
-    key: str | None
-    issuer: str | None
-    subject: str | None
 
 
 def _status(one: JoinLink, now: datetime) -> str:

@@ -17,6 +17,7 @@ from activities.feeds.starting import tell_webhook
 from activities.feeds.webhooks import LONGEST_OVERLAP, OVERLAP, Attempt, Owner, TooManyEndpoints, Webhook
 from activities.identity.keys import Identity, KeyReused
 from api.access import seen_whole
+from api.answers.telling import AttemptPage, AttemptView, WebhookList, WebhookView, WebhookWithSecret
 from api.backend import Backend
 from api.bodies import json_body
 from api.calls import (
@@ -36,7 +37,6 @@ from api.calls import (
 )
 from api.problems import FieldError, Problem
 from api.routing import BoundedRoute, WholeNumber
-from api.schemas import View
 from workflows.model.canonical import canonical
 from workflows.model.declared import EVENTS
 
@@ -97,62 +97,6 @@ class Replay(BaseModel):
     since: Annotated[
         int, Field(ge=0, lt=2**53, strict=True, description="the feed position; 0 is the beginning")
     ]
-
-
-class WebhookView(View):
-    """An endpoint: what it is sent, how far it has got, and whether something is wrong with it."""
-
-    id: str
-    url: str
-    label: str
-    accord: str | None = Field(
-        description="the only accord that it is about; none: all that its owner sees whole"
-    )
-    types: tuple[str, ...] = Field(description="the types of entries that are sent; empty: all")
-    active: bool
-    reason: str | None = Field(description="why it is not active")
-    position: int = Field(description="the feed position up to which all that is for it was delivered")
-    failures: int = Field(description="failed attempts on the next entry, one after the other")
-    failing_since: datetime | None
-    former_secret_until: datetime | None = Field(
-        description="until when the former secret signs beside the new one"
-    )
-    created: datetime
-
-
-class WebhookWithSecret(WebhookView):
-    """An endpoint with the secret that signs what it is sent (Standard Webhooks). Keep it; it is not shown again."""
-
-    secret: str
-
-
-class WebhookList(View):
-    """The caller's endpoints, the oldest first."""
-
-    items: tuple[WebhookView, ...]
-
-
-class AttemptView(View):
-    """One attempt to deliver an entry."""
-
-    number: int
-    feed: int = Field(
-        description="the entry's position in the feed; the delivery's webhook-id is entry_<feed>"
-    )
-    accord: str
-    entry: int = Field(description="the entry's position in its accord")
-    type: str
-    at: datetime
-    milliseconds: int
-    status: int | None = Field(description="the HTTP status that was answered; none where nothing was")
-    error: str | None = Field(description="why it failed; none: delivered")
-
-
-class AttemptPage(View):
-    """Some attempts, the last one first. ``next`` is the cursor of the next page, if there is one."""
-
-    items: tuple[AttemptView, ...]
-    next: str | None
 
 
 WebhookId = Annotated[
