@@ -24,7 +24,10 @@ from api.app import create_app
 from api.client import Entente
 from api.main import Server, server_config
 from tests.api.filling import Filler
+from tests.api.receiving import delivering, receiver
 from worker.main import accord_worker
+
+__all__ = ["delivering", "receiver"]
 
 
 class Api:

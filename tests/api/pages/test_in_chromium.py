@@ -123,7 +123,7 @@ async def test_no_page_has_an_obstacle(hosted: Hosted) -> None:
     found: dict[str, Any] = {}
     for scheme in ("light", "dark"):
         page = await hosted.sit("ru.protocol", color_scheme=scheme, viewport={"width": 1200, "height": 900})
-        general = ["/", "/accords", "/new", "/sign-in", "/accords/nowhere"]
+        general = ["/", "/accords", "/new", "/sign-in", "/docs", "/accords/nowhere"]
         for path in [*general, *(f"/accords/{accord}{each}" for each in PAGES)]:
             await page.goto(hosted.url + path)
             results = await axe.run(page)
