@@ -12,14 +12,14 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
 
+from workflows.asking import ask, insist
 from workflows.messages import (
-    FINAL,
     NUDGE,
     AccordInput,
     FailureKind,
@@ -29,31 +29,10 @@ from workflows.messages import (
     StandingRequest,
     Status,
 )
-from workflows.model.commands import Command, Message, Receipt
+from workflows.model.commands import Command, Receipt
 from workflows.registry import TICK, Rejected, update_acts, well_formed
 from workflows.showing import attribute_updates, headline
 from workflows.signals import SignalQueue
-
-LOCAL_ATTEMPTS = RetryPolicy(
-    initial_interval=timedelta(milliseconds=100), maximum_attempts=2, non_retryable_error_types=FINAL
-)
-LOCAL_TIME = timedelta(seconds=2)
-"""Recording is tried in the worker that has the workflow at hand, twice within this time: one workflow task an act."""
-
-ATTEMPTS = RetryPolicy(
-    initial_interval=timedelta(milliseconds=200),
-    backoff_coefficient=2.0,
-    maximum_interval=timedelta(seconds=5),
-    maximum_attempts=0,
-    non_retryable_error_types=FINAL,
-)
-"""What the local attempts could not do is tried until it succeeds: an act that was taken up is never half done."""
-
-ATTEMPT = timedelta(seconds=10)
-"""After this long an attempt is given up; the next finds what it committed."""
-
-SILENCE = timedelta(seconds=4)
-"""After this long without a sign of life of an attempt its worker is dead or cut off: the accord waits for nothing."""
 
 LONGEST_TIMER = timedelta(days=3650)
 """A deadline that is further away is waited for in stages: the server counts nanoseconds in 64 bits."""
@@ -66,8 +45,6 @@ UNOPENED = timedelta(hours=1)
 
 MINUTES = 50
 """Lines of the minutes that the query of that name gives."""
-
-A = TypeVar("A", bound=Message)
 
 
 @workflow.defn(name="Accord")
@@ -159,7 +136,7 @@ class AccordWorkflow:
             try:
                 # In turn: an answer that is older than an act's must not come after it.
                 async with self._turn:
-                    self._show(await self._ask("read_standing", request, Standing, what))
+                    self._show(await ask("read_standing", request, Standing, what))
                 break
             except ApplicationError as error:
                 # Somebody ended the activity by hand; an accord must not end by that.
@@ -226,7 +203,7 @@ class AccordWorkflow:
             count = len(request.signals) + (request.overflow.count if request.overflow else 0)
             try:
                 what = f"{count} signal{'' if count == 1 else 's'}"
-                answer = await self._insist("record_signals", request, RecordAnswer, what)
+                answer = await insist("record_signals", request, RecordAnswer, what, self._doubt)
             except ApplicationError as error:
                 # Ended by hand: they stay in the queue.
                 workflow.logger.warning("signals were not recorded: %s", error.message)
@@ -322,7 +299,7 @@ class AccordWorkflow:
     async def _record(self, request: RecordRequest, what: str) -> Receipt | None:
         """Have a command judged and recorded, and show what the record says then; called by whose turn it is."""
         self._minutes.append(what)
-        answer = await self._ask("record", request, RecordAnswer, what)
+        answer = await ask("record", request, RecordAnswer, what, self._doubt)
         self._show(answer.standing)
         await self._minute(answer.minute)
         return answer.receipt
@@ -337,61 +314,6 @@ class AccordWorkflow:
         if name == NUDGE:
             return
         self._signals.take(name, raws, workflow.now())
-
-    # The ledger
-
-    async def _ask(self, name: str, request: Message, answer: type[A], what: str) -> A:
-        """What an activity answers: tried at once where the workflow runs, and for ever as a regular one after that.
-
-        Raises:
-            ApplicationError: it failed for good. (An `ActivityError` would end the accord from within the run.)
-        """
-        try:
-            answered: A = await workflow.execute_local_activity(
-                name,
-                request,
-                result_type=answer,
-                schedule_to_close_timeout=LOCAL_TIME,
-                retry_policy=LOCAL_ATTEMPTS,
-                summary=None if name == "read_standing" else what,
-            )
-            return answered
-        except FailureError as error:
-            # Where it runs a local activity fails with an ActivityError; where it is replayed, with that one's cause.
-            cause = error.cause if isinstance(error, ActivityError) else error
-            if isinstance(cause, ApplicationError) and cause.type in FINAL:
-                raise _final(cause) from None
-        return await self._insist(name, request, answer, what)
-
-    async def _insist(self, name: str, request: Message, answer: type[A], what: str) -> A:
-        """What a regular activity answers. It stands among the pending ones, with the cause, as long as it takes.
-
-        Raises:
-            ApplicationError: it failed for good, or was ended by hand.
-        """
-        try:
-            raw = await workflow.execute_activity(
-                name,
-                request,
-                result_type=RawValue,
-                start_to_close_timeout=ATTEMPT,
-                heartbeat_timeout=SILENCE,
-                retry_policy=ATTEMPTS,
-                summary=what,
-            )
-        except ActivityError as error:
-            raise _final(error.cause) from None
-        # Somebody may have given this answer by hand: once there is time, the record is asked.
-        self._doubted = name != "read_standing"
-        try:
-            return workflow.payload_converter().from_payload(raw.payload, answer)
-        except Exception as error:
-            # It may be anything, and the workflow's task must not fail by it.
-            raise ApplicationError(
-                f"the result of {name} does not read: {type(error).__name__}",
-                type=FailureKind.NOT_RECORDED,
-                non_retryable=True,
-            ) from None
 
     async def _minute(self, line: str) -> None:
         """Put a line of the minutes into the history: what followed from an act is known only once it is recorded."""
@@ -462,10 +384,3 @@ class AccordWorkflow:
             or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
         )
-
-
-def _final(cause: BaseException | None) -> ApplicationError:
-    """The error with which an activity failed for good, as an update can fail with it."""
-    if isinstance(cause, ApplicationError):
-        return ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True)
-    return ApplicationError(f"recording failed: {cause}", type=FailureKind.NOT_RECORDED, non_retryable=True)

@@ -13,7 +13,7 @@ from tests.simulation.small import bare, digest, small
 from tests.workflows.harness import Engine
 from workflows.model.definition import Definition
 from workflows.model.state import Accord
-from workflows.workflow import ATTEMPT, SILENCE
+from workflows.asking import ATTEMPT, SILENCE
 
 REPORT = {
     "condition": "C1",
