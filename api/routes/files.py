@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi import Path as InPath
 
 from activities.files.depositing import Where
-from activities.files.errors import ContentAltered, FileRefused, StoreUnavailable
+from activities.files.errors import ContentAltered, StoreUnavailable
 from activities.files.register import Content
 from activities.files.store import verified
 from api.access import seen_whole, side_of
@@ -28,7 +28,7 @@ from api.calls import (
     problems,
     seen,
 )
-from api.contents import file_problem, find, if_erased
+from api.contents import deposited, file_problem, find, if_erased, unless_erased
 from api.preconditions import IfNoneMatch, unchanged
 from api.problems import FieldError, Problem
 from api.routing import BoundedRoute, CheckedRoute, head_only
@@ -113,19 +113,15 @@ async def put_file(
     seen_whole(access)
     if_erased(state, digest)
     where = Where(accord, digest, side_of(access), delegate)
-    known = await parts.register.content(accord, digest)
-    if known is not None and where.side in known.deposits:
+    known = await deposited(parts, where)
+    if known is not None:
         return _deposited(where, known.size, known.size, 200)
-    try:
+
+    async def take() -> Response:
         with parts.uploads.one_more(identity.principal):
             return await _take(request, parts, where, part)
-    except (FileRefused, StoreUnavailable) as error:
-        raise file_problem(error) from error
-    finally:
-        # An erasure that was recorded meanwhile did not see this content.
-        now = await parts.reader.state(accord)
-        if now is not None and digest in now.erased_contents:
-            await parts.erasing.erase(accord, digest)
+
+    return await unless_erased(parts, where, take)
 
 
 async def _take(request: Request, parts: Backend, where: Where, part: _Range | None) -> Response:

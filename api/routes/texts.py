@@ -93,7 +93,7 @@ async def get_redline(
     Both are contents of the accord that you may read. As JSON, or as a page where Accept prefers `text/html`.
     """
     form = preferred(request.headers.get("accept", "*/*"), "application/json", HTML)
-    texts = [await _text_of(parts, identity, accord, digest) for digest in (older, newer)]
+    texts = [await text_of(parts, identity, accord, digest) for digest in (older, newer)]
     changes = await COMPARING.run(redline, *texts)
     if form == HTML:
         shown = await COMPARING.run(redline_page.page, changes, older, newer, f"Redline of {accord}")
@@ -112,7 +112,12 @@ async def get_redline(
     return answer(said, headers={"Vary": "Accept, Authorization"})
 
 
-async def _text_of(parts: Backend, identity: Caller, accord: str, digest: str) -> str:
+async def text_of(parts: Backend, identity: Caller, accord: str, digest: str) -> str:
+    """The text of a content of the accord that the caller may read.
+
+    Raises:
+        Problem: ``not_found``, ``forbidden``, ``erased``, ``not_text``, ``too_large`` or ``unavailable``.
+    """
     content = await find(parts, identity, accord, digest)
     if content.media_type not in TEXTS:
         raise Problem(
