@@ -40,6 +40,7 @@ from activities.reading.looks import Looks
 from activities.reading.states import States
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
+from api.attempts import Attempts
 from api.clock import Clocks
 from api.commands import Commands
 from api.exports import Exports
@@ -116,6 +117,7 @@ class Backend:
     sessions: Sessions
     looks: Looks
     claims: Claims
+    attempts: Attempts
     commands: Commands
     clocks: Clocks
     queue: ActQueue
@@ -181,6 +183,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             sessions=Sessions(pool),
             looks=Looks(pool),
             claims=claims,
+            attempts=Attempts(identities, limits),
             commands=commands,
             clocks=clocks,
             queue=queue,

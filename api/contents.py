@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from activities.bundle.contents import exported_files
 from activities.bundle.export import ExportedFile
+from activities.files.depositing import Where
 from activities.files.errors import ContentAltered, FileRefused, OtherOffset, StoreUnavailable
 from activities.files.register import Content
 from activities.identity.keys import Identity
-from api.access import Access, may_read_content, seen_whole
+from api.access import Access, may_read_content, seen_whole, side_of
 from api.backend import Backend
 from api.calls import seen
 from api.problems import Problem, unavailable
 from workflows.model.state import Accord
+
+T = TypeVar("T")
 
 MOST_ACCORDS = 20
 """Accords of the caller that are looked at for a content, where none is named."""
@@ -74,6 +78,58 @@ def if_erased(state: Accord, digest: str) -> None:
             "erased",
             f"The content of {digest} was erased. The record says on what ground; it is taken here no more.",
         )
+
+
+async def deposited(parts: Backend, where: Where) -> Content | None:
+    """The content, if this side has deposited it already."""
+    known = await parts.register.content(where.accord, where.digest)
+    return known if known is not None and where.side in known.deposits else None
+
+
+async def unless_erased(parts: Backend, where: Where, taking: Callable[[], Awaitable[T]]) -> T:
+    """What ``taking`` a content in returns; what was erased meanwhile is erased here too.
+
+    Raises:
+        Problem: the content is not taken, or the store is not there.
+    """
+    try:
+        return await taking()
+    except (FileRefused, StoreUnavailable) as error:
+        raise file_problem(error) from error
+    finally:
+        # An erasure that was recorded meanwhile did not see this content.
+        now = await parts.reader.state(where.accord)
+        if now is not None and where.digest in now.erased_contents:
+            await parts.erasing.erase(where.accord, where.digest)
+
+
+async def deposit(
+    parts: Backend,
+    state: Accord,
+    access: Access,
+    digest: str,
+    delegate: str,
+    media_type: str,
+    size: int | None,
+    content: AsyncIterator[bytes],
+) -> None:
+    """Take in a content that is here as a whole; one that the side has deposited already is there once.
+
+    Raises:
+        Problem: ``erased``, ``forbidden``, ``too_large``, ``too_many_files``, ``unsupported_media_type``,
+            ``digest_differs`` or ``unavailable``.
+    """
+    seen_whole(access)
+    if_erased(state, digest)
+    where = Where(state.id, digest, side_of(access), delegate)
+    if await deposited(parts, where) is not None:
+        return
+
+    async def take() -> None:
+        await parts.depositing.check(where, size, media_type)
+        await parts.depositing.whole(where, media_type, content)
+
+    await unless_erased(parts, where, take)
 
 
 @dataclass(frozen=True, slots=True)

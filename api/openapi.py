@@ -16,16 +16,15 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from activities.definitions.check import tell_short_forms
 from activities.reference.guards import TRACKS, guards_before, guards_of
 from api import deliveries
+from api.answers.looking_ahead import DryRun, OpeningDryRun, SignalTaken
+from api.answers.telling import WebhookWithSecret
 from api.examples import BODIES, DEFINITION
 from api.outcomes import receipt_of, refusal_of
-from api.preview import DryRun
 from api.problems import ProblemDetails
-from api.routes.accords import OpeningDryRun
-from api.routes.acts import SignalTaken
 from api.routes.clock import MoveClock
 from api.routes.identity import MakeApiKey
 from api.routes.joining import JoinByLink, MakeJoinLink
-from api.routes.webhooks import NewWebhook, Replay, Rotation, WebhookWithSecret
+from api.routes.webhooks import NewWebhook, Replay, Rotation
 from workflows.model.commands import Receipt
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition

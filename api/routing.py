@@ -11,6 +11,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request, Response
@@ -113,6 +114,20 @@ def _meant(name: str, known: frozenset[str]) -> str:
     return f"did you mean {like[0]}?" if like else f"those here are {', '.join(sorted(known))}"
 
 
+@contextmanager
+def in_its_own_time(request: Request) -> Iterator[None]:
+    """What the request's body takes is bounded by the block itself; the API's deadline begins when it is over."""
+    deadline: asyncio.Timeout | None = request.scope.get(_DEADLINE)
+    if deadline is not None:
+        deadline.reschedule(None)
+    try:
+        yield
+    finally:
+        if deadline is not None:
+            seconds = request.app.state.backend.settings.api_deadline
+            deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
 async def in_time(request: Request, reading: Coroutine[Any, Any, T]) -> T:
     """What ``reading`` makes of the request's body, within the time that a body has; then the API's deadline begins.
 
@@ -120,21 +135,16 @@ async def in_time(request: Request, reading: Coroutine[Any, Any, T]) -> T:
         Problem: ``request_timeout``; the connection is closed, since the rest of the body may come yet.
     """
     settings = request.app.state.backend.settings
-    deadline: asyncio.Timeout | None = request.scope.get(_DEADLINE)
-    if deadline is not None:
-        deadline.reschedule(None)
     try:
-        async with asyncio.timeout(settings.api_body_seconds):
-            return await reading
+        with in_its_own_time(request):
+            async with asyncio.timeout(settings.api_body_seconds):
+                return await reading
     except TimeoutError:
         raise Problem(
             "request_timeout",
             f"The body did not arrive within {settings.api_body_seconds:g} s. Nothing was done; send it again.",
             headers={"Connection": "close"},
         ) from None
-    finally:
-        if deadline is not None:
-            deadline.reschedule(asyncio.get_running_loop().time() + settings.api_deadline)
 
 
 async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -41,7 +41,6 @@ _UNSEEN = re.compile(f"[{_TURNS}{_CONTROLS}{_NOT_SEEN}\r]")
 
 def page(changes: Sequence[Change], old: str, new: str, title: str) -> str:
     """The page; ``old`` and ``new`` are the digests of the two texts."""
-    body = "".join(map(_shown, changes))
     deleted, inserted = counted(changes, "delete"), counted(changes, "insert")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -50,8 +49,13 @@ def page(changes: Sequence[Change], old: str, new: str, title: str) -> str:
         f"<h1>{escape(title)}</h1><dl><dt>Older text</dt><dd>{escape(old)}</dd>"
         f"<dt>Newer text</dt><dd>{escape(new)}</dd>"
         f"<dt>Changed</dt><dd>{deleted:,} characters deleted, {inserted:,} inserted</dd></dl>"
-        f'<main dir="auto">{body}</main></body></html>\n'
+        f'<main dir="auto">{body(changes)}</main></body></html>\n'
     )
+
+
+def body(changes: Sequence[Change]) -> str:
+    """The changes as HTML: ``ins`` and ``del``, each with what it is in words of the class ``said`` for who listens."""
+    return "".join(map(_shown, changes))
 
 
 def _shown(change: Change) -> str:

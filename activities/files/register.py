@@ -153,6 +153,20 @@ class Register:
                 start,
             )
 
+    async def among(self, accord: str, digests: Sequence[str]) -> list[str]:
+        """Which of the digests are those of contents of the accord.
+
+        Raises:
+            LedgerError: the database cannot be asked.
+        """
+        with translated("look up contents", _ROLE):
+            rows = await self._pool.fetch(
+                "select digest from files where accord = $1 and digest = any ($2::text[]) order by ordinal",
+                accord,
+                list(digests),
+            )
+        return [row["digest"] for row in rows]
+
     async def listed(self, accord: str, after: int, limit: int) -> list[tuple[int, str]]:
         """Ordinals and digests of an accord's contents beyond an ordinal, in the order in which they came.
 

@@ -8,6 +8,7 @@ they are old or a token names one that is not among them, and no oftener than ev
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -140,6 +141,11 @@ class Token(BaseModel):
     contact: str | None = None
 
 
+def account_id(issuer: str, subject: str) -> str:
+    """What an account of a provider is called here, where a key's id would stand."""
+    return "oidc-" + hashlib.sha256(f"{issuer} {subject}".encode()).hexdigest()[:16]
+
+
 class Tokens:
     """Verifies tokens of the providers. One for each API process.
 
@@ -190,7 +196,8 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError:
             raise NotAuthenticated("The token has expired.") from None
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError) as error:
+            # Such as an end in a billion years, or beyond all numbers.
             raise NotAuthenticated(f"The token does not hold: {_said(error)}.") from None
         subject = claims["sub"]
         if not isinstance(subject, str) or not 1 <= len(subject) <= 255:
@@ -280,7 +287,7 @@ class _ProviderKeys:
             async with asyncio.timeout(PATIENCE):
                 self._keys = await self._fetched()
                 self._read = self._passed()
-        except (httpx.HTTPError, TimeoutError, ValueError, jwt.PyJWTError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
             log.warning(
                 "a provider does not give its keys",
                 issuer=self.provider.issuer,
@@ -302,13 +309,16 @@ class _ProviderKeys:
                 ).jwks_uri
             said = await _json(client, str(where))
         found: dict[str | None, jwt.PyJWK] = {}
-        for one in said.get("keys", ())[:100]:
+        listed = said.get("keys")
+        if not isinstance(listed, list):
+            raise ValueError("its keys are no list")
+        for one in listed[:100]:
             if not isinstance(one, dict) or one.get("use", "sig") != "sig":
                 continue
             try:
                 # A key that names no algorithm is for the first that is pinned.
                 key = jwt.PyJWK(one, None if "alg" in one else self._algorithm(one))
-            except (jwt.PyJWTError, ValueError, TypeError):
+            except (jwt.PyJWTError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
                 continue
             if key.algorithm_name in self.provider.algorithms:
                 found[key.key_id] = key

@@ -9,17 +9,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from activities.reading.listing import Filters
+from activities.reading.versions import versions
 from api.access import seen_whole
+from api.answers.accord import DocumentView
 from api.calls import After, Parts, cursor, read_cursor
 from api.clock import Present
 from api.pages.desk import Line
 from api.pages.offers import Offer, offers
+from api.pages.readable import comparable, readable
 from api.pages.rendering import page
 from api.pages.visiting import PageRoute, Seen, Visitor, seen_by
 from api.problems import not_found
 from api.routes.accords import state_as_of
 from api.routes.lists import MOST_WORDS
-from api.schemas import DocumentView
 from api.views import accord_view, condition_view, consent_views, document_view, status_view
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES, LADDER, NEXT_GATE, gate, stage
@@ -245,13 +247,15 @@ async def condition(request: Request, parts: Parts, session: Visitor, accord: st
     a = one.state
     if code not in a.definition.conditions:
         raise not_found(accord)
+    it = condition_view(a, code)
     return accord_page(
         request,
         "condition.html",
         one,
         "overview",
         code=code,
-        it=condition_view(a, code),
+        it=it,
+        files=await readable(parts, one.seen, [each.digest for each in it.evidence]),
         terms=a.definition.conditions[code],
         beneficiaries=beneficiaries(a, code),
         actions=one.offers(ABOUT_CONDITION, condition=code) if a.founded else (),
@@ -267,6 +271,8 @@ async def document(request: Request, parts: Parts, session: Visitor, accord: str
     if code not in a.definition.documents:
         raise not_found(accord)
     consents = [it for it in consent_views(a) if it.subject.split("/")[1:2] == [code]]
+    put_forward = await versions(parts.pool, accord, code)
+    files = await readable(parts, one.seen, [each.digest for each in reversed(put_forward)])
     return accord_page(
         request,
         "document.html",
@@ -275,6 +281,9 @@ async def document(request: Request, parts: Parts, session: Visitor, accord: str
         code=code,
         it=document_view(a, code),
         consents=consents,
+        versions=put_forward,
+        files=files,
+        comparable=[each for each in put_forward if comparable(files.get(each.digest))],
         actions=one.offers(ABOUT_DOCUMENT, document=code) if a.founded else (),
     )
 

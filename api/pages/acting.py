@@ -14,14 +14,18 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from activities.files.register import Content
 from activities.reading.minutes import entry_says
 from api.access import seen_whole
+from api.answers.looking_ahead import DryRun
 from api.calls import AccordId, Parts, acting, idempotency_key
 from api.heavy import JUDGING
 from api.pages.accords import Shown, accord_page, shown
 from api.pages.forms import about, form_fields, given_of, read_form
+from api.pages.readable import digests_in, readable
+from api.pages.uploading import form_with_files, has_files, may_send
 from api.pages.visiting import PageRoute, Visitor, form_of
-from api.preview import DRY_RUN, DryRun, dry_run, tried
+from api.preview import DRY_RUN, dry_run, tried
 from api.problems import Problem, not_found
 from api.routing import FURTHER, unless_hung_up
 from workflows.model.canonical import digest_of
@@ -96,7 +100,7 @@ def _form_page(
     said: str | None = None,
     status: int = 200,
 ) -> Response:
-    shown_fields = form_fields(act, one.state, delegate, given, errors)
+    shown_fields = form_fields(act, one.state, delegate, given, errors, files=may_send(one))
     known = {field.name for field in shown_fields}
     further = [
         f"{field}: {text}" if field else text
@@ -125,9 +129,18 @@ def _form_page(
 @router.post("/accords/{accord}/do/{name}")
 async def sent(request: Request, parts: Parts, session: Visitor, accord: AccordId, name: str) -> Response:
     """Look ahead, or do it: once, and as it was foreseen."""
-    posted = await form_of(request, session)
-    one, act = await shown(request, parts, session, accord), _act_named(name)
-    delegate = _allowed(one, act)
+    act = _act_named(name)
+    wrong: dict[str, tuple[str, ...]] = {}
+    if has_files(request):
+        # Whose it is, is asked before a file is taken in.
+        one = await shown(request, parts, session, accord)
+        delegate = _allowed(one, act)
+        with_files = await form_with_files(request, session, one, delegate)
+        posted, wrong = with_files.fields, with_files.errors
+    else:
+        posted = await form_of(request, session)
+        one = await shown(request, parts, session, accord)
+        delegate = _allowed(one, act)
     await parts.limits.count("delegate", session.identity.principal)
     key = posted.get("key", [""])[0]
     if _KEY.fullmatch(key) is None:
@@ -136,6 +149,7 @@ async def sent(request: Request, parts: Parts, session: Visitor, accord: AccordI
         )
     given, step = given_of(posted), posted.get("step", ["preview"])[0]
     fields, errors = read_form(act, given)
+    errors = {**errors, **wrong}
     if errors or step == "change":
         return _form_page(request, one, act, delegate, given, key, errors, status=422 if errors else 200)
     command = Command(
@@ -153,7 +167,8 @@ async def sent(request: Request, parts: Parts, session: Visitor, accord: AccordI
         mark = _mark(foreseen)
         if step != "send" or posted.get("foreseen", [""])[0] != mark:
             moved = step == "send" and "foreseen" in posted
-            return _preview_page(request, one, act, given, key, foreseen, mark, moved=moved)
+            files = await readable(parts, one.seen, digests_in(fields))
+            return _preview_page(request, one, act, given, key, foreseen, mark, files, moved=moved)
     command = command.model_copy(update={"id": command_id})
     where = f"/accords/{accord}/outcomes/{key}"
     if act.signal:
@@ -213,6 +228,7 @@ def _preview_page(
     key: str,
     foreseen: DryRun,
     mark: str,
+    files: Mapping[str, Content],
     *,
     moved: bool,
 ) -> Response:
@@ -229,6 +245,7 @@ def _preview_page(
         foreseen=foreseen,
         mark=mark,
         moved=moved,
+        files=files,
     )
 
 

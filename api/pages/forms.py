@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -20,6 +20,12 @@ from workflows.model.state import Accord
 
 PREFIX = "f."
 """Before the names of an act's fields, so that none of them is taken for one of the form's own."""
+
+FILE = "u."
+"""Before the names of the fields whose contents come with the form as files."""
+
+ALONE = "alone."
+"""Before the name of such a field, where the file is only hashed, and not kept."""
 
 ABOUT = ("condition", "document", "language", "seat", "delegate")
 """Fields that say what an act is about: where what others offer depends on them, they are asked first."""
@@ -83,6 +89,18 @@ class FormField:
     choices: tuple[Choice, ...] = ()
     errors: tuple[str, ...] = ()
     longest: int | None = None
+    new_content: bool = False
+    """Whether it names a content that is new to the record, so that its file can be sent along."""
+
+    @property
+    def file(self) -> str:
+        """The name of the file that may be sent for it."""
+        return FILE + self.name
+
+    @property
+    def alone(self) -> str:
+        """The name of what says that the file is not to be kept."""
+        return ALONE + self.name
 
     @property
     def input(self) -> str:
@@ -173,12 +191,15 @@ def form_fields(
     delegate: str,
     given: Mapping[str, tuple[str, ...]],
     errors: Mapping[str, tuple[str, ...]] | None = None,
+    *,
+    files: bool = False,
 ) -> tuple[FormField, ...]:
-    """Every field of an act's form, with what is given or else chosen at first."""
+    """Every field of an act's form, with what is given or else chosen at first; with files where those are taken."""
     single = {name: values[0] for name, values in given.items() if len(values) == 1}
-    return tuple(
+    fields = (
         _field(act, name, a, delegate, single, errors or {}, given.get(name)) for name in act.model_fields
     )
+    return tuple(one if files else replace(one, new_content=False) for one in fields)
 
 
 def _field(
@@ -210,7 +231,13 @@ def _field(
         choices=choices,
         errors=tuple(wrong),
         longest=plain.get("maxLength"),
+        new_content=kind == "digest" and _is_new(act, name),
     )
+
+
+def _is_new(act: type[Act], name: str) -> bool:
+    """Whether a digest is of what the delegate brings along, and not of what the record has already."""
+    return (act.name, name) not in CANDIDATES and act.track != "predecessor"
 
 
 def _may_be_none(schema: Mapping[str, Any]) -> bool:

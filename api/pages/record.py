@@ -12,10 +12,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from activities.ledger.store import StoredEntry
-from activities.reading.events import EventView, event_view
+from activities.reading.events import event_view
+from activities.reading.shown import EventView
 from api.access import seen_whole
 from api.calls import AccordId, Parts
 from api.pages.accords import ON_PAGE, accord_page, shown
+from api.pages.readable import digests_in, readable
 from api.pages.visiting import LongPageRoute, PageRoute, Visitor
 from api.problems import Problem, not_found
 from api.routes.ledger import get_bundle, get_checkpoint, get_policy, get_proof
@@ -136,6 +138,7 @@ async def entry(
         entry=view,
         refused=refused(view),
         facts=_shown(view.facts),
+        files=await readable(parts, one.seen, digests_in(view.facts)),
         particulars=_shown(view.particulars) if view.particulars else None,
     )
 

@@ -83,7 +83,7 @@ def error_page(request: Request, problem: Problem) -> Response:
         problem=problem,
         request_id=request.scope.get("request_id", ""),
     )
-    for name in ("Retry-After", "Connection"):
+    for name in ("Retry-After", "Connection", "Upload-Offset"):
         if name in problem.headers:
             answer.headers[name] = problem.headers[name]
     return answer

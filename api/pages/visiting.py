@@ -159,13 +159,23 @@ async def form_of(request: Request, session: Session | None) -> dict[str, list[s
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         given.setdefault(name, []).append(value.replace("\r\n", "\n"))
-    if session is not None and not session.sent(given.pop("csrf", [""])[0]):
+    if session is not None:
+        with_token(given, session)
+    return given
+
+
+def with_token(given: dict[str, list[str]], session: Session) -> None:
+    """Refuse a form without the session's own token, and take the token out of it.
+
+    Raises:
+        Problem: ``forbidden``.
+    """
+    if not session.sent(given.pop("csrf", [""])[0]):
         raise Problem(
             "forbidden",
             "The form is not one of this session, so nothing was done: you signed in anew meanwhile, or it is an old "
             "page. Open the page again and send it once more.",
         )
-    return given
 
 
 def keep(response: Response, session: Session) -> None:

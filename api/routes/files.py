@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi import Path as InPath
-from pydantic import Field
 
 from activities.files.depositing import Where
-from activities.files.errors import ContentAltered, FileRefused, StoreUnavailable
+from activities.files.errors import ContentAltered, StoreUnavailable
 from activities.files.register import Content
 from activities.files.store import verified
 from api.access import seen_whole, side_of
+from api.answers.record import Deposited
 from api.backend import Backend
 from api.bodies import media_type
 from api.calls import (
@@ -28,11 +28,10 @@ from api.calls import (
     problems,
     seen,
 )
-from api.contents import file_problem, find, if_erased
+from api.contents import deposited, file_problem, find, if_erased, unless_erased
 from api.preconditions import IfNoneMatch, unchanged
 from api.problems import FieldError, Problem
 from api.routing import BoundedRoute, CheckedRoute, head_only
-from api.schemas import View
 from api.uploads import Sending, arriving
 from workflows.model.commands import Digest
 
@@ -66,16 +65,6 @@ MaybeInAccord = Annotated[
         examples=["working-visit-mzxw6ytboi"],
     ),
 ]
-
-
-class Deposited(View):
-    """What is here of a content by now."""
-
-    accord: str
-    digest: str
-    size: int | None = Field(description="bytes of the whole content; none where that is not known yet")
-    received: int = Field(description="bytes that are here; the next part begins there")
-    complete: bool
 
 
 @_unbounded.put(
@@ -124,19 +113,15 @@ async def put_file(
     seen_whole(access)
     if_erased(state, digest)
     where = Where(accord, digest, side_of(access), delegate)
-    known = await parts.register.content(accord, digest)
-    if known is not None and where.side in known.deposits:
+    known = await deposited(parts, where)
+    if known is not None:
         return _deposited(where, known.size, known.size, 200)
-    try:
+
+    async def take() -> Response:
         with parts.uploads.one_more(identity.principal):
             return await _take(request, parts, where, part)
-    except (FileRefused, StoreUnavailable) as error:
-        raise file_problem(error) from error
-    finally:
-        # An erasure that was recorded meanwhile did not see this content.
-        now = await parts.reader.state(accord)
-        if now is not None and digest in now.erased_contents:
-            await parts.erasing.erase(accord, digest)
+
+    return await unless_erased(parts, where, take)
 
 
 async def _take(request: Request, parts: Backend, where: Where, part: _Range | None) -> Response:

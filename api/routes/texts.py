@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
 
 from activities.files import redline_page
 from activities.files.errors import ContentAltered, StoreUnavailable
@@ -15,6 +13,7 @@ from activities.files.register import Content
 from activities.files.store import verified
 from activities.runtime.mediatypes import TEXTS
 from api.access import may_read_content, seen_whole
+from api.answers.record import ChangeView, FilePage, FileView, RedlineView
 from api.backend import Backend
 from api.calls import AccordId, After, Caller, Parts, answer, cursor, next_link, problems, read_cursor, seen
 from api.contents import file_problem, find
@@ -22,31 +21,9 @@ from api.heavy import COMPARING
 from api.negotiation import preferred
 from api.problems import Problem
 from api.routing import BoundedRoute, WholeNumber
-from api.schemas import View
 from workflows.model.commands import Digest
 
 router = APIRouter(route_class=BoundedRoute, tags=["files"])
-
-
-class FileView(View):
-    """A content of an accord. ``named_by`` are positions of entries that name it."""
-
-    accord: str
-    digest: str
-    size: int
-    media_type: str
-    stored: datetime
-    named_by: tuple[int, ...] = Field(
-        description="of the entries that open it to their readers, the first of each kind; empty as long as nothing "
-        "names it, and it is taken away after some days"
-    )
-
-
-class FilePage(View):
-    """Contents of an accord that the caller may read, in the order in which they came."""
-
-    items: tuple[FileView, ...]
-    next: str | None
 
 
 @router.get(
@@ -93,24 +70,6 @@ def file_view(content: Content) -> FileView:
 HTML = "text/html"
 
 
-class ChangeView(View):
-    """A stretch of text that both have (`equal`), that only the older has (`delete`), or only the newer (`insert`)."""
-
-    op: Literal["equal", "delete", "insert"]
-    text: str
-
-
-class RedlineView(View):
-    """What differs between two texts. Counted are characters as readers take them, whatever they consist of."""
-
-    accord: str
-    older: str
-    newer: str
-    deleted: int
-    inserted: int
-    changes: tuple[ChangeView, ...]
-
-
 @router.get(
     "/accords/{accord}/redline",
     operation_id="get_redline",
@@ -134,7 +93,7 @@ async def get_redline(
     Both are contents of the accord that you may read. As JSON, or as a page where Accept prefers `text/html`.
     """
     form = preferred(request.headers.get("accept", "*/*"), "application/json", HTML)
-    texts = [await _text_of(parts, identity, accord, digest) for digest in (older, newer)]
+    texts = [await text_of(parts, identity, accord, digest) for digest in (older, newer)]
     changes = await COMPARING.run(redline, *texts)
     if form == HTML:
         shown = await COMPARING.run(redline_page.page, changes, older, newer, f"Redline of {accord}")
@@ -153,7 +112,12 @@ async def get_redline(
     return answer(said, headers={"Vary": "Accept, Authorization"})
 
 
-async def _text_of(parts: Backend, identity: Caller, accord: str, digest: str) -> str:
+async def text_of(parts: Backend, identity: Caller, accord: str, digest: str) -> str:
+    """The text of a content of the accord that the caller may read.
+
+    Raises:
+        Problem: ``not_found``, ``forbidden``, ``erased``, ``not_text``, ``too_large`` or ``unavailable``.
+    """
     content = await find(parts, identity, accord, digest)
     if content.media_type not in TEXTS:
         raise Problem(

@@ -175,8 +175,9 @@ async def test_no_private_network_is_reached(
 
     async with reading_pool(database_url, min_size=0, max_size=1) as pool:
         for url, said in (
-            (hook["url"], "127.0.0.1, which is not public"),
-            ("https://inner.example/", "10.0.0.7, which is not public"),
+            (hook["url"], "127.0.0.1 has an address that is not public"),
+            # What a name resolves to inside is not told.
+            ("https://inner.example/", "inner.example has an address that is not public"),
             (receiver.url, "is asked by https only"),
         ):
             await pool.execute("update webhooks set url = $1", url)
@@ -187,6 +188,7 @@ async def test_no_private_network_is_reached(
             assert (report.delivered, report.active) == (0, True)
             [last, *_] = await Webhooks(pool).attempts(hook["id"])
             assert said in str(last.error)
+            assert "10.0.0.7" not in str(last.error)
     assert receiver.got == []
 
 

@@ -27,30 +27,107 @@ function copyable(root) {
   }
 }
 
-// A file that is dropped or chosen is hashed here; only its digest goes into the form.
-async function digestOf(file) {
-  const hashed = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+// A file that is dropped or chosen is hashed here. Where the act brings a new content, it is sent by parts, each of which
+// is there whole or not at all, so that an upload goes on where it was cut off; the form carries its digest alone.
+const PART = 4 * 1024 * 1024;
+const KINDS = { md: "text/markdown", txt: "text/plain", csv: "text/csv", json: "application/json", pdf: "application/pdf" };
+
+async function digestOf(file, tell) {
+  const content = new Uint8Array(file.size);
+  for (let at = 0; at < file.size; at += PART) {
+    content.set(new Uint8Array(await file.slice(at, at + PART).arrayBuffer()), at);
+    tell(at / file.size);
+  }
+  const hashed = await crypto.subtle.digest("SHA-256", content);
   return "sha256:" + Array.from(new Uint8Array(hashed), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function sendFile(file, address, token, tell) {
+  const kind = (file.type || KINDS[file.name.split(".").pop().toLowerCase()] || "application/octet-stream").split(";")[0];
+  const put = (headers, body) => fetch(address, { method: "PUT", headers: { "Content-Type": kind, "X-CSRF-Token": token, ...headers }, body });
+  const there = await fetch(address, { method: "HEAD" });
+  if (there.ok) return;
+  let at = Number(there.headers.get("Upload-Offset") || 0);
+  let left = 5;
+  for (;;) {
+    tell(file.size ? at / file.size : 1);
+    const end = Math.min(at + PART, file.size);
+    let answer = null;
+    try {
+      if (file.size === 0) answer = await put({}, file);
+      else answer = at < file.size
+        ? await put({ "Content-Range": `bytes ${at}-${end - 1}/${file.size}` }, file.slice(at, end))
+        : await put({ "Content-Range": `bytes */${file.size}` });
+    } catch (error) { /* The connection broke: asked again below. */ }
+    if (answer && (answer.status === 200 || answer.status === 201)) return;
+    if (answer && answer.status === 202) { at = Number(answer.headers.get("Upload-Offset")); left = 5; continue; }
+    const goesOn = answer && answer.status === 409 ? answer.headers.get("Upload-Offset") : null;
+    if (answer && goesOn === null && answer.status < 500 && answer.status !== 408 && answer.status !== 429) {
+      const said = await answer.json().catch(() => ({}));
+      throw new Error(said.detail || `The server answered ${answer.status}.`);
+    }
+    left -= 1;
+    if (left === 0) throw new Error("The server did not take it. Choose the file again: it goes on where it was cut off.");
+    if (goesOn !== null) at = Number(goesOn);
+    else await new Promise((resolve) => setTimeout(resolve, 1000 * Number((answer && answer.headers.get("Retry-After")) || 1)));
+  }
 }
 
 function droppable(root) {
   if (!window.crypto || !crypto.subtle) return;
   for (const place of root.querySelectorAll("[data-digest]:not([data-ready])")) {
     place.dataset.ready = "";
-    const input = place.querySelector("input");
+    const form = place.closest("form");
+    const input = place.querySelector("input[pattern]");
     const hint = place.querySelector("[data-drop-hint]");
-    const label = document.createElement("label");
-    label.textContent = "Drop the file here, or choose it: ";
-    const chooser = document.createElement("input");
-    chooser.type = "file";
-    label.append(chooser);
-    place.prepend(label);
+    hint.setAttribute("role", "status");
+    const alone = place.querySelector('input[type="checkbox"]');
+    let chooser = place.querySelector('input[type="file"]');
+    if (!chooser) {
+      const label = document.createElement("label");
+      label.textContent = "Drop the file here, or choose it: ";
+      chooser = document.createElement("input");
+      chooser.type = "file";
+      label.append(chooser);
+      place.prepend(label);
+    }
+    let last = null;
     const take = async (file) => {
-      hint.textContent = `${file.name} is being hashed …`;
-      const digest = await digestOf(file);
-      input.value = input.name.endsWith(".also") && input.value ? `${input.value} ${digest}` : digest;
-      hint.textContent = `That is the digest of ${file.name} (${file.size.toLocaleString()} bytes). The file stays with you.`;
+      last = file;
+      // One that was chosen afterwards is the one that counts.
+      const counts = () => last === file;
+      const bar = document.createElement("progress");
+      bar.setAttribute("aria-label", `How much of ${file.name} is done`);
+      place.querySelector("progress")?.remove();
+      hint.before(bar);
+      if (form) form.dataset.sending = (Number(form.dataset.sending || 0) + 1).toString();
+      try {
+        hint.textContent = `${file.name} is being hashed …`;
+        const digest = await digestOf(file, (part) => { bar.value = part; });
+        let kept = "The file stays with you.";
+        if (place.dataset.files && !(alone && alone.checked)) {
+          if (counts()) hint.textContent = `${file.name} is being sent …`;
+          await sendFile(file, place.dataset.files + digest, form.elements.csrf.value, (part) => { bar.value = part; });
+          kept = "It is kept here for those whom the act is for.";
+        }
+        if (!counts()) return;
+        input.value = input.name.endsWith(".also") && input.value ? `${input.value} ${digest}` : digest;
+        hint.textContent = `That is the digest of ${file.name} (${file.size.toLocaleString()} bytes). ${kept}`;
+        // The form carries the digest; the file is not sent a second time.
+        chooser.value = "";
+      } catch (error) {
+        if (counts()) { input.value = ""; chooser.value = ""; hint.textContent = `${file.name} was not taken. ${error.message}`; }
+      } finally {
+        bar.remove();
+        if (form) form.dataset.sending = (Number(form.dataset.sending) - 1).toString();
+      }
     };
+    if (form && place.dataset.files) form.addEventListener("submit", (event) => {
+      if (!Number(form.dataset.sending || 0)) return;
+      event.preventDefault();
+      if (place.querySelector("progress")) hint.textContent = "The file is still on its way; go on once it is here.";
+    });
+    if (alone) alone.addEventListener("change", () => last && take(last));
     chooser.addEventListener("change", () => chooser.files[0] && take(chooser.files[0]));
     place.addEventListener("dragover", (event) => { event.preventDefault(); place.classList.add("over"); });
     place.addEventListener("dragleave", () => place.classList.remove("over"));

@@ -6,6 +6,7 @@ The whole stack runs as ``entente up`` runs it, and delegates sit in the chairs 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import shutil
 import tempfile
@@ -218,15 +219,45 @@ async def test_a_hostile_title_never_runs(hosted: Hosted) -> None:
     assert not ran
 
 
-async def test_a_file_is_hashed_in_the_page(hosted: Hosted, tmp_path: Path) -> None:
+async def test_a_file_is_hashed_and_sent_from_the_page(hosted: Hosted, tmp_path: Path) -> None:
     accord = await _opened(hosted)
-    file = tmp_path / "note.txt"
-    file.write_bytes(b"abc")
+    content = uuid.uuid4().bytes + bytes(9 * 1024 * 1024)
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    file = tmp_path / "scan.bin"
+    file.write_bytes(content)
     page = await hosted.sit("ru.protocol")
     asked: list[str] = []
-    await page.goto(f"{hosted.url}/accords/{accord}/do/submit-evidence?condition=C1")
-    page.on("request", lambda request: asked.append(request.url))
-    await page.set_input_files('.drop input[type="file"]', file)
-    wanted = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    await page.wait_for_function("wanted => document.getElementById('i-digest').value === wanted", arg=wanted)
-    assert not asked
+    await page.goto(f"{hosted.url}/accords/{accord}/do/record-statement")
+    page.on("request", lambda request: asked.append(request.method))
+
+    async def chosen() -> None:
+        await page.set_input_files('.drop input[type="file"]', file)
+        await page.wait_for_function(
+            "wanted => document.getElementById('i-digest').value === wanted", arg=digest, timeout=30_000
+        )
+
+    await page.check('.drop input[type="checkbox"]')
+    await chosen()
+    assert not asked, "a digest alone sends nothing"
+
+    # One part gets lost on its way, and the upload goes on from there.
+    lost: list[str] = []
+
+    async def lose_one(route: Any) -> None:
+        if route.request.method == "PUT" and not lost:
+            lost.append(route.request.url)
+            await route.abort("connectionreset")
+        else:
+            await route.continue_()
+
+    await page.route("**/files/**", lose_one)
+    await page.fill("#i-digest", "")
+    await page.uncheck('.drop input[type="checkbox"]')
+    await page.wait_for_function(
+        "wanted => document.getElementById('i-digest').value === wanted", arg=digest, timeout=30_000
+    )
+    assert asked == ["HEAD", "PUT", "PUT", "PUT", "PUT", "PUT"]
+    assert lost
+    await page.fill("#i-source", "Ministry")
+    await page.click('button[value="preview"]')
+    await page.wait_for_selector(f'a[href="/accords/{accord}/files/{digest}"]')
