@@ -29,6 +29,7 @@ from activities.identity.delegates import Delegates
 from activities.identity.keys import Identities
 from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
+from activities.identity.signing_in import SignIns
 from activities.identity.tokens import Tokens, load_providers
 from activities.ledger.connections import reading_pool
 from activities.ledger.payload_keys import payload_codec
@@ -112,6 +113,7 @@ class Backend:
     listing: Listing
     identities: Identities
     tokens: Tokens
+    sign_ins: SignIns
     delegates: Delegates
     sessions: Sessions
     looks: Looks
@@ -143,7 +145,8 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     signer = CommandSigner.load(settings.command_key_file)
     dsn = settings.database_dsn()
     store = open_store(settings)
-    tokens = Tokens(load_providers(settings.oidc_file))
+    providers = load_providers(settings.oidc_file)
+    tokens = Tokens(providers)
     pool = await reading_pool(
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
@@ -177,6 +180,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             listing=Listing(pool),
             identities=identities,
             tokens=tokens,
+            sign_ins=SignIns(providers, tokens),
             delegates=Delegates(pool, claims),
             sessions=Sessions(pool),
             looks=Looks(pool),

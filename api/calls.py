@@ -105,11 +105,16 @@ async def identify(parts: Backend, credentials: str) -> Identity | Stranger:
         LedgerError: the database does not answer.
     """
     if parts.tokens.is_token(credentials):
-        return await _of_token(parts, await parts.tokens.verify(credentials))
+        return await of_token(parts, await parts.tokens.verify(credentials))
     return await parts.identities.authenticate(credentials)
 
 
-async def _of_token(parts: Backend, token: Token) -> Identity | Stranger:
+async def of_token(parts: Backend, token: Token) -> Identity | Stranger:
+    """Who is meant by a verified token.
+
+    Raises:
+        LedgerError: the database does not answer.
+    """
     delegate = await parts.delegates.of_token(token)
     if delegate is None:
         return Stranger(token)
