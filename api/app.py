@@ -130,8 +130,11 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _docs(request: Request) -> HTMLResponse:
+    state = request.app.state
+    if not hasattr(state, "docs"):
+        state.docs = page(request.app.openapi())
     return HTMLResponse(
-        page(request.app.openapi()),
+        state.docs,
         headers={"Content-Security-Policy": SECURITY_POLICY, "Cache-Control": "no-cache"},
     )
 

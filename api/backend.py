@@ -27,10 +27,11 @@ from activities.files.store import Store, open_store
 from activities.identity.claims import Claims
 from activities.identity.delegates import Delegates
 from activities.identity.keys import Identities
+from activities.identity.providers import load_providers
 from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
 from activities.identity.signing_in import SignIns
-from activities.identity.tokens import Tokens, load_providers
+from activities.identity.tokens import Tokens
 from activities.ledger.connections import reading_pool
 from activities.ledger.payload_keys import payload_codec
 from activities.ledger.postgres import PostgresLedger
@@ -41,6 +42,7 @@ from activities.reading.looks import Looks
 from activities.reading.states import States
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
+from api.attempts import Attempts
 from api.clock import Clocks
 from api.commands import Commands
 from api.exports import Exports
@@ -118,6 +120,7 @@ class Backend:
     sessions: Sessions
     looks: Looks
     claims: Claims
+    attempts: Attempts
     commands: Commands
     clocks: Clocks
     queue: ActQueue
@@ -185,6 +188,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             sessions=Sessions(pool),
             looks=Looks(pool),
             claims=claims,
+            attempts=Attempts(identities, limits),
             commands=commands,
             clocks=clocks,
             queue=queue,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activities.identity.keys import Identity, NotAuthenticated
 from activities.identity.scopes import covers
-from activities.identity.tokens import ProviderUnavailable, Token
+from activities.identity.tokens import ProviderUnavailable, Token, account_id
 from api.access import Access, access_to
 from api.backend import Backend
 from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found, unavailable
@@ -79,7 +78,7 @@ async def anyone(
         )
     parts = backend(request)
     try:
-        found = await identify(parts, given.credentials)
+        found = await _identified(parts, request, given.credentials)
     except ProviderUnavailable as error:
         raise unavailable(f"{error.what} {error.remedy}") from error
     except NotAuthenticated as error:
@@ -96,6 +95,21 @@ async def anyone(
     return found
 
 
+async def _identified(parts: Backend, request: Request, credentials: str) -> Identity | Stranger:
+    """As :func:`identify`, and what fails is counted.
+
+    Raises:
+        Problem: ``rate_limited``.
+    """
+    if not parts.tokens.is_token(credentials):
+        return await parts.attempts.by_key(request, credentials)
+    try:
+        return await identify(parts, credentials)
+    except NotAuthenticated:
+        await parts.attempts.failed(request)
+        raise
+
+
 async def identify(parts: Backend, credentials: str) -> Identity | Stranger:
     """Who holds a key, or a provider's token.
 
@@ -110,22 +124,17 @@ async def identify(parts: Backend, credentials: str) -> Identity | Stranger:
 
 
 async def of_token(parts: Backend, token: Token) -> Identity | Stranger:
-    """Who is meant by a verified token.
-
-    Raises:
-        LedgerError: the database does not answer.
-    """
+    """Who is meant by a verified token."""
     delegate = await parts.delegates.of_token(token)
     if delegate is None:
         return Stranger(token)
-    return Identity(
-        delegate, "delegate", _known_as(token), token.issuer, issuer=token.issuer, subject=token.subject
-    )
+    key_id, issuer, subject = _known_as(token), token.issuer, token.subject
+    return Identity(delegate, "delegate", key_id, issuer, issuer=issuer, subject=subject)
 
 
 def _known_as(token: Token) -> str:
     """What stands in place of a key's id for who comes by a token."""
-    return "oidc-" + hashlib.sha256(f"{token.issuer} {token.subject}".encode()).hexdigest()[:16]
+    return account_id(token.issuer, token.subject)
 
 
 async def caller(request: Request, found: Annotated[Identity | Stranger, Depends(anyone)]) -> Identity:
@@ -141,16 +150,24 @@ async def caller(request: Request, found: Annotated[Identity | Stranger, Depends
             "Your provider knows you, and you are no delegate here yet. Ask your party's contact for a joining link, "
             "and send it with this token: POST /v1/join.",
         )
-    wanted = _scope_of(request)
-    if not covers(found.scopes, wanted):
+    good_for(found, _scope_of(request))
+    return found
+
+
+def good_for(identity: Identity, wanted: str) -> None:
+    """Go on only with a key that is good for ``wanted``, a scope.
+
+    Raises:
+        Problem: ``forbidden``, with the challenge that RFC 6750 asks for.
+    """
+    if not covers(identity.scopes, wanted):
         raise Problem(
             "forbidden",
-            f"This key is good for {', '.join(found.scopes)}, and this needs {wanted}. Use another key of yours.",
+            f"This key is good for {', '.join(identity.scopes)}, and this needs {wanted}. Use another key of yours.",
             headers={
                 "WWW-Authenticate": f'Bearer realm="entente", error="insufficient_scope", scope="{wanted}"'
             },
         )
-    return found
 
 
 _SCOPES = {
@@ -158,6 +175,7 @@ _SCOPES = {
     "open_accord": "act:open_accord",
     "make_api_key": "keys",
     "revoke_api_key": "keys",
+    "unlink_account": "keys",
     "make_join_link": "keys",
     "withdraw_join_link": "keys",
 }
@@ -338,10 +356,13 @@ TIME_PATTERN = (
 TIME_SCHEMA: dict[str, Any] = {"format": "date-time"}
 """Beside a time in a query, which is read as text: what it has to be."""
 
+LONGEST_CURSOR = 1000
+"""Characters of a cursor; the desk's names an accord and a step of it."""
+
 After = Annotated[
     str | None,
     Query(
-        max_length=80,
+        max_length=LONGEST_CURSOR,
         description="the cursor of a page",
         json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
     ),

@@ -13,7 +13,7 @@ import html
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -37,6 +37,9 @@ from activities.ledger.connections import reading_pool
 from activities.ledger.payload_keys import payload_codec
 from activities.runtime.codec import EncryptingCodec, Undecryptable
 from activities.runtime.settings import Settings
+from api.attempts import Attempts
+from api.limits import Limits
+from api.problems import Problem
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes that a request may have. The UI asks for the payloads of a page of a history at once."""
@@ -66,11 +69,12 @@ class Codec:
         self,
         identities: Identities,
         codec: EncryptingCodec,
+        limits: Limits,
         *,
         secure: bool,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._identities = identities
+        self._attempts = Attempts(identities, limits)
         self._codec = codec
         self._secure = secure
         self._now = now
@@ -94,6 +98,8 @@ class Codec:
             return _problem(401, f"{error.what} {error.remedy}")
         except PermissionError as error:
             return _problem(403, str(error))
+        except Problem as problem:
+            return _problem(problem.status, problem.detail, problem.headers)
         except ValueError as error:
             return _problem(400, str(error))
         except (LedgerError, TimeoutError) as error:
@@ -118,16 +124,17 @@ class Codec:
             token = self._token_of(request.cookies.get(COOKIE, ""))
         if not token:
             raise NotAuthenticated("No key of an operator or auditor was sent; a browser gets in by /login.")
-        await self._may_see(token.strip())
+        await self._may_see(request, token.strip())
 
-    async def _may_see(self, token: str) -> str:
+    async def _may_see(self, request: Request, token: str) -> str:
         """Who has the key.
 
         Raises:
             NotAuthenticated: nobody.
+            Problem: ``rate_limited``, where too many attempts have failed.
             PermissionError: a delegate.
         """
-        identity = await self._identities.authenticate(token)
+        identity = await self._attempts.by_key(request, token)
         if not identity.reads_all:
             raise PermissionError(
                 "Histories of all accords are in reach here: it takes the key of an operator or auditor."
@@ -145,10 +152,13 @@ class Codec:
             return _problem(400, str(error))
         token = form.get("key", [""])[0].strip()
         try:
-            principal = await self._may_see(token)
+            principal = await self._may_see(request, token)
         except (NotAuthenticated, PermissionError) as error:
             said = error.what if isinstance(error, NotAuthenticated) else str(error)
             return HTMLResponse(_page(said), status_code=403, headers=_PAGE_HEADERS)
+        except Problem as problem:
+            headers = {**_PAGE_HEADERS, **problem.headers}
+            return HTMLResponse(_page(problem.detail), status_code=problem.status, headers=headers)
         except (LedgerError, TimeoutError):
             return HTMLResponse(
                 _page("The database does not answer."), status_code=503, headers=_PAGE_HEADERS
@@ -207,11 +217,11 @@ async def _read(request: Request) -> list[Payload]:
     return payloads
 
 
-def _problem(status: int, detail: str) -> JSONResponse:
+def _problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
         {"status": status, "detail": detail},
         status,
-        {"cache-control": "no-store"},
+        {"cache-control": "no-store", **(headers or {})},
         "application/problem+json",
     )
 
@@ -287,7 +297,9 @@ async def serving_codec(settings: Settings) -> AsyncIterator[Starlette]:
                 "Set it as the workers have it.",
             )
         secure = any(origin.startswith("https:") for origin in settings.codec_origins)
-        yield codec_app(Codec(Identities(pool), codec, secure=secure), settings.codec_origins)
+        yield codec_app(
+            Codec(Identities(pool), codec, Limits(settings), secure=secure), settings.codec_origins
+        )
 
 
 async def run_codec(settings: Settings) -> None:
@@ -305,6 +317,8 @@ async def run_codec(settings: Settings) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=bool(settings.proxies),
+            forwarded_allow_ips=list(settings.proxies),
             lifespan="off",
             timeout_graceful_shutdown=5,
         )

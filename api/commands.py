@@ -24,9 +24,9 @@ from activities.identity.claims import Claims
 from activities.identity.keys import Identities, KeyReused
 from activities.identity.own_signatures import GivenSignature, WrongSignature, verify_own
 from activities.identity.signing import CommandSigner
+from activities.judging.claiming import claimed_elsewhere, named_by, named_for
 from activities.reading.states import States
 from activities.runtime.settings import Settings
-from api.claims import CLAIMING, claimed_elsewhere, named_by, named_for
 from api.clock import Clocks
 from api.heavy import JUDGING, is_large
 from api.interventions import INTERVENTIONS
@@ -153,9 +153,10 @@ class Commands:
         _, settled = await self._look(command)
         if settled is None:
             await self._limits.count("opening", delegate)
-            taken = await self._claims.taken(delegate, named_for(definition, delegate))
+            named = named_for(definition, delegate)
+            taken = await self._claims.taken(named.contact, named.delegates, named.apart)
             if taken:
-                raise claimed_elsewhere(taken)
+                raise of_rejection(command.accord, claimed_elsewhere(taken))
             settled = await self._deliver(command, start=True)
         return _receipt(settled)
 
@@ -177,7 +178,7 @@ class Commands:
             if ACTS[command.act].after_closing:
                 return await self._deliver(command, start=True)
             return Settled(state, await self._over(state, command))
-        await self._claim(state, command)
+        await self._check_claims(state, command)
         intervention = INTERVENTIONS.get(command.act)
         if intervention is not None and await self._allowed(state, command):
             time = (await self._clocks.present(state)).time
@@ -237,24 +238,23 @@ class Commands:
         await self._limits.count("accord", command.accord, party or command.delegate)
         return state
 
-    async def _claim(self, state: Accord, command: Command) -> None:
-        """Claim the ids that adopting or appointing names for the delegate's side, if it would be recorded as done.
+    async def _check_claims(self, state: Accord, command: Command) -> None:
+        """See that the ids that an act names for the delegate's side are its own or nobody's, if it would be done.
+
+        They are claimed where the act is recorded, which looks again; here the answer comes without waiting for a turn.
 
         Raises:
             Problem: ``delegate_claimed``; another side has one of them.
         """
         wanted = await JUDGING.run(named_by, state, command)
-        if not wanted:
+        if wanted is None:
             return
         if not await self._allowed(state, command):
             # The rules refuse it, and that belongs on the record.
             return
-        if command.act in CLAIMING:
-            taken = await self._claims.claim(state.id, command.delegate, wanted)
-        else:
-            taken = await self._claims.taken(command.delegate, wanted)
+        taken = await self._claims.taken(wanted.contact, wanted.delegates, wanted.apart)
         if taken:
-            raise claimed_elsewhere(taken, state.id)
+            raise of_rejection(state.id, claimed_elsewhere(taken))
 
     async def _allowed(self, state: Accord, command: Command) -> bool:
         """Whether the act would be recorded as done, by the state that is known here."""

@@ -103,6 +103,20 @@ _BY_ACT: dict[str, dict[str, Any]] = {"retire_log_key": {"key": _BY_FIELD["old"]
 """Where a field of the same name holds something else."""
 
 
+BODIES: dict[str, dict[str, Any]] = {
+    "open_accord": DEFINITION,
+    "add_webhook": {
+        "url": "https://notifier.example/entente",
+        "types": ["condition_verified", "act_refused"],
+    },
+    "replay_webhook": {"since": 0},
+    "rotate_webhook_secret": {"overlap_hours": 24},
+    "choose_notices": {"address": "delegate@aa.example", "mode": "daily", "hour": 7, "zone": "Asia/Seoul"},
+    "confirm_notices": {"code": "12345678"},
+}
+"""Bodies of operations that are no acts."""
+
+
 def example_of(act: type[Act]) -> dict[str, Any]:
     """A body that is well-formed for an act; free text that may be left out is."""
     chosen = {**_BY_FIELD, **_BY_ACT.get(act.name, {})}

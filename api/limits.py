@@ -1,4 +1,4 @@
-"""How often something may be asked for: with a key, by a delegate, on an accord, and how many accords may be opened.
+"""How often something may be asked for: with a key, by a delegate, on an accord, by whom nobody knows, and openings.
 
 Each is counted by itself, with the settings' rates, over a sliding window. Acts on an accord are counted for each
 party: what one party's delegates send takes nothing from another's share. Counts are this process's own; of several
@@ -19,13 +19,15 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from activities.runtime.settings import NO_LIMIT, Settings
 from api.problems import Problem
 
-Kind = Literal["key", "delegate", "accord", "opening"]
+Kind = Literal["key", "delegate", "accord", "opening", "failures", "failures_of_key"]
 
 _SAYS: dict[Kind, str] = {
     "key": "with this key {rate} requests are taken",
     "delegate": "of one delegate {rate} acts are taken",
     "accord": "on one accord {rate} acts of a party's delegates together are taken",
     "opening": "one delegate opens {rate} accords",
+    "failures": "from one address {rate} attempts with no key, token or link in force are taken",
+    "failures_of_key": "with one key's id {rate} attempts that fail are taken",
 }
 
 
@@ -40,6 +42,8 @@ class Limits:
             "delegate": _parsed(settings.rate_delegate),
             "accord": _parsed(settings.rate_accord),
             "opening": _parsed(settings.rate_opening),
+            "failures": _parsed(settings.rate_failures),
+            "failures_of_key": _parsed(settings.rate_failures),
         }
 
     async def count(self, kind: Kind, *whose: str) -> None:
@@ -56,6 +60,13 @@ class Limits:
             # Looked at again, since another request may have come in between.
             if not await self._limiter.hit(rate, kind, *whose):
                 raise await self._limited(kind, rate, whose)
+
+    async def spent(self, kind: Kind, *whose: str) -> bool:
+        """Whether one more would be refused. Nothing is counted."""
+        for rate in self._rates[kind]:
+            if not await self._limiter.test(rate, kind, *whose):
+                return True
+        return False
 
     async def _limited(self, kind: Kind, rate: RateLimitItem, whose: tuple[str, ...]) -> Problem:
         standing = await self._limiter.get_window_stats(rate, kind, *whose)

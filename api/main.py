@@ -159,6 +159,9 @@ def server_config(settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         date_header=True,
+        # By itself it would believe whoever asks from this machine.
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
         lifespan="on",
         timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=GRACE,

@@ -14,15 +14,17 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from activities.definitions.check import tell_short_forms
-from api.examples import DEFINITION
-from api.preview import DryRun
+from activities.reference.guards import TRACKS, guards_before, guards_of
+from api import deliveries
+from api.answers.looking_ahead import DryRun, OpeningDryRun, SignalTaken
+from api.answers.telling import WebhookWithSecret
+from api.examples import BODIES, DEFINITION
+from api.outcomes import receipt_of, refusal_of
 from api.problems import ProblemDetails
-from api.routes.accords import OpeningDryRun
-from api.routes.acts import SignalTaken
 from api.routes.clock import MoveClock
 from api.routes.identity import MakeApiKey
 from api.routes.joining import JoinByLink, MakeJoinLink
-from api.routes.webhooks import NewWebhook, Replay, Rotation, WebhookWithSecret
+from api.routes.webhooks import NewWebhook, Replay, Rotation
 from workflows.model.commands import Receipt
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
@@ -63,11 +65,20 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas = found.setdefault("components", {}).setdefault("schemas", {})
         for name, schema in _extra_schemas().items():
             schemas.setdefault(name, schema)
+        for name, schema in deliveries.schemas().items():
+            schemas.setdefault(name, schema)
         schemas["Definition"]["examples"] = [DEFINITION]
+        found["components"]["parameters"] = deliveries.parameters()
+        found["webhooks"] = deliveries.webhooks()
+        found["tags"] = _tags(found)
         for methods in found["paths"].values():
             for operation in methods.values():
                 _tell_parameters(operation)
                 _tell_headers(operation)
+                if (name := operation["operationId"]) in ACTS:
+                    _tell_guards(operation)
+                if name in BODIES:
+                    operation["requestBody"]["content"]["application/json"]["example"] = BODIES[name]
         found["components"]["schemas"] = dict(sorted(schemas.items()))
         app.openapi_schema = found
     return app.openapi_schema
@@ -83,6 +94,40 @@ def _tell_parameters(operation: dict[str, Any]) -> None:
                 **{key: value for key, value in schema.items() if key != "anyOf"},
                 **alternatives[0],
             }
+
+
+_FIRST = {
+    "accords": "Open an accord, find it, read where it stands and why it does not go on.",
+}
+_LAST = {
+    "record": "The record itself: entries, proofs, checkpoints, bundles.",
+    "feeds": "What happens, as it happens: streams, webhooks, notices.",
+    "files": "Contents of texts and evidence, beside the record.",
+    "papers": "Documents and sheets made from the record.",
+    "identity": "Who one is, keys, joining by a link.",
+    "clock": "Simulated clocks.",
+    "health": "Whether the process lives and can work.",
+}
+
+
+def _tags(found: dict[str, Any]) -> list[dict[str, str]]:
+    """The groups of operations: the accord, then its acts in the ladder's order, then what stands beside it."""
+    used = {operation["tags"][0] for methods in found["paths"].values() for operation in methods.values()}
+    acts = {track: f"Acts: {title.lower()}." for track, title in TRACKS.items()}
+    told = {**_FIRST, **acts, **_LAST}
+    order = [*told, *sorted(used - told.keys())]
+    return [{"name": tag, "description": told.get(tag, "")} for tag in order if tag in used]
+
+
+def _tell_guards(operation: dict[str, Any]) -> None:
+    """The guards of an act, and what its example is answered where it is recorded and where it is refused."""
+    name = operation["operationId"]
+    operation["x-guards"] = [*guards_before(ACTS[name]), *guards_of(ACTS[name])]
+    recorded, refused = receipt_of(name), refusal_of(name)
+    for status, outcome in (("200", recorded), ("409", refused)):
+        if outcome is not None and not (status == "200" and ACTS[name].signal):
+            (content,) = operation["responses"][status]["content"].values()
+            content["example"] = outcome.answer
 
 
 def _header(description: str, **schema: Any) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
+from api.answers.looking_ahead import CheckView, DryRun, Shift, StageChange, Why
 from api.problems import Problem, of_rejection
-from api.schemas import View
 from workflows.model.authority import resolve
-from workflows.model.commands import TICK, Command, EventDraft, OwnSignature, Refusal
+from workflows.model.commands import TICK, Command, OwnSignature
 from workflows.model.decide import Decision, decide, judge
 from workflows.model.declare import Check, Rejected, parse_act
 from workflows.model.declared import ACTS
@@ -26,70 +26,6 @@ from workflows.tracks.conditions.state import satisfied
 
 DRY_RUN = "dry-run"
 """What stands for the idempotency key in the id of a command that is only tried."""
-
-
-class StageChange(View):
-    """The stage before and after."""
-
-    before: str
-    after: str
-
-
-class Shift(View):
-    """Gates and conditions by name."""
-
-    gates: tuple[str, ...] = ()
-    conditions: tuple[str, ...] = ()
-
-
-class DryRun(View):
-    """What an act would do at a time, without doing it.
-
-    Deadlines that have passed by then fall first, and are among the events.
-    """
-
-    dry_run: Literal[True] = True
-    accord: str
-    act: str
-    at: datetime = Field(description="the accord's time for which this holds; never before its last entry")
-    version: int = Field(description="the version of the state that it was tried on")
-    would_be: Literal["recorded", "refused"]
-    refusal: Refusal | None = None
-    on_record: int | None = Field(
-        default=None, description="the entry that has recorded this very refusal before"
-    )
-    events: tuple[EventDraft, ...] = Field(description="the events that would be recorded, in order")
-    stage: StageChange
-    opens: Shift = Field(description="gates that would open, conditions that would become satisfied")
-    reopens: Shift = Field(
-        description="gates that were open, and conditions that were satisfied, and would not be"
-    )
-
-
-class CheckView(View):
-    """One guard, met or not. The other members are given where it is not met."""
-
-    guard: str
-    met: bool
-    reason: str | None = None
-    remedy: str | None = None
-    who: tuple[str, ...] | None = Field(default=None, description="who could meet it")
-    by: datetime | None = Field(default=None, description="by when it is due")
-    subject: str | None = None
-
-
-class Why(View):
-    """Why a step can, or cannot, be taken yet: every guard."""
-
-    accord: str
-    step: str
-    kind: Literal["gate", "act"]
-    says: str
-    delegate: str | None = Field(default=None, description="for an act: whose act it would be")
-    at: datetime
-    version: int
-    open: bool
-    checks: tuple[CheckView, ...]
 
 
 def tried(a: Accord, command: Command, at: datetime, own_key: str = "") -> Decision:

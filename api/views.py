@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from api.clock import Present
-from api.schemas import (
+from api.answers.accord import (
     AccordView,
     ClockView,
     ConditionView,
@@ -32,6 +31,7 @@ from api.schemas import (
     VisitView,
     WindowView,
 )
+from api.clock import Present
 from workflows.model import consent
 from workflows.model.declare import Check
 from workflows.model.rules import GATES, blocking, deadlines, gate, stage

@@ -23,7 +23,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.errors import LedgerError
 from activities.feeds.events import MEDIA_TYPE, as_json, cloud_event
 from activities.feeds.following import Following, feed_position, page
-from activities.feeds.webhooks import KEPT, Webhook, Webhooks
+from activities.feeds.webhooks import KEPT, Owner, Webhook, Webhooks
 from activities.ledger.database import translated, with_role
 from activities.ledger.store import StoredEntry
 from activities.reading.access import access_of
@@ -45,6 +45,8 @@ LONGEST_ANSWER = 1024 * 1024
 
 GONE = 410
 """The status by which a receiver says that it wants nothing more."""
+
+NOBODY_READS = "no key is in force any more by which its owner reads every accord"
 
 log = structlog.get_logger(__name__)
 
@@ -111,6 +113,11 @@ class Delivering:
             hook = await self._webhooks.get(name)
             if hook is None or not hook.active:
                 return DeliverReport(delivered=delivered, active=False)
+            if hook.reads_all and not await self._may_read_all(hook.principal):
+                await self._webhooks.switch(
+                    name, Owner(hook.principal, reads_all=True), active=False, reason=NOBODY_READS
+                )
+                return DeliverReport(delivered=delivered, active=False)
             end = await feed_position(self._pool)
             if hook.position >= end:
                 return DeliverReport(delivered=delivered, active=True)
@@ -133,6 +140,16 @@ class Delivering:
                 position = entry.feed
             if reached > position and not await self._moved(name, position, reached):
                 return DeliverReport(delivered=delivered, active=True, more=True)
+
+    async def _may_read_all(self, principal: str) -> bool:
+        """Whether a key by which ``principal`` reads every accord is in force. No appointment says that it may."""
+        with translated("look up keys", with_role("entente_writer")):
+            found: bool = await self._pool.fetchval(
+                "select exists (select from api_keys where principal = $1 and kind <> 'delegate' "
+                "and revoked is null and (expires is null or expires > now()) and 'read' = any (scopes))",
+                principal,
+            )
+        return found
 
     async def _written(self, hook: Webhook, entry: StoredEntry) -> bytes | None:
         """The event to send; none where the entry is not for this endpoint."""
@@ -157,7 +174,11 @@ class Delivering:
         try:
             answer = await self._reaching.post(hook.url, body, most=LONGEST_ANSWER, headers=headers)
         except Unreachable as problem:
-            error = ("must not be asked: " if isinstance(problem, NotAllowed) else "") + problem.what
+            error = problem.what
+            if isinstance(problem, NotAllowed):
+                # What a name of ours resolves to is the operator's to know.
+                log.warning("a webhook must not be asked", webhook=hook.id, reason=error)
+                error = f"must not be asked: {problem.told}"
         else:
             status = answer.status
             if not 200 <= status < 300:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from activities.reading.events import EventView
+from activities.reading.shown import EventView
 
 SPEC = "1.0"
 MEDIA_TYPE = "application/cloudevents+json"

@@ -25,7 +25,7 @@ from activities.ledger.database import translated, with_role
 from activities.ledger.postgres import SELECT_ENTRIES, stored_entry
 from activities.ledger.store import StoredEntry
 from activities.reading.access import access_of
-from activities.reading.events import reads_particulars, shown_view
+from activities.reading.events import as_recorded, reads_particulars, shown_view
 from activities.reading.states import States
 from workflows.model.state import Accord
 
@@ -88,6 +88,13 @@ class _Entry:
             shown = reads_particulars(self.stored, state, access) if access is not None and seen else None
             self.judged[who.principal, who.reads_all] = (state.size, minute, shown)
         return shown
+
+    def forget_erased(self, state: Accord) -> None:
+        """Forget particulars that are erased since they were read."""
+        stored = as_recorded(self.stored, state)
+        if stored is not self.stored:
+            self.stored = stored
+            self.written.clear()
 
     def event(self, whole: bool, origin: str) -> bytes:
         found = self.written.get(whole)
@@ -299,6 +306,7 @@ class Feed:
             state = held.state if held is not None and held.state.size > entry.state.size else entry.state
             whole = entry.shown_to(who, state, now)
             if whole is not None:
+                entry.forget_erased(state)
                 events.append((stored.feed, entry.event(whole, self._origin)))
         return Told(tuple(events), end)
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -31,6 +31,13 @@ _COLUMNS = (
     "id, principal, reads_all, url, label, accord, types, secret, former_secret, former_until, active, reason, "
     "position, failures, failing_since, created"
 )
+
+
+class Owner(NamedTuple):
+    """Whose an endpoint is. A delegate and a reader of everything are two, whatever they are called."""
+
+    principal: str
+    reads_all: bool = False
 
 
 class TooManyEndpoints(EntenteError):
@@ -88,9 +95,11 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def webhook_id(principal: str, key: str) -> str:
-    """The id of the endpoint that ``principal`` sets up under an idempotency key."""
-    digest = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
+def webhook_id(owner: Owner, key: str) -> str:
+    """The id of the endpoint that ``owner`` sets up under an idempotency key."""
+    # No principal's name holds such a character.
+    name = f"{owner.principal}\0reads all" if owner.reads_all else owner.principal
+    digest = hashlib.sha256(f"{name}\0{key}".encode()).digest()
     return "wh_" + base64.b32encode(digest).decode().lower()[:20]
 
 
@@ -105,17 +114,16 @@ class Webhooks:
 
     async def add(
         self,
-        principal: str,
+        owner: Owner,
         key: str,
         url: str,
         *,
-        reads_all: bool = False,
         accord: str | None = None,
         types: Sequence[str] = (),
         label: str = "",
         since: int | None = None,
     ) -> Webhook:
-        """Set up an endpoint; the same one where ``principal`` has done so under ``key`` before.
+        """Set up an endpoint; the same one where ``owner`` has done so under ``key`` before.
 
         Entries beyond the feed position ``since`` are sent; from now on, where none is given.
 
@@ -124,7 +132,7 @@ class Webhooks:
             TooManyEndpoints: there are enough.
         """
         parse_address(url)
-        name = webhook_id(principal, key)
+        name, (principal, reads_all) = webhook_id(owner, key), owner
         with translated("set up webhooks", with_role("entente_api")):
             async with self._pool.acquire() as connection, connection.transaction():
                 # One after the other for each principal, so that the limit holds.
@@ -133,7 +141,7 @@ class Webhooks:
                 if row is not None:
                     return _webhook(row)
                 count = await connection.fetchval(
-                    "select count(*) from webhooks where principal = $1", principal
+                    "select count(*) from webhooks where (principal, reads_all) = ($1, $2)", *owner
                 )
                 if count >= MOST_ENDPOINTS:
                     raise TooManyEndpoints(
@@ -158,61 +166,59 @@ class Webhooks:
             raise RuntimeError("an insert returns its row")
         return _webhook(row)
 
-    async def get(self, name: str, principal: str | None = None) -> Webhook | None:
-        """An endpoint; of ``principal`` alone, where one is given."""
-        row = await self._row(
-            f"select {_COLUMNS} from webhooks where id = $1 and ($2::text is null or principal = $2)",  # noqa: S608
-            name,
-            principal,
-        )
-        return None if row is None else _webhook(row)
+    async def get(self, name: str, owner: Owner | None = None) -> Webhook | None:
+        """An endpoint; of ``owner`` alone, where one is given."""
+        row = await self._row(f"select {_COLUMNS} from webhooks where id = $1", name)  # noqa: S608
+        if row is None or (owner is not None and owner != (row["principal"], row["reads_all"])):
+            return None
+        return _webhook(row)
 
-    async def of(self, principal: str) -> list[Webhook]:
-        """The endpoints of a principal, the oldest first."""
+    async def of(self, owner: Owner) -> list[Webhook]:
+        """The endpoints of an owner, the oldest first."""
         rows = await self._rows(
-            f"select {_COLUMNS} from webhooks where principal = $1 order by created, id",  # noqa: S608
-            principal,
+            f"select {_COLUMNS} from webhooks where (principal, reads_all) = ($1, $2) order by created, id",  # noqa: S608
+            *owner,
         )
         return [_webhook(row) for row in rows]
 
-    async def delete(self, name: str, principal: str) -> bool:
+    async def delete(self, name: str, owner: Owner) -> bool:
         """Forget an endpoint and its log; false where there is none."""
         row = await self._row(
-            "delete from webhooks where (id, principal) = ($1, $2) returning id", name, principal
+            "delete from webhooks where (id, principal, reads_all) = ($1, $2, $3) returning id", name, *owner
         )
         return row is not None
 
-    async def rotate(self, name: str, principal: str, overlap: timedelta) -> Webhook | None:
+    async def rotate(self, name: str, owner: Owner, overlap: timedelta) -> Webhook | None:
         """Give an endpoint a new secret; the present one signs beside it for ``overlap``. Earlier ones sign no more."""
         row = await self._row(
-            "update webhooks set former_secret = secret, former_until = now() + $3, secret = $4 "  # noqa: S608
-            f"where (id, principal) = ($1, $2) returning {_COLUMNS}",
+            "update webhooks set former_secret = secret, former_until = now() + $4, secret = $5 "  # noqa: S608
+            f"where (id, principal, reads_all) = ($1, $2, $3) returning {_COLUMNS}",
             name,
-            principal,
+            *owner,
             overlap,
             new_secret(),
         )
         return None if row is None else _webhook(row)
 
-    async def switch(self, name: str, principal: str, *, active: bool, reason: str | None) -> Webhook | None:
+    async def switch(self, name: str, owner: Owner, *, active: bool, reason: str | None) -> Webhook | None:
         """Enable or disable an endpoint. Enabled, it goes on where it was."""
         row = await self._row(
-            "update webhooks set active = $3, reason = $4, failures = 0, failing_since = null "  # noqa: S608
-            f"where (id, principal) = ($1, $2) returning {_COLUMNS}",
+            "update webhooks set active = $4, reason = $5, failures = 0, failing_since = null "  # noqa: S608
+            f"where (id, principal, reads_all) = ($1, $2, $3) returning {_COLUMNS}",
             name,
-            principal,
+            *owner,
             active,
             reason,
         )
         return None if row is None else _webhook(row)
 
-    async def replay(self, name: str, principal: str, since: int) -> Webhook | None:
+    async def replay(self, name: str, owner: Owner, since: int) -> Webhook | None:
         """Send everything beyond the feed position ``since`` again, under the ids that it had."""
         row = await self._row(
-            "update webhooks set position = least($3, (select position from feed)), failures = 0, "  # noqa: S608
-            f"failing_since = null where (id, principal) = ($1, $2) returning {_COLUMNS}",
+            "update webhooks set position = least($4, (select position from feed)), failures = 0, "  # noqa: S608
+            f"failing_since = null where (id, principal, reads_all) = ($1, $2, $3) returning {_COLUMNS}",
             name,
-            principal,
+            *owner,
             since,
         )
         return None if row is None else _webhook(row)

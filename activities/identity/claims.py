@@ -2,7 +2,8 @@
 
 A contact claims its own id, and those that a definition names for its party, by adopting that; and whom it appoints. A
 proposal claims nothing. What was claimed by a contact, or by one whom that contact claimed, belongs to the same side;
-another side's contact cannot propose or adopt a definition that names it for its own party, nor appoint it.
+another side's contact cannot propose or adopt a definition that names it for its own party, nor appoint it. Claims are
+taken in the transaction that records the act (:mod:`activities.ledger.claiming`); here they are looked up.
 """
 
 from __future__ import annotations
@@ -36,50 +37,20 @@ class Claims:
             )
         return {row["delegate"]: row["claimed_by"] for row in rows}
 
-    async def taken(self, contact: str, delegates: Collection[str]) -> dict[str, str]:
+    async def taken(
+        self, contact: str, delegates: Collection[str], apart: Collection[str] = ()
+    ) -> dict[str, str]:
         """Those of the ids that another side claimed, and who did; nothing is claimed.
 
+        The contact's own is among them where it is of the side of one of ``apart``, the contacts of other parties: in
+        one accord a side stands behind one party.
+
         Raises:
             LedgerError: the database cannot be asked.
         """
-        claims = await self.of({contact, *delegates})
+        claims = await self.of({contact, *delegates, *apart})
         mine = claims.get(contact, contact)
-        return {one: by for one, by in claims.items() if by != mine}
-
-    async def claim(self, accord: str, contact: str, delegates: Collection[str]) -> dict[str, str]:
-        """Claim the ids for the contact's side, and its own id; all of them, or none where another side has one.
-
-        Returns:
-            Those that another side claimed, and who did.
-
-        Raises:
-            LedgerError: the database cannot be asked.
-        """
-        insert = (
-            "insert into delegate_claims (delegate, claimed_by, accord) "
-            "select one, $2, $3 from unnest($1::text[]) one order by one on conflict do nothing"
-        )
-        with translated("keep claims", _ROLE):
-            async with self._pool.acquire() as connection:
-                attempt = connection.transaction()
-                await attempt.start()
-                try:
-                    await connection.execute(insert, [contact], contact, accord)
-                    mine = await connection.fetchval(
-                        "select claimed_by from delegate_claims where delegate = $1", contact
-                    )
-                    await connection.execute(insert, sorted(delegates), mine, accord)
-                    rows = await connection.fetch(
-                        "select delegate, claimed_by from delegate_claims "
-                        "where delegate = any($1::text[]) and claimed_by <> $2",
-                        sorted(delegates),
-                        mine,
-                    )
-                except BaseException:
-                    await attempt.rollback()
-                    raise
-                if rows:
-                    await attempt.rollback()
-                else:
-                    await attempt.commit()
-        return {row["delegate"]: row["claimed_by"] for row in rows}
+        taken = {one: by for one in delegates if (by := claims.get(one, mine)) != mine}
+        if mine in {claims.get(other, other) for other in apart}:
+            taken[contact] = mine
+        return taken

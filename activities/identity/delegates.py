@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -24,8 +25,11 @@ from activities.identity.keys import (
     new_secret,
     read_secret,
 )
-from activities.identity.tokens import Token
+from activities.identity.tokens import Token, account_id
 from activities.ledger.database import translated
+
+if TYPE_CHECKING:
+    from activities.identity.keys import Connection
 
 _ROLE = "Use a login that has the role entente_api"
 
@@ -47,6 +51,21 @@ class KeyAbout:
     created: datetime
     expires: datetime | None
     revoked: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of an OpenID provider that is a delegate here."""
+
+    issuer: str
+    subject: str
+    principal: str
+    linked: datetime
+
+    @property
+    def id(self) -> str:
+        """What it is called here."""
+        return account_id(self.issuer, self.subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +150,8 @@ class Delegates:
             IdentityProblem: the delegate has too many.
             LedgerError: the database cannot be written.
         """
-        made = new_secret("ent")
         with translated("make keys", _ROLE):
-            many = await self._pool.fetchval(
-                "select count(*) from api_keys where principal = $1 and revoked is null "
-                "and (expires is null or expires > now())",
-                principal,
-            )
-            if many >= MOST_KEYS:
-                raise IdentityProblem(
-                    f"{principal} has {many} keys in force, and at most {MOST_KEYS} are kept.",
-                    "Revoke some of them first.",
-                )
-            await self._pool.execute(
-                "select make_delegate_key($1, $2, $3, $4, $5, $6)",
-                made.id, made.hash, principal, label, expires, list(scopes),
-            )  # fmt: skip
-        return made
+            return await _make_key(self._pool, principal, label, expires, scopes)
 
     async def keys(self, principal: str) -> list[KeyAbout]:
         """A delegate's keys, and those of the delegates whom it claimed, the newest first; at most 1000.
@@ -176,6 +180,42 @@ class Delegates:
         with translated("revoke keys", _ROLE):
             done: bool = await self._pool.fetchval("select revoke_delegate_key($1, $2)", key_id, whose)
         return done
+
+    # Accounts of providers
+
+    async def accounts(self, principal: str) -> list[Account]:
+        """The accounts that are a delegate, or one of those whom it claimed, the newest first; at most 1000.
+
+        Raises:
+            LedgerError: the database cannot be asked.
+        """
+        with translated("list identities", _ROLE):
+            rows = await self._pool.fetch(
+                "select issuer, subject, principal, linked from federated_identities where principal = $1 or principal "
+                "in (select delegate from delegate_claims where claimed_by = $1) "
+                "order by linked desc, issuer, subject limit 1000",
+                principal,
+            )
+        return [Account(**row) for row in rows]
+
+    async def unlink(self, principal: str, account: str) -> bool:
+        """End that an account is the delegate, or one whom it claimed; whether there was such an account.
+
+        Raises:
+            LedgerError: the database cannot be written.
+        """
+        found = next((one for one in await self.accounts(principal) if one.id == account), None)
+        if found is None:
+            return False
+        with translated("unlink identities", _ROLE):
+            done = await self._pool.execute(
+                "delete from federated_identities where (issuer, subject, principal) = ($1, $2, $3)",
+                found.issuer,
+                found.subject,
+                found.principal,
+            )
+        self._held.clear()
+        return bool(done != "DELETE 0")
 
     # Joining links
 
@@ -241,41 +281,83 @@ class Delegates:
             row = await self._pool.fetchrow(_OPENED, *read)
         return None if row is None else JoinLink(**row)
 
-    async def use_up(self, link: JoinLink) -> bool:
-        """Use a joining link up, if it is open; of two who try at once, one does.
+    async def join(
+        self, link: JoinLink, label: str, expires: datetime | None, scopes: Sequence[str]
+    ) -> Secret | None:
+        """Use a joining link up for a key of its delegate: both or neither. None where the link is no longer open.
 
         Raises:
+            IdentityProblem: the delegate has too many keys.
             LedgerError: the database cannot be written.
         """
         with translated("use joining links up", _ROLE):
-            done = await self._pool.execute(
-                "update join_links set accepted = now() where id = $1 and accepted is null and revoked is null "
-                "and expires > now()",
-                link.id,
-            )
-        return bool(done != "UPDATE 0")
+            async with self._pool.acquire() as connection, connection.transaction():
+                if not await _used_up(connection, link):
+                    return None
+                return await _make_key(connection, link.delegate, label, expires, scopes)
 
-    async def link(self, token: Token, delegate: str) -> str:
-        """From now on the subject of a token is this delegate, unless it is one already.
+    async def join_as(self, link: JoinLink, token: Token) -> str | None:
+        """Use a joining link up, and take the subject of a token for its delegate from now on: both or neither.
 
         Returns:
-            Which delegate it is now.
+            Which delegate the subject is now: another than the link's where it was linked before, and the link stays
+            open then. None where the link is no longer open.
 
         Raises:
             LedgerError: the database cannot be written.
         """
-        with translated("link identities", _ROLE):
-            await self._pool.execute(
-                "insert into federated_identities (issuer, subject, principal) values ($1, $2, $3) "
-                "on conflict (issuer, subject) do nothing",
-                token.issuer,
-                token.subject,
-                delegate,
-            )
-            found: str = await self._pool.fetchval(
-                "select principal from federated_identities where (issuer, subject) = ($1, $2)",
-                token.issuer,
-                token.subject,
-            )
-        self._held.clear()
-        return found
+        with suppress(_LinkEnded), translated("link identities", _ROLE):
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(
+                    "insert into federated_identities (issuer, subject, principal) values ($1, $2, $3) "
+                    "on conflict (issuer, subject) do nothing",
+                    token.issuer,
+                    token.subject,
+                    link.delegate,
+                )
+                # A statement of its own, so that it sees what another transaction has just committed.
+                found: str = await connection.fetchval(
+                    "select principal from federated_identities where (issuer, subject) = ($1, $2)",
+                    token.issuer,
+                    token.subject,
+                )
+                if found == link.delegate and not await _used_up(connection, link):
+                    raise _LinkEnded
+            self._held.clear()
+            return found
+        return None
+
+
+class _LinkEnded(Exception):
+    """The link is no longer open: what was written in the same transaction is not to stand."""
+
+
+async def _make_key(
+    connection: Connection, principal: str, label: str, expires: datetime | None, scopes: Sequence[str]
+) -> Secret:
+    many = await connection.fetchval(
+        "select count(*) from api_keys where principal = $1 and revoked is null "
+        "and (expires is null or expires > now())",
+        principal,
+    )
+    if many >= MOST_KEYS:
+        raise IdentityProblem(
+            f"{principal} has {many} keys in force, and at most {MOST_KEYS} are kept.",
+            "Revoke some of them first.",
+        )
+    made = new_secret("ent")
+    await connection.execute(
+        "select make_delegate_key($1, $2, $3, $4, $5, $6)",
+        made.id, made.hash, principal, label, expires, list(scopes),
+    )  # fmt: skip
+    return made
+
+
+async def _used_up(connection: Connection, link: JoinLink) -> bool:
+    """Use a joining link up, if it is open; of two who try at once, one does."""
+    done = await connection.execute(
+        "update join_links set accepted = now() where id = $1 and accepted is null and revoked is null "
+        "and expires > now()",
+        link.id,
+    )
+    return bool(done != "UPDATE 0")

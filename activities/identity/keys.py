@@ -140,6 +140,12 @@ def new_secret(prefix: str) -> Secret:
     return Secret(name, _hash(secret), f"{prefix}_{name}_{secret}")
 
 
+def id_of(token: str) -> str | None:
+    """The id in the token of a key; none where it is no such token."""
+    matched = _TOKEN.fullmatch(token)
+    return None if matched is None else matched[2]
+
+
 def read_secret(prefix: str, token: str) -> tuple[str, bytes] | None:
     """The id in a token, and what would be kept of its secret; none where it is no such token."""
     matched = _TOKEN.fullmatch(token)
@@ -220,8 +226,8 @@ class Identities:
         self._passed = passed
         self._held: OrderedDict[str, _Key] = OrderedDict()
 
-    async def authenticate(self, token: str) -> Identity:
-        """Who holds ``token``.
+    async def authenticate(self, token: str, *, known_only: bool = False) -> Identity:
+        """Who holds ``token``; with ``known_only`` the database is asked for no key that was not in force here lately.
 
         Raises:
             NotAuthenticated: malformed, unknown, revoked or expired. Only who has the secret learns which of the
@@ -233,6 +239,8 @@ class Identities:
             raise NotAuthenticated("The token is not of the form ent_<key id>_<secret>.")
         key_id, hashed = read
         key = self._held.get(key_id)
+        if known_only and (key is None or not hmac.compare_digest(hashed, key.hash)):
+            raise NotAuthenticated("The token is not looked up: too many attempts have failed.")
         if key is None or self._passed() - key.read >= self._held_for:
             key = await self._read(key_id)
         # An unknown id is compared as well, so that the time does not tell whether it exists.

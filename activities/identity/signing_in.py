@@ -24,11 +24,10 @@ import httpx
 import structlog
 
 from activities.identity.keys import NotAuthenticated
+from activities.identity.providers import LOOPBACK, Provider
 from activities.identity.tokens import (
     HELD,
-    LOOPBACK,
     PATIENCE,
-    Provider,
     ProviderUnavailable,
     Token,
     Tokens,

@@ -8,12 +8,12 @@ they are old or a token names one that is not among them, and no oftener than ev
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,19 +22,11 @@ import structlog
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-    model_validator,
 )
 
-from activities.errors import RuntimeProblem, SettingsProblem
+from activities.errors import RuntimeProblem
 from activities.identity.keys import NotAuthenticated
-from workflows.model.values import DelegateId
-
-Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-"""Signatures by a private key that the provider alone has. None that whoever verifies could make as well."""
+from activities.identity.providers import LOOPBACK, Provider
 
 HELD = 300.0
 """Seconds for which a provider's keys are believed."""
@@ -57,113 +49,11 @@ LONGEST = 16 * 1024
 LARGEST = 512 * 1024
 """Bytes that a provider's answer may have."""
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
 log = structlog.get_logger(__name__)
 
 
 class ProviderUnavailable(RuntimeProblem):
     """A provider does not answer, or not with what it should, and its keys are not known well enough without."""
-
-
-class SignIn(BaseModel):
-    """How people sign in to the pages at a provider: as which client of it the pages are known there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    client_id: str = Field(min_length=1, max_length=255)
-    client_secret_file: Path | None = Field(
-        default=None,
-        description="the client's secret; none for a public client, which proof keys protect alone",
-    )
-    name: str | None = Field(default=None, min_length=1, max_length=60, description="what its button says")
-    scope: str = Field(default="openid", pattern=r"^openid( [\x21\x23-\x5b\x5d-\x7e]+)*$")
-
-    def secret(self) -> str | None:
-        """The client's secret, if it has one; read anew each time, so that it can be changed.
-
-        Raises:
-            SettingsProblem: the file cannot be read.
-        """
-        if self.client_secret_file is None:
-            return None
-        try:
-            return self.client_secret_file.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsProblem(
-                f"The client secret in {self.client_secret_file} cannot be read.",
-                "Name another file in ENTENTE_OIDC_FILE.",
-            ) from error
-
-
-class Provider(BaseModel):
-    """A provider whose tokens are taken, and what for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    issuer: str = Field(description="as tokens name it in `iss`, byte for byte")
-    audience: str = Field(min_length=1, description="whom its tokens have to be for: what they name in `aud`")
-    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("RS256",)
-    jwks_uri: str | None = Field(
-        default=None, description="where its keys are; where its configuration says, if this does not"
-    )
-    claim: str | None = Field(
-        default=None, description="the claim that holds a delegate's id, where one does"
-    )
-    contact: DelegateId | None = Field(
-        default=None, description="the contact whose side's ids the provider may give out by that claim"
-    )
-    sign_in: SignIn | None = Field(
-        default=None, description="how people sign in to the pages there; they do not, where this is not set"
-    )
-
-    @field_validator("issuer", "jwks_uri")
-    @classmethod
-    def _address(cls, value: str | None) -> str | None:
-        parts = urlsplit(value or "https://none")
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-            raise ValueError(f"{value!r} is no https address")
-        return value
-
-    @model_validator(mode="after")
-    def _whose(self) -> Provider:
-        if (self.claim is None) != (self.contact is None):
-            raise ValueError(
-                "claim and contact go together: a provider speaks for one side's delegates alone"
-            )
-        return self
-
-
-_PROVIDERS: TypeAdapter[list[Provider]] = TypeAdapter(list[Provider])
-
-
-def load_providers(file: Path | None) -> tuple[Provider, ...]:
-    """The providers in a JSON file; none where there is no file.
-
-    Raises:
-        SettingsProblem: it cannot be read, or says something else.
-    """
-    if file is None:
-        return ()
-    try:
-        providers = tuple(_PROVIDERS.validate_json(file.read_bytes()))
-    except OSError as error:
-        raise SettingsProblem(
-            f"ENTENTE_OIDC_FILE {file} cannot be read: {error.strerror}.", "Name another file."
-        ) from error
-    except ValidationError as error:
-        told = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, told["loc"]))
-        raise SettingsProblem(
-            f"ENTENTE_OIDC_FILE {file} names no providers: {where}: {told['msg']}.",
-            'Write such as [{"issuer": "https://login.example", "audience": "entente"}].',
-        ) from None
-    for one in providers:
-        if one.sign_in is not None:
-            one.sign_in.secret()
-    if len({one.issuer for one in providers}) < len(providers):
-        raise SettingsProblem(f"ENTENTE_OIDC_FILE {file} names an issuer twice.", "Name each once.")
-    return providers
 
 
 class Token(BaseModel):
@@ -175,6 +65,11 @@ class Token(BaseModel):
     subject: str
     delegate: str | None = None
     contact: str | None = None
+
+
+def account_id(issuer: str, subject: str) -> str:
+    """What an account of a provider is called here, where a key's id would stand."""
+    return "oidc-" + hashlib.sha256(f"{issuer} {subject}".encode()).hexdigest()[:16]
 
 
 class Tokens:
@@ -235,7 +130,8 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError:
             raise NotAuthenticated("The token has expired.") from None
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError) as error:
+            # Such as an end in a billion years, or beyond all numbers.
             raise NotAuthenticated(f"The token does not hold: {_said(error)}.") from None
         if nonce is not None and not _is_for(claims, audience, nonce):
             raise NotAuthenticated("The token is no answer to this sign-in.")
@@ -336,7 +232,7 @@ class _ProviderKeys:
             async with asyncio.timeout(PATIENCE):
                 self._keys = await self._fetched()
                 self._read = self._passed()
-        except (httpx.HTTPError, TimeoutError, ValueError, jwt.PyJWTError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
             log.warning(
                 "a provider does not give its keys",
                 issuer=self.provider.issuer,
@@ -355,13 +251,16 @@ class _ProviderKeys:
                 ).jwks_uri
             said = await json_object(client, "GET", str(where))
         found: dict[str | None, jwt.PyJWK] = {}
-        for one in said.get("keys", ())[:100]:
+        listed = said.get("keys")
+        if not isinstance(listed, list):
+            raise ValueError("its keys are no list")
+        for one in listed[:100]:
             if not isinstance(one, dict) or one.get("use", "sig") != "sig":
                 continue
             try:
                 # A key that names no algorithm is for the first that is pinned.
                 key = jwt.PyJWK(one, None if "alg" in one else self._algorithm(one))
-            except (jwt.PyJWTError, ValueError, TypeError):
+            except (jwt.PyJWTError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
                 continue
             if key.algorithm_name in self.provider.algorithms:
                 found[key.key_id] = key

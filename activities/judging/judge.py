@@ -15,10 +15,11 @@ from temporalio.exceptions import ApplicationError
 from activities.errors import Locked, Unrecordable
 from activities.identity.signing import CommandVerifier
 from activities.judging.authentication import attributed, authenticate, check_own_signature
+from activities.judging.claiming import claim_of, claimed_elsewhere
 from activities.judging.counts import count, count_appended
 from activities.judging.failures import failure, rejection, reused
 from activities.judging.lookups import check_particulars, check_predecessor
-from activities.ledger.store import Append, Ledger
+from activities.ledger.store import Append, Claim, Ledger
 from activities.ledger.writer import BatchWriter
 from activities.reading.minutes import minute_of
 from activities.reading.signals import id_taken, overflowed, unattributed, unreadable
@@ -143,12 +144,20 @@ class Judge:
             return RecordAnswer(receipt=known, standing=standing_of(await self.present(command.accord)))
         if not decision.events and decision.repeats is None:
             return await self._nothing_due(command)
-        append = appended_as(state, command, decision, None if held is None else held.frontier)
+        frontier = None if held is None else held.frontier
+        append = appended_as(state, command, decision, frontier, claim_of(state, command, decision))
         outcome = await self._writer.record(append)
         if outcome.status == "mismatch":
             raise reused(command)
         if outcome.status == "conflict":
             return None
+        if outcome.status == "claimed":
+            known = await self._known(command)
+            if known is None:
+                raise rejection(claimed_elsewhere(dict(outcome.taken)))
+            # Recorded before the claim was another's.
+            count(command, "repeated")
+            return RecordAnswer(receipt=known, standing=standing_of(await self.present(command.accord)))
         if outcome.status == "duplicate":
             count(command, "repeated")
             present = await self.present(command.accord)
@@ -248,9 +257,15 @@ class Judge:
 
 
 def appended_as(
-    state: Accord | None, command: Command, decision: Decision, frontier: Frontier | None = None
+    state: Accord | None,
+    command: Command,
+    decision: Decision,
+    frontier: Frontier | None = None,
+    claim: Claim | None = None,
 ) -> Append:
     """What the ledger is to record of a decision on ``state``, which was folded from the entries of ``frontier``.
+
+    ``claim`` is what is to be claimed with it.
 
     Raises:
         ApplicationError: ``NotRecordable``.
@@ -274,6 +289,7 @@ def appended_as(
             repeats=decision.repeats,
             mark=decision.mark,
             frontier=frontier,
+            claim=claim,
         )
     except Unrecordable as error:
         raise failure(FailureKind.NOT_RECORDABLE, str(error)) from None

@@ -5,7 +5,8 @@ function ``append_batch`` (``migrations/0001_ledger.sql``) writes what is so, in
 and names the accords whose part it wrote. The others are read (heads, commands, leaves, in one statement), judged
 anew by the same rules (:mod:`activities.ledger.settle`), and what is then to be written is tried once more. Read first
 are also appends that do not say what they rest on, and repeated refusals, whose receipts need a leaf. An accord that
-another session keeps locked is never waited for: its outcome is ``locked``.
+another session keeps locked is never waited for: its outcome is ``locked``. What claims delegates' ids, which is rare,
+is recorded with its claims in a transaction of several round trips.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import asyncpg
 
 from activities.errors import Unavailable
+from activities.ledger.claiming import take
 from activities.ledger.database import translated, with_role
 from activities.ledger.settle import CommandKey, Settlement, repeated_places, seal_events, settle
 from activities.ledger.store import Append, Known, Outcome
@@ -63,7 +66,7 @@ class Appender:
         while True:
             try:
                 with translated("record", with_role("entente_writer")):
-                    return await self._record(appends)
+                    return await self._in_order(appends)
             except _RETRIED as error:
                 if attempt == ATTEMPTS:
                     raise Unavailable(
@@ -74,35 +77,66 @@ class Appender:
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret depends on it
             attempt, pause = attempt + 1, pause * 2
 
-    async def _record(self, appends: Sequence[Append]) -> list[Outcome]:
-        outcomes: dict[int, Outcome] = {}
-        assumed = _assumed(appends)
+    async def _in_order(self, appends: Sequence[Append]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         async with self._pool.acquire() as connection:
-            # Twice at most: what raced somebody the first time is judged on what there is then.
-            for _ in range(2):
-                places = [index for index in range(len(appends)) if index not in outcomes]
-                if not places:
-                    break
-                batch = [appends[index] for index in places]
-                unclear = [append for append in batch if append.accord not in assumed]
-                frontiers, known, leaves = await _look(connection, unclear) if unclear else ({}, {}, {})
-                done = settle(
-                    [(append, seal_events(append)) for append in batch],
-                    frontiers=assumed | frontiers,
-                    known=known,
-                    leaves=leaves,
-                )
-                passed = await _write(connection, done, assumed | frontiers)
-                # Where nothing is to be written, what was read is the answer.
-                passed |= {append.accord for append in batch} - {accord for accord, _ in done.commands}
-                for index, outcome in zip(places, done.outcomes, strict=True):
-                    if appends[index].accord in passed:
-                        outcomes[index] = outcome
-                assumed = {}
-        return [
-            outcomes.get(index) or Outcome("locked", None, append.expected)
-            for index, append in enumerate(appends)
-        ]
+            for claims, group in groupby(appends, key=lambda one: one.claim is not None):
+                if claims:
+                    outcomes += [await _claiming(connection, append) for append in group]
+                else:
+                    outcomes += await _record(connection, list(group))
+        return outcomes
+
+
+async def _claiming(connection: Any, append: Append) -> Outcome:
+    """Record an append with what it claims, in a transaction of its own: both or neither."""
+    assert append.claim is not None  # noqa: S101 - whoever calls has looked
+    attempt = connection.transaction()
+    await attempt.start()
+    try:
+        taken = await take(connection, append.accord, append.claim)
+        if taken:
+            outcome = Outcome("claimed", None, append.expected, taken=taken)
+        else:
+            [outcome] = await _record(connection, [append])
+    except BaseException:
+        await attempt.rollback()
+        raise
+    if outcome.status == "appended":
+        await attempt.commit()
+    else:
+        await attempt.rollback()
+    return outcome
+
+
+async def _record(connection: Any, appends: Sequence[Append]) -> list[Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    assumed = _assumed(appends)
+    # Twice at most: what raced somebody the first time is judged on what there is then.
+    for _ in range(2):
+        places = [index for index in range(len(appends)) if index not in outcomes]
+        if not places:
+            break
+        batch = [appends[index] for index in places]
+        unclear = [append for append in batch if append.accord not in assumed]
+        frontiers, known, leaves = await _look(connection, unclear) if unclear else ({}, {}, {})
+        done = settle(
+            [(append, seal_events(append)) for append in batch],
+            frontiers=assumed | frontiers,
+            known=known,
+            leaves=leaves,
+        )
+        passed = await _write(connection, done, assumed | frontiers)
+        # Where nothing is to be written, what was read is the answer.
+        passed |= {append.accord for append in batch} - {accord for accord, _ in done.commands}
+        for index, outcome in zip(places, done.outcomes, strict=True):
+            if appends[index].accord in passed:
+                outcomes[index] = outcome
+        assumed = {}
+    return [
+        outcomes.get(index) or Outcome("locked", None, append.expected)
+        for index, append in enumerate(appends)
+    ]
 
 
 def known_of(row: asyncpg.Record) -> Known:

@@ -76,6 +76,15 @@ def _checked_json(value: Summary | Refusal) -> str:
     return value.model_dump_json() if content is None else content
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The ids that an act claims for the side of a contact, and the contacts of other parties, of other sides."""
+
+    contact: str
+    delegates: tuple[str, ...]
+    apart: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Append:
     """What one command wants recorded in one accord.
@@ -87,6 +96,8 @@ class Append:
     ``frontier`` is the Merkle tree of the entries that the state was folded from; ``expected`` is its size. With it
     (and without it to open an accord) an append that nobody races takes one round trip; and it is a conflict where
     the accord has another root, whatever its size.
+
+    ``claim`` is what the act claims: it is taken in the same transaction, or nothing is recorded.
 
     ``fingerprint`` tells a retry from another command under the same id, ``outline`` does so once the free text is
     erased. ``signed`` is the canonical signed command, kept beside the outcome; none, where nothing of what was asked
@@ -109,6 +120,7 @@ class Append:
     mark: str | None = None
     outline: str | None = None
     frontier: Frontier | None = None
+    claim: Claim | None = None
     sealed: tuple[SealedEntry, ...] | None = field(default=None, init=False, compare=False, repr=False)
     """The entries, once :func:`activities.ledger.settle.seal_events` has made them."""
     summary_json: str = field(default="", init=False, compare=False, repr=False)
@@ -157,15 +169,17 @@ class Outcome:
     ``appended``: recorded now. ``duplicate``: the same command was recorded before; the receipt is the one
     given then. ``mismatch``: the id is taken by a command with another fingerprint. ``conflict``: the accord
     does not have the expected entries. ``locked``: another session holds the accord's lock; try again (the batching
-    writer does so by itself). The last three have no receipt and changed nothing.
+    writer does so by itself). ``claimed``: another side has claimed the ids in ``taken``, each with who did. The last
+    four have no receipt and changed nothing.
 
     ``frontier`` is the Merkle tree afterwards, where something was appended: the next append may rest on it.
     """
 
-    status: Literal["appended", "duplicate", "conflict", "mismatch", "locked"]
+    status: Literal["appended", "duplicate", "conflict", "mismatch", "locked", "claimed"]
     receipt: Receipt | None
     size: int
     frontier: Frontier | None = None
+    taken: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,9 +145,15 @@ class BatchWriter:
             if not each.answer.done() and each.append.accord in self._under_way:
                 passed_over.append(each)
                 continue
+            if each.append.claim is not None and batch and not each.answer.done():
+                # Alone: it may have to wait for another that claims the same.
+                self._waiting.appendleft(each)
+                break
             self._let_in(each)
             if not each.answer.done():
                 batch.append(each)
+                if each.append.claim is not None:
+                    break
         self._waiting.extendleft(reversed(passed_over))
         return batch
 

@@ -2,55 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field
+from dataclasses import replace
 
 from activities.ledger.store import StoredEntry
 from activities.reading.access import Access, may_read_particulars
 from activities.reading.minutes import entry_says
+from activities.reading.shown import ActorView, EventView
 from workflows.model.commands import Actor
 from workflows.model.state import Accord
-
-
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ActorView(_View):
-    """Who stands behind an entry; ``says`` is "X for Y"."""
-
-    delegate: str
-    party: str | None
-    role: str
-    behalf: str | None
-    says: str
-
-
-class EventView(_View):
-    """An entry of the record. Its leaf hash is RFC 6962's, over the stored bytes."""
-
-    position: int
-    feed: int = Field(description="position in the feed over all accords")
-    time: datetime
-    type: str
-    version: int
-    actor: ActorView
-    says: str = Field(
-        description="as a sentence: the act that it records, an act that was refused (`✗ refused: …`), or what followed"
-    )
-    facts: dict[str, Any]
-    particulars: dict[str, Any] | None = Field(
-        description="names and free text, where they are for the reader"
-    )
-    withheld: bool = Field(description="whether particulars are kept from this reader")
-    erased: bool = Field(description="whether particulars were erased")
-    leaf: str
-    command: str
-    causation: int | None = Field(
-        description="the first entry that the same command caused; none for that one"
-    )
 
 
 def reads_particulars(stored: StoredEntry, state: Accord, access: Access) -> bool:
@@ -65,7 +24,14 @@ def event_view(stored: StoredEntry, state: Accord, access: Access) -> EventView:
     Raises:
         PayloadMismatch: what is stored of it was altered.
     """
-    return shown_view(stored, whole=reads_particulars(stored, state, access))
+    return shown_view(as_recorded(stored, state), whole=reads_particulars(stored, state, access))
+
+
+def as_recorded(stored: StoredEntry, state: Accord) -> StoredEntry:
+    """The entry without particulars that are erased by the record, whether or not they are deleted yet."""
+    if stored.particulars is None or stored.position not in state.erased:
+        return stored
+    return replace(stored, particulars=None)
 
 
 def shown_view(stored: StoredEntry, *, whole: bool) -> EventView:

@@ -2,6 +2,10 @@
 
 Both are answered by the read model alone, whatever the number of accords: its columns and its rows for each step that
 is waited for change in the transaction that records what changes them.
+
+No statement is left to the planner's guess at how many accords one sees, which it cannot know of a delegate whom its
+statistics do not name. They are counted, up to a bound: who sees few is answered from these accords, who sees many by
+walking through what is asked for in its order, most of which is theirs to see.
 """
 
 from __future__ import annotations
@@ -21,6 +25,12 @@ ME = "me"
 
 OTHERS = "others"
 """Who is waited for: anybody but whoever asks."""
+
+FEW = 5_000
+"""Accords of one's own that are looked at one by one; the steps of others in half of them take as long."""
+
+MOST_COUNTED = 10_000
+"""Steps that are counted; who has more is told that there are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +91,11 @@ class StepPage:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many steps wait on somebody, and how many of them are overdue."""
+    """How many steps wait on somebody, and how many of them are overdue; ``more`` than were counted."""
 
     by_kind: dict[str, int] = field(default_factory=dict)
     overdue: int = 0
+    more: bool = False
 
 
 class _Where:
@@ -120,6 +131,23 @@ _TIME = "case when a.simulated then a.updated else now() end"
 """The accord's time: a simulated clock stands at its last entry, as far as the ledger knows."""
 
 _OVERDUE = f"due < {_TIME}"
+
+
+_NOT_ON = " and not exists (select from waiting mine where (mine.accord, mine.who, mine.key) = (w.accord, {me}, w.key))"
+"""And it does not wait on whoever asks."""
+
+_OF_FEW = (
+    "with mine as materialized (select a.accord, a.simulated, a.updated from accords a where {sees}) "
+    "select {shown} from mine a cross join lateral "
+    "(select w.accord, w.key, w.due, w.kind from waiting w where w.accord = a.accord and {asks}{not_mine} offset 0) w"
+)
+_OF_MANY = (
+    "select {shown} from (select w.accord, w.key, w.due, w.kind from waiting w where {asks} "
+    "order by w.due, w.accord, w.key) w cross join lateral "
+    "(select a.simulated, a.updated from accords a where a.accord = w.accord and {sees}{not_mine} offset 0) a"
+)
+"""Each inner statement is to stay one (``offset``): for each accord that is one's own its steps, or for each step its
+accord."""
 
 
 def _quoted(word: str) -> str:
@@ -164,11 +192,20 @@ class Listing:
                 where.conditions.append(f"not a.observers @> array[{me}]")
         elif filters.due_before is not None:
             where.add("a.due < {}", filters.due_before)
+        wanted = f"select a.ordinal from accords a where {where}"  # noqa: S608
+        bound = where.give(limit + 1)
+        if me is not None and len(where.conditions) > 1 and await self._sees_few(str(filters.member), FEW):
+            # One's own first, and then by what is asked of them, whatever the planner counts on.
+            mine, *asked = where.conditions
+            wanted = (
+                "with a as materialized (select accord, ordinal, stage, parties, vocabulary, updated, guards, ended, "  # noqa: S608
+                f"words, due, observers from accords a where {mine}) "
+                f"select a.ordinal from a where {' and '.join(asked)}"
+            )
         rows = await self._rows(
             # Summaries are read of those alone that are shown.
             "select o.ordinal, (o.summary - 'waiting')::text as summary from accords o where o.ordinal = any(array("  # noqa: S608
-            f"select a.ordinal from accords a where {where} order by a.ordinal desc limit {where.give(limit + 1)}"
-            ")) order by o.ordinal desc",
+            f"{wanted} order by a.ordinal desc limit {bound})) order by o.ordinal desc",
             *where.arguments,
         )
         page = rows[:limit]
@@ -189,37 +226,40 @@ class Listing:
         limit: int = 50,
     ) -> StepPage:
         """What waits in the accords that ``member`` sees, on ``me``, ``others``, a delegate or a party."""
-        where = _Where()
-        me = _member(where, member)
+        sees, asks = _Where(), _Where()
+        asks.arguments = sees.arguments
+        me = _member(sees, member)
         if waiting_on == OTHERS:
-            where.conditions.append(
-                f"w.who = '*' and not a.observers @> array[{me}] and not exists (select from waiting mine "
-                f"where (mine.accord, mine.key, mine.who) = (w.accord, w.key, {me}))"
-            )
+            asks.add("w.who = '*'")
+            sees.conditions.append(f"not a.observers @> array[{me}]")
         else:
-            where.add("w.who = {}", member if waiting_on == ME else waiting_on)
+            asks.add("w.who = {}", member if waiting_on == ME else waiting_on)
             if waiting_on not in (ME, member):
-                where.conditions.append(f"not a.observers @> array[{me}]")
+                sees.conditions.append(f"not a.observers @> array[{me}]")
         if kinds:
-            where.add("w.kind = any({})", list(kinds))
+            asks.add("w.kind = any({})", list(kinds))
         if due_before is not None:
-            where.add("w.due < {}", due_before)
+            asks.add("w.due < {}", due_before)
         if accord is not None:
-            where.add("w.accord = {}", accord)
+            sees.add("a.accord = {}", accord)
         if after is not None:
             due, *rest = after
-            where.add(
-                "(w.due, w.accord, w.key) > (coalesce({}, 'infinity'::timestamptz), {}, {})", due, *rest
-            )
+            asks.add("(w.due, w.accord, w.key) > (coalesce({}, 'infinity'::timestamptz), {}, {})", due, *rest)
+        not_mine = "" if waiting_on != OTHERS else _NOT_ON.format(me=me)
+        # What waits on oneself is in accords that one sees; of what waits on others it may be the least.
+        few = accord is not None or (
+            waiting_on not in (ME, member)
+            and await self._sees_few(member, FEW // 2 if waiting_on == OTHERS else FEW)
+        )
+        shown = f"w.accord, w.key, w.due, w.{_OVERDUE} as overdue"
+        listed = (_OF_FEW if few else _OF_MANY).format(shown=shown, sees=sees, asks=asks, not_mine=not_mine)
         rows = await self._rows(
             "select p.accord, p.key, p.overdue, o.summary->>'title' as title, o.vocabulary, o.stage, "  # noqa: S608
             "(o.summary->>'illustrative')::boolean as illustrative, o.simulated, "
             "(o.summary->'waiting'->p.key)::text as step "
-            f"from (select w.accord, w.key, w.due, w.{_OVERDUE} as overdue "
-            f"from waiting w join accords a on a.accord = w.accord where {where} "
-            f"order by w.due, w.accord, w.key limit {where.give(limit + 1)}) as p "
+            f"from ({listed} order by w.due, w.accord, w.key limit {sees.give(limit + 1)}) as p "
             "join accords o on o.accord = p.accord order by p.due, p.accord, p.key",
-            *where.arguments,
+            *sees.arguments,
         )
         page = tuple(
             Step(
@@ -239,15 +279,28 @@ class Listing:
         return StepPage(page, None if last is None else (last.waiting.by, last.accord, last.key))
 
     async def totals(self, member: str) -> Totals:
-        """How many steps wait on ``member``, by kind, and how many of them are overdue."""
-        where = _Where()
-        me = _member(where, member)
-        rows = await self._rows(
-            f"select w.kind, count(*) as steps, count(*) filter (where w.{_OVERDUE}) as overdue "  # noqa: S608
-            f"from waiting w join accords a on a.accord = w.accord where {where} and w.who = {me} group by w.kind",
-            *where.arguments,
+        """How many steps wait on ``member``, by kind, and how many of them are overdue; what is due first first."""
+        sees = _Where()
+        me = _member(sees, member)
+        listed = _OF_MANY.format(
+            shown=f"w.kind, w.due, w.{_OVERDUE} as overdue", sees=sees, asks=f"w.who = {me}", not_mine=""
         )
-        return Totals({row["kind"]: row["steps"] for row in rows}, sum(row["overdue"] for row in rows))
+        rows = await self._rows(
+            "select kind, count(*) as steps, count(*) filter (where overdue) as overdue "  # noqa: S608
+            f"from ({listed} order by w.due, w.accord, w.key limit {sees.give(MOST_COUNTED + 1)}) as p group by kind",
+            *sees.arguments,
+        )
+        by_kind = {row["kind"]: row["steps"] for row in rows}
+        return Totals(by_kind, sum(row["overdue"] for row in rows), sum(by_kind.values()) > MOST_COUNTED)
+
+    async def _sees_few(self, member: str, most: int) -> bool:
+        """Whether ``member`` has at most so many accords."""
+        [row] = await self._rows(
+            "select count(*) as found from (select from accords where members @> array[$1] limit $2) as mine",
+            member,
+            most + 1,
+        )
+        return bool(row["found"] <= most)
 
     async def _rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         with translated("read", with_role("entente_reader")):

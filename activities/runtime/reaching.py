@@ -43,7 +43,14 @@ class Unreachable(EntenteError):
 
 
 class NotAllowed(Unreachable):
-    """An address that must not be asked from here."""
+    """An address that must not be asked from here.
+
+    ``told`` says so to whoever named it, to whom it is not said what a name resolves to in the operator's network.
+    """
+
+    def __init__(self, what: str, told: str | None = None) -> None:
+        super().__init__(what)
+        self.told = what if told is None else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,8 @@ def is_public(ip: IP) -> bool:
     return all(
         one.is_global
         and not (one.is_private or one.is_loopback or one.is_link_local)
+        # What was once an organisation's own (RFC 3879) is so still where somebody uses it.
+        and not (isinstance(one, ipaddress.IPv6Address) and one.is_site_local)
         and not (one.is_multicast or one.is_reserved or one.is_unspecified)
         for one in judged
     )
@@ -135,7 +144,8 @@ class _Pinned(httpcore.AsyncNetworkBackend):
         if not is_public(ip):
             raise NotAllowed(
                 f"{host} has the address {ip}, which is not public; the operator may allow its network by "
-                f"{self._setting}"
+                f"{self._setting}",
+                f"{host} has an address that is not public; the operator may allow its network",
             )
 
 

@@ -122,6 +122,15 @@ class Settings(BaseSettings):
     rate_opening: RateLimits = Field(
         default="2000/hour; 10000/day", description="accords that one delegate opens"
     )
+    rate_failures: RateLimits = Field(
+        default="60/minute; 600/hour",
+        description="attempts from one address with no key, token or link in force; and those with one key's id",
+    )
+    proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="networks of the proxies before the API, such as 10.1.0.0/16, separated by commas: theirs alone is "
+        "believed from which address a request came (X-Forwarded-For), and by https or not",
+    )
     operations_host: str = Field(
         default="127.0.0.1", description="address for operators: /metrics, /livez and /readyz of this process"
     )
@@ -217,7 +226,7 @@ class Settings(BaseSettings):
     )
     mail_from: str | None = Field(default=None, description="the address that notices come from")
 
-    @field_validator("witness_networks", "webhook_networks")
+    @field_validator("witness_networks", "webhook_networks", "proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
@@ -238,6 +247,7 @@ class Settings(BaseSettings):
         "command_public_keys",
         "witness_networks",
         "webhook_networks",
+        "proxies",
         "file_types",
         "codec_origins",
         mode="before",

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from activities.reading.listing import Filters
 from activities.reading.versions import versions
 from api.access import seen_whole
+from api.answers.accord import DocumentView
 from api.calls import After, Parts, cursor, read_cursor
 from api.clock import Present
 from api.pages.desk import Line
@@ -21,7 +22,6 @@ from api.pages.visiting import PageRoute, Seen, Visitor, seen_by
 from api.problems import not_found
 from api.routes.accords import state_as_of
 from api.routes.lists import MOST_WORDS
-from api.schemas import DocumentView
 from api.views import accord_view, condition_view, consent_views, document_view, status_view
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES, LADDER, NEXT_GATE, gate, stage

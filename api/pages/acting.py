@@ -17,6 +17,7 @@ from fastapi.responses import RedirectResponse
 from activities.files.register import Content
 from activities.reading.minutes import entry_says
 from api.access import seen_whole
+from api.answers.looking_ahead import DryRun
 from api.calls import AccordId, Parts, acting, idempotency_key
 from api.heavy import JUDGING
 from api.pages.accords import Shown, accord_page, shown
@@ -24,7 +25,7 @@ from api.pages.forms import about, form_fields, given_of, read_form
 from api.pages.readable import digests_in, readable
 from api.pages.uploading import form_with_files, has_files, may_send
 from api.pages.visiting import PageRoute, Visitor, form_of
-from api.preview import DRY_RUN, DryRun, dry_run, tried
+from api.preview import DRY_RUN, dry_run, tried
 from api.problems import Problem, not_found
 from api.routing import FURTHER, unless_hung_up
 from workflows.model.canonical import digest_of

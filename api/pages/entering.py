@@ -95,7 +95,7 @@ async def signed_in(request: Request, parts: Parts) -> Response:
         raise Problem("forbidden", "There is no such chair here. Sign in with a key.")
     token = found[chair] if chair else given.get("key", [""])[0].strip()
     try:
-        identity = await parts.identities.authenticate(token)
+        identity = await parts.attempts.by_key(request, token)
     except NotAuthenticated as error:
         said = f"{error.reason} Ask whoever runs this installation for a key."
         return sign_in_page(request, parts, going, 401, said)

@@ -94,6 +94,7 @@ async def _signed_in(request: Request, parts: Backend, begun: Going | None) -> R
         token = await parts.sign_ins.finish(begun, request.query_params, _return_to(parts, request))
         found = await of_token(parts, token)
     except NotAuthenticated as error:
+        await parts.attempts.failed(request)
         return sign_in_page(request, parts, path, 403, error.reason)
     except ProviderUnavailable as error:
         return sign_in_page(request, parts, path, 503, f"{error.what} {error.remedy}")

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from activities.ledger.store import StoredEntry
-from activities.reading.events import EventView, event_view
+from activities.reading.events import event_view
+from activities.reading.shown import EventView
 from api.access import seen_whole
 from api.calls import AccordId, Parts
 from api.pages.accords import ON_PAGE, accord_page, shown

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import yaml
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
 
 from activities.definitions import check
 from activities.definitions.structured import Source, Unreadable
 from api.access import seen_whole
+from api.answers.accord import AccordView, StatusView
+from api.answers.looking_ahead import OpeningDryRun
+from api.answers.record import ClaimsView, ClaimView
 from api.bodies import definition_body, field_errors
 from api.calls import (
     YAML,
@@ -33,21 +35,11 @@ from api.negotiation import preferred
 from api.preconditions import IfNoneMatch, etag, unchanged
 from api.problems import Problem, not_found
 from api.routing import BoundedRoute, QueryFlag
-from api.schemas import AccordView, StatusView, View
 from api.views import accord_view, status_view
 from workflows.model.definition import Definition
 from workflows.model.state import Accord
 
 router = APIRouter(route_class=BoundedRoute, tags=["accords"])
-
-
-class OpeningDryRun(View):
-    """What opening an accord with a definition would do: it is well-formed, and the caller may open it."""
-
-    dry_run: bool = True
-    title: str
-    digest: str = Field(description="the definition's digest, which the parties adopt")
-    events: tuple[str, ...]
 
 
 async def read_definition(body: Source) -> Definition:
@@ -229,24 +221,6 @@ async def get_definition(
     return Response(
         definition.model_dump_json(exclude_defaults=True), headers=headers, media_type="application/json"
     )
-
-
-class ClaimView(View):
-    """A delegate whom a definition names: for which side, and who in this installation has claimed the id."""
-
-    delegate: str
-    party: str | None = Field(description="none: an officer of all parties")
-    claimed_by: str | None = Field(
-        description="the contact whose side claimed it first; none: nobody has, and it is claimed by adopting"
-    )
-
-
-class ClaimsView(View):
-    """Whom the definition names, and whose they are: to be looked at before it is adopted."""
-
-    accord: str
-    digest: str = Field(description="of the definition, or of the amendment")
-    items: tuple[ClaimView, ...]
 
 
 @router.get(

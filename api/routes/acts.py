@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
 
 from activities.identity.keys import Identity
 from activities.identity.own_signatures import GivenSignature
 from api.access import access_to, seen_whole
+from api.answers.looking_ahead import SignalTaken
 from api.bodies import json_body, may_be_large
 from api.calls import (
     TIME_SCHEMA,
@@ -33,7 +33,6 @@ from api.preconditions import IfMatch, etag, required_version
 from api.preview import DRY_RUN, dry_run, tried
 from api.problems import FieldError, Problem, not_found, of_refusal
 from api.routing import BoundedRoute, QueryFlag, unless_hung_up
-from api.schemas import View
 from workflows.model.authority import known
 from workflows.model.commands import Command, Receipt
 from workflows.model.declare import Act
@@ -55,15 +54,6 @@ At = Annotated[
         json_schema_extra=TIME_SCHEMA,
     ),
 ]
-
-
-class SignalTaken(View):
-    """The signal was passed on. ``receipt`` is there only where it is on the record already."""
-
-    accord: str
-    act: str
-    command: str = Field(description="the id under which the record will have it")
-    receipt: Receipt | None = None
 
 
 def path_of(act: type[Act]) -> str:

@@ -6,15 +6,14 @@ import asyncio
 from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
 
 from activities.identity.keys import KeyReused
 from api.access import seen_whole
+from api.answers.looking_ahead import ClockMoved
 from api.bodies import model_body
 from api.calls import AccordId, Caller, IdempotencyKey, Parts, answer, idempotency_key, moment, problems, seen
 from api.problems import Problem, reused
 from api.routing import BoundedRoute
-from api.schemas import View
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Instant, Message
 from workflows.model.rules import next_deadline
@@ -29,15 +28,6 @@ class MoveClock(Message):
     """To which of the accord's times its clock is to be moved."""
 
     to: Instant
-
-
-class ClockMoved(View):
-    """The clock was moved, and every deadline up to then has fallen and is recorded."""
-
-    accord: str
-    to: datetime
-    time: datetime = Field(description="the accord's present time; its clock runs on from there")
-    simulated: bool = True
 
 
 @router.post(

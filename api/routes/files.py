@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi import Path as InPath
-from pydantic import Field
 
 from activities.files.depositing import Where
 from activities.files.errors import ContentAltered, StoreUnavailable
 from activities.files.register import Content
 from activities.files.store import verified
 from api.access import seen_whole, side_of
+from api.answers.record import Deposited
 from api.backend import Backend
 from api.bodies import media_type
 from api.calls import (
@@ -32,7 +32,6 @@ from api.contents import deposited, file_problem, find, if_erased, unless_erased
 from api.preconditions import IfNoneMatch, unchanged
 from api.problems import FieldError, Problem
 from api.routing import BoundedRoute, CheckedRoute, head_only
-from api.schemas import View
 from api.uploads import Sending, arriving
 from workflows.model.commands import Digest
 
@@ -66,16 +65,6 @@ MaybeInAccord = Annotated[
         examples=["working-visit-mzxw6ytboi"],
     ),
 ]
-
-
-class Deposited(View):
-    """What is here of a content by now."""
-
-    accord: str
-    digest: str
-    size: int | None = Field(description="bytes of the whole content; none where that is not known yet")
-    received: int = Field(description="bytes that are here; the next part begins there")
-    complete: bool
 
 
 @_unbounded.put(

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Literal
 
 from fastapi import APIRouter, FastAPI, Response
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -14,27 +13,12 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from activities.errors import SchemaMismatch
 from activities.ledger.migrate import pending_of
 from activities.runtime.operations import PATIENCE, Checks, tried
+from api.answers.telling import Live, Ready
 from api.backend import Backend
 from api.calls import Parts
 from api.routing import CheckedRoute
-from api.schemas import View
 
 router = APIRouter(route_class=CheckedRoute, tags=["health"])
-
-
-class Live(View):
-    """The process lives."""
-
-    status: Literal["live"] = "live"
-
-
-class Ready(View):
-    """Each thing that the API needs: "ok", or what is wrong with it."""
-
-    status: Literal["ready", "not ready"]
-    database: str
-    temporal: str
-    migrations: str
 
 
 @router.get("/livez", operation_id="livez", summary="Does the process live?", response_model=Live)

@@ -11,8 +11,18 @@ from pydantic import Field
 
 from activities.identity.delegates import KeyAbout
 from activities.identity.keys import Identity, IdentityProblem, KeyReused
-from activities.identity.scopes import MOST, SCOPES, all_within, wrong_scope
+from activities.identity.scopes import MOST, SCOPES, all_within, covers, wrong_scope
 from activities.reading.listing import Filters
+from api.answers.people import (
+    MOST_STANDINGS,
+    AccountList,
+    AccountView,
+    ApiKeyList,
+    ApiKeyView,
+    MadeApiKey,
+    MeView,
+    StandingView,
+)
 from api.backend import Backend
 from api.bodies import model_body
 from api.calls import (
@@ -28,71 +38,14 @@ from api.calls import (
 )
 from api.problems import FieldError, Problem, reused
 from api.routing import BoundedRoute
-from api.schemas import View
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Instant
 from workflows.model.values import Message
 
 router = APIRouter(route_class=BoundedRoute, tags=["identity"])
 
-MOST_STANDINGS = 20
-"""Accords that `GET /v1/me` tells of, the last opened ones."""
-
 CREDENTIAL_ID = r"^[a-z2-7]{12}$"
 """What the id of a key or a link looks like."""
-
-
-class StandingView(View):
-    """An accord in which one is a delegate, and as whom."""
-
-    accord: str
-    title: str
-    stage: str
-    party: str | None
-    office: str
-    roles: tuple[str, ...]
-    valid_from: datetime | None
-    valid_until: datetime | None
-
-
-class MeView(View):
-    """Who sent the request."""
-
-    delegate: str | None = Field(
-        description="the id that stands in accords; none for whom a provider knows, and who is no delegate yet"
-    )
-    kind: str = Field(description="delegate, operator or auditor")
-    key: str | None = Field(description="the id of the key that was sent; none for a token")
-    label: str
-    scopes: tuple[str, ...] = Field(description="what the key, or the token, is good for")
-    expires: datetime | None = Field(description="when the key does; none where it holds until it is revoked")
-    issuer: str | None = Field(description="of a token: the provider")
-    subject: str | None = Field(description="of a token: as whom the provider knows one")
-    claimed_by: str | None = Field(
-        description="the contact whose side the id belongs to, if anybody claimed it"
-    )
-    accords: tuple[StandingView, ...] = Field(
-        description=f"in which one is a delegate; the {MOST_STANDINGS} that were opened last"
-    )
-    more: bool = Field(description="whether there are more accords: GET /v1/accords lists them all")
-
-
-class ApiKeyView(View):
-    """A key, without its secret."""
-
-    id: str
-    delegate: str
-    label: str
-    scopes: tuple[str, ...]
-    created: datetime
-    expires: datetime | None
-    revoked: datetime | None
-
-
-class ApiKeyList(View):
-    """One's keys, and those of the delegates whom one has claimed, the newest first."""
-
-    items: tuple[ApiKeyView, ...]
 
 
 class MakeApiKey(Message):
@@ -109,16 +62,6 @@ class MakeApiKey(Message):
     expires: Instant | None = Field(
         default=None, description="when it expires; with the key that makes it, where nothing is said"
     )
-
-
-class MadeApiKey(View):
-    """A key that was made. `key` is shown here and never again."""
-
-    id: str
-    delegate: str
-    key: str
-    scopes: tuple[str, ...]
-    expires: datetime | None
 
 
 def body_of(name: str, example: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +83,8 @@ async def get_me(parts: Parts, found: Anyone) -> Response:
             )
         )  # fmt: skip
     delegate = found.principal if found.kind == "delegate" else None
-    standings, more = ((), False) if delegate is None else await _standings(parts, delegate)
+    reads = delegate is not None and covers(found.scopes, "read")
+    standings, more = await _standings(parts, str(delegate)) if reads else ((), False)
     claims = {} if delegate is None else await parts.claims.of((delegate,))
     return answer(
         MeView(
@@ -296,4 +240,54 @@ async def revoke_api_key(
     """Revoke a key of yours, or of a delegate whom you have claimed; every API refuses it within seconds."""
     if not await parts.delegates.revoke_key(acting(identity), key):
         raise Problem("not_found", "There is no such key in force that you could revoke: GET /v1/api-keys.")
+    return Response(None, 204)
+
+
+@router.get(
+    "/accounts",
+    operation_id="list_accounts",
+    summary="List the providers' accounts that are you",
+    response_model=AccountList,
+    responses=problems(),
+)
+async def list_accounts(parts: Parts, identity: Caller) -> Response:
+    """The accounts of OpenID providers that are you, or one of the delegates whom you have claimed."""
+    found = await parts.delegates.accounts(acting(identity))
+    return answer(
+        AccountList(
+            items=tuple(
+                AccountView(
+                    id=one.id,
+                    delegate=one.principal,
+                    issuer=one.issuer,
+                    subject=one.subject,
+                    linked=one.linked,
+                )
+                for one in found
+            )
+        )
+    )
+
+
+@router.delete(
+    "/accounts/{account}",
+    operation_id="unlink_account",
+    summary="Unlink a provider's account",
+    status_code=204,
+    responses=problems("not_found"),
+)
+async def unlink_account(
+    account: Annotated[
+        str,
+        InPath(pattern="^oidc-[0-9a-f]{16}$", description="its id", examples=["oidc-21fe31dfa154a261"]),
+    ],
+    parts: Parts,
+    identity: Caller,
+) -> Response:
+    """Its tokens are nobody's then, within seconds in every API, until its person joins by a link again.
+
+    An account whose provider itself gives out the delegate's id stays that delegate: have the provider end it.
+    """
+    if not await parts.delegates.unlink(acting(identity), account):
+        raise Problem("not_found", "There is no such account that you could unlink: GET /v1/accounts.")
     return Response(None, 204)

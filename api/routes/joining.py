@@ -12,9 +12,11 @@ from pydantic import Field
 
 from activities.identity.delegates import JoinLink
 from activities.identity.keys import IdentityProblem
-from activities.identity.scopes import SCOPES
+from activities.identity.scopes import SCOPES, all_within
 from activities.identity.tokens import Token, Tokens
 from api.access import seen_whole
+from api.answers.people import Joined, JoinLinkList, JoinLinkView, MadeJoinLink
+from api.attempts import address_of
 from api.backend import Backend
 from api.bodies import model_body
 from api.calls import (
@@ -33,7 +35,6 @@ from api.calls import (
 from api.problems import FieldError, Problem
 from api.routes.identity import CREDENTIAL_ID, body_of, made_once, within
 from api.routing import BoundedRoute, QueryFlag
-from api.schemas import View
 from workflows.model.commands import Instant
 from workflows.model.state import Accord, Appointment
 from workflows.model.values import DelegateId, Duration, Message, add_duration
@@ -54,52 +55,12 @@ class MakeJoinLink(Message):
     valid_for: Duration = Field(default=USUAL, description="how long the link is good; at most 30 days")
 
 
-class JoinLinkView(View):
-    """A joining link, without the link itself."""
-
-    id: str
-    accord: str
-    delegate: str
-    made_by: str
-    created: datetime
-    expires: datetime
-    status: str = Field(description="open, used, withdrawn or expired")
-
-
-class JoinLinkList(View):
-    """One's joining links in an accord, the newest first."""
-
-    items: tuple[JoinLinkView, ...]
-
-
-class MadeJoinLink(View):
-    """A link that was made. `link` and `token` are shown here and never again: whoever has them can join."""
-
-    about: JoinLinkView
-    token: str
-    link: str = Field(description="for the person: `entente join LINK` uses it")
-
-
 class JoinByLink(Message):
     """The link to join by."""
 
     token: str = Field(pattern=r"^inv_[a-z2-7]{12}_[a-z2-7]{52}$", description="the last part of the link")
     label: str = Field(default="", max_length=200, description="what the key that is made is for")
     expires: Instant | None = Field(default=None, description="when the key that is made expires")
-
-
-class Joined(View):
-    """As whom one is known from now on. `key` is shown here and never again; none for who came with a token."""
-
-    accord: str
-    delegate: str
-    party: str | None
-    office: str
-    roles: tuple[str, ...]
-    dry_run: bool
-    key: str | None
-    issuer: str | None
-    subject: str | None
 
 
 def _status(one: JoinLink, now: datetime) -> str:
@@ -140,14 +101,26 @@ async def make_join_link(
     """Make a link by which the person whom your party has appointed becomes known as that delegate.
 
     Only the contact of the delegate's party makes one, of an id that its own side has claimed. It is good once, and
-    expires; another for the same delegate ends the one before. Send it by a way that only that person reads.
+    expires, with the key that makes it at the latest; another for the same delegate ends the one before. Send it by a
+    way that only that person reads.
     """
     contact = acting(identity)
+    if not all_within(SCOPES, identity.scopes):
+        # Whoever joins gets a key that is good for everything.
+        raise Problem(
+            "forbidden",
+            f"This key is good for {', '.join(identity.scopes)}, and a joining link leads to more. Use one that is "
+            f"good for {', '.join(SCOPES)}.",
+        )
     key = idempotency_key(given_key)
     wanted = await model_body(request, MakeJoinLink, "The link")
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
     await _check_appointed(parts, state, contact, wanted.delegate)
+    if wanted.delegate == contact:
+        raise Problem(
+            "forbidden", "You are known as that delegate already. For another key, POST /v1/api-keys."
+        )
     now = datetime.now(UTC)
     try:
         expires = add_duration(now, wanted.valid_for)
@@ -158,6 +131,8 @@ async def make_join_link(
         raise Problem(
             "malformed", f"valid_for: {said}.", errors=(FieldError(field="valid_for", problem=said),)
         )
+    if identity.expires is not None:
+        expires = min(expires, identity.expires)
     await made_once(parts, identity, f"accords/{accord}/join-links", key, wanted)
     try:
         made, token = await parts.delegates.make_link(accord, wanted.delegate, contact, expires)
@@ -243,27 +218,20 @@ async def join(
     without, a key is made for the delegate, and shown once.
     """
     token = await _offered(request)
-    await parts.limits.count("key", f"from {request.client.host if request.client else 'nowhere'}")
+    await parts.limits.count("key", f"from {address_of(request)}")
     wanted = await model_body(request, JoinByLink, "What is sent")
     found = await parts.delegates.opened(wanted.token)
     if found is None:
+        await parts.attempts.failed(request)
         raise Problem("not_found", "There is no such link. Take the whole link, to its last character.")
     appointment = await _appointed(parts, found)
     expires = within(wanted.expires, None)
     key = None
     if not dry_run:
-        other = None if token is None else await parts.delegates.of_token(token)
-        if other not in (None, found.delegate):
-            raise Problem(
-                "linked_elsewhere",
-                f"Your provider's account is {other} here already. Join without a token: then a key is made.",
-            )
-        if not await parts.delegates.use_up(found):
-            raise _ended("used or withdrawn")
         if token is None:
-            key = (await parts.delegates.make_key(found.delegate, wanted.label, expires, SCOPES)).token
+            key = await _key_by(parts, found, wanted.label, expires)
         else:
-            await parts.delegates.link(token, found.delegate)
+            await _linked(parts, found, token)
     said = Joined(
         accord=found.accord,
         delegate=found.delegate,
@@ -276,6 +244,39 @@ async def join(
         subject=None if token is None else token.subject,
     )
     return answer(said, headers={"Cache-Control": "no-store"})
+
+
+async def _key_by(parts: Backend, found: JoinLink, label: str, expires: datetime | None) -> str:
+    """A key for the delegate, for which the link is used up.
+
+    Raises:
+        Problem: ``link_ended``, or ``forbidden`` where the delegate has too many keys; the link stays good then.
+    """
+    try:
+        made = await parts.delegates.join(found, label, expires, SCOPES)
+    except IdentityProblem as error:
+        raise Problem("forbidden", f"{error.what} {error.remedy}") from None
+    if made is None:
+        raise _ended("used or withdrawn")
+    return made.token
+
+
+async def _linked(parts: Backend, found: JoinLink, token: Token) -> None:
+    """Make the person of a provider's token the delegate, for which the link is used up.
+
+    Raises:
+        Problem: ``link_ended``, or ``linked_elsewhere``; the link stays good then.
+    """
+    other = await parts.delegates.of_token(token)
+    if other in (None, found.delegate):
+        other = await parts.delegates.join_as(found, token)
+    if other is None:
+        raise _ended("used or withdrawn")
+    if other != found.delegate:
+        raise Problem(
+            "linked_elsewhere",
+            f"Your provider's account is {other} here already. Join without a token: then a key is made.",
+        )
 
 
 async def _offered(request: Request) -> Token | None:

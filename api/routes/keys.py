@@ -5,38 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
 
 from activities.checkpoints.logkeys import LogKeys
 from activities.errors import SettingsProblem
 from activities.identity.signing import key_id_of
 from activities.runtime.settings import Settings
 from activities.tlog.note import decode_base64
+from api.answers.record import CommandKey, Keys
 from api.calls import ACCORD_ID, Parts, problems
 from api.problems import unavailable
 from api.routing import BoundedRoute
-from api.schemas import View
 
 router = APIRouter(route_class=BoundedRoute, tags=["record"])
-
-
-class CommandKey(View):
-    """A public key with which an API of this installation signs what delegates ask for."""
-
-    id: str = Field(description="the first 16 hexadecimal digits of the key's SHA-256")
-    public_key: str = Field(description="base64 of its 32 bytes (Ed25519)")
-
-
-class Keys(View):
-    """The public keys by which a record of this installation is verified."""
-
-    command_keys: tuple[CommandKey, ...] = Field(
-        description="every API's, as `entente verify --command-key` takes them"
-    )
-    log_keys: tuple[str, ...] = Field(
-        description="of the accord's log, as a C2SP policy takes them, the newest first; empty where no accord is "
-        "asked for. The record says which of them counts at which size"
-    )
 
 
 @router.get(

@@ -6,13 +6,13 @@ import base64
 import binascii
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
 
 from activities.identity.keys import Identity
 from activities.reading.listing import ME, Filters, Place, Step
+from api.answers.lists import AccordPage, AccordRow, DeskItem, DeskView
 from api.calls import (
     ACCORD_ID,
     TIME_SCHEMA,
@@ -28,8 +28,7 @@ from api.calls import (
 )
 from api.problems import FieldError, Problem
 from api.routing import BoundedRoute, QueryFlag, WholeNumber
-from api.schemas import View
-from workflows.model.commands import Summary, WaitingKind
+from workflows.model.commands import Summary
 from workflows.model.summary import searchable
 
 _WORD = r"^[a-z][a-z_]{0,39}$"
@@ -40,69 +39,6 @@ MOST_WORDS = 8
 """Words that a search takes."""
 
 router = APIRouter(route_class=BoundedRoute, tags=["accords"])
-
-
-class AccordRow(View):
-    """An accord in a list: what is cleared for everybody who may know of it."""
-
-    accord: str
-    title: str
-    vocabulary: str
-    stage: str
-    parties: tuple[str, ...]
-    version: int
-    size: int = Field(description="number of entries on the record")
-    opened_at: datetime | None
-    updated_at: datetime | None
-    next_deadline: datetime | None = Field(
-        description="when something next falls by itself: a reminder, a due date, an expiry"
-    )
-    due: datetime | None = Field(description="when the first of the steps that somebody can take now is due")
-    blocked_by: int = Field(description="number of guards that block the next stage")
-    illustrative: bool
-    simulated: bool
-    ended: bool
-
-
-class AccordPage(View):
-    """Some accords, the last opened first. ``next`` is the cursor of the next page, if there is one."""
-
-    items: tuple[AccordRow, ...]
-    next: str | None
-
-
-class DeskItem(View):
-    """A step that waits in one accord: what is to be done by which act, by whom, and by when."""
-
-    accord: str
-    title: str
-    vocabulary: str
-    stage: str
-    illustrative: bool
-    simulated: bool
-    key: str = Field(description="names the step in its accord, as long as it is the same one")
-    kind: WaitingKind = Field(
-        description="what it is to whoever is waited for: owed, to be verified, to be agreed to, to be signed"
-    )
-    act: str = Field(description="the act's name, as in POST /v1/accords/{accord}/{act} with hyphens")
-    fields: dict[str, Any] = Field(description="the act's fields, as far as they are known")
-    says: str = Field(description="what is to be done, in the accord's vocabulary")
-    subject: str = Field(description="what it is about, such as C1 or D1/en; empty: the accord as a whole")
-    by: datetime | None = Field(description="when it is due")
-    not_before: datetime | None = Field(description="until then it is refused: its time has not come")
-    overdue: bool
-    parties: tuple[str, ...] = Field(description="the parties that are waited for; none: officers of all")
-    who: tuple[str, ...] = Field(description="the delegates who may do it; one of each party suffices")
-
-
-class DeskView(View):
-    """What waits on the caller over all accords: how much of it in all, and some of it, what is due first first."""
-
-    delegate: str
-    counts: dict[WaitingKind, int] = Field(description="steps that wait on the caller, by their kind")
-    overdue: int = Field(description="how many of them should have been taken by now")
-    items: tuple[DeskItem, ...]
-    next: str | None
 
 
 WaitingOn = Annotated[
@@ -298,6 +234,7 @@ async def read_desk(
         delegate=me,
         counts={one: totals.by_kind.get(one, 0) for one in ("owe", "verify", "agree", "sign")},
         overdue=totals.overdue,
+        more=totals.more,
         items=tuple(map(_item, page.items)),
         next=following,
     )

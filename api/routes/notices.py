@@ -16,11 +16,11 @@ from activities.feeds.mail import Mail, MailFailed, written
 from activities.feeds.notices import CODE_HOLDS, NoticeSettings
 from activities.feeds.starting import tell_person
 from activities.identity.keys import Identity
+from api.answers.telling import NoticeView
 from api.backend import Backend
 from api.calls import Caller, Parts, answer, problems
 from api.problems import FieldError, Problem, unavailable
 from api.routing import BoundedRoute
-from api.schemas import View
 
 log = structlog.get_logger(__name__)
 
@@ -56,18 +56,6 @@ class NoticeCode(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     code: Annotated[str, Field(pattern=r"^[0-9]{8}$")]
-
-
-class NoticeView(View):
-    """How the caller is told of what waits on them."""
-
-    address: str
-    mode: Literal["at_once", "daily"]
-    hour: int
-    zone: str
-    confirmed: bool = Field(
-        description="whether the code that was sent there was named; nothing is sent before"
-    )
 
 
 def _mine(identity: Identity) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
-from pydantic import Field
 
 from activities.papers import making
 from activities.papers.binding import page_code
@@ -16,6 +15,7 @@ from activities.papers.people import documents, originals, seats_in_order
 from activities.papers.source import LogKeys, Source, read_source
 from activities.papers.words import ENGLISH, NoSuchLanguage, languages, languages_of, words_of
 from api.access import Access, may_read_particulars, seen_whole
+from api.answers.record import PaperKind, PapersView, SignaturePage
 from api.backend import Backend
 from api.calls import AccordId, Caller, Parts, answer, problems, seen
 from api.heavy import FOLDING
@@ -23,45 +23,11 @@ from api.moments import AsOf, moment_asked_for, within_record
 from api.problems import FieldError, Problem, not_found, unavailable
 from api.routes.ledger import BINARY, checkpoints_of
 from api.routing import CheckedRoute, head_only, unless_hung_up
-from api.schemas import View
 from workflows.model.state import Accord
 from workflows.tracks.documents.state import document_digest
 
 # Not bounded by the API's deadline: a long record takes its time, and how many are made at once is bounded.
 router = APIRouter(route_class=CheckedRoute, tags=["papers"])
-
-
-class PaperKind(View):
-    """A paper that can be asked for."""
-
-    kind: str
-    title: str
-    media_type: str
-
-
-class SignaturePage(View):
-    """A seat on a signature page, with the code by which a scan of it is matched."""
-
-    document: str
-    seat: str
-    original: str | None = Field(description="the party whose original it is; none: there is one for all")
-    digest: str = Field(description="the document's digest, which the page is bound to")
-    code: str
-
-
-class PapersView(View):
-    """The papers of an accord."""
-
-    accord: str
-    position: int = Field(
-        description="the record's last entry; give it as `as_of`, for papers that belong together"
-    )
-    papers: tuple[PaperKind, ...]
-    languages: tuple[str, ...] = Field(description="in which papers can be written")
-    own_languages: tuple[str, ...] = Field(
-        description="those among them that the accord's parties and documents use"
-    )
-    signature_pages: tuple[SignaturePage, ...]
 
 
 @router.get(

@@ -11,8 +11,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
-from activities.reading.events import EventView, event_view
+from activities.reading.events import event_view
 from api.access import seen_whole
+from api.answers.looking_ahead import Why
+from api.answers.record import EventPage
 from api.bodies import read_json
 from api.calls import (
     TIME_SCHEMA,
@@ -30,23 +32,15 @@ from api.calls import (
 )
 from api.heavy import JUDGING
 from api.preconditions import etag
-from api.preview import Why, step_name, why_act, why_gate
+from api.preview import step_name, why_act, why_gate
 from api.problems import FieldError, Problem
 from api.routing import FURTHER, BoundedRoute, WholeNumber
-from api.schemas import View
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 router = APIRouter(route_class=BoundedRoute, tags=["record"])
-
-
-class EventPage(View):
-    """Some entries, in order. ``next`` is the cursor of the next page, if there is one by now."""
-
-    items: tuple[EventView, ...]
-    next: str | None
 
 
 @router.get(

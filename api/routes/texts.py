@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
 
 from activities.files import redline_page
 from activities.files.errors import ContentAltered, StoreUnavailable
@@ -15,6 +13,7 @@ from activities.files.register import Content
 from activities.files.store import verified
 from activities.runtime.mediatypes import TEXTS
 from api.access import may_read_content, seen_whole
+from api.answers.record import ChangeView, FilePage, FileView, RedlineView
 from api.backend import Backend
 from api.calls import AccordId, After, Caller, Parts, answer, cursor, next_link, problems, read_cursor, seen
 from api.contents import file_problem, find
@@ -22,31 +21,9 @@ from api.heavy import COMPARING
 from api.negotiation import preferred
 from api.problems import Problem
 from api.routing import BoundedRoute, WholeNumber
-from api.schemas import View
 from workflows.model.commands import Digest
 
 router = APIRouter(route_class=BoundedRoute, tags=["files"])
-
-
-class FileView(View):
-    """A content of an accord. ``named_by`` are positions of entries that name it."""
-
-    accord: str
-    digest: str
-    size: int
-    media_type: str
-    stored: datetime
-    named_by: tuple[int, ...] = Field(
-        description="of the entries that open it to their readers, the first of each kind; empty as long as nothing "
-        "names it, and it is taken away after some days"
-    )
-
-
-class FilePage(View):
-    """Contents of an accord that the caller may read, in the order in which they came."""
-
-    items: tuple[FileView, ...]
-    next: str | None
 
 
 @router.get(
@@ -91,24 +68,6 @@ def file_view(content: Content) -> FileView:
 
 
 HTML = "text/html"
-
-
-class ChangeView(View):
-    """A stretch of text that both have (`equal`), that only the older has (`delete`), or only the newer (`insert`)."""
-
-    op: Literal["equal", "delete", "insert"]
-    text: str
-
-
-class RedlineView(View):
-    """What differs between two texts. Counted are characters as readers take them, whatever they consist of."""
-
-    accord: str
-    older: str
-    newer: str
-    deleted: int
-    inserted: int
-    changes: tuple[ChangeView, ...]
 
 
 @router.get(

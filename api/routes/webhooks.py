@@ -14,9 +14,10 @@ from temporalio.service import RPCError
 
 from activities.errors import RuntimeProblem
 from activities.feeds.starting import tell_webhook
-from activities.feeds.webhooks import LONGEST_OVERLAP, OVERLAP, Attempt, TooManyEndpoints, Webhook
+from activities.feeds.webhooks import LONGEST_OVERLAP, OVERLAP, Attempt, Owner, TooManyEndpoints, Webhook
 from activities.identity.keys import Identity, KeyReused
 from api.access import seen_whole
+from api.answers.telling import AttemptPage, AttemptView, WebhookList, WebhookView, WebhookWithSecret
 from api.backend import Backend
 from api.bodies import json_body
 from api.calls import (
@@ -27,6 +28,7 @@ from api.calls import (
     Parts,
     answer,
     cursor,
+    good_for,
     idempotency_key,
     next_link,
     problems,
@@ -35,7 +37,6 @@ from api.calls import (
 )
 from api.problems import FieldError, Problem
 from api.routing import BoundedRoute, WholeNumber
-from api.schemas import View
 from workflows.model.canonical import canonical
 from workflows.model.declared import EVENTS
 
@@ -98,62 +99,6 @@ class Replay(BaseModel):
     ]
 
 
-class WebhookView(View):
-    """An endpoint: what it is sent, how far it has got, and whether something is wrong with it."""
-
-    id: str
-    url: str
-    label: str
-    accord: str | None = Field(
-        description="the only accord that it is about; none: all that its owner sees whole"
-    )
-    types: tuple[str, ...] = Field(description="the types of entries that are sent; empty: all")
-    active: bool
-    reason: str | None = Field(description="why it is not active")
-    position: int = Field(description="the feed position up to which all that is for it was delivered")
-    failures: int = Field(description="failed attempts on the next entry, one after the other")
-    failing_since: datetime | None
-    former_secret_until: datetime | None = Field(
-        description="until when the former secret signs beside the new one"
-    )
-    created: datetime
-
-
-class WebhookWithSecret(WebhookView):
-    """An endpoint with the secret that signs what it is sent (Standard Webhooks). Keep it; it is not shown again."""
-
-    secret: str
-
-
-class WebhookList(View):
-    """The caller's endpoints, the oldest first."""
-
-    items: tuple[WebhookView, ...]
-
-
-class AttemptView(View):
-    """One attempt to deliver an entry."""
-
-    number: int
-    feed: int = Field(
-        description="the entry's position in the feed; the delivery's webhook-id is entry_<feed>"
-    )
-    accord: str
-    entry: int = Field(description="the entry's position in its accord")
-    type: str
-    at: datetime
-    milliseconds: int
-    status: int | None = Field(description="the HTTP status that was answered; none where nothing was")
-    error: str | None = Field(description="why it failed; none: delivered")
-
-
-class AttemptPage(View):
-    """Some attempts, the last one first. ``next`` is the cursor of the next page, if there is one."""
-
-    items: tuple[AttemptView, ...]
-    next: str | None
-
-
 WebhookId = Annotated[
     str,
     Path(
@@ -182,9 +127,15 @@ async def _read(request: Request, model: type[BaseModel]) -> Any:
         raise Problem("malformed", f"The body is malformed: {listing}.", errors=found) from None
 
 
+def _owner(identity: Identity) -> Owner:
+    return Owner(identity.principal, identity.reads_all)
+
+
 async def _once(parts: Backend, identity: Identity, scope: str, given_key: str | None, content: Any) -> bool:
     """Whether the request is a new one; false where the same was made under its idempotency key before."""
     key = idempotency_key(given_key, identity)
+    # A delegate may be called as a reader of everything is: what one asked for says nothing of the other.
+    scope = f"{scope} of an {identity.kind}" if identity.reads_all else scope
     print_ = hashlib.sha256(canonical(content)).hexdigest()
     try:
         if await parts.identities.reserved(identity.principal, scope, key, print_):
@@ -261,6 +212,8 @@ async def add_webhook(
 
     What fails is tried again for three days; then, or when the receiver answers 410, the endpoint is disabled.
     """
+    # What is sent is the record: nobody has that sent who may not read it.
+    good_for(identity, "read")
     wanted: NewWebhook = await _read(request, NewWebhook)
     unknown = [one for one in wanted.types if one not in EVENTS]
     if unknown:
@@ -272,10 +225,9 @@ async def add_webhook(
     await _once(parts, identity, "webhooks", given_key, wanted.model_dump(mode="json"))
     try:
         hook = await parts.webhooks.add(
-            identity.principal,
+            _owner(identity),
             idempotency_key(given_key, identity),
             wanted.url,
-            reads_all=identity.reads_all,
             accord=wanted.accord,
             types=wanted.types,
             label=wanted.label,
@@ -301,7 +253,7 @@ async def add_webhook(
 )
 async def list_webhooks(parts: Parts, identity: Caller) -> Response:
     """The endpoints that the caller has set up."""
-    hooks = await parts.webhooks.of(identity.principal)
+    hooks = await parts.webhooks.of(_owner(identity))
     return answer(WebhookList(items=tuple(WebhookView(**_view(one)) for one in hooks)))
 
 
@@ -314,7 +266,7 @@ async def list_webhooks(parts: Parts, identity: Caller) -> Response:
 )
 async def get_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Response:
     """How far an endpoint has got, and what is wrong with it, if anything is."""
-    return answer(WebhookView(**_view(_there(await parts.webhooks.get(webhook, identity.principal)))))
+    return answer(WebhookView(**_view(_there(await parts.webhooks.get(webhook, _owner(identity))))))
 
 
 @router.delete(
@@ -327,7 +279,7 @@ async def get_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Res
 )
 async def delete_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Response:
     """Send nothing more to an endpoint, and forget it and its log."""
-    if not await parts.webhooks.delete(webhook, identity.principal):
+    if not await parts.webhooks.delete(webhook, _owner(identity)):
         _there(None)
     return Response(status_code=204)
 
@@ -355,10 +307,10 @@ async def rotate_webhook_secret(
 ) -> Response:
     """Give an endpoint a new secret. The present one signs beside it for a while, so that no delivery is lost."""
     wanted: Rotation = await _read(request, Rotation)
-    hook = _there(await parts.webhooks.get(webhook, identity.principal))
+    hook = _there(await parts.webhooks.get(webhook, _owner(identity)))
     if await _once(parts, identity, f"rotate {webhook}", given_key, wanted.model_dump(mode="json")):
         overlap = timedelta(hours=wanted.overlap_hours)
-        hook = _there(await parts.webhooks.rotate(webhook, identity.principal, overlap))
+        hook = _there(await parts.webhooks.rotate(webhook, _owner(identity), overlap))
     return answer(WebhookWithSecret(**_view(hook), secret=hook.secret), headers={"Cache-Control": "no-store"})
 
 
@@ -375,9 +327,9 @@ async def replay_webhook(
 ) -> Response:
     """Send all that is for an endpoint beyond a feed position again, each under the webhook-id that it had."""
     wanted: Replay = await _read(request, Replay)
-    hook = _there(await parts.webhooks.get(webhook, identity.principal))
+    hook = _there(await parts.webhooks.get(webhook, _owner(identity)))
     if await _once(parts, identity, f"replay {webhook}", given_key, wanted.model_dump(mode="json")):
-        hook = _there(await parts.webhooks.replay(webhook, identity.principal, wanted.since))
+        hook = _there(await parts.webhooks.replay(webhook, _owner(identity), wanted.since))
     await _tell(parts, webhook)
     return answer(WebhookView(**_view(hook)))
 
@@ -399,11 +351,11 @@ async def switch_webhook(
     given_key: IdempotencyKey = None,
 ) -> Response:
     """Enable an endpoint again, which goes on where it was, or disable it for a while."""
-    hook = _there(await parts.webhooks.get(webhook, identity.principal))
+    hook = _there(await parts.webhooks.get(webhook, _owner(identity)))
     active = switch == "enable"
     if await _once(parts, identity, f"switch {webhook}", given_key, switch):
         reason = None if active else "its owner disabled it"
-        hook = _there(await parts.webhooks.switch(webhook, identity.principal, active=active, reason=reason))
+        hook = _there(await parts.webhooks.switch(webhook, _owner(identity), active=active, reason=reason))
     await _tell(parts, webhook)
     return answer(WebhookView(**_view(hook)))
 
@@ -425,7 +377,7 @@ async def list_deliveries(
 ) -> Response:
     """Every attempt of the last 30 days, the last one first: when, what was answered, how long it took."""
     inner = read_cursor(after)
-    _there(await parts.webhooks.get(webhook, identity.principal))
+    _there(await parts.webhooks.get(webhook, _owner(identity)))
     before = None if inner is None else int(inner)
     found = await parts.webhooks.attempts(webhook, before, limit + 1)
     following = cursor(str(found[limit - 1].number)) if len(found) > limit else None

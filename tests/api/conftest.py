@@ -21,9 +21,13 @@ from activities.identity.signing import CommandSigner
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings, read_settings
 from api.app import create_app
+from api.client import Entente
 from api.main import Server, server_config
 from tests.api.filling import Filler
+from tests.api.receiving import delivering, receiver
 from worker.main import accord_worker
+
+__all__ = ["delivering", "receiver"]
 
 
 class Api:
@@ -32,7 +36,8 @@ class Api:
     def __init__(self, app: Any, settings: Settings) -> None:
         self.app = app
         self.settings = settings
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://api.test")
+        self._transport = httpx.ASGITransport(app=app)
+        self.http = httpx.AsyncClient(transport=self._transport, base_url="http://api.test")
         self._tokens: dict[str, str] = {}
 
     async def token(self, principal: str, kind: Kind = "delegate") -> str:
@@ -50,6 +55,10 @@ class Api:
             kind: Kind = "operator" if by == "operator" else "auditor" if by == "auditor" else "delegate"
             headers["Authorization"] = f"Bearer {await self.token(by, kind)}"
         return await self.http.request(method, path, headers=headers, **options)
+
+    async def client(self, by: str, **options: Any) -> Entente:
+        """The client, as somebody's; without a socket, there is nothing to close."""
+        return Entente("http://api.test", await self.token(by), transport=self._transport, **options)
 
     async def get(self, path: str, by: str | None = "aa.contact", /, **options: Any) -> httpx.Response:
         return await self.call("GET", f"/v1{path}", by, **options)
@@ -73,10 +82,7 @@ class Api:
         return receipt
 
     async def opened(self, definition: dict[str, Any], by: str = "aa.contact") -> str:
-        answer = await self.post("/accords", by, json=definition)
-        assert answer.status_code == 201, answer.text
-        accord: str = answer.json()["accord"]
-        return accord
+        return (await (await self.client(by)).open(definition)).accord
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -6,8 +6,11 @@ import asyncio
 from typing import Any
 
 import asyncpg
+import pytest
 
 from activities.identity.claims import Claims
+from activities.ledger.claiming import take
+from activities.ledger.store import Claim
 from tests.api.conftest import Api, problem
 from tests.simulation.small import bare
 from workflows.model.definition import Definition
@@ -89,11 +92,67 @@ async def test_an_act_that_is_refused_claims_nothing(api: Api) -> None:
     await api.done(other, "appoint_delegate", "refuse-c.contact", delegate="refuse.envoy", **OFFICE)
 
 
+async def test_a_side_stands_behind_one_party_of_an_accord(api: Api) -> None:
+    """Else whoever has claimed another's contact, and had itself a key made for it, would adopt in its place."""
+    accord = await api.opened(between("stand-a", "stand-b"), "stand-a.contact")
+    other = await founded(api, "stand-a", "stand-c")
+    await api.done(other, "appoint_delegate", "stand-a.contact", delegate="stand-b.contact", **OFFICE)
+    named = Definition.model_validate(between("stand-a", "stand-b")).digest()
+    said = problem(
+        await api.act(accord, "adopt_definition", "stand-b.contact", digest=named), 409, "delegate_claimed"
+    )
+    assert "stand-b.contact (by stand-a.contact)" in said["detail"]
+    assert said["accord"] == accord
+    again = between("stand-a", "stand-b", delegates=["stand.new"])
+    problem(await api.post("/accords", "stand-a.contact", json=again), 409, "delegate_claimed")
+
+
+async def test_of_acts_at_once_that_pass_by_the_first_look_one_is_recorded(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look before an act is sent is for a quick answer; the recorder takes the claim with the entry."""
+    accords = [await founded(api, f"once-{one}", f"once-{one}-guest") for one in "abc"]
+
+    async def none(*_: object) -> dict[str, str]:
+        return {}
+
+    monkeypatch.setattr(Claims, "taken", none)
+    envoy = {"delegate": "once.envoy", **OFFICE}
+    answers = await asyncio.gather(
+        *(
+            api.act(accord, "appoint_delegate", f"once-{one}.contact", key="k", **envoy)
+            for accord, one in zip(accords, "abc", strict=True)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+    [first] = [one for one, answer in zip("abc", answers, strict=True) if answer.status_code == 200]
+    for one, accord, answer in zip("abc", accords, answers, strict=True):
+        size = (await api.get(f"/accords/{accord}", f"once-{one}.contact")).json()["size"]
+        if one == first:
+            assert size == 5
+            # Sent again, it is the same act.
+            again = await api.act(accord, "appoint_delegate", f"once-{one}.contact", key="k", **envoy)
+            assert again.json() == answer.json()
+        else:
+            assert (
+                f"once.envoy (by once-{first}.contact)" in problem(answer, 409, "delegate_claimed")["detail"]
+            )
+            assert size == 4, "nothing of it is on the record"
+
+
 async def test_of_many_at_once_one_has_it(database_url: str) -> None:
+    wanted = tuple(f"race.{number}" for number in range(5))
     async with asyncpg.create_pool(database_url, min_size=0, max_size=8) as pool:
-        held = Claims(pool)
-        wanted = [f"race.{number}" for number in range(5)]
-        tried = [held.claim("a", f"race{one}.contact", wanted[:: -1 if one % 2 else 1]) for one in range(8)]
-        taken = await asyncio.gather(*tried)
-        assert [not one for one in taken].count(True) == 1
-        assert len(set((await held.of(wanted)).values())) == 1
+
+        async def claimed(one: int) -> bool:
+            async with pool.acquire() as connection:
+                attempt = connection.transaction()
+                await attempt.start()
+                taken = await take(
+                    connection, "a", Claim(f"race{one}.contact", wanted[:: -1 if one % 2 else 1])
+                )
+                await (attempt.rollback() if taken else attempt.commit())
+                return not taken
+
+        assert (await asyncio.gather(*map(claimed, range(8)))).count(True) == 1
+        assert len(set((await Claims(pool).of(wanted)).values())) == 1

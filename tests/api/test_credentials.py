@@ -17,8 +17,9 @@ import httpx
 import oidc_provider_mock
 import pytest_asyncio
 
-from activities.identity.claims import Claims
 from activities.identity.keys import create_key
+from activities.ledger.claiming import take
+from activities.ledger.store import Claim
 from activities.runtime.settings import Settings
 from tests.activities.identity.provider import AUDIENCE, own_provider
 from tests.api.conftest import Api, problem, serving
@@ -28,9 +29,8 @@ from tests.simulation.small import small
 
 async def claimed(api: Api, accord: str = "a") -> None:
     """The contacts have claimed their own ids, and AA's two further ones, as the API does when they act."""
-    claims = Claims(api.app.state.backend.pool)
-    assert await claims.claim(accord, "aa.contact", ["aa.treaty", "aa.protocol"]) == {}
-    assert await claims.claim(accord, "bb.contact", ["bb.treaty"]) == {}
+    for claim in (Claim("aa.contact", ("aa.treaty", "aa.protocol")), Claim("bb.contact", ("bb.treaty",))):
+        assert await take(api.app.state.backend.pool, accord, claim) == ()
 
 
 async def appointed(filler: Filler, accord: str = "a") -> None:
@@ -266,6 +266,17 @@ async def test_a_person_of_a_provider_joins_and_is_known(
     taken = await sent(api, "POST", "/join", again, json={"token": other["token"]})
     problem(taken, 409, "linked_elsewhere")
     assert (await sent(api, "POST", "/join", None, json={"token": other["token"]})).status_code == 200
+    # The contact that claimed the id sees the account, and can end it; nobody else.
+    [account] = (await api.get("/accounts")).json()["items"]
+    assert (account["delegate"], account["subject"], account["issuer"]) == ("aa.treaty", "anna", issuer)
+    assert (await sent(api, "GET", "/accounts", again)).json()["items"] == [account]
+    where = f"/v1/accounts/{account['id']}"
+    for other in ("bb.contact", "aa.protocol"):
+        assert (await api.get("/accounts", other)).json()["items"] == []
+        problem(await api.call("DELETE", where, other), 404, "not_found")
+    assert (await api.call("DELETE", where, "aa.contact")).status_code == 204
+    problem(await api.call("DELETE", where, "aa.contact"), 404, "not_found")
+    assert (await sent(api, "GET", "/me", again)).json()["delegate"] is None
     wrong = await sent(api, "GET", "/me", again[:-6] + "AAAAAA")
     problem(wrong, 401, "not_authenticated")
     assert 'error="invalid_token"' in wrong.headers["www-authenticate"]

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from activities.errors import SettingsProblem
 from activities.runtime.settings import Settings, read_settings
-from tests.api.conftest import Api, problem, serving
+from tests.api.conftest import Api, on_a_socket, problem, serving
 from tests.api.filling import Filler
 from tests.simulation.small import bare, small
 
@@ -112,3 +113,78 @@ async def test_without_a_rate_nothing_is_counted(limited: Callable[..., Settings
 def test_a_rate_that_is_none_stops_the_start(text: str) -> None:
     with pytest.raises(SettingsProblem, match=r"ENTENTE_RATE_KEY.*such as 600/minute"):
         read_settings(rate_key=text)
+
+
+async def tried(api: Api, token: str, address: str = "198.51.100.7") -> httpx.Response:
+    transport = httpx.ASGITransport(app=api.app, client=(address, 1234))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
+        return await http.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+
+
+async def test_attempts_that_fail_are_counted_by_address_and_lock_nobody_out(
+    limited: Callable[..., Settings],
+) -> None:
+    async with serving(limited(rate_failures="3/minute")) as api:
+        good = await api.token("aa.contact")
+        assert (await tried(api, good)).status_code == 200
+        for number in range(3):
+            problem(await tried(api, f"ent_{'a' * 11}{'abc'[number]}_{'a' * 52}"), 401, "not_authenticated")
+        told(await tried(api, f"ent_{'b' * 12}_{'a' * 52}"))
+        told(await tried(api, "a.b.c"))
+        # Beyond it the database is asked for nobody who was not known here before.
+        new = await api.token("bb.contact")
+        told(await tried(api, new))
+        assert (await tried(api, good)).status_code == 200
+        # Another address has a rate of its own; of IPv6 a whole network is one.
+        assert (await tried(api, new, "198.51.100.8")).status_code == 200
+        for number in range(3):
+            problem(await tried(api, "nonsense", f"2001:db8:1:2::{number}"), 401, "not_authenticated")
+        told(await tried(api, "nonsense", "2001:db8:1:2:ffff::9"))
+        problem(await tried(api, "nonsense", "2001:db8:1:3::1"), 401, "not_authenticated")
+
+
+async def test_attempts_with_one_keys_id_are_counted_wherever_they_come_from(
+    limited: Callable[..., Settings],
+) -> None:
+    async with serving(limited(rate_failures="3/minute")) as api:
+        good = await api.token("aa.contact")
+        wrong = good[:-1] + ("a" if good[-1] != "a" else "b")
+        for number in range(3):
+            problem(await tried(api, wrong, f"198.51.100.{number}"), 401, "not_authenticated")
+        told(await tried(api, wrong, "198.51.100.9"))
+        # Whoever holds it is served.
+        assert (await tried(api, good, "198.51.100.10")).status_code == 200
+
+
+async def test_links_and_the_pages_count_as_keys_do(limited: Callable[..., Settings]) -> None:
+    async with serving(limited(rate_failures="2/minute")) as api:
+        link = {"token": f"inv_{'a' * 12}_{'a' * 52}"}
+        problem(await api.post("/join", None, json=link), 404, "not_found")
+        site = {"Sec-Fetch-Site": "same-origin"}
+        answer = await api.http.post("/sign-in", data={"key": "nonsense"}, headers=site)
+        assert answer.status_code == 401
+        told(await api.post("/join", None, json=link))
+        answer = await api.http.post("/sign-in", data={"key": "nonsense"}, headers=site)
+        assert answer.status_code == 429
+        assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_only_proxies_that_the_operator_names_say_where_a_request_came_from(
+    limited: Callable[..., Settings],
+) -> None:
+    async def seen(port: int, *forwarded: str) -> list[int]:
+        statuses = []
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+            for one in forwarded:
+                headers = {"Authorization": "Bearer nonsense", "X-Forwarded-For": one}
+                statuses.append((await http.get("/v1/me", headers=headers)).status_code)
+        return statuses
+
+    came = ("198.51.100.1", "198.51.100.2", "9.9.9.9, 198.51.100.2")
+    async with on_a_socket(limited(rate_failures="1/minute", api_port=0)) as (_, port):
+        # Whoever names another address each time is one all the same.
+        assert await seen(port, *came) == [401, 429, 429]
+    settings = limited(rate_failures="1/minute", api_port=0, proxies=("127.0.0.0/8",))
+    async with on_a_socket(settings) as (_, port):
+        # The address that the proxy has added is the last one; what stands before it anybody may have written.
+        assert await seen(port, *came) == [401, 401, 429]

@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -58,16 +59,25 @@ class Mailbox:
         return text
 
 
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
+@contextmanager
+def mail_server() -> Iterator[Mailbox]:
+    """A real mail server on the loopback interface, and what it took."""
     found = Mailbox()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     controller = Controller(found, hostname="127.0.0.1", port=port)
     controller.start()
     found.url = f"smtp://127.0.0.1:{port}"
-    yield found
-    controller.stop()
+    try:
+        yield found
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with mail_server() as found:
+        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -7,18 +7,17 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from activities.identity.own_signatures import public_key_of, sign_act
+from activities.identity.own_signatures import public_key_of
+from api.client import OwnKey
 from tests.api.conftest import Api, problem
 from tests.simulation.small import bare, digest
-from workflows.model.commands import Command
 from workflows.record.keys import key_id
 
 
 def headers(
     key: Ed25519PrivateKey, accord: str, by: str, idempotency: str, act: str, fields: dict[str, Any]
 ) -> dict[str, str]:
-    own = sign_act(key, Command(accord=accord, id=f"{by}/{idempotency}", act=act, fields=fields, delegate=by))
-    return {"Entente-Key": own.key, "Entente-Signature": own.signature, "Entente-Salt": own.salt}
+    return OwnKey(by, key).headers(accord, act, fields, idempotency)
 
 
 async def test_an_act_signed_by_its_delegate(api: Api) -> None:

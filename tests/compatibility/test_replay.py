@@ -24,14 +24,18 @@ from workflows.model.deadlines import Deadline
 from workflows.model.declare import Check
 from workflows.model.declared import ACTS
 from workflows.model.state import Accord
+from workflows.notices import NoticesWorkflow
+from workflows.webhooks import WebhookInput, WebhookWorkflow
 from workflows.workflow import AccordWorkflow
 
 HISTORIES = sorted(FOLDER.glob("*.json.gz"))
 RARE = {"acts", "continued", "closed", "outage", "reset", "flood"}
+FEEDS = {"webhook", "notices"}
+"""What is recorded by ``tests.compatibility.feeds``."""
 
 
 def replayer() -> Replayer:
-    return Replayer(workflows=[AccordWorkflow], plugins=[EntentePlugin()])
+    return Replayer(workflows=[AccordWorkflow, WebhookWorkflow, NoticesWorkflow], plugins=[EntentePlugin()])
 
 
 def kind(path: Path) -> str:
@@ -45,7 +49,7 @@ async def test_a_recorded_history_replays(path: Path) -> None:
 
 def test_there_are_histories_of_every_play_and_of_what_is_rare() -> None:
     plays = {entry.name.replace("/", ".").replace("-", "_") for entry in entries()}
-    assert {kind(path) for path in HISTORIES} >= RARE | plays
+    assert {kind(path) for path in HISTORIES} >= RARE | FEEDS | plays
 
 
 def test_every_stage_is_in_the_histories() -> None:
@@ -126,3 +130,19 @@ class Changed(AccordWorkflow):
 async def test_a_changed_command_is_noticed() -> None:
     with pytest.raises(workflow.NondeterminismError):
         await Replayer(workflows=[Changed], plugins=[EntentePlugin()]).replay_workflow(read(HISTORIES[0]))
+
+
+@workflow.defn(name="Webhook", sandboxed=False)
+class ChangedWebhook(WebhookWorkflow):
+    """The same of a webhook's."""
+
+    @workflow.run
+    async def run(self, start: WebhookInput) -> None:
+        await workflow.sleep(timedelta(seconds=1))
+        await super().run(start)
+
+
+async def test_a_changed_command_of_a_webhook_is_noticed() -> None:
+    [path, *_] = [one for one in HISTORIES if kind(one) == "webhook"]
+    with pytest.raises(workflow.NondeterminismError):
+        await Replayer(workflows=[ChangedWebhook], plugins=[EntentePlugin()]).replay_workflow(read(path))

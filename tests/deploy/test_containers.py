@@ -155,6 +155,23 @@ def test_the_worker_never_has_the_key_that_signs_commands() -> None:
     assert "ENTENTE_COMMAND_KEY_FILE" in api["environment"]
 
 
+def test_compose_s_codec_has_the_payloads_key_that_the_others_have_and_is_told_of_no_other() -> None:
+    found = services()
+    keys = {found[name]["environment"]["ENTENTE_PAYLOAD_KEY_FILE"] for name in ("worker", "api", "codec")}
+    assert keys == {"${ENTENTE_PAYLOAD_KEY_FILE:-}"}, "off, unless .env says where it is"
+    codec = found["codec"]
+    assert codec["profiles"] == ["codec"]
+    secrets = {name for name in codec["environment"] if name.endswith("_FILE")}
+    assert secrets == {"ENTENTE_PAYLOAD_KEY_FILE"}
+    assert codec["environment"]["DATABASE_URL"] == found["api"]["environment"]["DATABASE_URL"]
+    # Whom browsers may come from is where compose serves the Temporal UI.
+    ui = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["temporal"]["ports"]
+    origins = codec["environment"]["ENTENTE_CODEC_ORIGINS"].split(",")
+    assert {urlsplit(one).port for one in origins} == {int(port.split(":")[1]) for port in ui}
+    read = Settings(codec_origins=codec["environment"]["ENTENTE_CODEC_ORIGINS"])
+    assert read.codec_origins == tuple(origins)
+
+
 def test_compose_s_processes_are_held_as_tightly() -> None:
     for name, one in services().items():
         assert one["read_only"] is True, name

@@ -11,9 +11,9 @@ from temporalio.common import RawValue
 
 from tests.simulation.small import bare, digest, small
 from tests.workflows.harness import Engine
+from workflows.asking import ATTEMPT, SILENCE
 from workflows.model.definition import Definition
 from workflows.model.state import Accord
-from workflows.asking import ATTEMPT, SILENCE
 
 REPORT = {
     "condition": "C1",

@@ -26,6 +26,8 @@ class OwnProvider:
     asked: int = 0
     answers: bool = True
     says: dict[str, Any] = field(default_factory=dict)
+    gives: Any = None
+    """Its keys as it gives them, where those are none."""
 
     def rotate(self, kid: str, *, curve: bool = False) -> None:
         """A new key, in place of all others."""
@@ -55,6 +57,8 @@ class OwnProvider:
         if path == "/.well-known/openid-configuration":
             return {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", **self.says}
         self.asked += 1
+        if self.gives is not None:
+            return {"keys": self.gives}
         found = []
         for kid, key in self.keys.items():
             curve = isinstance(key, ec.EllipticCurvePrivateKey)

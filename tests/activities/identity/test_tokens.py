@@ -14,15 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from activities.errors import SettingsProblem
 from activities.identity.keys import NotAuthenticated
-from activities.identity.tokens import (
-    COOLDOWN,
-    HELD,
-    STALE,
-    Provider,
-    ProviderUnavailable,
-    Tokens,
-    load_providers,
-)
+from activities.identity.providers import Provider, load_providers
+from activities.identity.tokens import COOLDOWN, HELD, STALE, ProviderUnavailable, Tokens
 from tests.activities.identity.provider import AUDIENCE, OwnProvider, own_provider
 
 
@@ -75,6 +68,7 @@ async def test_what_is_not_as_it_has_to_be_is_not() -> None:
         confused = f"{shared}.{payload}.{signature}"
         cases = {
             provider.token(exp=now - 60): "expired",
+            provider.token(exp=float("inf")): "does not hold",
             provider.token(nbf=now + 600): "not in force yet",
             provider.token(iat=now + 600): "not in force yet",
             provider.token(aud="elsewhere"): "another audience",
@@ -135,6 +129,18 @@ async def test_a_provider_that_says_something_else_is_not_believed() -> None:
             with pytest.raises(ProviderUnavailable):
                 await believing(provider).verify(provider.token())
         provider.says = {}
+        odd = [
+            {"kty": "RSA", "n": {}, "e": 1, "alg": "RS256"},
+            {"kty": "EC", "alg": []},
+            {"alg": "RS256"},
+            7,
+            None,
+        ]
+        for gives in ({"k": 1}, 3, "", odd, [{"kty": "oct", "k": "c2VjcmV0", "alg": "RS256"}]):
+            provider.gives = gives
+            with pytest.raises(ProviderUnavailable):
+                await believing(provider).verify(provider.token())
+        provider.gives = None
         # It has no key for the algorithm that is pinned.
         with pytest.raises(ProviderUnavailable):
             await believing(provider, algorithms=["ES256"]).verify(

@@ -10,7 +10,7 @@ import pytest
 
 from activities.errors import Malformed, PayloadMismatch, PayloadMissing, Unrecordable
 from activities.ledger.entry import parse
-from activities.ledger.store import Ledger, Standing, salted
+from activities.ledger.store import Claim, Ledger, Standing, salted
 from activities.tlog.merkle import (
     Coordinate,
     Frontier,
@@ -51,6 +51,38 @@ class LedgerContract:
         assert [parse(entry.content).causation for entry in stored] == [None, 0]
         salts = [payload.salt for e in stored for payload in (e.facts, e.particulars) if payload is not None]
         assert len(set(salts)) == 4
+
+    async def test_what_an_act_claims_is_taken_with_it_or_nothing_is_recorded(self, ledger: Ledger) -> None:
+        mine = Claim("a.contact", ("a.envoy", "a.contact"), apart=("b.contact",))
+        theirs = Claim("b.contact", ("a.envoy", "b.envoy"))
+        [first] = await ledger.record([append("a", 0, "d/1", claim=mine)])
+        assert (first.status, first.size) == ("appended", 1)
+        # Others of the batch are recorded; of the one that is refused no claim stays either.
+        outcomes = await ledger.record(
+            [append("b", 0, "d/1"), append("b", 1, "d/2", claim=theirs), append("b", 1, "d/3")]
+        )
+        assert [one.status for one in outcomes] == ["appended", "claimed", "appended"]
+        assert outcomes[1].taken == (("a.envoy", "a.contact"),)
+        assert (outcomes[1].receipt, outcomes[1].size) == (None, 1)
+        other = Claim("c.contact", ("b.envoy", "b.contact"))
+        [later] = await ledger.record([append("c", 0, "d/1", claim=other)])
+        assert later.status == "appended"
+        # A side is whose the contact is; and it stands behind one party.
+        for claim, taken in (
+            (Claim("b.contact", ("c.envoy",), apart=("c.contact",)), (("b.contact", "c.contact"),)),
+            (Claim("a.contact", (), apart=("a.envoy",)), (("a.contact", "a.contact"),)),
+        ):
+            [refused] = await ledger.record([append("d", 0, "d/1", claim=claim)])
+            assert (refused.status, refused.taken) == ("claimed", taken)
+        # A retry is known, and one that expects something else a conflict, which claims nothing.
+        [again] = await ledger.record([append("a", 0, "d/1", claim=mine)])
+        assert (again.status, again.receipt) == ("duplicate", first.receipt)
+        [stale] = await ledger.record([append("a", 0, "d/9", claim=Claim("e.contact", ("e.envoy",)))])
+        assert stale.status == "conflict"
+        [free] = await ledger.record(
+            [append("e", 0, "d/1", claim=Claim("f.contact", ("e.envoy", "e.contact")))]
+        )
+        assert free.status == "appended"
 
     async def test_the_receipt_says_what_was_recorded(self, ledger: Ledger) -> None:
         await ledger.record([append("a", 0, "d/1")])

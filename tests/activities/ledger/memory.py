@@ -39,9 +39,30 @@ class MemoryLedger:
         self._commands: dict[CommandKey, StoredCommand] = {}
         self._feed: list[tuple[str, int]] = []
         self._marks: dict[tuple[str, str], int] = {}
+        self._claims: dict[str, str] = {}
 
     async def record(self, appends: Sequence[Append]) -> list[Outcome]:
         """See :meth:`activities.ledger.store.Ledger.record`."""
+        if any(append.claim is not None for append in appends):
+            return [outcome for append in appends for outcome in self._claiming(append)]
+        return self._record(appends)
+
+    def _claiming(self, append: Append) -> list[Outcome]:
+        claim = append.claim
+        if claim is None:
+            return self._record([append])
+        side = self._claims.get(claim.contact, claim.contact)
+        taken = {one: by for one in claim.delegates if (by := self._claims.get(one, side)) != side}
+        if side in {self._claims.get(other, other) for other in claim.apart}:
+            taken[claim.contact] = side
+        if taken:
+            return [Outcome("claimed", None, append.expected, taken=tuple(sorted(taken.items())))]
+        outcomes = self._record([append])
+        if outcomes[0].status == "appended":
+            self._claims.update(dict.fromkeys((claim.contact, *claim.delegates), side))
+        return outcomes
+
+    def _record(self, appends: Sequence[Append]) -> list[Outcome]:
         batch = [(append, seal_events(append)) for append in appends]
         keys = {(append.accord, append.command_id) for append in appends}
         done = settle(

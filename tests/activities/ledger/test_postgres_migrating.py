@@ -155,7 +155,8 @@ async def test_an_index_is_made_beside_acts_and_one_that_was_cut_short_is_made_a
 
 
 BREAKING = re.compile(
-    r"\b(drop|rename)\b(?! trigger| index)|\balter column \w+ (type|set not null)"
+    r"\b(drop|rename)\b(?! trigger| index| constraint (?P<made_anew>\w+), add constraint (?P=made_anew) )"
+    r"|\balter column \w+ (type|set not null)"
     r"|\badd column [^,;]* not null(?![^,;]*(?:default|generated))",
     re.IGNORECASE,
 )
@@ -170,7 +171,13 @@ def test_what_older_programs_cannot_go_on_with_says_so() -> None:
 
 def test_taking_away_is_recognised() -> None:
     made = "-- migrate:up\n{}\n-- migrate:down\nselect 1;\n"
-    for statement in ("alter table a drop column b;", "drop function f;", "alter table a rename to b;"):
+    for statement in (
+        "alter table a drop column b;", "drop function f;", "alter table a rename to b;",
+        "alter table a drop constraint b, add constraint c unique (d);",
+    ):  # fmt: skip
         assert BREAKING.search(parse("0001_a.sql", made.format(statement)).up)
-    for statement in ("alter table a add column b int;", "drop index a;", "create table a (b int not null);"):
+    for statement in (
+        "alter table a add column b int;", "drop index a;", "create table a (b int not null);",
+        "alter table a drop constraint b, add constraint b unique (c);",
+    ):  # fmt: skip
         assert not BREAKING.search(parse("0001_a.sql", made.format(statement)).up)

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 import pytest_asyncio
 
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.ledger.repairing import columns_fit, repair_summary
+from activities.reading import listing
 from activities.reading.listing import OTHERS, Filters, Listing, Place
 from tests.activities.ledger.making import START, append, summary
 from workflows.model.commands import Summary, Waiting
@@ -191,3 +193,52 @@ async def test_the_rows_follow_each_entry_and_are_repaired_from_the_summary(ledg
         assert await ledger.keys("m2", accord="a") == ["a:y"]
     await ledger.put("a", members=("m1", "m2"))
     assert await ledger.keys("m2") == ["b:y"]
+
+
+async def test_who_sees_few_and_who_sees_many_are_told_the_same(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists and desks are answered in two ways, by how many accords one sees; both come to one answer."""
+    now = datetime.now(UTC)
+    for number in range(6):
+        waiting = {
+            f"s{one}": step(
+                "x", "m1" if one % 2 else "m2", parties=("RU",), by=now + (number * 7 + one * 5) % 11 * DAY
+            )
+            for one in range(4)
+        }
+        dated = {"m1": (None, now - DAY)} if number == 5 else {}
+        seen_by = ("m1", "m2", "m3") if number else ("m2",)
+        guards = ("founded",) if number % 2 else ()
+        only = ("m1",) if number == 4 else ()
+        await ledger.put(
+            f"a{number}", members=seen_by, periods=dated, waiting=waiting, guards=guards, observers=only
+        )
+
+    async def asked(member: str) -> list[Any]:
+        answers: list[Any] = []
+        for on in ("me", OTHERS, "RU", "m2"):
+            for options in ({}, {"kinds": ("owe",)}, {"due_before": now + 5 * DAY}, {"accord": "a3"}):
+                place, found = None, []
+                while True:
+                    page = await ledger.listing.steps(member, waiting_on=on, after=place, limit=2, **options)
+                    found += [(one.accord, one.key, one.overdue) for one in page.items]
+                    if (place := page.next) is None:
+                        break
+                answers.append(found)
+        answers.append(await ledger.names(member=member, blocked_by="founded"))
+        answers.append(await ledger.names(member=member, waiting_on="m2", due_before=now + 5 * DAY))
+        answers.append(await ledger.names(member=member, party="RU", ended=False))
+        return answers
+
+    for member in ("m1", "m2", "m3", "nobody"):
+        monkeypatch.setattr(listing, "FEW", 5_000)
+        few = await asked(member)
+        monkeypatch.setattr(listing, "FEW", 0)
+        assert await asked(member) == few
+        assert (member == "nobody") == (not any(few))
+    totals = await ledger.listing.totals("m1")
+    assert (totals.by_kind, totals.more) == ({"owe": 8}, False)
+    monkeypatch.setattr(listing, "MOST_COUNTED", 3)
+    totals = await ledger.listing.totals("m1")
+    assert (totals.by_kind, totals.more) == ({"owe": 4}, True)

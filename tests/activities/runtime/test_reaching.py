@@ -223,7 +223,7 @@ async def test_tls_is_by_the_name_though_the_connection_is_to_an_address(tmp_pat
         "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",  # noqa: S104 - nothing is bound to it
         "224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "::", "::1", "fe80::1", "fc00::1", "fd00:ec2::254",
         "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
-        "2001:db8::1", "2001::1", "::127.0.0.1",
+        "2001:db8::1", "2001::1", "::127.0.0.1", "fec0::1", "feff::7f00:1",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public(text: str) -> None:

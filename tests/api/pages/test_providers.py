@@ -16,7 +16,8 @@ import httpx
 import oidc_provider_mock
 import pytest_asyncio
 
-from activities.identity.claims import Claims
+from activities.ledger.claiming import take
+from activities.ledger.store import Claim
 from activities.runtime.settings import Settings
 from api.pages.providers import COOKIE as GOING
 from api.pages.visiting import COOKIE
@@ -47,7 +48,8 @@ async def browser(
         file.write_text(json.dumps([{"issuer": issuer, "audience": "entente", "sign_in": sign_in}]))
         settings = make_settings(database_url, nowhere, oidc_file=file, public_url=HERE)
         async with serving(settings) as api:
-            assert await Claims(api.app.state.backend.pool).claim("a", "aa.contact", ["aa.treaty"]) == {}
+            claim = Claim("aa.contact", ("aa.treaty",))
+            assert await take(api.app.state.backend.pool, "a", claim) == ()
             connection = await asyncpg.connect(settings.database_dsn())
             await connection.execute(
                 "insert into federated_identities (issuer, subject, principal) values ($1, 'anna', 'aa.treaty')",

@@ -47,7 +47,7 @@ async def entente(*words: str, **environment: str) -> Done:
         *words,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**inherited, "TERMINAL_WIDTH": "110", **environment},
+        env={**inherited, "XDG_CONFIG_HOME": "/nowhere", "TERMINAL_WIDTH": "110", **environment},
     )
     out, err = await asyncio.wait_for(process.communicate(), 60)
     return Done(process.returncode or 0, out.decode(), err.decode())

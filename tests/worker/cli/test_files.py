@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -14,32 +13,31 @@ import pytest_asyncio
 
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings
+from api.client import ContentDiffers, Entente, Invalid, files
 from tests.api.conftest import Api, on_a_socket
 from tests.api.filling import Filler
 from tests.simulation.small import small
 from tests.worker.cli.conftest import Done, entente
-from worker.cli.client import files
-from worker.cli.client.calling import ApiProblem, Calls
 from worker.cli.client.where import Where
 from workflows.model.canonical import digest_bytes
 
 CONTENT = hashlib.shake_256(b"content").digest(95_000)
 
 
-class Breaking(Calls):
-    """Calls of which some break: of every three that send or receive a content, the second."""
+class Breaking(httpx.AsyncHTTPTransport):
+    """Of every three parts that are sent, the second breaks."""
 
-    def __init__(self, place: Where) -> None:
-        super().__init__(place)
+    def __init__(self) -> None:
+        super().__init__()
         self.broken = 0
         self._count = 0
 
-    def raw(self, method: str, *rest: Any, **options: Any) -> httpx.Response:
-        self._count += method == "PUT"
-        if method == "PUT" and self._count % 3 == 2:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._count += request.method == "PUT"
+        if request.method == "PUT" and self._count % 3 == 2:
             self.broken += 1
             raise httpx.ReadError("broken by the test")
-        return super().raw(method, *rest, **options)
+        return await super().handle_async_request(request)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -93,29 +91,26 @@ async def test_what_breaks_on_the_way_goes_on_where_it_was(
 ) -> None:
     place, _ = reached
     monkeypatch.setattr(files, "PART", 20_000)
-    monkeypatch.setattr(files.time, "sleep", lambda _: None)
+    monkeypatch.setattr(files, "_PAUSE", 0.001)
     source, target = tmp_path / "content.bin", tmp_path / "back.bin"
     source.write_bytes(CONTENT)
-
-    def there_and_back() -> None:
-        with Breaking(place) as calls:
-            sent = files.send_file(calls, "a", source, None, lambda *_: None)
-            assert (sent.size, sent.there) == (len(CONTENT), False)
-            assert calls.broken >= 2
-            assert files.send_file(calls, "a", source, None, lambda *_: None).there
-            # What an earlier attempt left is gone on with, if it is the beginning.
-            part = target.with_name("back.bin.part")
-            part.write_bytes(CONTENT[:40_000])
-            assert files.fetch_file(calls, sent.digest, "a", target, lambda *_: None) == len(CONTENT)
-            assert target.read_bytes() == CONTENT
-            target.unlink()
-            part.write_bytes(b"something else")
-            with pytest.raises(files.RuntimeProblem, match="has the digest"):
-                files.fetch_file(calls, sent.digest, "a", target, lambda *_: None)
-            assert not target.exists()
-            assert not part.exists()
-            source.write_bytes(b"no PDF")
-            with pytest.raises(ApiProblem, match="does not begin as application/pdf does"):
-                files.send_file(calls, "a", source, "application/pdf", lambda *_: None)
-
-    await asyncio.to_thread(there_and_back)
+    breaking = Breaking()
+    async with Entente(place.server, place.key, transport=breaking) as api:
+        sent = await api.files.put("a", source)
+        assert (sent.size, sent.there) == (len(CONTENT), False)
+        assert breaking.broken >= 2
+        assert (await api.files.put("a", source)).there
+        # What an earlier attempt left is gone on with, if it is the beginning.
+        part = target.with_name("back.bin.part")
+        part.write_bytes(CONTENT[:40_000])
+        assert await api.files.get(sent.digest, target, "a") == len(CONTENT)
+        assert target.read_bytes() == CONTENT
+        target.unlink()
+        part.write_bytes(b"something else")
+        with pytest.raises(ContentDiffers, match="has the digest"):
+            await api.files.get(sent.digest, target, "a")
+        assert not target.exists()
+        assert not part.exists()
+        source.write_bytes(b"no PDF")
+        with pytest.raises(Invalid, match="does not begin as application/pdf does"):
+            await api.files.put("a", source, "application/pdf")

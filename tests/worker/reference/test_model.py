@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from activities.reference.guards import OF_EVERY_ACT, guards_of
 from tests.mutation.guards import sites
 from worker.reference import model, pages
 from workflows.model.deadlines import Kind
@@ -14,7 +15,6 @@ from workflows.model.rules import GATES, LADDER
 from workflows.model.values import ROLES
 
 PAGE = pages.FOLDER / "reference.md"
-EVERY_ACT = {"accord_open", "not_paused", "appointment_in_force", "party_of_accord", "authority", "founded"}
 
 
 def test_the_committed_page_is_the_present_one() -> None:
@@ -42,7 +42,7 @@ def test_each_part_is_whole(part: str, names: object) -> None:
 def test_every_guard_that_is_declared_is_in_the_page_and_no_other() -> None:
     declared = {guard for module, _, guard in sites()} - {"signal_taken_up"}
     listed = set(re.findall(r"`([a-z_]+)`", " ".join(_guard_lines())))
-    assert declared - EVERY_ACT - listed == set()
+    assert declared - set(OF_EVERY_ACT) - listed == set()
     assert listed - declared == set()
 
 
@@ -56,6 +56,6 @@ def _guard_lines() -> list[str]:
 
 
 def test_the_guards_of_an_act_come_in_the_order_in_which_they_are_asked() -> None:
-    guards = model.guards_of(ACTS["sign_document"])
+    guards = guards_of(ACTS["sign_document"])
     assert guards.index("document_known") < guards.index("gate:signing") < guards.index("authority_valid")
-    assert model.guards_of(ACTS["propose_texts"]) == model.guards_of(ACTS["propose_text"])
+    assert guards_of(ACTS["propose_texts"]) == guards_of(ACTS["propose_text"])

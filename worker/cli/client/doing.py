@@ -12,6 +12,7 @@ from activities.errors import RuntimeProblem
 from worker.cli.client import show
 from worker.cli.client.acting import ActCommand, act_named, hyphens, listed, new_key
 from worker.cli.client.calling import Calls, RefusedAct
+from worker.cli.client.config import read_config
 from worker.cli.client.options import (
     Accord,
     At,
@@ -23,6 +24,7 @@ from worker.cli.client.options import (
     path_of,
     placed,
 )
+from worker.cli.client.prefixes import is_beginning, whole_digest
 from worker.cli.client.signing import NotAfter, Signer, SignWith, key_header, own_headers
 from workflows.model.declared import ACTS
 
@@ -44,7 +46,7 @@ def run_act(context: typer.Context, verb: str) -> None:
         _no_act(context, words)
         return
     command = ActCommand(act)
-    work = placed(_doing if verb == "act" else _previewing)
+    work = placed(_doing if verb == "act" else _previewing, look_up=False)
     common = [one for one in parameters_of(work) if one.name not in ("command", "given")]
     first, rest = common[0], [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in common[1:]]
 
@@ -100,7 +102,12 @@ def _doing(
     signer: Signer = None,
     not_after: NotAfter = "",
 ) -> None:
+    config = read_config()
+    sign_with, signer = sign_with or config.sign_with, signer or config.signer
+    # What is wrong with the fields is said before anybody is asked.
     body = command.read(given, fields)
+    accord = place.whole_id(accord)
+    body = _whole(place, accord, command, body)
     key = key or new_key()
     if not_after and sign_with is None:
         raise typer.BadParameter(
@@ -108,7 +115,7 @@ def _doing(
         )
     own = own_headers(
         sign_with,
-        signer or place.speaker,
+        signer or place.speaker or config.speaker,
         accord,
         command.act.name,
         body,
@@ -151,6 +158,34 @@ def _doing(
         out.print(show.ladder(stands["vocabulary"], stands["stage"]))
 
 
+def _whole(place: Place, accord: str, command: Any, body: dict[str, Any]) -> dict[str, Any]:
+    """The act's fields with whole digests, where beginnings are given.
+
+    Raises:
+        Ambiguous: a beginning is not that of one digest.
+    """
+
+    def given(name: str) -> list[Any]:
+        value = body.get(name)
+        return value if isinstance(value, list) else [value]
+
+    names = [one.name for one in command.fields if one.digests and one.name in body]
+    short = [one for name in names for one in given(name) if isinstance(one, str) and is_beginning(one)]
+    if not short:
+        return body
+    with place.calls() as calls:
+        whole = {one: whole_digest(calls, accord, one) for one in dict.fromkeys(short)}
+    filled = dict(body)
+    for name in names:
+        value = body[name]
+        filled[name] = (
+            [whole.get(one, one) if isinstance(one, str) else one for one in value]
+            if isinstance(value, list)
+            else whole.get(value, value)
+        )
+    return filled
+
+
 def _standing(calls: Calls, accord: str) -> dict[str, Any] | None:
     """How the accord stands; none where that cannot be read, which makes what was done no less done."""
     try:
@@ -169,7 +204,11 @@ def _previewing(
     at: At = None,
     sign_with: SignWith = None,
 ) -> None:
+    sign_with = sign_with or read_config().sign_with
+    # What is wrong with the fields is said before anybody is asked.
     body = command.read(given, fields)
+    accord = place.whole_id(accord)
+    body = _whole(place, accord, command, body)
     signals = "signals/" if command.act.signal else ""
     with place.calls() as calls:
         query = [("dry_run", "true"), *([("at", at)] if at else [])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperGroup
+from typer.core import CompletionItem, TyperGroup  # type: ignore[attr-defined]
 
 PANELS: dict[str, tuple[str, ...]] = {
     "Accords: start, see what is missing, act": (
@@ -30,7 +30,7 @@ PANELS: dict[str, tuple[str, ...]] = {
         "file",
         "sheet",
     ),
-    "Who one is, and join": ("me", "join", "join-link"),
+    "Who one is, and join": ("me", "join", "join-link", "config"),
     "Keys and witnesses": ("delegate-key", "policy", "witness", "rotation"),
     "Try it": ("demo", "up"),
     "Run it": (
@@ -79,6 +79,17 @@ class WithActs(TyperGroup):
         if args and args[0] not in self.commands and self._is_command(args[0]):
             args = ["act", *args]
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """What the shell offers: subcommands, and acts once something is typed, since there are many."""
+        offered: list[Any] = super().shell_complete(ctx, incomplete)
+        if incomplete and incomplete[0].isalpha():
+            from worker.cli.client.acting import hyphens
+            from workflows.model.declared import ACTS
+
+            names = sorted(hyphens(name) for name in ACTS)
+            offered += [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return offered
 
     def _is_command(self, text: str) -> bool:
         if text in self.commands or text.startswith("-"):

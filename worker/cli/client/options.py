@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
+
+from activities.errors import EntenteError, Unreachable
 
 if TYPE_CHECKING:
     from worker.cli.client.calling import Calls
@@ -31,7 +34,13 @@ KeyFile = Annotated[
     ),
 ]
 Speaker = Annotated[
-    str | None, typer.Option("--as", help="Whose key to take from a file that holds several.")
+    str | None,
+    typer.Option(
+        "--as",
+        envvar="ENTENTE_AS",
+        help="Whose key to take from a file that holds several.",
+        show_default=False,
+    ),
 ]
 StateDir = Annotated[
     Path | None,
@@ -39,8 +48,40 @@ StateDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+LOOK_UP = 5.0
+"""Seconds for which an API that is busy is asked which accord is meant."""
 
-Accord = Annotated[str, typer.Argument(metavar="ACCORD", help="The accord's id.", show_default=False)]
+
+def complete_accord(incomplete: str) -> list[str]:
+    """Ids of the caller's accords that begin so, for the shell; none where the API cannot be asked at once."""
+    from worker.cli.client.calling import Calls
+    from worker.cli.client.config import read_config
+    from worker.cli.client.prefixes import candidates
+    from worker.cli.client.where import where
+
+    try:
+        place = where(
+            os.environ.get("ENTENTE_SERVER"),
+            Path(os.environ["ENTENTE_KEY_FILE"]) if os.environ.get("ENTENTE_KEY_FILE") else None,
+            os.environ.get("ENTENTE_AS"),
+            None,
+            read_config(),
+        )
+        with Calls(place, patience=0.0) as calls:
+            return candidates(calls, incomplete, 50)
+    except EntenteError:
+        return []
+
+
+Accord = Annotated[
+    str,
+    typer.Argument(
+        metavar="ACCORD",
+        help="The accord's id, or as much of its beginning as no other has.",
+        show_default=False,
+        autocompletion=complete_accord,
+    ),
+]
 At = Annotated[
     str | None,
     typer.Option(help="The accord's time to ask for, such as 2027-04-12T10:00:00Z; now by default."),
@@ -74,16 +115,34 @@ class Place:
     state_dir: Path | None
     as_json: bool
 
-    def calls(self) -> Calls:
-        """The API, ready to be called.
+    def calls(self, patience: float | None = None) -> Calls:
+        """The API, ready to be called; it is asked again for so many seconds, or for the usual ones.
 
         Raises:
             SettingsProblem: there is no key, or no usable address.
         """
         from worker.cli.client.calling import Calls
+        from worker.cli.client.config import read_config
         from worker.cli.client.where import where
 
-        return Calls(where(self.server, self.key_file, self.speaker, self.state_dir))
+        place = where(self.server, self.key_file, self.speaker, self.state_dir, read_config())
+        return Calls(place) if patience is None else Calls(place, patience)
+
+    def whole_id(self, accord: str) -> str:
+        """The id of the accord that ``accord`` is, or begins.
+
+        Where the API does not answer, that is for the command to say, which knows under which key to go on.
+
+        Raises:
+            Ambiguous: several begin so.
+        """
+        from worker.cli.client.prefixes import whole_id
+
+        with self.calls(LOOK_UP) as calls:
+            try:
+                return whole_id(calls, accord)
+            except Unreachable:
+                return accord
 
 
 def _common(
@@ -102,13 +161,18 @@ def parameters_of(function: Callable[..., object]) -> list[inspect.Parameter]:
     return list(inspect.signature(function, eval_str=True).parameters.values())
 
 
-def placed(function: Callable[..., None]) -> Callable[..., None]:
-    """A command whose first parameter is a :class:`Place`, with the common options in its stead behind its own."""
+def placed(function: Callable[..., None], *, look_up: bool = True) -> Callable[..., None]:
+    """A command whose first parameter is a :class:`Place`, with the common options in its stead behind its own.
+
+    It is given the whole id of its ``accord``; without ``look_up`` what was typed.
+    """
     common = parameters_of(_common)
     own = parameters_of(function)[1:]
 
     def run(**given: Any) -> None:
         place = _common(**{one.name: given.pop(one.name) for one in common})
+        if look_up and given.get("accord"):
+            given["accord"] = place.whole_id(given["accord"])
         function(place, **given)
 
     return named_function(function.__name__, function.__doc__ or "", [*own, *common], run)

@@ -15,7 +15,6 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -35,9 +34,12 @@ _DIGEST = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}")
 
 
 def console() -> Console:
-    """Standard output, as wide as the terminal."""
-    width = None if sys.stdout.isatty() else WIDTH
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+    """Standard output, as wide as the terminal; without colours where it is none."""
+    terminal = sys.stdout.isatty()
+    # Not by FORCE_COLOR either: what goes into a file or a pipe is read by programs.
+    return Console(
+        highlight=False, markup=False, emoji=False, width=None if terminal else WIDTH, force_terminal=terminal
+    )
 
 
 _TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
@@ -121,148 +123,32 @@ def table(*columns: str, title: str = "") -> Table:
     return found
 
 
-def show_list(out: Console, items: Iterable[Said], more: bool) -> None:
-    """Accords, the last opened first."""
-    rows = table("accord", "title", "parties", "stage", "unmet", "by")
-    for one in items:
-        stage = word(one["vocabulary"], one["stage"]) + (" (ended)" if one["ended"] else "")
-        said = Text(one["title"])
-        if one["illustrative"] and "illustrative" not in one["title"].lower():
-            said.append(" (illustrative)", style="dim")
-        rows.add_row(
-            Text(one["accord"], style="bold"),
-            said,
-            ", ".join(one["parties"]),
-            stage,
-            str(one["blocked_by"]) if not one["ended"] else "–",
-            date(one["next_deadline"]),
-        )
-    if not rows.row_count:
-        out.print("There is no accord that you can see. `entente start FILE` opens one.")
-        return
-    out.print(rows)
-    if more:
-        out.print("There are more: ask for them with --limit.", style="dim")
+def signed_line(sign: str, *lines: str | Text) -> Table:
+    """Lines behind a sign, folded under one another however narrow the terminal is; what is empty is left out."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for number, line in enumerate(line for line in lines if line):
+        grid.add_row("" if number else sign, line)
+    return grid
 
 
-def show_accord(out: Console, said: Said, as_of: str | None = None) -> None:
-    """How an accord stands; cleared status only for an observer."""
-    vocabulary = said["vocabulary"]
-    out.print(Text.assemble((said["title"], "bold"), f"  {said['accord']}"))
-    out.print(Text(marks(said), style="dim"))
-    if as_of is not None:
-        out.print(Text(f"as of {as_of}: entry {said['size'] - 1} of the record", style="yellow"))
-    out.print(Padding(ladder(vocabulary, said["stage"]), (1, 0, 1, 2)))
-    if said.get("terminated_because"):
-        out.print(f"{word(vocabulary, 'terminated')}: {said['terminated_because']}")
-    if said["cleared"]:
-        _show_gates(out, said)
-        return
-    _show_missing(out, said)
-    _show_conditions(out, said)
-    _show_documents(out, said)
-    _show_rest(out, said)
+def joined(*parts: str) -> str:
+    """What there is to say of something, on one line."""
+    return " · ".join(part for part in parts if part)
 
 
-def _show_missing(out: Console, said: Said) -> None:
-    unmet = said["blocking"]
-    if said["closed"] or said["terminated"]:
-        out.print("Nothing is open any more.")
-    elif not unmet:
-        out.print("✓ Nothing blocks the next stage.")
-    else:
-        out.print(unmet_table(unmet, "What is missing for the next stage"))
-
-
-def unmet_table(unmet: Iterable[Said], title: str = "") -> Table:
+def show_unmet(out: Console, unmet: Iterable[Said], title: str = "") -> None:
     """What is unmet, who could meet it, by when."""
     listed = list(unmet)
-    rows = table("", "missing", "who could", "by", title=title)
+    if title and listed:
+        out.print(Text(title, style="bold"))
     for one in listed[:MOST]:
-        rows.add_row(
-            "✗",
-            short(one.get("reason") or one["guard"]),
-            ", ".join(one.get("who") or ()) or "–",
-            date(one.get("by")),
-        )
+        who = ", ".join(one.get("who") or ())
+        about = joined(f"who could: {who}" if who else "", f"by {date(one['by'])}" if one.get("by") else "")
+        out.print(signed_line("✗", short(one.get("reason") or one["guard"]), Text(about, style="dim")))
     if len(listed) > MOST:
-        rows.add_row("", f"and {len(listed) - MOST} more; --json shows all", "", "")
-    return rows
-
-
-def _show_conditions(out: Console, said: Said) -> None:
-    if not said["conditions"]:
-        return
-    title = word(said["vocabulary"], "conditions").capitalize()
-    name = word(said["vocabulary"], "condition")
-    rows = table("", name, "owed by", "stands", "gate", "due", "next", title=title)
-    for code, one in said["conditions"].items():
-        stands = one["status"].replace("_", " ") + (", questioned" if one["questioned"] else "")
-        rows.add_row(
-            "✓" if one["satisfied"] else "✗",
-            f"{code} {one['title']}",
-            " + ".join(one["obligors"]),
-            stands + _lateness(one),
-            one["gate"],
-            date(one["due"]),
-            "–" if one["satisfied"] else ", ".join(one["owed_by"]) or "–",
-        )
-    out.print(rows)
-
-
-def _lateness(condition: Said) -> str:
-    if not condition["overdue"]:
-        return ""
-    return " (overdue, escalated)" if condition["escalated"] else " (overdue)"
-
-
-def _show_documents(out: Console, said: Said) -> None:
-    if not said["documents"]:
-        return
-    title = word(said["vocabulary"], "documents").capitalize()
-    name = word(said["vocabulary"], "document")
-    rows = table("", name, "languages", "stands", "missing", "next", title=title)
-    for code, one in said["documents"].items():
-        rows.add_row(
-            "✓" if one["ready"] else "✗",
-            f"{code} {one['title']}",
-            ", ".join(one["languages"]),
-            one["status"].replace("_", " "),
-            one["next_step"] or "–",
-            ", ".join(one["owed_by"]) or "–",
-        )
-    out.print(rows)
-
-
-def _show_rest(out: Console, said: Said) -> None:
-    vocabulary = said["vocabulary"]
-    grid = Table.grid(padding=(0, 2))
-    pairs = [
-        (word(vocabulary, "invitation"), said["invitation"]["status"]),
-        (word(vocabulary, "understanding").capitalize(), said["understanding"]["status"]),
-        (word(vocabulary, "visit"), said["visit"]["status"]),
-    ]
-    for label, status in pairs:
-        grid.add_row(Text(label, style="bold"), status.replace("_", " "))
-    for one in said["consents"]:
-        waits = ", ".join(one["missing"])
-        grid.add_row(
-            Text("Consent", style="bold"),
-            f"{one['says']} {short(one['digest'])} waits for {waits or 'nobody'}",
-        )
-    for one in said["deadlines"][:3]:
-        grid.add_row(Text("Deadline", style="bold"), one["says"])
-    if not said["founded"]:
-        grid.add_row(Text("Adopt", style="bold"), said["definition_digest"])
-    grid.add_row(Text("Record", style="bold"), f"{said['size']} entries, version v{said['version']}")
-    out.print(grid)
-
-
-def _show_gates(out: Console, said: Said) -> None:
-    rows = table("", "gate", "opens", "unmet", title="Gates (cleared status only)")
-    for name, one in said["gates"].items():
-        rows.add_row("✓" if one["open"] else "✗", name, one["says"], str(sum(one["guards"].values())))
-    out.print(rows)
+        out.print(f"  and {len(listed) - MOST} more; --json shows all")
 
 
 def show_why(out: Console, said: Said) -> None:
@@ -275,7 +161,7 @@ def show_why(out: Console, said: Said) -> None:
         Text(f"{len(checks) - len(unmet)} of {len(checks)} guards met at {time(said['at'])}", style="dim")
     )
     if unmet:
-        out.print(unmet_table(unmet))
+        show_unmet(out, unmet)
         remedies = dict.fromkeys(one["remedy"] for one in unmet if one.get("remedy"))
         for remedy in list(remedies)[:5]:
             out.print(f"  what to do: {short(remedy)}")
@@ -303,7 +189,7 @@ def show_refusal(out: Console, problem: Said) -> None:
     out.print(Text.assemble(("✗ REFUSED", "bold red"), f" {act}  [{problem.get('guard', '')}]"))
     out.print(f"  {said}")
     if problem.get("unmet"):
-        out.print(unmet_table(problem["unmet"]))
+        show_unmet(out, problem["unmet"])
     if problem.get("remedy"):
         out.print(f"  what to do: {short(problem['remedy'])}")
     if problem.get("position") is not None:
@@ -317,7 +203,7 @@ def show_preview(out: Console, said: Said, vocabulary: str) -> None:
         out.print(Text.assemble(("✗ would be REFUSED", "bold red"), f": {act} at {time(said['at'])}"))
         refusal = said["refusal"]
         out.print(f"  {refusal['reason']}  [{refusal['guard']}]")
-        out.print(unmet_table(refusal["unmet"]))
+        show_unmet(out, refusal["unmet"])
         out.print(f"  what to do: {short(refusal['remedy'])}")
         return
     out.print(Text.assemble(("✓ would be recorded", "bold green"), f": {act} at {time(said['at'])}"))

@@ -11,10 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from activities.errors import SettingsProblem
 from activities.identity.keyfiles import load_key
-from activities.identity.own_signatures import public_key_of, sign_act
-from workflows.model.commands import Command, Instant
+from api.client.signing import OwnKey
+from workflows.model.commands import Instant
 from workflows.model.declare import Rejected
-from workflows.record.keys import key_id
 
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
@@ -72,34 +71,29 @@ def own_headers(
             "say whose act it is with --signer, such as aa.contact", param_hint="--signer"
         )
     version = if_match.strip('"').removeprefix("v")
-    command = Command(
-        accord=accord,
-        id=f"{delegate}/{key}",
-        act=act,
-        fields=fields,
-        delegate=delegate,
-        required_version=int(version) if version.isdecimal() else None,
-    )
     try:
         end = _INSTANT.validate_python(not_after) if not_after else None
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise typer.BadParameter(said, param_hint="--not-after") from None
     try:
-        own = sign_act(_key(file), command, not_after=end)
+        found = OwnKey(delegate, _key(file)).headers(
+            accord,
+            act,
+            fields,
+            key,
+            if_match=int(version) if version.isdecimal() else None,
+            not_after=end,
+        )
     except Rejected as error:
         raise typer.BadParameter(error.message) from None
-    headers = {"Entente-Key": own.key, "Entente-Signature": own.signature}
-    if own.salt:
-        headers["Entente-Salt"] = own.salt
-    if end is not None:
-        headers["Entente-Not-After"] = not_after
-    return headers
+    # As it was written: the API reads it as the same moment.
+    return found | ({"Entente-Not-After": not_after} if end is not None else {})
 
 
 def key_header(file: Path | None) -> dict[str, str]:
     """The header that names the key for a dry run, which takes no signature."""
-    return {} if file is None else {"Entente-Key": key_id(public_key_of(_key(file)))}
+    return {} if file is None else OwnKey("", _key(file)).dry_headers()
 
 
 def _key(file: Path) -> Any:

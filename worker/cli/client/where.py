@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.errors import SettingsProblem
+from worker.cli.client.config import Config
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
+
+NOTHING = Config()
+"""What a file says that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +27,37 @@ class Where:
         return f"Where({self.server!r})"
 
 
-def where(server: str | None, key_file: Path | None, speaker: str | None, state_dir: Path | None) -> Where:
-    """The API to speak to and the key, from options and environment.
+def where(
+    server: str | None,
+    key_file: Path | None,
+    speaker: str | None,
+    state_dir: Path | None,
+    config: Config = NOTHING,
+) -> Where:
+    """The API to speak to and the key, from options and environment, and what these leave open from the file.
 
     Raises:
         SettingsProblem: there is no key, or the address is none.
     """
-    found = (server or _running(state_dir) or DEFAULT_SERVER).rstrip("/")
+    named = state_dir or (
+        Path(os.environ["ENTENTE_STATE_DIR"]) if os.environ.get("ENTENTE_STATE_DIR") else None
+    )
+    found = (server or config.server or _running(named or config.state_dir) or DEFAULT_SERVER).rstrip("/")
     if not found.startswith(("http://", "https://")):
         raise SettingsProblem(
             f"{found!r} is no address of an API.", "Give one such as https://entente.example with --server."
         )
+    if key_file is None and not os.environ.get("ENTENTE_KEY", "").strip():
+        key_file = config.key_file
+    if speaker is None and key_file is not None:
+        speaker = config.speaker
     return Where(found, _key(key_file, speaker))
 
 
 def _running(state_dir: Path | None) -> str | None:
     from worker.stack.running import running_stack
 
-    running = running_stack(state_dir or Path(os.environ.get("ENTENTE_STATE_DIR") or ".entente"))
+    running = running_stack(state_dir or Path(".entente"))
     return running.api_url if running else None
 
 
@@ -52,7 +69,8 @@ def _key(file: Path | None, speaker: str | None) -> str:
         if not key:
             raise SettingsProblem(
                 "There is no key to act with.",
-                "Set ENTENTE_KEY, or name a file with --key-file. `entente keys add DELEGATE` makes one.",
+                "Set ENTENTE_KEY, or name a file with --key-file or in the file that `entente config` names. "
+                "`entente keys add DELEGATE` makes one.",
             )
         return key
     try:

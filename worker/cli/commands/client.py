@@ -87,8 +87,13 @@ def _ls(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most accords to show.")] = 50,
 ) -> None:
-    """List the accords that you can see, the last opened first."""
+    """List the accords that you can see, the last opened first.
+
+    In a pipe or a file, one line for each, with tabs between: id, stage, number of guards unmet, next deadline,
+    parties, open or ended, title.
+    """
     from worker.cli.client import show
+    from worker.cli.client.listing import show_list
 
     filters = {
         "stage": stage,
@@ -106,7 +111,7 @@ def _ls(
     if place.as_json:
         show.print_json({"items": found, "more": more})
     else:
-        show.show_list(show.console(), show.readable(found), more)
+        show_list(show.console(), show.readable(found), more)
 
 
 def _show(
@@ -129,6 +134,7 @@ def _show(
 ) -> None:
     """Show how an accord stands: its stage, what is missing, who owes it, by when. Now, or as of any moment."""
     from worker.cli.client import show
+    from worker.cli.client.standing import show_accord
 
     if definition:
         _show_definition(place, accord)
@@ -138,7 +144,7 @@ def _show(
     if place.as_json:
         show.print_json(said)
     else:
-        show.show_accord(show.console(), show.readable(said), as_of)
+        show_accord(show.console(), show.readable(said), as_of)
 
 
 def _show_definition(place: Place, accord: str) -> None:

@@ -11,7 +11,10 @@ import typer
 from worker.cli.client.options import Accord, Place, path_of, placed
 
 Digest = Annotated[
-    str, typer.Argument(metavar="DIGEST", help="sha256: and 64 hexadecimal digits.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="DIGEST", help="The digest, or as much of it as no other has.", show_default=False
+    ),
 ]
 
 
@@ -74,8 +77,16 @@ def _get(
 
     from worker.cli.client import show
     from worker.cli.client.files import CHUNK, fetch_file
+    from worker.cli.client.prefixes import is_beginning, whole_digest
     from worker.cli.commands.ledger import progress_bar
 
+    if is_beginning(digest):
+        if accord is None:
+            raise typer.BadParameter(
+                "give a digest whole, or name the accord with --accord", param_hint="DIGEST"
+            )
+        with place.calls() as calls:
+            digest = whole_digest(calls, accord, digest)
     with tempfile.TemporaryDirectory(prefix="entente-file-") as folder:
         target = output or Path(folder) / "content"
         with place.calls() as calls, progress_bar("read") as progress:
@@ -122,8 +133,10 @@ def _redline(
     """Compare two texts of an accord, character by character: deleted is [-so-], inserted is {+so+}."""
     from worker.cli.client import show
     from worker.cli.client.files import fetch_redline
+    from worker.cli.client.prefixes import whole_digest
 
     with place.calls() as calls:
+        older, newer = (whole_digest(calls, accord, one) for one in (older, newer))
         accept = "application/json" if html is None else "text/html"
         said = fetch_redline(calls, accord, older, newer, accept)
     if html is not None:

@@ -23,6 +23,8 @@ def register(app: typer.Typer) -> None:
         placed(_add_key)
     )
     me.command("revoke-key", epilog="Example: entente me revoke-key h3k5m7p2q4r6")(placed(_revoke_key))
+    me.command("accounts", epilog="Example: entente me accounts")(placed(_accounts))
+    me.command("unlink", epilog="Example: entente me unlink oidc-21fe31dfa154a261")(placed(_unlink))
     app.add_typer(me, name="me")
     app.command(
         "join-link", epilog="Example: entente join-link working-visit-mzxw6ytboi aa.treaty --valid-for P7D"
@@ -97,6 +99,33 @@ def _revoke_key(
     with place.calls() as calls:
         calls.delete(f"/v1/api-keys/{segment(key)}")
     show.print_json({"revoked": key}) if place.as_json else print(f"revoked {key}")
+
+
+def _accounts(place: Place) -> None:
+    """List the OpenID providers' accounts that are you, or one of the delegates whom you have claimed."""
+    from worker.cli.client import show
+
+    with place.calls() as calls:
+        said = calls.get("/v1/accounts")
+    if place.as_json:
+        show.print_json(said)
+        return
+    for one in show.readable(said)["items"]:
+        print("  ".join([one["id"], one["delegate"], one["issuer"], one["subject"]]))
+
+
+def _unlink(
+    place: Place,
+    account: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="The id of the account.", show_default=False)
+    ],
+) -> None:
+    """Unlink a provider's account from you, or from a delegate whom you have claimed: its tokens are nobody's then."""
+    from worker.cli.client import show
+
+    with place.calls() as calls:
+        calls.delete(f"/v1/accounts/{segment(account)}")
+    show.print_json({"unlinked": account}) if place.as_json else print(f"unlinked {account}")
 
 
 def _join_link(

@@ -62,7 +62,7 @@ def _log(
         if not follow:
             return
         with contextlib.suppress(KeyboardInterrupt):
-            for entry in following(calls, f"{path_of(accord)}/feed", last):
+            for entry in following(calls, accord, last):
                 if chosen.shows(entry.view):
                     _print(show, entry.view, as_json=place.as_json)
 
@@ -91,10 +91,9 @@ def _watch(
     from worker.cli.client.following import follow as following
 
     chosen = _Chosen(None, refused, None)
-    path = "/v1/feed" if accord is None else f"{path_of(accord)}/feed"
     shown = 0
     with place.calls() as calls, contextlib.suppress(KeyboardInterrupt):
-        for entry in following(calls, path, since):
+        for entry in following(calls, accord, since):
             if not chosen.shows(entry.view):
                 continue
             if place.as_json:

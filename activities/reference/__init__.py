@@ -1,0 +1,1 @@
+"""What documents tell of the model, read from its registries and its source."""

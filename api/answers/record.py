@@ -1,0 +1,137 @@
+"""The shapes of what the API tells of a record: its entries, its papers, its contents, and whose keys it needs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from activities.reading.shown import EventView
+from api.answers.accord import View
+
+
+class EventPage(View):
+    """Some entries, in order. ``next`` is the cursor of the next page, if there is one by now."""
+
+    items: tuple[EventView, ...]
+    next: str | None
+
+
+class ClaimView(View):
+    """A delegate whom a definition names: for which side, and who in this installation has claimed the id."""
+
+    delegate: str
+    party: str | None = Field(description="none: an officer of all parties")
+    claimed_by: str | None = Field(
+        description="the contact whose side claimed it first; none: nobody has, and it is claimed by adopting"
+    )
+
+
+class ClaimsView(View):
+    """Whom the definition names, and whose they are: to be looked at before it is adopted."""
+
+    accord: str
+    digest: str = Field(description="of the definition, or of the amendment")
+    items: tuple[ClaimView, ...]
+
+
+class CommandKey(View):
+    """A public key with which an API of this installation signs what delegates ask for."""
+
+    id: str = Field(description="the first 16 hexadecimal digits of the key's SHA-256")
+    public_key: str = Field(description="base64 of its 32 bytes (Ed25519)")
+
+
+class Keys(View):
+    """The public keys by which a record of this installation is verified."""
+
+    command_keys: tuple[CommandKey, ...] = Field(
+        description="every API's, as `entente verify --command-key` takes them"
+    )
+    log_keys: tuple[str, ...] = Field(
+        description="of the accord's log, as a C2SP policy takes them, the newest first; empty where no accord is "
+        "asked for. The record says which of them counts at which size"
+    )
+
+
+class PaperKind(View):
+    """A paper that can be asked for."""
+
+    kind: str
+    title: str
+    media_type: str
+
+
+class SignaturePage(View):
+    """A seat on a signature page, with the code by which a scan of it is matched."""
+
+    document: str
+    seat: str
+    original: str | None = Field(description="the party whose original it is; none: there is one for all")
+    digest: str = Field(description="the document's digest, which the page is bound to")
+    code: str
+
+
+class PapersView(View):
+    """The papers of an accord."""
+
+    accord: str
+    position: int = Field(
+        description="the record's last entry; give it as `as_of`, for papers that belong together"
+    )
+    papers: tuple[PaperKind, ...]
+    languages: tuple[str, ...] = Field(description="in which papers can be written")
+    own_languages: tuple[str, ...] = Field(
+        description="those among them that the accord's parties and documents use"
+    )
+    signature_pages: tuple[SignaturePage, ...]
+
+
+class Deposited(View):
+    """What is here of a content by now."""
+
+    accord: str
+    digest: str
+    size: int | None = Field(description="bytes of the whole content; none where that is not known yet")
+    received: int = Field(description="bytes that are here; the next part begins there")
+    complete: bool
+
+
+class FileView(View):
+    """A content of an accord. ``named_by`` are positions of entries that name it."""
+
+    accord: str
+    digest: str
+    size: int
+    media_type: str
+    stored: datetime
+    named_by: tuple[int, ...] = Field(
+        description="of the entries that open it to their readers, the first of each kind; empty as long as nothing "
+        "names it, and it is taken away after some days"
+    )
+
+
+class FilePage(View):
+    """Contents of an accord that the caller may read, in the order in which they came."""
+
+    items: tuple[FileView, ...]
+    next: str | None
+
+
+class ChangeView(View):
+    """A stretch of text that both have (`equal`), that only the older has (`delete`), or only the newer (`insert`)."""
+
+    op: Literal["equal", "delete", "insert"]
+    text: str
+
+
+class RedlineView(View):
+    """What differs between two texts. Counted are characters as readers take them, whatever they consist of."""
+
+    accord: str
+    older: str
+    newer: str
+    deleted: int
+    inserted: int
+    changes: tuple[ChangeView, ...]

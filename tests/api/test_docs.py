@@ -1,0 +1,193 @@
+"""The page at /docs: whole, in the ladder's order, with code that does what it says, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shlex
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+import pytest
+
+import api.openapi
+from activities.reference.guards import TRACKS, guards_of_gate
+from activities.runtime.settings import Settings
+from api.app import create_app
+from api.docs import page
+from api.docs.samples import Sample, samples
+from api.outcomes import receipt_of, refusal_of
+from tests.api.conftest import Api
+from workflows.model.commands import Receipt
+from workflows.model.declare import parse_act
+from workflows.model.declared import ACTS
+
+
+class Read(HTMLParser):
+    """What a page holds: elements, and the text outside code."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.prose: list[str] = []
+        self._code = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._code += tag in ("code", "pre", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._code -= tag in ("code", "pre", "style")
+
+    def handle_data(self, data: str) -> None:
+        if not self._code:
+            self.prose.append(data)
+
+    def having(self, attribute: str) -> list[str]:
+        return [str(attrs[attribute]) for _, attrs in self.elements if attribute in attrs]
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return api.openapi.document(create_app(Settings()))
+
+
+@pytest.fixture(scope="module")
+def read(document: dict[str, Any]) -> Read:
+    return Read(page(document))
+
+
+def operation_of(document: dict[str, Any], name: str) -> tuple[str, str, dict[str, Any]]:
+    [one] = [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if operation["operationId"] == name
+    ]
+    return one
+
+
+def samples_of(document: dict[str, Any], name: str) -> dict[str, str]:
+    return {one.title: one.text for one in samples(*operation_of(document, name))}
+
+
+async def test_it_is_served_whole_and_needs_nothing_from_elsewhere(reading_api: Api, read: Read) -> None:
+    for _ in range(2):
+        answer = await reading_api.http.get("/docs")
+        assert answer.headers["content-type"].startswith("text/html")
+        assert Read(answer.text).elements == read.elements
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert not {tag for tag, _ in read.elements} & {"script", "link", "img", "iframe", "form", "object"}
+    assert not [
+        name for _, attrs in read.elements for name in attrs if name.startswith("on") or name == "src"
+    ]
+    there = {*read.having("id")}
+    assert len(there) == len(read.having("id"))
+    for target in read.having("href"):
+        assert target == "/openapi.json" or (target[0] == "#" and target[1:] in there), target
+
+
+def test_the_acts_stand_in_the_ladders_order_and_none_is_left_out(
+    document: dict[str, Any], read: Read
+) -> None:
+    ids = read.having("id")
+    assert [one for one in ids if one in TRACKS] == list(TRACKS)
+    assert ids.index("accords") < ids.index("founding") < ids.index("subsequent") < ids.index("feeds")
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert operation["operationId"] in ids
+    assert ids.index("signing") < ids.index("sign_document") < ids.index("subsequent")
+    for one in document["webhooks"].values():
+        assert one["post"]["operationId"] in ids
+    assert {f"schema-{name}" for name in document["components"]["schemas"]} <= {*ids}
+
+
+def test_markdown_is_rendered_and_html_is_not(document: dict[str, Any], read: Read) -> None:
+    prose = "".join(read.prose)
+    assert "Keys." in prose
+    assert not re.search(r"\*\*|`", prose)
+    changed = copy.deepcopy(document)
+    operation_of(changed, "sign_document")[2]["description"] = (
+        "<script>alert(1)</script> [x](javascript:alert(1)) ![y](https://elsewhere.example/y.png)"
+    )
+    changed["info"]["description"] += "\n\n<img src=x onerror=alert(1)>"
+    # What somebody might write in a description one day: nothing of it runs, and the policy loads no picture.
+    elements = Read(page(changed)).elements
+    assert "script" not in {tag for tag, _ in elements}
+    assert not [attrs for tag, attrs in elements if "onerror" in attrs or attrs.get("src") == "x"]
+    assert not [attrs for _, attrs in elements if str(attrs.get("href")).startswith("javascript")]
+
+
+@pytest.mark.parametrize("name", sorted(ACTS))
+def test_the_code_of_an_act_sends_its_example(
+    document: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _, operation = operation_of(document, name)
+    found = samples_of(document, name)
+    address = path.replace("{accord}", "ACCORD")
+    example = operation["requestBody"]["content"]["application/json"]["example"]
+    words = shlex.split(found["curl"].replace("$API", "https://api.test").replace("$ACCORD", "ACCORD"))
+    assert words[:3] == ["curl", "-sS", f"https://api.test{address}"]
+    headers = dict(words[i + 1].split(": ", 1) for i, word in enumerate(words) if word == "-H")
+    assert set(headers) == {"Authorization", "Idempotency-Key", "Content-Type"}
+    assert json.loads(words[words.index("-d") + 1]) == example
+    command = shlex.split(found["Command line"])
+    assert command[:4] == ["entente", "act", "$ACCORD", name.replace("_", "-")]
+    assert json.loads(command[command.index("--fields") + 1]) == example if example else len(command) == 4
+    parse_act(name, example)
+    sent: list[Any] = []
+
+    def post(url: str, **given: Any) -> httpx.Response:
+        sent.append((url, given))
+        return httpx.Response(200, request=httpx.Request("POST", url))
+
+    monkeypatch.setattr(httpx, "post", post)
+    for variable, value in (("API", "https://api.test"), ("ENTENTE_KEY", "k"), ("ACCORD", "ACCORD")):
+        monkeypatch.setenv(variable, value)
+    exec(compile(found["Python"], name, "exec"), {})  # noqa: S102 - the page's own code
+    [(url, given)] = sent
+    assert url == f"https://api.test{address}"
+    assert given["json"] == example
+    assert given["headers"] == {"Authorization": "Bearer k", "Idempotency-Key": headers["Idempotency-Key"]}
+
+
+def test_the_code_of_every_operation_is_code(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            for one in samples(path, method, operation):
+                assert isinstance(one, Sample)
+                assert not re.search(
+                    r"\{(?!os\.)\w+\}", one.text.partition("-d ")[0].partition("json=")[0]
+                ), one
+                if one.title == "Python":
+                    compile(one.text, operation["operationId"], "exec")
+                else:
+                    assert shlex.split(one.text)
+
+
+@pytest.mark.parametrize("name", sorted(ACTS))
+def test_every_act_tells_its_guards_and_a_refusal_by_one_of_them(document: dict[str, Any], name: str) -> None:
+    _, _, operation = operation_of(document, name)
+    guards = [*operation["x-guards"]]
+    within = [inner for one in guards if one.startswith("gate:") for inner in guards_of_gate(one[5:])]
+    refused = refusal_of(name)
+    assert refused is not None
+    assert refused.answer["guard"] in {*guards, *within, "own_signature"}
+    assert refused.answer["unmet"]
+    assert operation["responses"]["409"]["content"]["application/problem+json"]["example"] == refused.answer
+    recorded = receipt_of(name)
+    if recorded is not None:
+        assert Receipt.model_validate(recorded.answer).status == "recorded"
+        assert recorded.answer["command"] == f"{recorded.delegate}/{recorded.key}"
+
+
+def test_the_page_begins_with_a_receipt_and_a_refusal(document: dict[str, Any]) -> None:
+    text = page(document)
+    begin = text[text.index('id="begin"') : text.index('id="accords"')]
+    assert "Recorded: the receipt (200)" in begin
+    assert "Refused: the problem (409)" in begin
+    assert "urn:entente:problem:refused" in begin
+    assert "$API/v1/accords/$ACCORD/submit-evidence" in begin
