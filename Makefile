@@ -9,7 +9,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format types imports check lock imagelock clean
+.PHONY: help setup demo up test lint format types imports check lock imagelock pictures clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -77,6 +77,9 @@ imagelock: ## Pin for the image what requirements.lock pins, without embedded se
 	.venv-lock/bin/uv pip compile deploy/image/build.in --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file deploy/image/build.lock
 	rm -rf .venv-lock
+
+pictures: $(READY) ## Make the pictures of the documentation anew; needs a Chromium
+	$(BIN)/python -m tests.pictures $(ARGS)
 
 clean: ## Remove what can be made again; never .entente, which holds data
 	rm -rf .venv .venv-lock dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
