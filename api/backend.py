@@ -27,9 +27,11 @@ from activities.files.store import Store, open_store
 from activities.identity.claims import Claims
 from activities.identity.delegates import Delegates
 from activities.identity.keys import Identities
+from activities.identity.providers import load_providers
 from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
-from activities.identity.tokens import Tokens, load_providers
+from activities.identity.signing_in import SignIns
+from activities.identity.tokens import Tokens
 from activities.ledger.connections import reading_pool
 from activities.ledger.payload_keys import payload_codec
 from activities.ledger.postgres import PostgresLedger
@@ -113,6 +115,7 @@ class Backend:
     listing: Listing
     identities: Identities
     tokens: Tokens
+    sign_ins: SignIns
     delegates: Delegates
     sessions: Sessions
     looks: Looks
@@ -145,7 +148,8 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
     signer = CommandSigner.load(settings.command_key_file)
     dsn = settings.database_dsn()
     store = open_store(settings)
-    tokens = Tokens(load_providers(settings.oidc_file))
+    providers = load_providers(settings.oidc_file)
+    tokens = Tokens(providers)
     pool = await reading_pool(
         dsn, min_size=0, max_size=CONNECTIONS, timeout=PATIENCE, command_timeout=PATIENCE
     )
@@ -179,6 +183,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             listing=Listing(pool),
             identities=identities,
             tokens=tokens,
+            sign_ins=SignIns(providers, tokens),
             delegates=Delegates(pool, claims),
             sessions=Sessions(pool),
             looks=Looks(pool),

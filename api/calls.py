@@ -119,17 +119,17 @@ async def identify(parts: Backend, credentials: str) -> Identity | Stranger:
         LedgerError: the database does not answer.
     """
     if parts.tokens.is_token(credentials):
-        return await _of_token(parts, await parts.tokens.verify(credentials))
+        return await of_token(parts, await parts.tokens.verify(credentials))
     return await parts.identities.authenticate(credentials)
 
 
-async def _of_token(parts: Backend, token: Token) -> Identity | Stranger:
+async def of_token(parts: Backend, token: Token) -> Identity | Stranger:
+    """Who is meant by a verified token."""
     delegate = await parts.delegates.of_token(token)
     if delegate is None:
         return Stranger(token)
-    return Identity(
-        delegate, "delegate", _known_as(token), token.issuer, issuer=token.issuer, subject=token.subject
-    )
+    key_id, issuer, subject = _known_as(token), token.issuer, token.subject
+    return Identity(delegate, "delegate", key_id, issuer, issuer=issuer, subject=subject)
 
 
 def _known_as(token: Token) -> str:

@@ -1,7 +1,8 @@
 """Sessions of the web pages: a browser shows a secret in a cookie, and the database knows whose it is.
 
 Only the secret's SHA-256 is stored. A session ends with its time, by signing out, and with the key that it was begun
-with. The token against forged requests (CSRF) is made of the secret, so that it needs no place of its own.
+with; one that was begun at a provider, when its subject is another delegate or none, which whoever finds it has to ask.
+The token against forged requests (CSRF) is made of the secret, so that it needs no place of its own.
 """
 
 from __future__ import annotations
@@ -71,16 +72,19 @@ class Sessions:
         with translated("keep sessions", _ROLE):
             await self._pool.execute("delete from page_sessions where expires < $1", begun)
             await self._pool.execute(
-                "insert into page_sessions (hash, principal, kind, label, key_id, chair, begun, expires) "
-                "values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                "insert into page_sessions "
+                "(hash, principal, kind, label, key_id, chair, begun, expires, issuer, subject) "
+                "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                 _hash(session.secret),
                 identity.principal,
                 identity.kind,
                 identity.label,
-                identity.key_id or None,
+                None if identity.issuer is not None else identity.key_id or None,
                 identity.only_illustrative,
                 begun,
                 session.expires,
+                identity.issuer,
+                identity.subject,
             )
         return session
 
@@ -94,7 +98,8 @@ class Sessions:
             return None
         with translated("look up sessions", _ROLE):
             row = await self._pool.fetchrow(
-                "select s.principal, s.kind, s.label, s.key_id, s.chair, s.expires, k.scopes from page_sessions s "
+                "select s.principal, s.kind, s.label, s.key_id, s.chair, s.expires, s.issuer, s.subject, "
+                "k.scopes from page_sessions s "
                 "left join api_keys k on k.id = s.key_id where s.hash = $1 and s.expires > $2 "
                 "and k.revoked is null and (k.expires is null or k.expires > $2)",
                 _hash(secret),
@@ -108,6 +113,8 @@ class Sessions:
             row["key_id"] or "",
             row["label"],
             SCOPES if row["scopes"] is None else tuple(row["scopes"]),
+            issuer=row["issuer"],
+            subject=row["subject"],
             only_illustrative=row["chair"],
         )
         return Session(identity, row["expires"], secret)

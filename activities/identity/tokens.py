@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,19 +22,11 @@ import structlog
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-    model_validator,
 )
 
-from activities.errors import RuntimeProblem, SettingsProblem
+from activities.errors import RuntimeProblem
 from activities.identity.keys import NotAuthenticated
-from workflows.model.values import DelegateId
-
-Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-"""Signatures by a private key that the provider alone has. None that whoever verifies could make as well."""
+from activities.identity.providers import LOOPBACK, Provider
 
 HELD = 300.0
 """Seconds for which a provider's keys are believed."""
@@ -57,77 +49,11 @@ LONGEST = 16 * 1024
 LARGEST = 512 * 1024
 """Bytes that a provider's answer may have."""
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
 log = structlog.get_logger(__name__)
 
 
 class ProviderUnavailable(RuntimeProblem):
     """A provider does not answer, or not with what it should, and its keys are not known well enough without."""
-
-
-class Provider(BaseModel):
-    """A provider whose tokens are taken, and what for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    issuer: str = Field(description="as tokens name it in `iss`, byte for byte")
-    audience: str = Field(min_length=1, description="whom its tokens have to be for: what they name in `aud`")
-    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("RS256",)
-    jwks_uri: str | None = Field(
-        default=None, description="where its keys are; where its configuration says, if this does not"
-    )
-    claim: str | None = Field(
-        default=None, description="the claim that holds a delegate's id, where one does"
-    )
-    contact: DelegateId | None = Field(
-        default=None, description="the contact whose side's ids the provider may give out by that claim"
-    )
-
-    @field_validator("issuer", "jwks_uri")
-    @classmethod
-    def _address(cls, value: str | None) -> str | None:
-        parts = urlsplit(value or "https://none")
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-            raise ValueError(f"{value!r} is no https address")
-        return value
-
-    @model_validator(mode="after")
-    def _whose(self) -> Provider:
-        if (self.claim is None) != (self.contact is None):
-            raise ValueError(
-                "claim and contact go together: a provider speaks for one side's delegates alone"
-            )
-        return self
-
-
-_PROVIDERS: TypeAdapter[list[Provider]] = TypeAdapter(list[Provider])
-
-
-def load_providers(file: Path | None) -> tuple[Provider, ...]:
-    """The providers in a JSON file; none where there is no file.
-
-    Raises:
-        SettingsProblem: it cannot be read, or says something else.
-    """
-    if file is None:
-        return ()
-    try:
-        providers = tuple(_PROVIDERS.validate_json(file.read_bytes()))
-    except OSError as error:
-        raise SettingsProblem(
-            f"ENTENTE_OIDC_FILE {file} cannot be read: {error.strerror}.", "Name another file."
-        ) from error
-    except ValidationError as error:
-        told = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, told["loc"]))
-        raise SettingsProblem(
-            f"ENTENTE_OIDC_FILE {file} names no providers: {where}: {told['msg']}.",
-            'Write such as [{"issuer": "https://login.example", "audience": "entente"}].',
-        ) from None
-    if len({one.issuer for one in providers}) < len(providers):
-        raise SettingsProblem(f"ENTENTE_OIDC_FILE {file} names an issuer twice.", "Name each once.")
-    return providers
 
 
 class Token(BaseModel):
@@ -162,8 +88,16 @@ class Tokens:
         """Whether it has the form of a JSON Web Token, whoever made it."""
         return text.count(".") == 2 and not text.startswith("ent_")
 
-    async def verify(self, text: str) -> Token:
+    async def verify(
+        self, text: str, *, audience: str | None = None, issuer: str | None = None, nonce: str | None = None
+    ) -> Token:
         """What a token says, if a provider that counts has signed it for us and it is in force.
+
+        Args:
+            text: the token.
+            audience: whom it has to be for; what the provider's tokens are for, where none is given.
+            issuer: which provider has to have made it.
+            nonce: what it has to carry, where it answers a sign-in (OpenID Connect Core 1.0, 3.1.3.7).
 
         Raises:
             NotAuthenticated: it is none such.
@@ -174,11 +108,11 @@ class Tokens:
         try:
             header = jwt.get_unverified_header(text)
             # Whose keys to take; the signature is verified with this very issuer below.
-            issuer = jwt.decode(text, options={"verify_signature": False}).get("iss")
+            named = jwt.decode(text, options={"verify_signature": False}).get("iss")
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise NotAuthenticated("The token is no JSON Web Token.") from None
-        known = self._keys.get(issuer) if isinstance(issuer, str) else None
-        if known is None:
+        known = self._keys.get(named) if isinstance(named, str) else None
+        if known is None or (issuer is not None and named != issuer):
             raise NotAuthenticated("The token is of a provider that does not count here.")
         provider = known.provider
         if header.get("alg") not in provider.algorithms:
@@ -189,7 +123,7 @@ class Tokens:
                 text,
                 key,
                 algorithms=list(provider.algorithms),
-                audience=provider.audience,
+                audience=audience or provider.audience,
                 issuer=provider.issuer,
                 leeway=LEEWAY,
                 options={"require": ["exp", "iss", "aud", "sub"]},
@@ -199,6 +133,8 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError) as error:
             # Such as an end in a billion years, or beyond all numbers.
             raise NotAuthenticated(f"The token does not hold: {_said(error)}.") from None
+        if nonce is not None and not _is_for(claims, audience, nonce):
+            raise NotAuthenticated("The token is no answer to this sign-in.")
         subject = claims["sub"]
         if not isinstance(subject, str) or not 1 <= len(subject) <= 255:
             raise NotAuthenticated("The token names nobody: its subject is no text of 1 to 255 characters.")
@@ -209,6 +145,15 @@ class Tokens:
             delegate=given if isinstance(given, str) else None,
             contact=provider.contact,
         )
+
+
+def _is_for(claims: Mapping[str, Any], audience: str | None, nonce: str) -> bool:
+    """Whether an ID token carries the nonce, and was issued to us where it says to whom."""
+    said = claims.get("nonce")
+    if not isinstance(said, str) or not hmac.compare_digest(said.encode(), nonce.encode()):
+        return False
+    several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+    return bool(claims.get("azp", None if several else audience) == audience)
 
 
 def _said(error: Exception) -> str:
@@ -296,18 +241,15 @@ class _ProviderKeys:
 
     async def _fetched(self) -> dict[str | None, jwt.PyJWK]:
         host = urlsplit(self.provider.issuer).hostname
-        async with httpx.AsyncClient(timeout=PATIENCE, trust_env=host not in _LOOPBACK) as client:
+        async with httpx.AsyncClient(timeout=PATIENCE, trust_env=host not in LOOPBACK) as client:
             where = self.provider.jwks_uri
             if where is None:
-                base = self.provider.issuer.rstrip("/")
-                said = await _json(client, f"{base}/.well-known/openid-configuration")
-                if said.get("issuer") != self.provider.issuer:
-                    raise ValueError("its configuration names another issuer")
+                said = await configuration(client, self.provider)
                 # An address as one would have to be written into the file.
                 where = Provider(
                     issuer=self.provider.issuer, audience="-", jwks_uri=str(said.get("jwks_uri"))
                 ).jwks_uri
-            said = await _json(client, str(where))
+            said = await json_object(client, "GET", str(where))
         found: dict[str | None, jwt.PyJWK] = {}
         listed = said.get("keys")
         if not isinstance(listed, list):
@@ -331,9 +273,33 @@ class _ProviderKeys:
         return next((one for one in self.provider.algorithms if one[:2] in families), "RS256")
 
 
-async def _json(client: httpx.AsyncClient, address: str) -> dict[str, Any]:
-    """The JSON object at an address, of a bounded length, without following anything elsewhere."""
-    async with client.stream("GET", address, headers={"Accept": "application/json"}) as answer:
+async def configuration(client: httpx.AsyncClient, provider: Provider) -> dict[str, Any]:
+    """What a provider says of itself (OpenID Connect Discovery 1.0, 4).
+
+    Raises:
+        ValueError: it says something else.
+        httpx.HTTPError: it does not answer.
+    """
+    base = provider.issuer.rstrip("/")
+    said = await json_object(client, "GET", f"{base}/.well-known/openid-configuration")
+    if said.get("issuer") != provider.issuer:
+        raise ValueError("its configuration names another issuer")
+    return said
+
+
+async def json_object(
+    client: httpx.AsyncClient, method: str, address: str, *, refused: Exception | None = None, **options: Any
+) -> dict[str, Any]:
+    """The JSON object that an address answers with, of a bounded length, without following anything elsewhere.
+
+    Raises:
+        ValueError: it answers with something else.
+        Exception: ``refused``, where that is given and it answers with 400, 401 or 403.
+        httpx.HTTPError: it does not answer.
+    """
+    async with client.stream(method, address, headers={"Accept": "application/json"}, **options) as answer:
+        if refused is not None and answer.status_code in (400, 401, 403):
+            raise refused
         if answer.status_code != 200:
             raise ValueError(f"{address} answers {answer.status_code}")
         content = b""

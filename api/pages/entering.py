@@ -60,14 +60,28 @@ def _sides(names: Iterable[str]) -> dict[str, list[str]]:
     }
 
 
+def sign_in_page(
+    request: Request, parts: Backend, going: str, status: int = 200, wrong: str | None = None
+) -> Response:
+    """The ways to sign in, and what was wrong with the last one."""
+    return page(
+        request,
+        "sign_in.html",
+        status,
+        going=going,
+        sides=_sides(chairs(parts, request)),
+        providers=parts.sign_ins.offered,
+        wrong=wrong,
+    )
+
+
 @router.get("/sign-in")
 async def sign_in(
     request: Request, parts: Parts, going: Annotated[str | None, Query(alias="next", max_length=2000)] = None
 ) -> Response:
     """The form to sign in by."""
     await session_of(request)
-    found = chairs(parts, request)
-    return page(request, "sign_in.html", going=local_path(going), sides=_sides(found), wrong=None)
+    return sign_in_page(request, parts, local_path(going))
 
 
 @router.post("/sign-in")
@@ -83,12 +97,11 @@ async def signed_in(request: Request, parts: Parts) -> Response:
     try:
         identity = await parts.attempts.by_key(request, token)
     except NotAuthenticated as error:
-        sides = _sides(found)
         said = f"{error.reason} Ask whoever runs this installation for a key."
-        return page(request, "sign_in.html", 401, going=going, sides=sides, wrong=said)
+        return sign_in_page(request, parts, going, 401, said)
     if not all_within(("read", "act"), identity.scopes):
         said = f"This key is good for {', '.join(identity.scopes)}. Sign in with one that is good for read and act."
-        return page(request, "sign_in.html", 403, going=going, sides=_sides(found), wrong=said)
+        return sign_in_page(request, parts, going, 403, said)
     if chair:
         identity = replace(identity, only_illustrative=True)
     before = await session_of(request)

@@ -99,7 +99,13 @@ async def session_of(request: Request) -> Session | None:
     secret = request.cookies.get(COOKIE)
     if secret is None:
         return None
-    session = await backend(request).sessions.find(secret)
+    parts = backend(request)
+    session = await parts.sessions.find(secret)
+    identity = None if session is None else session.identity
+    if identity is not None and identity.issuer is not None and identity.subject is not None:
+        token = parts.sign_ins.still(identity.issuer, identity.subject, identity.principal)
+        if token is None or await parts.delegates.of_token(token) != identity.principal:
+            session = None
     request.state.session = session
     return session
 

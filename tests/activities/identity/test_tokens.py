@@ -14,15 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from activities.errors import SettingsProblem
 from activities.identity.keys import NotAuthenticated
-from activities.identity.tokens import (
-    COOLDOWN,
-    HELD,
-    STALE,
-    Provider,
-    ProviderUnavailable,
-    Tokens,
-    load_providers,
-)
+from activities.identity.providers import Provider, load_providers
+from activities.identity.tokens import COOLDOWN, HELD, STALE, ProviderUnavailable, Tokens
 from tests.activities.identity.provider import AUDIENCE, OwnProvider, own_provider
 
 

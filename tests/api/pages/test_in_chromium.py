@@ -228,7 +228,7 @@ async def test_a_file_is_hashed_and_sent_from_the_page(hosted: Hosted, tmp_path:
     page = await hosted.sit("ru.protocol")
     asked: list[str] = []
     await page.goto(f"{hosted.url}/accords/{accord}/do/record-statement")
-    page.on("request", lambda request: asked.append(request.method))
+    page.on("request", lambda request: "/files/" in request.url and asked.append(request.method))
 
     async def chosen() -> None:
         await page.set_input_files('.drop input[type="file"]', file)
@@ -256,8 +256,7 @@ async def test_a_file_is_hashed_and_sent_from_the_page(hosted: Hosted, tmp_path:
     await page.wait_for_function(
         "wanted => document.getElementById('i-digest').value === wanted", arg=digest, timeout=30_000
     )
-    assert asked == ["HEAD", "PUT", "PUT", "PUT", "PUT", "PUT"]
+    assert asked == ["HEAD", "PUT", "PUT", "PUT", "PUT"]
     assert lost
-    await page.fill("#i-source", "Ministry")
     await page.click('button[value="preview"]')
     await page.wait_for_selector(f'a[href="/accords/{accord}/files/{digest}"]')

@@ -51,7 +51,7 @@ async def test_who_signs_out_is_out(browser: Browser) -> None:
     page, secret = await browser.page("/accords"), browser.http.cookies[COOKIE]
     answer = await browser.post("/sign-out", await browser.filled(page, "/sign-out"))
     assert answer.headers["location"] == "/sign-in"
-    browser.http.cookies.set(COOKIE, secret, domain="localhost")
+    browser.http.cookies.set(COOKIE, secret, domain="localhost.local")
     assert (await browser.get("/accords")).status_code == 303
 
 
