@@ -208,14 +208,11 @@ class Delegates:
         if found is None:
             return False
         with translated("unlink identities", _ROLE):
-            done = await self._pool.execute(
-                "delete from federated_identities where (issuer, subject, principal) = ($1, $2, $3)",
-                found.issuer,
-                found.subject,
-                found.principal,
+            done: bool = await self._pool.fetchval(
+                "select unlink_account($1, $2, $3)", found.issuer, found.subject, principal
             )
         self._held.clear()
-        return bool(done != "DELETE 0")
+        return done
 
     # Joining links
 

@@ -208,6 +208,11 @@ async def test_the_apis_role_makes_and_ends_keys_of_delegates_alone(database_url
         assert not await connection.fetchval("select revoke_delegate_key($1, 'ops')", operator)
         assert not await connection.fetchval("select revoke_delegate_key('aaaaaaaaaaaa', 'aa.protocol')")
         assert await connection.fetchval("select revoke_delegate_key('aaaaaaaaaaaa', 'aa.treaty')")
+        await connection.execute(
+            "insert into federated_identities (issuer, subject, principal) values ('https://i', 's', 'aa.treaty')"
+        )
+        assert not await connection.fetchval("select unlink_account('https://i', 's', 'bb.contact')")
+        assert await connection.fetchval("select unlink_account('https://i', 's', 'aa.treaty')")
         for statement in (
             "update api_keys set kind = 'operator'",
             "update api_keys set revoked = null",
