@@ -20,11 +20,10 @@ from activities.identity.tokens import Token
 from activities.runtime.settings import Settings
 from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
+from tests.api.receiving import Receiver
 from tests.api.test_credentials import appointed, claimed, sent
-from tests.api.test_webhooks import Receiver, added, delivering, receiver
+from tests.api.test_webhooks import added
 from tests.simulation.small import digest, small
-
-__all__ = ["delivering", "receiver"]
 
 
 async def made_key(database_url: str, principal: str, **about: Any) -> str:
