@@ -101,12 +101,16 @@ async def test_real_deliveries_are_as_the_document_says(
         assert not jsonschema_rs.validator_for(schema).is_valid("forged"), name
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
-def test_an_entry_of_each_type_is_as_the_document_says(document: dict[str, Any], path: Any) -> None:
-    recorded = RecordedEvent.model_validate_json(path.read_bytes())
-    if recorded.version != EVENTS[recorded.type].version:
-        # Reason: only the present version of a type is written; older ones are read from old records alone.
-        pytest.skip(f"{recorded.type} has version {EVENTS[recorded.type].version} today")
+def written_today() -> list[RecordedEvent]:
+    """An entry of each type in its present version: older ones are read from old records alone."""
+    kept = (RecordedEvent.model_validate_json(path.read_bytes()) for path in sorted(FOLDER.glob("*.json")))
+    return [each for each in kept if each.version == EVENTS[each.type].version]
+
+
+@pytest.mark.parametrize("recorded", written_today(), ids=lambda recorded: str(recorded.type))
+def test_an_entry_of_each_type_is_as_the_document_says(
+    document: dict[str, Any], recorded: RecordedEvent
+) -> None:
     actor = recorded.actor
     view = EventView(
         position=recorded.position,
