@@ -15,8 +15,7 @@ import asyncpg
 
 from activities.files.errors import FileRefused, OtherOffset
 from activities.ledger.database import translated
-from activities.ledger.entry import Payload
-from activities.ledger.store import StoredEntry
+from activities.ledger.postgres import entry_with_facts
 from workflows.record.refusals import ActRefused, SignalRefused
 
 _ROLE = "Use a login that has the role entente_api"
@@ -28,7 +27,7 @@ STRETCH = 20_000
 """Entries of a record that one statement looks through: it has to end in time, however long the record is."""
 
 _NAMING = """
-select e.accord, e.position, e.feed, e.bytes, e.leaf, p.salt, p.bytes as facts
+select e.accord, e.position, e.feed, e.bytes, e.leaf, p.salt as facts_salt, p.bytes as facts
 from payloads p join entries e on (e.accord, e.position) = (p.accord, p.position)
 where p.accord = $1 and p.kind = 'facts' and p.position >= $2 and p.position < $3
     and position($4::bytea in p.bytes) > 0 and e.type <> all ($5::text[])
@@ -323,16 +322,7 @@ class Register:
 
 def _naming(row: Any) -> Naming | None:
     """What the entry in a row says; none where no act stands in it."""
-    entry = StoredEntry(
-        accord=row["accord"],
-        position=row["position"],
-        feed=row["feed"],
-        content=row["bytes"],
-        leaf=row["leaf"],
-        facts=Payload(row["salt"], row["facts"]),
-        particulars=None,
-    )
-    recorded = entry.recorded()
+    recorded = entry_with_facts(row).recorded()
     act = recorded.facts.get("act")
     if act is None:
         return None

@@ -269,3 +269,16 @@ def stored_entry(row: asyncpg.Record) -> StoredEntry:
         facts=_payload(row["facts_salt"], row["facts"]),
         particulars=_payload(row["particulars_salt"], row["particulars"]),
     )
+
+
+def entry_with_facts(row: asyncpg.Record) -> StoredEntry:
+    """An entry without its particulars, from a row of ``entries`` with the columns ``facts_salt`` and ``facts``."""
+    return StoredEntry(
+        accord=row["accord"],
+        position=row["position"],
+        feed=row["feed"],
+        content=row["bytes"],
+        leaf=row["leaf"],
+        facts=_payload(row["facts_salt"], row["facts"]),
+        particulars=None,
+    )

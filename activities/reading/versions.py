@@ -9,14 +9,13 @@ from typing import Any
 import asyncpg
 
 from activities.ledger.database import translated
-from activities.ledger.entry import Payload
-from activities.ledger.store import StoredEntry
+from activities.ledger.postgres import entry_with_facts
 
 MOST = 500
 """Versions of one document that are listed; the latest are."""
 
 _PROPOSING = """
-select e.accord, e.position, e.feed, e.bytes, e.leaf, p.salt, p.bytes as facts
+select e.accord, e.position, e.feed, e.bytes, e.leaf, p.salt as facts_salt, p.bytes as facts
 from entries e join payloads p on (p.accord, p.position, p.kind) = (e.accord, e.position, 'facts')
 where e.accord = $1 and e.type = any ($2::text[]) and position($3::bytea in p.bytes) > 0
 order by e.position desc limit $4
@@ -46,16 +45,7 @@ async def versions(pool: asyncpg.Pool[Any], accord: str, document: str) -> tuple
         rows = await pool.fetch(_PROPOSING, accord, list(_TYPES), f'"document":"{document}"'.encode(), MOST)
     known: dict[tuple[str, str], Version] = {}
     for row in reversed(rows):
-        entry = StoredEntry(
-            accord=row["accord"],
-            position=row["position"],
-            feed=row["feed"],
-            content=row["bytes"],
-            leaf=row["leaf"],
-            facts=Payload(row["salt"], row["facts"]),
-            particulars=None,
-        )
-        recorded = entry.recorded()
+        recorded = entry_with_facts(row).recorded()
         said = recorded.facts.get("event", {})
         if said.get("document") != document:
             continue
