@@ -9,7 +9,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format types imports check lock imagelock pictures clean
+.PHONY: help setup demo up test lint format types imports check lock imagelock messages pictures clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -77,6 +77,9 @@ imagelock: ## Pin for the image what requirements.lock pins, without embedded se
 	.venv-lock/bin/uv pip compile deploy/image/build.in --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file deploy/image/build.lock
 	rm -rf .venv-lock
+
+messages: $(READY) ## Bring the catalogues of the languages up to date with what is said
+	$(BIN)/python -m worker.reference.messages
 
 pictures: $(READY) ## Make the pictures of the documentation anew; needs a Chromium
 	$(BIN)/python -m tests.pictures $(ARGS)

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from activities.errors import EntenteError, SettingsProblem
+from activities.languages import catalogues
 
 PATIENCE = 20.0
 """Seconds that the mail server has for each answer."""
@@ -44,11 +45,15 @@ _TEMPLATES = Environment(
     autoescape=False,  # noqa: S701 - plain text; what parties wrote is put on one line each before
     undefined=StrictUndefined,
     keep_trailing_newline=True,
+    extensions=["jinja2.ext.i18n"],
+)
+_TEMPLATES.install_gettext_callables(  # type: ignore[attr-defined]
+    catalogues.gettext, catalogues.ngettext, newstyle=True
 )
 
 
 def written(template: str, **values: Any) -> str:
-    """A message's text."""
+    """A message's text, in the language that is spoken."""
     return _TEMPLATES.get_template(template).render(**values)
 
 

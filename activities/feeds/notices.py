@@ -23,11 +23,14 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.errors import LedgerError
 from activities.feeds.mail import Mail, MailFailed, written
+from activities.languages import formats
+from activities.languages.catalogues import ENGLISH, counted, gettext, noted, spoken
+from activities.languages.choosing import known
+from activities.languages.prose import prose
 from activities.ledger.database import translated, with_role
 from activities.reading.listing import Listing, Step
 from workflows.messages import FailureKind
 from workflows.model.summary import plain
-from workflows.model.values import show_time
 from workflows.notices import NoticesReport
 
 Mode = Literal["at_once", "daily"]
@@ -47,14 +50,14 @@ SHOWN = 50
 """Steps that one message tells of; it says how many more there are."""
 
 HEADINGS = {
-    "late": "Overdue",
-    "owe": "You owe",
-    "verify": "You could verify",
-    "agree": "To agree to",
-    "sign": "To sign",
+    "late": noted("Overdue"),
+    "owe": noted("You owe"),
+    "verify": noted("You could verify"),
+    "agree": noted("To agree to"),
+    "sign": noted("To sign"),
 }
 
-_COLUMNS = "principal, address, mode, hour, zone, confirmed, changed, digest"
+_COLUMNS = "principal, address, mode, hour, zone, language, confirmed, changed, digest"
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +74,7 @@ class NoticeSettings:
     confirmed: datetime | None
     changed: datetime
     digest: datetime | None
+    language: str = ENGLISH
 
     def next_digest(self, after: datetime) -> datetime:
         """The next time, in UTC, at which it is the digest's hour in the person's zone."""
@@ -95,14 +99,21 @@ class Notices:
         return None if row is None else NoticeSettings(**dict(row))
 
     async def choose(
-        self, principal: str, address: str, mode: Mode, hour: int, zone: str
+        self,
+        principal: str,
+        address: str,
+        mode: Mode,
+        hour: int,
+        zone: str,
+        language: str | None = None,
     ) -> tuple[NoticeSettings, str | None]:
-        """Keep a choice; and the code to send, where the address has yet to be confirmed."""
+        """Keep a choice; and the code to send, where the address has yet to be confirmed. No language: as before."""
         code = f"{secrets.randbelow(10**8):08}"
         row = await self._row(
-            "insert into notice_settings as n (principal, address, mode, hour, zone, code, code_until) "  # noqa: S608
-            "values ($1, $2, $3, $4, $5, $6, now() + $7) on conflict (principal) do update set "
-            "address = $2, mode = $3, hour = $4, zone = $5, changed = now(), tries = 0, "
+            "insert into notice_settings as n (principal, address, mode, hour, zone, code, code_until, language) "  # noqa: S608
+            "values ($1, $2, $3, $4, $5, $6, now() + $7, coalesce($8, 'en')) on conflict (principal) do update set "
+            "address = $2, mode = $3, hour = $4, zone = $5, language = coalesce($8, n.language), changed = now(), "
+            "tries = 0, "
             "confirmed = case when n.address = $2 then n.confirmed end, "
             "code = case when n.address = $2 and n.confirmed is not null then null else $6 end, "
             f"code_until = now() + $7 returning {_COLUMNS}",
@@ -113,11 +124,18 @@ class Notices:
             zone,
             hashlib.sha256(code.encode()).digest(),
             CODE_HOLDS,
+            language,
         )
         if row is None:
             raise RuntimeError("an insert returns its row")
         chosen = NoticeSettings(**dict(row))
         return chosen, None if chosen.confirmed is not None else code
+
+    async def speak(self, principal: str, language: str) -> None:
+        """Tell a person in another language, if they are told at all."""
+        await self._row(
+            "update notice_settings set language = $2 where principal = $1 returning 1", principal, language
+        )
 
     async def confirm(self, principal: str, code: str) -> bool:
         """Whether the code is the one that was sent; then the address is confirmed. After some tries none is."""
@@ -205,7 +223,9 @@ class Noticing:
         shown = list(steps) if digest else fresh
         if shown:
             try:
-                await self._mail.send(chosen.address, _subject(shown), self._text(chosen, shown, now))
+                with spoken(known(chosen.language) or ENGLISH):
+                    subject, text = _subject(shown), self._text(chosen, shown, now)
+                await self._mail.send(chosen.address, subject, text)
             except MailFailed as error:
                 if not error.final:
                     raise
@@ -266,22 +286,24 @@ class Noticing:
         for kind, heading in HEADINGS.items():
             found = [one for one in shown if ("late" if one.overdue else one.waiting.kind) == kind]
             if found:
-                groups.append((heading, [self._line(one, zone) for one in found]))
+                groups.append((gettext(heading), [self._line(one, zone) for one in found]))
         return written(
             "notice.txt.j2",
             digest=chosen.mode == "daily",
             delegate=chosen.principal,
-            today=f"{now.astimezone(zone):%Y-%m-%d}",
+            today=formats.day(now, zone),
             groups=groups,
             more=len(steps) - len(shown),
         )
 
     def _line(self, one: Step, zone: ZoneInfo) -> dict[str, Any]:
         by = one.waiting.by
-        due = None if by is None else f"{by.astimezone(zone):%Y-%m-%d %H:%M} {zone.key} ({show_time(by)})"
+        due = (
+            None if by is None else f"{formats.moment(by, zone, zone.key)} ({formats.moment(by, UTC, 'UTC')})"
+        )
         link = None if self._public_url is None else f"{self._public_url}/accords/{quote(one.accord)}"
         return {
-            "says": plain(one.waiting.says, 600),
+            "says": plain(prose(one.waiting.says), 600),
             "title": plain(one.title, 600),
             "accord": one.accord,
             "by": due,
@@ -300,7 +322,8 @@ def _what(one: Step, now: datetime) -> tuple[What, ...]:
 
 
 def _subject(steps: Sequence[Step]) -> str:
-    first = plain(steps[0].waiting.says, 120)
-    late = sum(one.overdue for one in steps)
-    more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
-    return f"{f'{late} overdue: ' if late else ''}{first}{more}"
+    first = plain(prose(steps[0].waiting.says), 120)
+    late, more = sum(one.overdue for one in steps), len(steps) - 1
+    if more:
+        first = counted("{first} and {n} more", "{first} and {n} more", more, first=first)
+    return counted("{n} overdue: {first}", "{n} overdue: {first}", late, first=first) if late else first

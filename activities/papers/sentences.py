@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ import yaml
 from activities.papers.blocks import Piece, lines, quoted, strong
 from activities.papers.source import Line
 from activities.papers.words import FOLDER, Words
+from workflows.model.consent import in_words
 from workflows.model.declared import ACTS
 from workflows.record.refusals import reason_of
 
@@ -45,17 +46,29 @@ def says(line: Line, w: Words) -> Piece:
 
 def translated(line: Line, w: Words) -> str | None:
     """What was done or followed, in the paper's language; none, where nobody has put it into that."""
+    return said_of(line.type, line.facts, line.delegate, line.party, w, str)
+
+
+def said_of(
+    kind: str,
+    facts: Mapping[str, Any],
+    delegate: str,
+    party: str | None,
+    w: Words,
+    prose: Callable[[str], str],
+) -> str | None:
+    """What an entry of a kind says was done or followed; ``prose`` puts a cause and the like."""
     told = sentences(w.language)
-    act = line.facts.get("act")
-    name = str(act["name"]) if act is not None else line.type
+    act = facts.get("act")
+    name = str(act["name"]) if act is not None else kind
     if act is not None and name in ACTS:
         form, fields = told["acts"].get(name), {**_defaults(name), **act.get("fields", {})}
     else:
-        form, fields = told["events"].get(line.type), line.facts.get("event", {})
+        form, fields = told["events"].get(kind), facts.get("event", {})
     if form is None:
         return None
-    by = told["by"].format(delegate=line.delegate, party=line.party) if line.party else line.delegate
-    values = {key: _value(key, value, told["values"], w) for key, value in fields.items()}
+    by = told["by"].format(delegate=delegate, party=party) if party else delegate
+    values = {key: _value(key, value, told["values"], w, prose) for key, value in fields.items()}
     return str(form).format_map(_Fields({**values, "by": by}))
 
 
@@ -65,9 +78,11 @@ def _defaults(name: str) -> Mapping[str, Any]:
     return {key: info.default for key, info in fields if not info.is_required() and info.default is not None}
 
 
-def _value(key: str, value: Any, values: Mapping[str, str], w: Words) -> str:
+def _value(key: str, value: Any, values: Mapping[str, str], w: Words, prose: Callable[[str], str]) -> str:
     if isinstance(value, list):
         return w.list(str(one) for one in value)
     if key in _TERMS:
         return w.term(key, str(value))
-    return values.get(str(value), str(value))
+    if key == "subject" and prose is not str:
+        return prose(in_words(str(value)))
+    return values.get(str(value)) or (prose(str(value)) if key == "cause" else str(value))

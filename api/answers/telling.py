@@ -73,6 +73,7 @@ class NoticeView(View):
     mode: Literal["at_once", "daily"]
     hour: int
     zone: str
+    language: str = Field(description="of the messages")
     confirmed: bool = Field(
         description="whether the code that was sent there was named; nothing is sent before"
     )

@@ -89,9 +89,15 @@ class Notices:
         mode: Literal["at_once", "daily"] = "daily",
         hour: int = 7,
         zone: str = "UTC",
+        language: Literal["en", "ru", "ko", "zh"] | None = None,
     ) -> NoticeView:
-        """Choose where and when; a code is sent to the address, by which :meth:`confirm` makes it count."""
-        fields = {"address": address, "mode": mode, "hour": hour, "zone": zone}
+        """Choose where and when; a code is sent to the address, by which :meth:`confirm` makes it count.
+
+        Without a language it stays the one that was chosen before, or English.
+        """
+        fields: dict[str, Any] = {"address": address, "mode": mode, "hour": hour, "zone": zone}
+        if language is not None:
+            fields["language"] = language
         return await self._sender.read(
             NoticeView, json_request("PUT", operations.CHOOSE_NOTICES.at(), fields)
         )

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from activities.files.register import Content
-from activities.reading.minutes import entry_says
+from activities.languages.prose import prose
 from api.access import seen_whole
 from api.answers.looking_ahead import DryRun
 from api.calls import AccordId, Parts, acting, idempotency_key
@@ -25,6 +25,7 @@ from api.pages.forms import about, form_fields, given_of, read_form
 from api.pages.readable import digests_in, readable
 from api.pages.uploading import form_with_files, has_files, may_send
 from api.pages.visiting import PageRoute, Visitor, form_of
+from api.pages.words import entry_says
 from api.preview import DRY_RUN, dry_run, tried
 from api.problems import Problem, not_found
 from api.routing import FURTHER, unless_hung_up
@@ -186,8 +187,8 @@ def _with_errors(
     errors: dict[str, tuple[str, ...]] = {}
     for error in problem.members.get("errors") or ():
         field = "" if error.field == "(whole)" else error.field
-        errors[field] = (*errors.get(field, ()), error.problem)
-    said = None if errors else problem.detail
+        errors[field] = (*errors.get(field, ()), prose(error.problem))
+    said = None if errors else prose(problem.detail)
     return _form_page(request, one, act, delegate, given, key, errors, said, 422)
 
 
@@ -282,7 +283,9 @@ async def outcome(request: Request, parts: Parts, session: Visitor, accord: Acco
         accord, receipt.first_position, min(receipt.position - receipt.first_position + 1, MOST_ENTRIES)
     )
     recorded = [entry.recorded() for entry in stored]
-    entries = [(it.position, entry_says(it), it.type) for it in recorded if it.command == command_id]
+    entries = [
+        (it.position, entry_says(it, one.state), it.type) for it in recorded if it.command == command_id
+    ]
     return accord_page(
         request,
         "outcome.html",

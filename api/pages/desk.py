@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from activities.identity.keys import Identity
+from activities.languages.catalogues import gettext, noted
 from activities.reading.listing import ME, OTHERS, Filters, Step
 from api.calls import Parts
 from api.pages.rendering import page
@@ -30,10 +31,10 @@ MOST_ACCORDS = 200
 """Accords among which those are looked for in which something is new."""
 
 HEADINGS = (
-    ("owe", "You owe"),
-    ("verify", "You could verify"),
-    ("agree", "You should agree to"),
-    ("sign", "You may sign"),
+    ("owe", noted("You owe")),
+    ("verify", noted("You could verify")),
+    ("agree", noted("You should agree to")),
+    ("sign", noted("You may sign")),
 )
 
 
@@ -83,7 +84,7 @@ async def desk(request: Request, parts: Parts, session: Visitor) -> Response:
     lines = _lines(identity, mine.items)
     overdue = [one for one in lines if one.overdue]
     groups = [
-        (heading, found)
+        (gettext(heading), found)
         for kind, heading in HEADINGS
         if (found := [one for one in lines if one.step.kind == kind and not one.overdue])
     ]

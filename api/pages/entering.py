@@ -16,6 +16,8 @@ from fastapi.responses import RedirectResponse
 
 from activities.identity.keys import NotAuthenticated
 from activities.identity.scopes import all_within
+from activities.languages.choosing import known
+from activities.languages.prose import prose
 from api.backend import Backend
 from api.calls import Parts
 from api.pages.rendering import HEADERS, STATIC, page
@@ -26,7 +28,9 @@ from api.pages.visiting import (
     form_of,
     is_local,
     keep,
+    keep_language,
     local_path,
+    remember_language,
     session_of,
 )
 from api.problems import Problem, not_found
@@ -71,7 +75,7 @@ def sign_in_page(
         going=going,
         sides=_sides(chairs(parts, request)),
         providers=parts.sign_ins.offered,
-        wrong=wrong,
+        wrong=None if wrong is None else prose(wrong),
     )
 
 
@@ -110,6 +114,25 @@ async def signed_in(request: Request, parts: Parts) -> Response:
     session = await parts.sessions.begin(identity)
     answer = RedirectResponse(f"/signed-in?next={quote(going, safe='')}", 303, {"Cache-Control": "no-store"})
     keep(answer, session)
+    await remember_language(request, answer, parts, identity.principal)
+    return answer
+
+
+@router.post("/language")
+async def choose_language(request: Request, parts: Parts) -> Response:
+    """Keep the language that somebody chose; who is told of things by e-mail is told in it from then on."""
+    session = await session_of(request)
+    given = await form_of(request, session)
+    chosen = known(given.get("language", [""])[0])
+    if chosen is None:
+        raise Problem(
+            "bad_request", "There is no such language here. Choose one of those at the foot of the page."
+        )
+    if session is not None:
+        await parts.notices.speak(session.identity.principal, chosen)
+    going = local_path(given.get("next", [None])[0])
+    answer = RedirectResponse(going, 303, {"Cache-Control": "no-store"})
+    keep_language(answer, chosen)
     return answer
 
 

@@ -14,8 +14,11 @@ from typing import Any, Literal
 import yaml
 
 from activities.definitions.structured import Unreadable, read_yaml
+from activities.languages.catalogues import pgettext, said
 from api.pages.values import CANDIDATES, OPEN_ENDED, Choice
+from api.pages.words import value_word
 from workflows.model.declare import Act
+from workflows.model.declared import ACTS
 from workflows.model.state import Accord
 
 PREFIX = "f."
@@ -49,7 +52,7 @@ _MINUTE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?")
 _SHORT = 1000
 """Characters up to which a text is a line, and no longer one of several."""
 
-_LABELS: Mapping[str, str] = {
+LABELS: Mapping[str, str] = {
     "digest": "Content, by digest",
     "evidence": "Evidence on which you rely",
     "instrument": "Instrument, by digest",
@@ -62,7 +65,7 @@ _LABELS: Mapping[str, str] = {
     "severable": "Documents that may be severed",
     "changes": "What it would change",
 }
-_HINTS: Mapping[str, str] = {
+HINTS: Mapping[str, str] = {
     "note": "Optional. Kept apart from the record, where the law can have it erased.",
     "person": "Optional. Kept apart from the record, where the law can have it erased.",
     "words": "Optional. Kept apart from the record, where the law can have it erased.",
@@ -167,7 +170,20 @@ def _choices(
     listed: Iterable[str] = plain.get("enum") or plain.get("items", {}).get("enum") or ()
     if not listed and (alternatives := re.fullmatch(r"\^\(([a-z_|]+)\)\$", str(plain.get("pattern", "")))):
         listed = alternatives[1].split("|")
-    return tuple(Choice(one, one.replace("_", " "), one == schema.get("default")) for one in listed)
+    kind = {"roles": "role", "grade": "grade", "gate": "prose", "form": "form"}.get(name, "choice")
+    return tuple(Choice(one, value_word(one, kind, a), one == schema.get("default")) for one in listed)
+
+
+def declared_fields() -> Iterator[tuple[str, str]]:
+    """The fields of all acts, by name, each with what its declaration says of it."""
+    for act in ACTS.values():
+        for name, schema in _schemas(act).items():
+            yield name, str(_plain(schema).get("description", ""))
+
+
+def label_of(name: str) -> str:
+    """What a field of an act is called, in English."""
+    return LABELS.get(name, name.replace("_", " ").capitalize())
 
 
 def about(act: type[Act], a: Accord, delegate: str, given: Mapping[str, str]) -> tuple[FormField, ...]:
@@ -217,15 +233,15 @@ def _field(
     if values is None:
         values = (given[name],) if name in given else tuple(_at_first(kind, name, choices, a))
     plain = _plain(schema)
-    hint = _HINTS.get(name) or (
-        "" if kind in ("select", "suggest", "digest", "digests") else plain.get("description", "")
+    hint = HINTS.get(name) or (
+        "" if kind in ("select", "suggest", "digest", "digests") else str(plain.get("description", ""))
     )
     wrong = [said for field, listed in errors.items() if field.split(".")[0] == name for said in listed]
     return FormField(
         name=name,
         kind=kind,
-        label=_LABELS.get(name, name.replace("_", " ").capitalize()),
-        hint=str(hint),
+        label=pgettext("field", label_of(name)),
+        hint=pgettext("field", hint) if hint else "",
         required=info.is_required() and kind not in ("yes", "many", "digests") and not _may_be_none(schema),
         values=values,
         choices=choices,
@@ -336,7 +352,7 @@ def _read(kind: Kind, name: str, schema: Mapping[str, Any], values: tuple[str, .
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise ValueError(f"{text[:40]!r} is no whole number; write digits alone")
+        raise ValueError(said("{text} is no whole number; write digits alone", text=repr(text[:40])))
     return int(text)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from activities.languages.prose import prose
 from api.bodies import LARGEST, read_yaml
 from api.calls import Parts, acting
 from api.heavy import JUDGING, READING
@@ -58,7 +59,7 @@ async def sent(request: Request, parts: Parts, session: Visitor) -> Response:
         foreseen = await JUDGING.run(tried, definition, delegate, now)
     except Problem as problem:
         errors = problem.members.get("errors") or ()
-        said = None if errors else problem.detail
+        said = None if errors else prose(problem.detail)
         return _page(request, text, key, problem.status, errors=errors, said=said)
     if posted.get("step", [""])[0] != "open":
         return _page(request, text, key, foreseen=foreseen, definition=definition)

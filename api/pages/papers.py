@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from activities.languages.catalogues import language
 from activities.papers.kinds import described
 from activities.papers.words import ENGLISH, languages, languages_of, words_of
 from api.access import seen_whole
@@ -25,7 +26,7 @@ async def papers(request: Request, parts: Parts, session: Visitor, accord: Accor
     one = await shown(request, parts, session, accord)
     seen_whole(one.seen.access)
     own = languages_of(one.state)
-    w = words_of(ENGLISH, one.state.definition.vocabulary)
+    w = words_of(language(), one.state.definition.vocabulary)
     return accord_page(
         request,
         "papers.html",

@@ -21,7 +21,7 @@ from api.backend import Backend
 from api.calls import Parts, Stranger, of_token
 from api.pages.entering import sign_in_page
 from api.pages.rendering import page
-from api.pages.visiting import PageRoute, keep, local_path, session_of
+from api.pages.visiting import PageRoute, keep, local_path, remember_language, session_of
 from api.routing import FURTHER
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -112,4 +112,5 @@ async def _signed_in(request: Request, parts: Backend, begun: Going | None) -> R
     # A page and no redirect: what follows from a page of this site has the strict cookie.
     answer = page(request, "going_on.html", going=f"/signed-in?next={quote(path, safe='')}")
     keep(answer, session)
+    await remember_language(request, answer, parts, found.principal)
     return answer

@@ -19,6 +19,7 @@ from api.calls import AccordId, Parts
 from api.pages.accords import ON_PAGE, accord_page, shown
 from api.pages.readable import digests_in, readable
 from api.pages.visiting import LongPageRoute, PageRoute, Visitor
+from api.pages.words import problem_words
 from api.problems import Problem, not_found
 from api.routes.ledger import get_bundle, get_checkpoint, get_policy, get_proof
 from api.routing import QueryFlag, WholeNumber
@@ -157,7 +158,7 @@ async def record(request: Request, parts: Parts, session: Visitor, accord: Accor
         answer = await get_checkpoint(request, accord, parts, session.identity)
         checkpoint = bytes(answer.body).decode()
     except Problem as problem:
-        missing = problem.detail
+        missing = problem_words(problem)
     policy = None
     if missing is None:
         policy = bytes((await get_policy(request, accord, parts, session.identity)).body).decode()

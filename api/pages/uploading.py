@@ -19,6 +19,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from activities.identity.scopes import covers
 from activities.identity.sessions import Session
+from activities.languages.prose import prose
 from api.bodies import LARGEST, media_type
 from api.contents import deposit
 from api.pages.accords import Shown
@@ -120,7 +121,7 @@ async def _take(request: Request, one: Shown, delegate: str, sent: Sent, name: s
     except Problem as problem:
         if problem.status >= 500:
             raise
-        sent.errors[name] = (problem.detail,)
+        sent.errors[name] = (prose(problem.detail),)
 
 
 def kind_of(filename: str, said: str) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from activities.languages.catalogues import counted, said
+from activities.languages.prose import prose
+from api.pages.words import value_word
 from workflows.model import consent
 from workflows.model.declare import Act
 from workflows.model.state import Accord, state_digest
@@ -58,7 +61,8 @@ def _seats(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     if document is None:
         return ()
     return tuple(
-        Choice(name, f"{name} · {seat.holder} for {seat.party}") for name, seat in document.seats.items()
+        Choice(name, said("{seat} · {holder} for {party}", seat=name, holder=seat.holder, party=seat.party))
+        for name, seat in document.seats.items()
     )
 
 
@@ -70,7 +74,10 @@ def _delegates(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     appointed = [one for one, standing in a.delegates.items() if standing.party == party]
     return tuple(
         Choice(
-            one, f"{one} · {a.delegates[one].office}" if one in a.delegates else f"{one} (not appointed yet)"
+            one,
+            f"{one} · {a.delegates[one].office}"
+            if one in a.delegates
+            else said("{delegate} (not appointed yet)", delegate=one),
         )
         for one in dict.fromkeys([*appointed, *named])
     )
@@ -79,7 +86,7 @@ def _delegates(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
 def _pending_subjects(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     own = a.delegates.get(delegate)
     return tuple(
-        Choice(one.subject, one.says)
+        Choice(one.subject, prose(one.says))
         for one in consent.pending(a)
         if own is not None and own.party in one.given
     )
@@ -87,8 +94,8 @@ def _pending_subjects(a: Accord, delegate: str, given: Given) -> tuple[Choice, .
 
 def _definition(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     if a.amendment is not None:
-        return _one(a.amendment.digest(), "the amendment that waits for adoption")
-    return _one(a.definition_digest, "the definition that is proposed")
+        return _one(a.amendment.digest(), said("the amendment that waits for adoption"))
+    return _one(a.definition_digest, said("the definition that is proposed"))
 
 
 def _text(a: Accord, given: Given) -> Any:
@@ -101,22 +108,27 @@ def _pending_text(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     if text is None:
         return ()
     by = text.amended_by if text.agreed else text.proposed_by
-    return _one(text.pending, f"the text that {by or 'a party'} proposed")
+    return _one(
+        text.pending,
+        said("the text that {party} proposed", party=by) if by else said("the text that a party proposed"),
+    )
 
 
 def _standing_text(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     text = _text(a, given)
     if text is None:
         return ()
-    return _one(text.digest, f"version {text.number}") + tuple(
-        Choice(one, "the amendment that is proposed") for one in (text.amendment,) if one
+    return _one(text.digest, said("version {number}", number=text.number)) + tuple(
+        Choice(one, said("the amendment that is proposed")) for one in (text.amendment,) if one
     )
 
 
 def _document_digest(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     code = given.get("document", "")
     return (
-        _one(document_digest(a, code), f"{code}, all its texts as they stand") if code in a.documents else ()
+        _one(document_digest(a, code), said("{document}, all its texts as they stand", document=code))
+        if code in a.documents
+        else ()
     )
 
 
@@ -125,16 +137,23 @@ def _powers(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     seat = None if document is None else document.seats.get(given.get("seat", ""))
     if seat is None or seat.powers is None:
         return ()
-    return _one(seat.powers.digest, f"the full powers of {seat.powers.holder}")
+    return _one(seat.powers.digest, said("the full powers of {holder}", holder=seat.powers.holder))
 
 
 def _correction(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     pending = a.corrections.get(given.get("document", ""))
-    return () if pending is None else _one(pending.digest, f"the corrected text in {pending.language}")
+    return (
+        ()
+        if pending is None
+        else _one(pending.digest, said("the corrected text in {language}", language=pending.language))
+    )
 
 
 def _schedules(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
-    return tuple(Choice(digest, f"a schedule of {len(texts)} texts") for digest, texts in a.schedules.items())
+    return tuple(
+        Choice(digest, counted("a schedule of {n} text", "a schedule of {n} texts", len(texts)))
+        for digest, texts in a.schedules.items()
+    )
 
 
 def _evidence(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
@@ -144,14 +163,25 @@ def _evidence(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
         return ()
     lowest = GRADES.index(terms.policy.grade)
     return tuple(
-        Choice(one.digest, f"{one.grade}, from {one.source}, by {one.by}", GRADES.index(one.grade) >= lowest)
+        Choice(
+            one.digest,
+            said(
+                "{grade}, from {source}, by {who}",
+                grade=value_word(one.grade, "grade", a),
+                source=one.source,
+                who=one.by,
+            ),
+            GRADES.index(one.grade) >= lowest,
+        )
         for one in condition.evidence
     )
 
 
 def _keys(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     whose = given.get("delegate", delegate)
-    return tuple(Choice(one.id, f"{one.id} of {whose}") for one in live_keys(a, whose))
+    return tuple(
+        Choice(one.id, said("{key} of {delegate}", key=one.id, delegate=whose)) for one in live_keys(a, whose)
+    )
 
 
 def _log_keys(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
@@ -179,22 +209,24 @@ CANDIDATES: Mapping[tuple[str, str], Offered] = {
     ("approve_execution_version", "digest"): _document_digest,
     ("sign_document", "digest"): _document_digest,
     ("find_full_powers", "digest"): _powers,
-    ("agree_dates", "digest"): lambda a, d, g: _one(dates_digest(a), "the dates that are proposed"),
+    ("agree_dates", "digest"): lambda a, d, g: _one(dates_digest(a), said("the dates that are proposed")),
     ("concur_in_understanding", "digest"): lambda a, d, g: _one(
-        a.understanding.pending, "the understanding that is proposed"
+        a.understanding.pending, said("the understanding that is proposed")
     ),
     ("consent_to_release", "digest"): lambda a, d, g: _one(
-        release_digest(a) if a.founded else None, "the whole set, as it stands now"
+        release_digest(a) if a.founded else None, said("the whole set, as it stands now")
     ),
     ("agree_texts", "digest"): _schedules,
     ("agree_corrigendum", "digest"): _correction,
     ("agree_witness_policy", "digest"): lambda a, d, g: _one(
         policy_digest(a.witness_policy.proposed) if a.witness_policy.proposed else None,
-        "the policy that is proposed",
+        said("the policy that is proposed"),
     ),
     ("verify_condition", "evidence"): _evidence,
-    ("attest_state", "position"): lambda a, d, g: _one(str(a.version), "the present version"),
-    ("attest_state", "digest"): lambda a, d, g: _one(state_digest(a), "the state at the present version"),
+    ("attest_state", "position"): lambda a, d, g: _one(str(a.version), said("the present version")),
+    ("attest_state", "digest"): lambda a, d, g: _one(
+        state_digest(a), said("the state at the present version")
+    ),
     ("rotate_key", "key"): _keys,
     ("revoke_key", "key"): _keys,
     ("rotate_log_key", "old"): _log_keys,

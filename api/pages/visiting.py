@@ -18,10 +18,13 @@ from fastapi.responses import RedirectResponse
 
 from activities.identity.keys import Identity
 from activities.identity.sessions import Session
+from activities.languages.catalogues import speak
+from activities.languages.choosing import known
 from api.access import Access, access_to
+from api.backend import Backend
 from api.bodies import content_of, media_type
 from api.calls import backend
-from api.pages.rendering import error_page, page
+from api.pages.rendering import LANGUAGE_COOKIE, error_page, language_for, page
 from api.problems import Problem, not_found, of_exception
 from api.routing import BoundedRoute, CheckedRoute
 from workflows.errors import EntenteError
@@ -47,6 +50,7 @@ def _as_pages(handle: Handler) -> Handler:
     """The handler, with its errors as pages."""
 
     async def shown(request: Request) -> Response:
+        speak(language_for(request))
         try:
             return await handle(request)
         except SignInNeeded:
@@ -192,6 +196,21 @@ def keep(response: Response, session: Session) -> None:
 def forget(response: Response) -> None:
     """Have the browser forget it."""
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+
+
+def keep_language(response: Response, chosen: str) -> None:
+    """Have the browser keep the language that somebody chose, for a year."""
+    response.set_cookie(
+        LANGUAGE_COOKIE, chosen, max_age=365 * 86400, path="/", secure=True, httponly=True, samesite="lax"
+    )
+
+
+async def remember_language(request: Request, response: Response, parts: Backend, principal: str) -> None:
+    """After signing in: the language in which the person is told of things, where this browser knows of none."""
+    if known(request.cookies.get(LANGUAGE_COOKIE)) is None:
+        settings = await parts.notices.get(principal)
+        if settings is not None and known(settings.language) is not None:
+            keep_language(response, settings.language)
 
 
 def is_local(request: Request) -> bool:

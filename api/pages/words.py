@@ -7,88 +7,165 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from activities.languages import formats
+from activities.languages.catalogues import ENGLISH, gettext, language, noted, pgettext
+from activities.languages.prose import prose
+from activities.papers.sentences import said_of
+from activities.papers.words import Words, words_of
+from activities.reading.minutes import entry_says as recorded_says
+from activities.reading.shown import EventView
 from api.problems import Problem
-from workflows.model.commands import EventDraft
+from workflows.model.commands import EventDraft, RecordedEvent
 from workflows.model.declare import Act
 from workflows.model.declared import ACTS, EVENTS
 from workflows.model.rules import GATES
 from workflows.model.state import Accord
-from workflows.model.vocabulary import word
+from workflows.model.values import ROLES
+from workflows.model.vocabulary import VOCABULARIES, word
+from workflows.record.refusals import reason_of
 
 CANNOT_BE_UNDONE: Mapping[str, str] = {
-    "record_arrival": "Once host and guest have both recorded it, the arrival stands for good.",
-    "release_signatures": "Released signatures are never undone: all of them are released at once, or none.",
-    "consent_to_release": "You can withdraw the consent until the registrar releases; after that nothing is undone.",
-    "close_accord": "A closed accord takes no further act.",
-    "terminate": "The accord ends by this. Its record stays readable.",
-    "agree_termination": "Once every party has agreed, the accord ends.",
-    "decline_definition": "The accord ends by this.",
-    "decline_invitation": "Where your acceptance is required, the accord ends by this.",
-    "withdraw_invitation": "The accord ends by this. Its record stays readable.",
-    "ratify_document": "An instrument of ratification stays on the record for good.",
-    "declare_in_force": "A declaration of entry into force stays on the record for good.",
-    "erase_particulars": "What is erased cannot be brought back.",
-    "complete_visit": "Once every party has agreed, the visit is over.",
-    "cancel_visit": "Once every party has agreed, the visit does not take place.",
-    "curtail_visit": "Once every party has agreed, the visit is over.",
-    "revoke_key": "A revoked key signs nothing any more.",
+    "record_arrival": noted("Once host and guest have both recorded it, the arrival stands for good."),
+    "release_signatures": noted(
+        "Released signatures are never undone: all of them are released at once, or none."
+    ),
+    "consent_to_release": noted(
+        "You can withdraw the consent until the registrar releases; after that nothing is undone."
+    ),
+    "close_accord": noted("A closed accord takes no further act."),
+    "terminate": noted("The accord ends by this. Its record stays readable."),
+    "agree_termination": noted("Once every party has agreed, the accord ends."),
+    "decline_definition": noted("The accord ends by this."),
+    "decline_invitation": noted("Where your acceptance is required, the accord ends by this."),
+    "withdraw_invitation": noted("The accord ends by this. Its record stays readable."),
+    "ratify_document": noted("An instrument of ratification stays on the record for good."),
+    "declare_in_force": noted("A declaration of entry into force stays on the record for good."),
+    "erase_particulars": noted("What is erased cannot be brought back."),
+    "complete_visit": noted("Once every party has agreed, the visit is over."),
+    "cancel_visit": noted("Once every party has agreed, the visit does not take place."),
+    "curtail_visit": noted("Once every party has agreed, the visit is over."),
+    "revoke_key": noted("A revoked key signs nothing any more."),
 }
 """What a delegate should know of some acts before doing them."""
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-_MINUTES = (("day", 86400), ("hour", 3600), ("minute", 60))
+_UTC = "UTC"
+
+GUARDED: Mapping[str, str] = {
+    "visit": "confirming the {visit}",
+    "signing": "signing",
+    "ceremony": "the release",
+    "subsequent": "nothing before the release",
+}
+"""What a condition holds up, by its gate."""
+
+STATUSES: Mapping[str, tuple[str, ...]] = {
+    "invitation": (
+        "drafted",
+        "issued",
+        "accepted",
+        "accepted_in_principle",
+        "declined",
+        "withdrawn",
+        "expired",
+    ),
+    "understanding": ("none", "proposed", "effective", "stale", "suspended"),
+    "visit": (
+        "tentative",
+        "confirmed",
+        "advance_done",
+        "on_hold",
+        "arrived",
+        "completed",
+        "curtailed",
+        "cancelled",
+    ),
+    "answer": ("accepted", "accepted_in_principle", "declined"),
+    "role": (*ROLES, "delegate"),
+    "status": ("real", "simulated"),
+    "check": ("database", "migrations", "temporal"),
+}
+"""Values of the record that the pages name and the papers do not, by what they are of."""
+
+
+def _words(a: Any = None) -> Words:
+    """The words of papers in the language that is spoken, which name values of the record."""
+    vocabulary = a.definition.vocabulary if isinstance(a, Accord) else getattr(a, "vocabulary", "diplomatic")
+    return words_of(language(), vocabulary)
 
 
 def act_title(act: type[Act] | str) -> str:
     """What an act is called on a button: "Verify condition"."""
     name = act if isinstance(act, str) else act.name
-    return name.replace("_", " ").capitalize()
+    return pgettext("act", name.replace("_", " ").capitalize())
 
 
-def status_word(text: str) -> str:
-    """A status of the model as words."""
-    return text.replace("_", " ")
+def act_text(act: type[Act]) -> str:
+    """The sentence that says what an act does."""
+    return pgettext("act", act.text())
+
+
+def value_word(text: str, kind: str = "status", a: Any = None) -> str:
+    """A value of the record as words; ``kind`` says what it is of, such as a condition's status."""
+    plain = text.replace("_", " ")
+    if language() == ENGLISH:
+        return plain
+    return _words(a).words.get(f"{kind}.{text}") or pgettext(kind, plain)
+
+
+@pass_context
+def status_word(context: Context, text: str, kind: str = "status") -> str:
+    """The same in a template, by the vocabulary of the accord that the page is of."""
+    return value_word(text, kind, context.get("a"))
+
+
+@pass_context
+def status_words(context: Context, texts: Iterable[str], kind: str) -> str:
+    """Several values in a row."""
+    return ", ".join(value_word(one, kind, context.get("a")) for one in texts)
+
+
+def guard_met(name: str) -> str:
+    """A guard that is met, by its name."""
+    return pgettext("guard", name.replace("_", " "))
+
+
+def guarded(gate: str, a: Accord) -> str:
+    """What a condition of a gate holds up."""
+    return pgettext("guarded", GUARDED[gate].format(visit=word(a.definition.vocabulary, "visit").lower()))
+
+
+def all_guarded() -> list[str]:
+    """The same for every gate and vocabulary, in English."""
+    visits = [word(one, "visit").lower() for one in VOCABULARIES]
+    return list(dict.fromkeys(said.format(visit=visit) for said in GUARDED.values() for visit in visits))
 
 
 def word_of(a: Any, term: str) -> str:
-    """How the accord's vocabulary calls a term; ``a`` is anything that has one."""
-    vocabulary = a.definition.vocabulary if isinstance(a, Accord) else a.vocabulary
-    return word(vocabulary, term)
+    """How the accord's vocabulary calls a term; ``a`` is anything that has one, or nothing for the usual one."""
+    vocabulary = a.definition.vocabulary if isinstance(a, Accord) else getattr(a, "vocabulary", "diplomatic")
+    return pgettext(vocabulary, word(vocabulary, term))
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number and its noun: "1 entry", "3 entries"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def listed(names: Iterable[str], last: str = "and") -> str:
+def listed(names: Iterable[Any], last: str = "and") -> str:
     """Names in a row: "A, B and C"."""
-    *before, end = list(names) or [""]
-    return f"{', '.join(before)} {last} {end}" if before else end
-
-
-def relative(at: datetime, now: datetime) -> str:
-    """How far a time is from now: "in 3 days", "2 hours ago", "now"."""
-    seconds = (at - now).total_seconds()
-    for unit, size in _MINUTES:
-        if abs(seconds) >= size:
-            amount = counted(int(abs(seconds) // size), unit)
-            return f"in {amount}" if seconds > 0 else f"{amount} ago"
-    return "now"
+    return formats.listed([str(one) for one in names], last)
 
 
 def when(at: datetime | None, now: datetime | None = None, *, only_day: bool = False) -> Markup:
     """A time in UTC, as an element that the browser's script completes by the reader's own; beside it how far."""
     if at is None:
-        return Markup('<span class="none">no date</span>')
+        return Markup('<span class="none">{}</span>').format(gettext("no date"))
     at = at.astimezone(UTC)
-    text = at.strftime("%-d %b %Y" if only_day else "%-d %b %Y, %H:%M UTC")
+    text = formats.day(at, UTC) if only_day else formats.moment(at, UTC, _UTC)
     shown = Markup('<time datetime="{}">{}</time>').format(at.isoformat().replace("+00:00", "Z"), text)
     if now is None:
         return shown
-    return shown + Markup(' <span class="beside">({})</span>').format(relative(at, now))
+    return shown + Markup(' <span class="beside">({})</span>').format(formats.distance(at, now))
 
 
 def day(at: datetime | None, now: datetime | None = None) -> Markup:
@@ -99,7 +176,7 @@ def day(at: datetime | None, now: datetime | None = None) -> Markup:
 def digest(text: str | None) -> Markup:
     """A digest: its beginning to compare by, and whole when it is opened."""
     if not text:
-        return Markup('<span class="none">none yet</span>')
+        return Markup('<span class="none">{}</span>').format(gettext("none yet"))
     return Markup(
         '<details class="digest"><summary><code>{}…</code></summary><code class="whole">{}</code></details>'
     ).format(text[:19], text)
@@ -116,10 +193,39 @@ def shortened(text: str) -> Markup:
     return Markup("").join([*parts, escape(text[end:])])
 
 
-def event_says(draft: EventDraft) -> str:
+@pass_context
+def event_says(context: Context, draft: EventDraft) -> str:
     """What would follow, as a sentence."""
     kind = EVENTS.get(draft.type)
-    return draft.type.replace("_", " ") if kind is None else kind.sentence(draft.facts.get("event", {}))
+    english = draft.type.replace("_", " ") if kind is None else kind.sentence(draft.facts.get("event", {}))
+    if language() == ENGLISH:
+        return english
+    facts = {"event": draft.facts.get("event", {})}
+    return said_of(draft.type, facts, "", None, _words(context.get("a")), prose) or english
+
+
+def entry_says(entry: EventView | RecordedEvent, a: Accord) -> str:
+    """An entry of the record as a sentence in the language that is spoken, by the words of papers."""
+    english = entry.says if isinstance(entry, EventView) else recorded_says(entry)
+    if language() == ENGLISH:
+        return english
+    actor = entry.actor
+    done = said_of(entry.type, entry.facts, actor.delegate, actor.behalf or actor.party, _words(a), prose)
+    if done is None:
+        return english
+    if entry.type not in ("act_refused", "signal_refused") or "act" not in entry.facts:
+        return done
+    return gettext("✗ refused: {done} — {reason}").format(
+        done=done, reason=prose(reason_of(entry.facts.get("event", {})))
+    )
+
+
+def acting_for(actor: Any) -> str:
+    """Who stands behind an entry: "X for Y"."""
+    party = actor.behalf or actor.party
+    if not party:
+        return str(actor.says)
+    return gettext("{who} for {party}").format(who=actor.delegate, party=party)
 
 
 def upper_first(text: str) -> str:
@@ -130,26 +236,40 @@ def upper_first(text: str) -> str:
 
 def gate_says(name: str) -> str:
     """What can be done when a gate is open."""
-    return GATES.get(name, name)
+    return pgettext("gate", GATES[name]) if name in GATES else name
 
 
 def irreversible(name: str) -> str | None:
     """What cannot be undone about an act, if anything."""
-    return CANNOT_BE_UNDONE.get(name)
+    return gettext(CANNOT_BE_UNDONE[name]) if name in CANNOT_BE_UNDONE else None
 
 
-_SAID: Mapping[str, str] = {
-    "not_found": "There is nothing here that you can see. It may be another accord, or not for the delegate as whom "
-    "you are signed in.",
-    "method_not_allowed": "This address does not take that. Go back, and use the page's own buttons.",
+SAID: Mapping[str, str] = {
+    "not_found": noted(
+        "There is nothing here that you can see. It may be another accord, or not for the delegate as whom you are "
+        "signed in."
+    ),
+    "method_not_allowed": noted("This address does not take that. Go back, and use the page's own buttons."),
 }
+"""What a page says of some problems better than the API's detail, which is for programs."""
 
 
-def problem_words(problem: Problem) -> str:
-    """A problem of the API as a page says it."""
+def problem_words(problem: Problem) -> tuple[str, str | None]:
+    """A problem of the API as a page says it; beside it the detail in English, where only that says more."""
+    own = SAID.get(problem.code)
     if problem.code == "not_found" and "accord" not in problem.detail and "address" not in problem.detail:
-        return problem.detail
-    return _SAID.get(problem.code, problem.detail)
+        own = None
+    if own is not None:
+        return gettext(own), None
+    said = prose(problem.detail)
+    if language() == ENGLISH or said != problem.detail:
+        return said, None
+    return gettext("It could not be done. What is wrong is said in English:"), problem.detail
+
+
+def problem_title(problem: Problem) -> str:
+    """What a problem is called."""
+    return pgettext("problem", problem.title)
 
 
 def is_act(name: str) -> bool:
@@ -158,15 +278,22 @@ def is_act(name: str) -> bool:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
+    "act_text": act_text,
     "act_title": act_title,
-    "counted": counted,
+    "acting_for": acting_for,
     "day": day,
     "digest": digest,
+    "entry_says": entry_says,
     "event_says": event_says,
     "gate_says": gate_says,
+    "guard_met": guard_met,
+    "guarded": guarded,
     "listed": listed,
+    "number": formats.number,
+    "prose": prose,
     "shortened": shortened,
     "status": status_word,
+    "statuses": status_words,
     "upper_first": upper_first,
     "when": when,
 }

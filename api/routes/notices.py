@@ -16,6 +16,8 @@ from activities.feeds.mail import Mail, MailFailed, written
 from activities.feeds.notices import CODE_HOLDS, NoticeSettings
 from activities.feeds.starting import tell_person
 from activities.identity.keys import Identity
+from activities.languages.catalogues import ENGLISH, gettext, spoken
+from activities.languages.choosing import known
 from api.answers.telling import NoticeView
 from api.backend import Backend
 from api.calls import Caller, Parts, answer, problems
@@ -48,6 +50,10 @@ class NoticeChoice(BaseModel):
     ] = "daily"
     hour: Annotated[int, Field(ge=0, le=23, description="of the digest, in the zone")] = 7
     zone: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$", examples=["Asia/Seoul"])] = "UTC"
+    language: Annotated[
+        Literal["en", "ru", "ko", "zh"] | None,
+        Field(description="of the messages; none: as before, or English"),
+    ] = None
 
 
 class NoticeCode(BaseModel):
@@ -73,6 +79,7 @@ def _shown(chosen: NoticeSettings | None) -> Response:
             mode=chosen.mode,
             hour=chosen.hour,
             zone=chosen.zone,
+            language=chosen.language,
             confirmed=chosen.confirmed is not None,
         )
     )
@@ -123,15 +130,17 @@ async def choose_notices(choice: NoticeChoice, parts: Parts, identity: Caller) -
         )
     await parts.limits.count("delegate", principal)
     chosen, code = await parts.notices.choose(
-        principal, choice.address, choice.mode, choice.hour, choice.zone
+        principal, choice.address, choice.mode, choice.hour, choice.zone, choice.language
     )
     if code is None:
         await _tell(parts, principal)
         return _shown(chosen)
     hours = int(CODE_HOLDS.total_seconds() // 3600)
-    text = written("confirm.txt.j2", delegate=principal, code=code, hours=hours)
+    with spoken(known(chosen.language) or ENGLISH):
+        subject = gettext("Confirm your address")
+        text = written("confirm.txt.j2", delegate=principal, code=code, hours=hours)
     try:
-        await mail.send(choice.address, "Confirm your address", text)
+        await mail.send(choice.address, subject, text)
     except MailFailed as error:
         log.warning("a code could not be sent", principal=principal, reason=error.what)
         raise unavailable(f"The code could not be sent: {error.what}. Try again.") from None

@@ -126,7 +126,7 @@ async def test_what_waits_is_told_once_then_when_it_is_due_and_when_it_is_late(
     assert message["auto-submitted"] == "auto-generated"
     assert "Issue the offer" in mailbox.text(), "in the accord's vocabulary"
     assert "Submit evidence of grade documented or better for C1 (Venue ready)" in mailbox.text()
-    assert "due 2030-04-01 00:00 UTC (2030-04-01 00:00 UTC)" in mailbox.text()
+    assert "due 1 Apr 2030, 00:00 UTC (1 Apr 2030, 00:00 UTC)" in mailbox.text()
     assert "https://entente.example/accords/visit-1" in mailbox.text()
     assert "[ILLUSTRATIVE]" in mailbox.text()
     due = datetime(2030, 4, 1, tzinfo=UTC)

@@ -1,9 +1,14 @@
 // Entente: what the pages can do better with a script. All of them work without it.
 "use strict";
 
+// What is said here, in the language of the page; its words come with the page.
+const LANGUAGE = document.documentElement.lang || "en";
+const SAID = JSON.parse(document.querySelector('meta[name="words"]')?.content || "{}");
+const say = (message, values = {}) => (SAID[message] || message).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+
 // The reader's own time, beside the UTC that is shown.
 function ownTimes(root) {
-  const format = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+  const format = new Intl.DateTimeFormat(LANGUAGE === "en" ? undefined : LANGUAGE, { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
   for (const element of root.querySelectorAll("time[datetime]")) {
     const at = new Date(element.dateTime);
     if (!Number.isNaN(at.getTime())) element.title = format.format(at);
@@ -18,10 +23,10 @@ function copyable(root) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
-    button.textContent = "Copy";
+    button.textContent = say("Copy");
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(whole.textContent);
-      button.textContent = "Copied";
+      button.textContent = say("Copied");
     });
     whole.after(" ", button);
   }
@@ -64,10 +69,10 @@ async function sendFile(file, address, token, tell) {
     const goesOn = answer && answer.status === 409 ? answer.headers.get("Upload-Offset") : null;
     if (answer && goesOn === null && answer.status < 500 && answer.status !== 408 && answer.status !== 429) {
       const said = await answer.json().catch(() => ({}));
-      throw new Error(said.detail || `The server answered ${answer.status}.`);
+      throw new Error(said.detail || say("The server answered {status}.", { status: answer.status }));
     }
     left -= 1;
-    if (left === 0) throw new Error("The server did not take it. Choose the file again: it goes on where it was cut off.");
+    if (left === 0) throw new Error(say("The server did not take it. Choose the file again: it goes on where it was cut off."));
     if (goesOn !== null) at = Number(goesOn);
     else await new Promise((resolve) => setTimeout(resolve, 1000 * Number((answer && answer.headers.get("Retry-After")) || 1)));
   }
@@ -85,7 +90,7 @@ function droppable(root) {
     let chooser = place.querySelector('input[type="file"]');
     if (!chooser) {
       const label = document.createElement("label");
-      label.textContent = "Drop the file here, or choose it: ";
+      label.textContent = `${say("Drop the file here, or choose it:")} `;
       chooser = document.createElement("input");
       chooser.type = "file";
       label.append(chooser);
@@ -97,26 +102,27 @@ function droppable(root) {
       // One that was chosen afterwards is the one that counts.
       const counts = () => last === file;
       const bar = document.createElement("progress");
-      bar.setAttribute("aria-label", `How much of ${file.name} is done`);
+      bar.setAttribute("aria-label", say("How much of {file} is done", { file: file.name }));
       place.querySelector("progress")?.remove();
       hint.before(bar);
       if (form) form.dataset.sending = (Number(form.dataset.sending || 0) + 1).toString();
       try {
-        hint.textContent = `${file.name} is being hashed …`;
+        hint.textContent = say("{file} is being hashed …", { file: file.name });
         const digest = await digestOf(file, (part) => { bar.value = part; });
-        let kept = "The file stays with you.";
+        let kept = say("The file stays with you.");
         if (place.dataset.files && !(alone && alone.checked)) {
-          if (counts()) hint.textContent = `${file.name} is being sent …`;
+          if (counts()) hint.textContent = say("{file} is being sent …", { file: file.name });
           await sendFile(file, place.dataset.files + digest, form.elements.csrf.value, (part) => { bar.value = part; });
-          kept = "It is kept here for those whom the act is for.";
+          kept = say("It is kept here for those whom the act is for.");
         }
         if (!counts()) return;
         input.value = input.name.endsWith(".also") && input.value ? `${input.value} ${digest}` : digest;
-        hint.textContent = `That is the digest of ${file.name} (${file.size.toLocaleString()} bytes). ${kept}`;
+        const size = file.size.toLocaleString(LANGUAGE === "en" ? undefined : LANGUAGE);
+        hint.textContent = `${say("That is the digest of {file} ({size} bytes).", { file: file.name, size })} ${kept}`;
         // The form carries the digest; the file is not sent a second time.
         chooser.value = "";
       } catch (error) {
-        if (counts()) { input.value = ""; chooser.value = ""; hint.textContent = `${file.name} was not taken. ${error.message}`; }
+        if (counts()) { input.value = ""; chooser.value = ""; hint.textContent = `${say("{file} was not taken.", { file: file.name })} ${error.message}`; }
       } finally {
         bar.remove();
         if (form) form.dataset.sending = (Number(form.dataset.sending) - 1).toString();
@@ -125,7 +131,7 @@ function droppable(root) {
     if (form && place.dataset.files) form.addEventListener("submit", (event) => {
       if (!Number(form.dataset.sending || 0)) return;
       event.preventDefault();
-      if (place.querySelector("progress")) hint.textContent = "The file is still on its way; go on once it is here.";
+      if (place.querySelector("progress")) hint.textContent = say("The file is still on its way; go on once it is here.");
     });
     if (alone) alone.addEventListener("change", () => last && take(last));
     chooser.addEventListener("change", () => chooser.files[0] && take(chooser.files[0]));
@@ -150,7 +156,7 @@ function once(root) {
       slow.className = "beside";
       slow.setAttribute("role", "status");
       form.append(slow);
-      setTimeout(() => { slow.textContent = "It is being recorded, and the answer is awaited. It is done once, even if you send it again."; }, 2000);
+      setTimeout(() => { slow.textContent = say("It is being recorded, and the answer is awaited. It is done once, even if you send it again."); }, 2000);
     });
   }
 }
@@ -174,15 +180,15 @@ function follow() {
     waiting = setTimeout(() => {
       if (document.getElementById("live")) {
         document.body.dispatchEvent(new Event("moved"));
-        said.textContent = "The accord has moved on; the page shows it.";
+        said.textContent = say("The accord has moved on; the page shows it.");
       } else if (!document.querySelector(".news")) {
         const news = document.createElement("p");
         news.className = "news";
         news.setAttribute("role", "status");
         const link = document.createElement("a");
         link.href = location.href;
-        link.textContent = "show it";
-        news.append("The accord has moved on: ", link, ".");
+        link.textContent = say("show it");
+        news.append(`${say("The accord has moved on:")} `, link);
         document.getElementById("main").prepend(news);
       }
     }, 300);

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from worker.cli.client.options import Place, placed
+
+
+class Language(StrEnum):
+    """The languages of messages, by BCP 47 tags."""
+
+    EN = "en"
+    RU = "ru"
+    KO = "ko"
+    ZH = "zh"
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +37,10 @@ def _notices(
     ] = False,
     hour: Annotated[int, typer.Option(min=0, max=23, help="The hour of the digest, in the zone.")] = 7,
     zone: Annotated[str, typer.Option(help="Your zone, such as Europe/Oslo.")] = "UTC",
+    language: Annotated[
+        Language | None,
+        typer.Option(help="Of the messages; as before, if none is given.", show_default=False),
+    ] = None,
     confirm: Annotated[
         str | None, typer.Option(metavar="CODE", help="Confirm the address by the code.", show_default=False)
     ] = None,
@@ -47,7 +61,9 @@ def _notices(
             said = calls.put("/v1/notices/confirmation", {"code": confirm})
         elif address is not None:
             mode = "at_once" if at_once else "daily"
-            said = calls.put("/v1/notices", {"address": address, "mode": mode, "hour": hour, "zone": zone})
+            chosen = {"address": address, "mode": mode, "hour": hour, "zone": zone}
+            spoken = {} if language is None else {"language": language.value}
+            said = calls.put("/v1/notices", {**chosen, **spoken})
         else:
             said = calls.get("/v1/notices")
     if place.as_json:

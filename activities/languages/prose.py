@@ -1,0 +1,183 @@
+"""Sentences of the model in the language that is spoken: why a guard is not met, what to do, what waits, what ends.
+
+The model says them in English, and refusals stand so on the record. Here a sentence is recognized by the message that
+it was made from, and its fields are put into the translation. A field may itself be such a sentence, or a list of
+ids; what nobody translates, such as a title or a person's own words, stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+
+from activities.languages import formats
+from activities.languages.catalogues import ENGLISH, catalogue, language, offered, pgettext
+
+CONTEXT = "prose"
+"""The context of these messages in the catalogues."""
+
+FIELD = re.compile(r"\{([a-z_0-9]+)\}")
+
+IDS = frozenset(
+    (
+        *(
+            "accord",
+            "by",
+            "claimant",
+            "code",
+            "condition",
+            "delegate",
+            "document",
+            "guest",
+            "holder",
+            "host",
+            "key",
+        ),
+        *(
+            "language",
+            "name",
+            "needed",
+            "number",
+            "party",
+            "person",
+            "predecessor",
+            "seat",
+            "side",
+            "verifier",
+        ),
+        *("version",),
+    )
+)
+"""Fields that hold one id or number, and so no space."""
+
+OWN_WORDS = frozenset(("title", "ground", "office", "reason"))
+"""Fields that hold a party's own words, which nobody translates."""
+
+SENTENCES = frozenset(("words", "remedy", "cause", "terminated"))
+"""Fields that hold sentences, of which there may be several."""
+
+_DEEPEST = 4
+_LONGEST = 2_000
+"""Characters of a sentence; the model's have at most a thousand."""
+
+_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?: (\d\d):(\d\d) UTC)?")
+_CLAUSE = re.compile(r", (?![^()]*\))")
+"""Where one part of a sentence ends, and not within parentheses."""
+
+_ID = re.compile(r"[\w.:/+-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A message with fields: the longest of its own words, what it looks like, and how it is said."""
+
+    words: str
+    pattern: re.Pattern[str]
+    says: str
+
+    @property
+    def plain(self) -> int:
+        """How much of it is its own words."""
+        return len(FIELD.sub("", self.says))
+
+
+class Prose:
+    """The sentences of one language."""
+
+    def __init__(self, messages: dict[str, str]) -> None:
+        self._exact = {one: says for one, says in messages.items() if not FIELD.search(one)}
+        forms = [(one, _form(one, says)) for one, says in messages.items() if FIELD.search(one)]
+        # Of two that fit, the one with more words of its own is meant; first one whose field is a sentence itself.
+        forms.sort(key=lambda form: (-len(FIELD.sub("", form[0])), "{words}" not in form[0]))
+        self._forms = [form for _, form in forms]
+
+    def say(self, text: str, depth: int = 0) -> str | None:
+        """A sentence in the language; none where it is not one of the model's."""
+        exact = self._exact.get(text)
+        if exact is not None or depth > _DEEPEST or len(text) > _LONGEST:
+            return exact
+        for form in self._forms:
+            if form.words in text and (fits := form.pattern.fullmatch(text)):
+                found = fits.groupdict()
+                if "words" in found and self.say(found["words"], depth + 1) is None:
+                    continue
+                values = {name: self._value(name, value, depth) for name, value in found.items()}
+                return FIELD.sub(lambda field, given=values: given[field[1]], form.says)  # type: ignore[misc]
+        if depth >= _DEEPEST:
+            return None
+        if "; " in text:
+            parts = [self.say(one, depth + 1) for one in text.split("; ")]
+            if None not in parts:
+                return "; ".join(str(one) for one in parts)
+        # What a document or a condition does: "D1 is not agreed in fr".
+        about, _, rest = text.partition(" ")
+        done = self.say(rest, _DEEPEST) if _ID.fullmatch(about) and rest else None
+        return None if done is None else f"{about}: {done}"
+
+    def _value(self, name: str, value: str, depth: int) -> str:
+        if name in OWN_WORDS:
+            return value
+        if name == "act":
+            return pgettext("act", value.capitalize())
+        if name in ("role", "roles"):
+            return ", ".join(pgettext("role", one.replace("_", " ")) for one in value.split(", "))
+        whole = self.say(value, depth + 1)
+        if whole is not None:
+            return whole
+        if (date := _DATE.fullmatch(value)) is not None:
+            return _dated(date)
+        for separator, last in ((" or ", "or"), (" and ", "and")):
+            parts = value.replace(separator, ", ").split(", ")
+            if separator in value and all(_ID.fullmatch(one) for one in parts):
+                return formats.listed([self.say(one, depth + 1) or one for one in parts], last)
+        return ", ".join(self.say(one, depth + 1) or one for one in _CLAUSE.split(value))
+
+
+def _form(message: str, says: str) -> _Form:
+    parts, seen = FIELD.split(message), set[str]()
+    pattern = ""
+    for index, part in enumerate(parts):
+        if index % 2 == 0:
+            pattern += re.escape(part)
+        elif part in seen:
+            pattern += f"(?P={part})"
+        else:
+            seen.add(part)
+            pattern += f"(?P<{part}>{_holds(part.rstrip('0123456789'))})"
+    return _Form(max(parts[::2], key=len), re.compile(pattern, re.DOTALL), says)
+
+
+def _holds(field: str) -> str:
+    """What may stand in a field: an id, anything, or what is no further sentence."""
+    if field in IDS:
+        return "[^ ,;()]+"
+    return ".+?" if field in (*OWN_WORDS, *SENTENCES) else "[^;]+?"
+
+
+def _dated(date: re.Match[str]) -> str:
+    year, month, day, hour, minute = (int(one or 0) for one in date.groups())
+    try:
+        at = datetime(year, month, day, hour, minute, tzinfo=UTC)
+    except ValueError:
+        return date[0]
+    return formats.day(at, UTC) if date[4] is None else formats.moment(at, UTC, "UTC")
+
+
+@cache
+def _prose(spoken: str) -> Prose:
+    return Prose({str(one.id): str(one.string) for one in catalogue(spoken) if one.context == CONTEXT})
+
+
+@lru_cache(maxsize=4096)
+def _said(spoken: str, text: str) -> str | None:
+    return _prose(spoken).say(text)
+
+
+def prose(text: str) -> str:
+    """A sentence of the model in the language that is spoken; as it stands where it is not one of the model's."""
+    now = language()
+    if not text or now == ENGLISH or now not in offered():
+        return text
+    return _said(now, str(text)) or text

@@ -1,0 +1,115 @@
+"""Sentences of the model in other languages: recognized by their message, whatever stands in their fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from activities.languages.catalogues import spoken
+from activities.languages.prose import prose
+from tests.activities.languages.plays import steps_of
+from workflows.model.consent import pending
+from workflows.model.declare import Check
+from workflows.model.rules import GATES, blocking, deadlines, gate
+from workflows.model.state import Accord
+from workflows.model.waiting.steps import waiting
+from workflows.tracks.documents.state import check_ready, live
+
+ENGLISH = re.compile(r"\b[a-z]{2,}(?: [a-z]{2,}){2,}\b")
+"""Three English words in a row."""
+
+
+@pytest.mark.parametrize(
+    ("english", "russian"),
+    [
+        ("the accord is closed", "договорённость закрыта"),
+        (
+            "C1 (Venue ready) is agreed, overdue",
+            "C1 («Venue ready»): согласовано, подтверждений нет, просрочено",
+        ),
+        ("let a.one or b.two do it", "это может сделать: a.one или b.two"),
+        ("AA has consented to this already", "AA: согласие уже дано"),
+        (
+            "the appointment of a.b is not in force on 2027-03-05",
+            "назначение a.b на 5 мар. 2027 г. не действует",
+        ),
+        (
+            "aa.x (treaty_section of AA) may not release signatures; it takes the registrar",
+            "aa.x (AA: договорный отдел) не вправе совершить действие «Передать подписи»; это вправе: регистратор",
+        ),
+    ],
+)
+def test_a_sentence_is_said_in_another_language(english: str, russian: str) -> None:
+    with spoken("ru"):
+        assert " ".join(prose(english).split()) == russian
+    assert prose(english) == english
+
+
+def test_what_a_party_wrote_stays_as_it_is() -> None:
+    title = "the accord is closed; let a.b do it (is agreed)"
+    with spoken("ru"):
+        said = prose(f"Ratify D1 ({title}), and name the instrument")
+    assert title in said
+    with spoken("ru"):
+        assert prose("what nobody foresaw") == "what nobody foresaw"
+        assert prose("") == ""
+
+
+def test_a_huge_hostile_text_takes_no_time_to_speak_of() -> None:
+    with spoken("zh"):
+        assert prose("is " * 5000) == "is " * 5000
+        assert prose("(" * 900 + "D1 is " * 100)
+        assert prose("D1 (" + "; " * 300 + ") is agreed, and depends on " + "C1, " * 100)
+
+
+def sentences(a: Accord) -> Iterator[str]:
+    """What the pages show of a state in the model's own words."""
+    checks: list[Check] = [*blocking(a)] if not a.ended else []
+    if a.founded:
+        checks += [one for name in GATES for one in gate(a, name)]
+        checks += [check_ready(a, code) for code in live(a)]
+    for check in checks:
+        if not check.met:
+            yield from (check.reason, check.remedy)
+    yield from (one.says for one in waiting(a).values())
+    yield from (one.summary().partition(" · ")[2] for one in deadlines(a))
+    yield from (one.says for one in pending(a))
+    yield from (one.reason for one in a.conditions.values() if one.reason)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "state-visit/postponed",
+        "state-visit/one-comma",
+        "jv-closing/clause-changed",
+        "jv-closing/offer-expired",
+    ],
+)
+async def test_all_that_a_scenario_says_is_said_in_another_language(scenario: str) -> None:
+    steps = await steps_of(scenario)
+    said: set[str] = set()
+    for _, _, decision in steps:
+        said.update(one for one in sentences(decision.after) if one)
+        if decision.refusal is not None:
+            said.update((decision.refusal.reason, decision.refusal.remedy))
+    assert len(said) > 60
+    titles = {
+        one.title
+        for _, _, decision in steps
+        for one in (
+            *decision.after.definition.conditions.values(),
+            *decision.after.definition.documents.values(),
+        )
+    }
+    left = []
+    with spoken("ru"):
+        for english in sorted(said):
+            shown = prose(english)
+            for title in titles:
+                shown = shown.replace(title, "")
+            if english and (shown == english or ENGLISH.search(shown)):
+                left.append((english, shown))
+    assert left == []
