@@ -37,6 +37,10 @@ QUERY: Final = (
 """The headers of a request."""
 
 _PAGE: Final = 100
+
+_RESTING: Final = 10
+"""For each second that the database looked for what is to be stamped, so many until it looks again."""
+
 _REMEMBERED: Final = 10_000
 
 log = structlog.get_logger(__name__)
@@ -123,6 +127,7 @@ class Authority:
         self._clock = clock
         self._after = ""
         self._failures = 0
+        self._looking = 0.0
         self._until = 0.0
         self._reason = ""
         # Accords of which nothing new was final the last time, as they were then: they are not judged again until more
@@ -139,13 +144,14 @@ class Authority:
             except Exception:
                 # Nobody waits for this task, so nobody would notice its end.
                 log.exception("stamping checkpoints failed", authority=self.address)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(max(pause, _RESTING * self._looking))
 
     async def sweep(self) -> int:
         """Have each accord's newest final checkpoint stamped that is not; returns how many tokens were kept.
 
         Nothing is asked while the authority is left alone, nor while another process asks it. It ends in time.
         """
+        self._looking = 0.0
         if self._clock() < self._until:
             return 0
         kept = 0
@@ -164,7 +170,9 @@ class Authority:
         """A few accords at a time: on from where the last sweep stood, to the end, and then from the beginning."""
         begun = self._after == ""
         while True:
+            began = time.monotonic()
             page = await self._checkpoints.timestamps.unstamped(self.address, self._after, _PAGE)
+            self._looking += time.monotonic() - began
             for at in range(0, len(page), self._pace.at_once):
                 some = page[at : at + self._pace.at_once]
                 self._after = some[-1].accord
