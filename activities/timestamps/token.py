@@ -189,8 +189,8 @@ def parse_certificates(content: bytes) -> tuple[x509.Certificate, ...]:
         else:
             found = (x509.load_der_x509_certificate(content),)
         roots_of(found)
-    except Exception as error:  # Whatever the two parsers raise.
-        raise Malformed(f"it holds no certificate: {str(error)[:200]}", remedy) from None
+    except Exception:  # Whatever the two parsers raise.
+        raise Malformed("it holds no certificate that reads, in PEM or DER", remedy) from None
     if not roots_of(found):
         raise Malformed("no certificate in it is a root, which is one that is signed by its own key", remedy)
     return found

@@ -18,7 +18,7 @@ QUESTIONS: Final[dict[str, tuple[int, str]]] = {
     "files": (22, "every file is what has its digest, and the record names it"),
     "timestamps": (
         23,
-        "every token of time is over this record, of an authority that you know, and not before it",
+        "every token of time is over this record, of an authority that you know, and no entry says that it is later",
     ),
 }
 """The questions in the order in which they are reported, with the exit code where the answer is no.

@@ -11,11 +11,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
+
+from activities.verifier.groups import Told
 
 NO_LOWER_BOUND: Final = "no entry carries what could not have existed before some outside time"
 """Why there are upper bounds alone."""
+
+AHEAD: Final = timedelta(minutes=1)
+"""How far the entries' clock may be ahead of somebody else's without being contradicted by it."""
 
 Kind = Literal["authority", "witness"]
 
@@ -54,6 +59,47 @@ class Stretch:
     def whose(self) -> str:
         """By whom, in words."""
         return f"the authority {self.by}" if self.kind == "authority" else f"the witness {self.by}"
+
+
+class EntryTimes:
+    """The times that entries say of themselves, as far as they were read.
+
+    ``real`` says whether the accord runs on a real clock (none: its opening's facts are absent), ``whole`` whether no
+    entry is withheld, ``latest`` the latest time, with the position of its entry.
+    """
+
+    def __init__(self) -> None:
+        self.real: bool | None = None
+        self.whole = True
+        self.latest: tuple[datetime, int] | None = None
+
+    def take(self, position: int, told: Told | None) -> None:
+        """Take in the next entry; none where it is withheld."""
+        if told is None:
+            self.whole = False
+            return
+        if position == 0:
+            self.real = _is_real(told.facts)
+        if self.latest is None or told.entry.time > self.latest[0]:
+            self.latest = told.entry.time, position
+
+    def contradict(self, before: datetime, who: str) -> str | None:
+        """What contradicts ``who``, by whom the entries so far existed before ``before``; none where nothing does."""
+        if not self.real or self.latest is None or self.latest[0] <= before + AHEAD:
+            return None
+        time, position = self.latest
+        return (
+            f"entry {position} says that it is of {time_text(time)}, and {who} says that it existed before "
+            f"{time_text(before)}: one of the two clocks was wrong"
+        )
+
+
+def _is_real(facts: dict[str, Any] | None) -> bool | None:
+    try:
+        definition = (facts or {})["event"]["definition"]
+        return bool(definition.get("clock", {}).get("mode") != "simulated")
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 def stretches(times: Iterable[OutsideTime]) -> tuple[Stretch, ...]:

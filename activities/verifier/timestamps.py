@@ -6,8 +6,7 @@ A token is held against what the record's own entries come to, so that it needs 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from cryptography import x509
 
@@ -15,11 +14,7 @@ from activities.bundle.format import BundledToken
 from activities.timestamps.token import Authorities, Token, TokenInvalid, read
 from activities.tlog.note import encode_base64
 from activities.verifier.findings import Finding
-from activities.verifier.groups import Told
-from activities.verifier.outside import OutsideTime, time_text
-
-AHEAD: Final = timedelta(minutes=1)
-"""How far the clock of whoever runs the installation may be ahead of an authority's without being contradicted."""
+from activities.verifier.outside import AHEAD, EntryTimes, OutsideTime
 
 NOT_BELIEVED: Final = (
     "tokens of time are not believed, no certificate: none was given; give --tsa-certificate with the root of the "
@@ -37,27 +32,16 @@ class Timestamps:
         origin: str,
         tokens: Iterator[BundledToken],
         certificates: Sequence[x509.Certificate],
+        entries: EntryTimes,
     ) -> None:
         self._finding = finding
         self._origin = origin
         self._tokens = tokens
         self._known = Authorities(certificates)
         self._ahead = next(tokens, None)
-        self._latest: tuple[datetime, int] | None = None
-        self._whole = True
-        self._real: bool | None = None
+        self._entries = entries
         self._unknown = 0
         self.times: list[OutsideTime] = []
-
-    def take(self, position: int, told: Told | None) -> None:
-        """Take in the next entry; none where it is withheld."""
-        if told is None:
-            self._whole = False
-            return
-        if position == 0:
-            self._real = _is_real(told.facts)
-        if self._latest is None or told.entry.time > self._latest[0]:
-            self._latest = told.entry.time, position
 
     def reach(self, size: int, root: Callable[[], bytes]) -> None:
         """The record comes to ``root()`` at ``size``: judge the tokens over it."""
@@ -91,34 +75,21 @@ class Timestamps:
             self._finding.fail(f"a token over the first {one.size:,} entries: {error.what}")
             return
         self.times.append(OutsideTime(one.size, token.before, token.authority, "authority"))
-        self._compare(one.size, token)
+        self._compare(token)
 
-    def _compare(self, size: int, token: Token) -> None:
+    def _compare(self, token: Token) -> None:
         """Hold the entries' own times against the authority's: what existed then was not made later."""
-        if self._real is False:
+        entries = self._entries
+        if entries.real is False:
             return
-        if self._real is None or not self._whole:
+        if entries.real is None or not entries.whole:
             self._finding.lack(
                 "whether entries say that they are later than a token cannot be told of all of them"
             )
-        if self._real is None or self._latest is None:
-            return
-        time, position = self._latest
-        if time > token.before + AHEAD:
-            self._finding.fail(
-                f"entry {position} says that it is of {time_text(time)}, and {token.authority} says that the first "
-                f"{size:,} entries existed before {time_text(token.before)}: one of the two clocks was wrong"
-            )
-        elif time > token.before:
+        problem = entries.contradict(token.before, f"the authority {token.authority}")
+        if problem is not None:
+            self._finding.fail(problem)
+        elif entries.real and entries.latest is not None and entries.latest[0] > token.before:
             self._finding.note(
                 f"the entries' clock was ahead of an authority's, by less than {AHEAD.total_seconds():.0f} s"
             )
-
-
-def _is_real(facts: dict[str, Any] | None) -> bool | None:
-    """Whether the accord runs on a real clock, by the facts of its opening; none where that cannot be told."""
-    try:
-        definition = (facts or {})["event"]["definition"]
-        return bool(definition.get("clock", {}).get("mode") != "simulated")
-    except (KeyError, TypeError, AttributeError):
-        return None

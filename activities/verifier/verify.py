@@ -31,7 +31,7 @@ from activities.verifier.fold import Fold
 from activities.verifier.groups import Group, Told
 from activities.verifier.held import Held, HeldCheckpoints
 from activities.verifier.minutes import Minutes, minute_of
-from activities.verifier.outside import stretches
+from activities.verifier.outside import EntryTimes, stretches
 from activities.verifier.own import OwnSignatures
 from activities.verifier.refusals import RecordedRefusal, Refusals
 from activities.verifier.signatures import SignatureQueue, Waiting
@@ -105,7 +105,10 @@ class _Verification:
         for key in manifest.command_keys:
             parse_command_key(key)
         claimed = [Ed25519Verifier.decoded(key) for key in manifest.log_keys]
-        self._witnessed = Witnessed(self.report, bundle.checkpoints(), claimed, policy, given=given)
+        self._times = EntryTimes()
+        self._witnessed = Witnessed(
+            self.report, bundle.checkpoints(), claimed, policy, self._times, given=given
+        )
         self._erasures = Erasures(self.report["completeness"])
         self._files = None
         if bundle.files is not None:
@@ -114,7 +117,9 @@ class _Verification:
         self._timestamps = None
         if manifest.timestamps:
             finding = self.report.findings["timestamps"] = Finding("timestamps")
-            self._timestamps = Timestamps(finding, manifest.origin, bundle.timestamps(), trust.authorities)
+            self._timestamps = Timestamps(
+                finding, manifest.origin, bundle.timestamps(), trust.authorities, self._times
+            )
         self._acts = SignedActs(
             self.report["acts"],
             manifest.accord,
@@ -157,9 +162,9 @@ class _Verification:
             if self._files is not None:
                 self._files.take(told)
             self._tree.append(entry.leaf)
+            self._times.take(entry.position, told)
             self._witnessed.reach(entry.position + 1, self._tree.root)
             if self._timestamps is not None:
-                self._timestamps.take(entry.position, told)
                 self._timestamps.reach(entry.position + 1, self._tree.root)
         self._close()
         self._signatures.finish()

@@ -18,7 +18,7 @@ from activities.tlog.note import parse as parse_note
 from activities.tlog.policy import Policy
 from activities.tlog.tiles import TileReader
 from activities.verifier.findings import Report
-from activities.verifier.outside import OutsideTime
+from activities.verifier.outside import EntryTimes, OutsideTime
 from workflows.record.logkeys import MOST_LOG_KEYS, LogKeyRotated
 from workflows.record.witnessing import WitnessPolicyChanged
 
@@ -35,7 +35,8 @@ class Witnessed:
     ``given`` is the policy that the verifier was handed, ``policy`` the first one, which may come from the bundle, and
     ``claimed`` are the keys in the manifest. Which key and which policy count at which size is said by the record, as
     far as it says anything; what it says is believed if a chain of signatures leads to it from what was handed over:
-    each link a checkpoint that commits to the change, and is signed by what it replaces.
+    each link a checkpoint that commits to the change, and is signed by what it replaces. ``entries`` are the times that
+    entries say, which the witnesses' own are held against.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Witnessed:
         notes: Iterator[bytes],
         claimed: Sequence[Ed25519Verifier],
         policy: Policy | None,
+        entries: EntryTimes,
         *,
         given: Policy | None,
     ) -> None:
@@ -68,6 +70,7 @@ class Witnessed:
         self._foreign: int | None = None
         self.standing = Standing()
         self.times: list[OutsideTime] = []
+        self._entries = entries
         # Whether what is withheld may change the keys, or the policy, from here on.
         self._hidden = False
         self._hidden_policy = False
@@ -351,6 +354,9 @@ class Witnessed:
             if (signature.name, signature.key_id) in believed and cosigned_at(signature) <= _LAST_TIME:
                 time = datetime.fromtimestamp(cosigned_at(signature), UTC)
                 self.times.append(OutsideTime(size, time, signature.name, "witness"))
+                problem = self._entries.contradict(time, f"the witness {signature.name}")
+                if problem is not None:
+                    self._report["quorum"].note(problem)
 
     def _cosigned(self, size: int, holds: Policy | None, cosigners: list[CosignatureVerifier]) -> None:
         """Whether the checkpoint is final by a policy that the reader brought, or that leads from it to the record's.

@@ -7,7 +7,7 @@ const ASKS = {
   quorum: "the witnesses that your policy names agree to the whole record",
   acts: "every act is the one that was asked for and signed",
   completeness: "nothing is missing: every command has its entries, every entry its command",
-  timestamps: "every token of time is over this record, of an authority that you know, and not before it",
+  timestamps: "every token of time is over this record, of an authority that you know, and no entry says that it is later",
 };
 const SIGNS = { holds: "✓", fails: "✗", unproven: "?", withheld: "◐" };
 const WORDS = { holds: "holds", fails: "fails", unproven: "not proven", withheld: "holds for what is here; a part is withheld" };
