@@ -138,6 +138,14 @@ def authority(a: Accord, code: str, seat: str, at: datetime) -> bool:
     )
 
 
+def authorized(a: Accord, code: str, seat: str) -> bool:
+    """Not asked for, or given by the seat's party: for the document, or for the very texts that stand."""
+    given, party = a.documents[code].authorized_by, a.documents[code].seats[seat].party
+    if not a.definition.documents[code].authorization:
+        return True
+    return party in given and given[party] in (None, document_digest(a, code))
+
+
 def held(a: Accord, code: str, seat: str) -> bool:
     signature = a.documents[code].seats[seat].signature
     return (

@@ -250,7 +250,7 @@ def rule_8(moment: Moment) -> None:
     assert said["digest"] == oracle.document_digest(before, code)
     assert oracle.executable(before, code)
     assert oracle.authority(before, code, seat, event.time)
-    assert not terms.authorization or state.party in before.documents[code].authorized_by
+    assert oracle.authorized(before, code, seat)
     if state.party in terms.order:
         first = terms.order[: terms.order.index(state.party)]
         for name, other in before.documents[code].seats.items():
@@ -287,6 +287,9 @@ def rule_9(moment: Moment) -> None:
         for seat in before.documents[code].seats:
             assert oracle.held(before, code, seat), f"{seat} on {code} does not hold"
             assert oracle.authority(before, code, seat, event.time), f"{seat} on {code} has no authority"
+            assert oracle.authorized(before, code, seat), (
+                f"the party of {seat} did not authorize signing {code}"
+            )
     assert oracle.accepted(before)
     assert not oracle.unsatisfied(before, oracle.RELEASE, event.time)
     assert moment.memory.understood(before)
