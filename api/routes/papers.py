@@ -20,6 +20,7 @@ from api.backend import Backend
 from api.calls import AccordId, Caller, Parts, answer, problems, seen
 from api.heavy import FOLDING
 from api.moments import AsOf, moment_asked_for, within_record
+from api.papersigning import SIGNED_KINDS
 from api.problems import FieldError, Problem, not_found, unavailable
 from api.routes.ledger import BINARY, checkpoints_of
 from api.routing import CheckedRoute, head_only, unless_hung_up
@@ -52,6 +53,8 @@ async def list_papers(accord: AccordId, parts: Parts, identity: Caller) -> Respo
             languages=languages(),
             own_languages=languages_of(state),
             signature_pages=tuple(_pages(state)),
+            signed_by=await parts.paper_signing.holder(),
+            signed_kinds=SIGNED_KINDS,
         )
     )
 
@@ -115,15 +118,22 @@ async def get_paper(
         ),
     ] = ENGLISH,
     as_of: AsOf = None,
+    signed: Annotated[
+        bool,
+        Query(description="with the installation's signature (PAdES), where it signs papers of this kind"),
+    ] = False,
 ) -> Response:
     """A paper made from the record, the same bytes for the same entry and reader: PDF/A-2a and PDF/UA-1.
 
     `closing-book` is one PDF with all the others, and `calendar` an iCalendar file. Names of persons stand on it as
-    far as you may read them. Characters that no font has are written by their code, and the paper says so.
+    far as you may read them. Characters that no font has are written by their code, and the paper says so. A signature
+    is an update behind those bytes, and another one each time.
     """
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
     _known(kind, lang, state)
+    if signed:
+        parts.paper_signing.check(kind)
     position = None
     if as_of is not None:
         position = moment_asked_for(as_of, accord, (await parts.clocks.present(state)).time)
@@ -134,7 +144,11 @@ async def get_paper(
         async with parts.papers.turn("papers", identity.principal):
             with within_record(accord):
                 source = await _source(request, parts, accord, position, access, state)
-            return await making.make_paper(source, kind, lang), source.bound.position
+            paper, position_of = await making.make_paper(source, kind, lang), source.bound.position
+            if signed:
+                reason = f"{kind} of {accord} as of entry {position_of}"
+                paper = replace(paper, content=await parts.paper_signing.sign(paper.content, reason))
+            return paper, position_of
 
     try:
         paper, position_of = await unless_hung_up(request, made())

@@ -17,6 +17,7 @@ const asked = (question) => ({
   quorum: [say("Quorum"), say("Asked is whether the witnesses that your policy names agree to the whole record.")],
   acts: [say("Acts"), say("Asked is whether every act is the one that was asked for and signed.")],
   completeness: [say("Completeness"), say("Asked is whether nothing is missing: every command has its entries, every entry its command.")],
+  timestamps: [say("Timestamps"), say("Asked is whether every token of time is over this record, of an authority that you know, and no entry says that it is later.")],
 })[question];
 const SIGNS = { holds: "✓", fails: "✗", unproven: "?", withheld: "◐" };
 const worded = (status) => ({ holds: say("holds"), fails: say("fails"), unproven: say("not proven"), withheld: say("holds for what is here; a part is withheld") })[status];
@@ -82,7 +83,7 @@ function show(answer, file, { manifest, entries, findings }) {
     list.append(item);
   }
   const fold = element("p", "", "fold");
-  fold.append(element("b", `${say("Not asked here: the rules.")} `), say("This page does not run them again: that every event followed from its act by the accord's rules, only the command entente verify tells. Nor does any record prove that what was put in was true."));
+  fold.append(element("b", `${say("Not asked here: the rules.")} `), say("This page does not run them again: that every event followed from its act by the accord's rules, only the command entente verify tells. The times that entries say are by the clock of whoever runs the installation; what authorities outside say of time, that command tells as well. Nor does any record prove that what was put in was true."));
   answer.replaceChildren(element("h2", ...overall), about);
   if (isObject(definition) && definition.illustrative === true) answer.append(element("p", say("Illustrative: demonstration data, which speaks for nobody."), "notice"));
   if (isObject(definition) && isObject(definition.clock) && definition.clock.mode === "simulated") answer.append(element("p", say("On a simulated clock."), "notice"));
