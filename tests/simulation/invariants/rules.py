@@ -181,7 +181,8 @@ def rule_5(moment: Moment) -> None:
             earlier = before.definition.conditions.get(code)
             if earlier is None or oracle.digest_of_terms(earlier) != oracle.digest_of_terms(terms):
                 assert after.conditions[code].verdict is None, f"{code} keeps its verdict under other terms"
-                assert after.conditions[code].status == "agreed"
+                # What was submitted stays, and awaits a verdict under the new terms.
+                assert after.conditions[code].status not in ("verified", "disputed")
 
 
 def rule_6(moment: Moment) -> None:
