@@ -126,7 +126,7 @@ def _row(
         )
     elif values.get("file"):
         file, said = _file(values["file"], folder)
-        own = _digest(file) if file is not None else ""
+        own = digest_of_file(file) if file is not None else ""
         if file is None:
             problems.append(_problem(grid, number, "file", said))
         elif digest and digest != own:
@@ -154,7 +154,12 @@ def _file(name: str, folder: Path | None) -> tuple[Path | None, str]:
     return file, ""
 
 
-def _digest(file: Path) -> str:
+def digest_of_file(file: Path) -> str:
+    """The digest of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     read = hashlib.sha256()
     with file.open("rb") as content:
         while chunk := content.read(_CHUNK):

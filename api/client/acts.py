@@ -46,6 +46,7 @@ from workflows.tracks.signing.full_powers import (
     IssueFullPowers,
     RevokeFullPowers,
 )
+from workflows.tracks.signing.pages import DepositSignedPage
 from workflows.tracks.signing.release import ConsentToRelease, ReleaseSignatures, SeverDocument
 from workflows.tracks.signing.signatures import SignDocument, WithdrawSignature
 from workflows.tracks.subsequent import (
@@ -102,6 +103,7 @@ __all__ = [
     "DeclineDefinition",
     "DeclineInvitation",
     "DeferCondition",
+    "DepositSignedPage",
     "DisputeVerdict",
     "EnrolKey",
     "EraseContents",

@@ -27,6 +27,7 @@ PANELS: dict[str, tuple[str, ...]] = {
         "audit-history",
         "papers",
         "paper-check",
+        "signed-page",
         "file",
         "sheet",
     ),
