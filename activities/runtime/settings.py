@@ -126,6 +126,12 @@ class Settings(BaseSettings):
         default="60/minute; 600/hour",
         description="attempts from one address with no key, token or link in force; and those with one key's id",
     )
+    token_key_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="days after which a key ends at the latest that somebody made with a provider's token",
+    )
     proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="networks of the proxies before the API, such as 10.1.0.0/16, separated by commas: theirs alone is "

@@ -40,12 +40,8 @@ from workflows.tracks.invitation import (
 )
 from workflows.tracks.predecessor import CarryOverVerdict
 from workflows.tracks.schedules import AgreeTexts, ProposeTexts
-from workflows.tracks.signing.full_powers import (
-    AuthorizeSigning,
-    FindFullPowers,
-    IssueFullPowers,
-    RevokeFullPowers,
-)
+from workflows.tracks.signing.authorization import AuthorizeSigning, WithdrawAuthorization
+from workflows.tracks.signing.full_powers import FindFullPowers, IssueFullPowers, RevokeFullPowers
 from workflows.tracks.signing.pages import DepositSignedPage
 from workflows.tracks.signing.release import ConsentToRelease, ReleaseSignatures, SeverDocument
 from workflows.tracks.signing.signatures import SignDocument, WithdrawSignature
@@ -146,6 +142,7 @@ __all__ = [
     "Terminate",
     "VerifyCondition",
     "WaiveCondition",
+    "WithdrawAuthorization",
     "WithdrawConsent",
     "WithdrawInvitation",
     "WithdrawSignature",

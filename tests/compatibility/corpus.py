@@ -160,6 +160,16 @@ def changing() -> Play:
     return play
 
 
+def authorizing() -> Play:
+    """An authorization is taken back after all have signed; one for certain texts lapses with them."""
+    play = Play(trio()).go("signed")
+    play.each("protocol", "consent_to_release", digest=release_digest(play.state))
+    play.do("aa.authority", "withdraw_authorization", document="D1")
+    play.do("aa.authority", "authorize_signing", document="D1", digest=play.document("D1"))
+    play.agree_text("D1", "en", "one comma less")
+    return play
+
+
 def withdrawn() -> Play:
     """The host withdraws its invitation."""
     play = Play(pair()).go("founded")
@@ -329,6 +339,7 @@ ALL: dict[str, Callable[[], Play]] = {
         falling,
         curing,
         changing,
+        authorizing,
         withdrawn,
         expired,
         curtailed,

@@ -363,6 +363,7 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Action]] = {
     "find_full_powers": _of_seat("find_full_powers"),
     "revoke_full_powers": _of_seat("revoke_full_powers"),
     "authorize_signing": _about_document("authority"),
+    "withdraw_authorization": _about_document("authority"),
     "sign_document": _own_seat(
         {
             "digest": lambda a, d, c: f"@document:{d}",

@@ -17,7 +17,7 @@ from workflows.tracks.conditions.state import check_satisfied, on_gates, satisfi
 from workflows.tracks.documents import authentication, texts
 from workflows.tracks.documents.state import check_ready, document_digest, executable, live
 from workflows.tracks.founding import adoption
-from workflows.tracks.signing import full_powers, release, signatures
+from workflows.tracks.signing import authorization, full_powers, release, signatures
 from workflows.tracks.visit.following import follows as visit_follows
 from workflows.tracks.visit.state import arrived, confirmed
 
@@ -255,6 +255,7 @@ _FOUNDED: tuple[Rule, ...] = (
     _outlived_by_new_dates,
     understanding.follows,
     _visit_follows,
+    authorization.follows,
     signatures.follows,
     _release_falls,
     release.follows,

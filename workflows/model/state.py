@@ -201,7 +201,7 @@ class Document:
     certified: str | None = None
     initialled: str | None = None
     execution: str | None = None
-    authorized_by: tuple[str, ...] = ()
+    authorized_by: Mapping[str, str | None] = field(default_factory=dict)
     seats: Mapping[str, SeatState] = field(default_factory=dict)
     severed: bool = False
     released_at: datetime | None = None

@@ -168,6 +168,9 @@ def _signing(a: Accord) -> Iterator[Action]:
             side = low(seat.party)
             if terms.authorization and seat.party not in a.documents[code].authorized_by:
                 yield action(f"{side}.authority", "authorize_signing", document=code)
+                yield action(
+                    f"{side}.authority", "authorize_signing", document=code, digest=f"@document:{code}"
+                )
             if not oracle.authority(a, code, name, a.time):
                 powers = seat.powers
                 if powers is None or powers.status != "issued":
@@ -265,6 +268,8 @@ def _shake_documents(a: Accord, choice: Choice) -> Iterator[Action]:
         for language in now.texts:
             content = digest(f"{code} {language} {choice.of(['', 'b', 'c'])}")
             yield action("bb.treaty", "propose_text", document=code, language=language, digest=content)
+        for party in now.authorized_by:
+            yield action(f"{low(party)}.authority", "withdraw_authorization", document=code)
         for name, seat in now.seats.items():
             if seat.powers is not None:
                 side = low(seat.party)

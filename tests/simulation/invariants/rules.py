@@ -241,6 +241,8 @@ def rule_8(moment: Moment) -> None:
                 assert one.signature is None or one.signature.holder == one.holder, (
                     "of another than the holder"
                 )
+    if before is not None and event is not None and event.type == "signed_page_deposited":
+        _scan_changes_nothing(before, moment.after, event)
     if before is None or event is None or event.type != "signature_held":
         return
     said = facts(event)
@@ -251,7 +253,7 @@ def rule_8(moment: Moment) -> None:
     assert said["digest"] == oracle.document_digest(before, code)
     assert oracle.executable(before, code)
     assert oracle.authority(before, code, seat, event.time)
-    assert not terms.authorization or state.party in before.documents[code].authorized_by
+    assert oracle.authorized(before, code, seat)
     if state.party in terms.order:
         first = terms.order[: terms.order.index(state.party)]
         for name, other in before.documents[code].seats.items():
@@ -261,6 +263,24 @@ def rule_8(moment: Moment) -> None:
     assert not oracle.unsatisfied(before, oracle.SIGNING, event.time)
     assert moment.memory.understood(before)
     assert said["understanding"] == before.understanding.digest
+
+
+def _scan_changes_nothing(before: Accord, after: Accord, event: RecordedEvent) -> None:
+    """The scan of a signed page is evidence of a signature that is there, by whose hand it is; it is no part of it."""
+    said = facts(event)
+    seat = before.documents[said["document"]].seats[said["seat"]]
+    assert seat.signature is not None
+    assert seat.signature.digest == oracle.document_digest(before, said["document"])
+    assert event.actor.party in (None, seat.party)
+    for code, then in before.documents.items():
+        now = after.documents[code]
+        assert replace(now, seats={}) == replace(then, seats={})
+        assert oracle.seats_without_scans(now.seats) == oracle.seats_without_scans(then.seats)
+    assert (after.consents, after.visit, after.conditions) == (
+        before.consents,
+        before.visit,
+        before.conditions,
+    )
 
 
 def rule_9(moment: Moment) -> None:
@@ -288,6 +308,9 @@ def rule_9(moment: Moment) -> None:
         for seat in before.documents[code].seats:
             assert oracle.held(before, code, seat), f"{seat} on {code} does not hold"
             assert oracle.authority(before, code, seat, event.time), f"{seat} on {code} has no authority"
+            assert oracle.authorized(before, code, seat), (
+                f"the party of {seat} did not authorize signing {code}"
+            )
     assert oracle.accepted(before)
     assert not oracle.unsatisfied(before, oracle.RELEASE, event.time)
     assert moment.memory.understood(before)
@@ -303,7 +326,8 @@ def rule_10(moment: Moment) -> None:
     for code, then in before.documents.items():
         if then.released_at is not None:
             now = after.documents[code]
-            assert (now.seats, now.texts, now.released_at) == (then.seats, then.texts, then.released_at)
+            assert (now.texts, now.released_at) == (then.texts, then.released_at)
+            assert oracle.seats_without_scans(now.seats) == oracle.seats_without_scans(then.seats)
     if before.released_at is not None:
         assert after.released_at == before.released_at
         assert after.understanding == before.understanding, "what was released on it stands with it"

@@ -37,8 +37,15 @@ LEFT_OPEN: dict[str, dict[str, Any]] = {
 
 BY_THEMSELVES = {
     *("acknowledge_invitation", "accept_invitation_in_principle", "decline_invitation", "extend_invitation"),
-    *("withdraw_invitation", "withdraw_consent", "withdraw_waiver", "withdraw_signature", "amend_definition"),
     *(
+        "withdraw_invitation",
+        "withdraw_consent",
+        "withdraw_waiver",
+        "withdraw_signature",
+        "withdraw_authorization",
+    ),
+    *(
+        "amend_definition",
         "decline_definition",
         "appoint_delegate",
         "appoint_delegates",

@@ -287,6 +287,51 @@ def test_signing_is_authorized_once_by_each_partys_own_authority() -> None:
 # Withdrawal and severance
 
 
+def test_an_authorization_is_taken_back_until_the_release_and_closes_it() -> None:
+    play = arrived()
+    play.authorize().sign()
+    play.each("protocol", "consent_to_release", digest=release_digest(play.state))
+    assert play.guard("cc.authority", "withdraw_authorization", document="D9") == "document_known"
+    assert play.guard("bb.head", "withdraw_authorization", document="D1") == "authority"
+    events = play.do("bb.authority", "withdraw_authorization", document="D1")
+    assert events == ("signing_authorization_withdrawn", "consents_fell")
+    assert play.guard("bb.authority", "withdraw_authorization", document="D1") == "signing_was_authorized"
+    refusal = play.refused("registrar", "release_signatures")
+    assert refusal.guard == "signing_authorized"
+    assert refusal.unmet[0].who == ("bb.authority",)
+    assert play.state.documents["D1"].seats["BB"].signature is not None
+    play.do("bb.authority", "authorize_signing", document="D1")
+    assert play.guard("registrar", "release_signatures") == "release_agreed"
+    play.release()
+    assert play.guard("bb.authority", "withdraw_authorization", document="D1") == "document_open"
+
+
+def test_an_authorization_for_certain_texts_lapses_with_them_and_one_for_the_document_does_not() -> None:
+    play = arrived()
+    assert (
+        play.guard("aa.authority", "authorize_signing", document="D1", digest=digest("other"))
+        == "digest_is_current"
+    )
+    play.do("aa.authority", "authorize_signing", document="D1", digest=play.document("D1"))
+    play.do("bb.authority", "authorize_signing", document="D1")
+    for treaty in ("aa.treaty", "bb.treaty", "cc.treaty"):
+        act = "propose_text" if treaty == "aa.treaty" else "agree_text"
+        events = play.do(treaty, act, document="D1", language="en", digest=digest("one comma"))
+    assert "signing_authorization_lapsed" in events
+    assert dict(play.state.documents["D1"].authorized_by) == {"BB": None}
+
+
+def test_an_authority_narrows_its_authorization_to_the_texts_that_stand() -> None:
+    play = arrived()
+    play.do("aa.authority", "authorize_signing", document="D1")
+    named = play.document("D1")
+    play.do("aa.authority", "authorize_signing", document="D1", digest=named)
+    assert (
+        play.guard("aa.authority", "authorize_signing", document="D1", digest=named) == "not_yet_authorized"
+    )
+    assert dict(play.state.documents["D1"].authorized_by) == {"AA": named}
+
+
 def test_a_held_signature_is_withdrawn_by_its_signatory_before_release() -> None:
     play = Play(trio()).go("signed")
     assert play.guard("aa.deputy", "withdraw_signature", document="D2") == "signature_held"

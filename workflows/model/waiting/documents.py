@@ -13,7 +13,7 @@ from workflows.model.state import Accord, SeatState
 from workflows.model.waiting.step import Item, appointing, by_any, holding, item, step, titled
 from workflows.tracks import subsequent
 from workflows.tracks.documents import state as documents
-from workflows.tracks.signing import full_powers, release, signatures
+from workflows.tracks.signing import authorization, full_powers, release, signatures
 
 _STEPS_AFTER = (
     ("concordance", "certify_concordance", "Certify that the texts of {} say the same"),
@@ -123,7 +123,7 @@ def _seats(a: Accord, code: str) -> Iterator[Item]:
             and not others
             and _may_sign(a, seat)
             and full_powers.authority_of(a, code, name, a.time).met
-            and full_powers.authorized(a, code, seat.party).met
+            and authorization.authorized(a, code, seat.party).met
         ):
             says = f"Sign {titled(code, terms.title)} in the seat {name}"
             yield item(

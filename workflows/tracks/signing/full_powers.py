@@ -1,4 +1,4 @@
-"""Authority to sign: full powers issued → found in due form → revoked | expired; and the authorization beside them."""
+"""Authority to sign: full powers issued → found in due form → revoked | expired."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workflows.model.deadlines import Deadline
 from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, FullPowers
 from workflows.model.values import DelegateId, Digest, Instant, Note, PartyId, Reference, show_date
-from workflows.tracks.documents.state import AboutDocument, live, set_seat, with_document
+from workflows.tracks.documents.state import AboutDocument, live, set_seat
 
 SeatName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}(-[2-9])?$")]
 
@@ -72,20 +72,6 @@ def authority_of(a: Accord, document: str, seat: str, at: datetime) -> Check:
 
 def _signs(a: Accord, document: str, party: str) -> bool:
     return any(seat.party == party for seat in a.documents[document].seats.values())
-
-
-def authorized(a: Accord, document: str, party: str) -> Check:
-    """Guard: the party's competent authority has authorized signing, where the document asks for that."""
-    asked = a.definition.documents[document].authorization
-    who = holders(a, ("competent_authority",), (party,))
-    return Check(
-        "signing_authorized",
-        not asked or party in a.documents[document].authorized_by,
-        f"the competent authority of {party} has not authorized signing {document}",
-        "let it authorize signing",
-        who,
-        subject=document,
-    )
 
 
 def deadlines(a: Accord) -> Iterator[Deadline]:
@@ -174,20 +160,6 @@ class FullPowersExpired(Event):
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Expired."""
         return _with_powers(a, self.document, self.seat, status="expired")
-
-
-@event
-class SigningAuthorized(Event):
-    """A party's competent authority authorized its signature of a document."""
-
-    says = "{party} authorizes its signature of document {document}"
-    document: Reference
-    party: PartyId
-
-    def apply(self, a: Accord, stamp: Stamp) -> Accord:
-        """Authorized."""
-        before = a.documents[self.document].authorized_by
-        return with_document(a, self.document, authorized_by=(*before, self.party))
 
 
 AUTHORITY = Who(("competent_authority",), "any")
@@ -365,28 +337,3 @@ class RevokeFullPowers(_AboutPowers):
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """The revocation."""
         yield FullPowersRevoked(document=self.document, seat=self.seat)
-
-
-@act
-class AuthorizeSigning(AboutDocument):
-    """Authorize, as your party's competent authority, that a document be signed. Separate from full powers."""
-
-    note: Note = ""
-    who = AUTHORITY
-    says = "{by} authorizes signing {document}"
-
-    def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
-        """Known, open, and not authorized by this party yet."""
-        yield self.known(a)
-        yield self.open(a)
-        yield Check(
-            "not_yet_authorized",
-            by.party not in a.documents[self.document].authorized_by,
-            f"{by.party} has authorized it already",
-            "nothing is left to do",
-            subject=self.document,
-        )
-
-    def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
-        """The authorization."""
-        yield SigningAuthorized(document=self.document, party=party_of(by))

@@ -14,7 +14,8 @@ from workflows.model.state import Accord, Document, SeatState, Signature
 from workflows.model.values import DelegateId, Digest, Note, Reference, Text
 from workflows.tracks.conditions.state import satisfied
 from workflows.tracks.documents.state import AboutDocument, check_ready, document_digest, live, set_seat
-from workflows.tracks.signing.full_powers import SeatName, authority_of, authorized, needs_powers
+from workflows.tracks.signing.authorization import authorized
+from workflows.tracks.signing.full_powers import SeatName, authority_of, needs_powers
 
 Form = Literal["definitive", "ad_referendum", "subject_to_ratification"]
 
@@ -53,7 +54,7 @@ def held(a: Accord, document: str, seat: str) -> bool:
 
 
 def seats_held(a: Accord, at: datetime) -> Iterator[Check]:
-    """Guards of the release: every seat of every document that is not severed holds, with a valid authority."""
+    """Guards of the release: every seat of every live document holds, with a valid authority and authorization."""
     for code in live(a):
         for name, seat in a.documents[code].seats.items():
             signed, authority = held(a, code, name), authority_of(a, code, name, at)
@@ -67,6 +68,8 @@ def seats_held(a: Accord, at: datetime) -> Iterator[Check]:
             )
             if signed:
                 yield authority
+                if a.definition.documents[code].authorization:
+                    yield authorized(a, code, seat.party)
 
 
 def _seat_words(seat: SeatState) -> str:
