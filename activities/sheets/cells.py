@@ -93,23 +93,34 @@ def doubled(grid: Grid) -> tuple[CellProblem, ...]:
     )
 
 
-def read_grids(file: Path) -> tuple[Grid, ...]:
+@dataclass(frozen=True, slots=True)
+class SheetFile:
+    """A file of sheets that was sent: its name, its content, and the bytes that it may unpack to."""
+
+    name: str
+    content: bytes
+    unpacked: int = LARGEST_UNPACKED
+
+
+def read_grids(file: Path | SheetFile) -> tuple[Grid, ...]:
     """The sheets of an XLSX file, by their names in lower case; or the one of a CSV file, named as the file is.
 
     Raises:
         BadSheet: it is neither, or holds more than is taken.
         OSError: it cannot be read.
     """
-    if file.stat().st_size > LARGEST_FILE:
-        raise BadSheet(
-            f"{file.name} has more than {LARGEST_FILE // 2**20} MB.",
-            "Leave out what is not a row of the sheet.",
-        )
-    content = file.read_bytes()
-    if file.suffix.lower() in (".xlsx", ".xlsm"):
-        return tuple(_of_workbook(file.name, content))
-    if file.suffix.lower() in (".csv", ".tsv", ".txt"):
-        return (_of_csv(file.stem.lower(), content),)
+    if isinstance(file, Path):
+        if file.stat().st_size > LARGEST_FILE:
+            raise BadSheet(
+                f"{file.name} has more than {LARGEST_FILE // 2**20} MB.",
+                "Leave out what is not a row of the sheet.",
+            )
+        file = SheetFile(file.name, file.read_bytes(), LARGEST_UNPACKED)
+    stem, _, suffix = file.name.rpartition(".")
+    if suffix.lower() in ("xlsx", "xlsm"):
+        return tuple(_of_workbook(file))
+    if suffix.lower() in ("csv", "tsv", "txt"):
+        return (_of_csv(stem.lower(), file.content),)
     raise BadSheet(f"{file.name} is neither a CSV nor an XLSX file by its name.", "Save it as one of these.")
 
 
@@ -150,13 +161,14 @@ def _too_long(name: str) -> BadSheet:
     )
 
 
-def _of_workbook(name: str, content: bytes) -> Iterator[Grid]:
+def _of_workbook(file: SheetFile) -> Iterator[Grid]:
+    name, content = file.name, file.content
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             unpacked = sum(each.file_size for each in packed.infolist())
-        if unpacked > LARGEST_UNPACKED:
+        if unpacked > file.unpacked:
             raise BadSheet(
-                f"{name} holds more than {LARGEST_UNPACKED // 2**20} MB unpacked.",
+                f"{name} holds more than {file.unpacked // 2**20} MB unpacked.",
                 "Copy its cells to a new file.",
             )
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)

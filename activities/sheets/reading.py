@@ -11,7 +11,16 @@ from typing import Any
 
 from activities.definitions.check import read_definition
 from activities.definitions.structured import WHOLE, Source, Unreadable, Wrong
-from activities.sheets.cells import BadSheet, CellProblem, Grid, Value, bad_cells, doubled, read_grids
+from activities.sheets.cells import (
+    BadSheet,
+    CellProblem,
+    Grid,
+    SheetFile,
+    Value,
+    bad_cells,
+    doubled,
+    read_grids,
+)
 from activities.sheets.columns import KEY, NONE, SHEETS, STATE_MARK, Column
 from workflows.model.definition import Definition
 
@@ -49,7 +58,7 @@ class _Taken:
 
 
 def read_sheets(
-    files: Iterable[Path], base: Mapping[str, Any], *, zone: timezone, complete: bool = True
+    files: Iterable[Path | SheetFile], base: Mapping[str, Any], *, zone: timezone, complete: bool = True
 ) -> tuple[Definition, dict[str, int]]:
     """The definition that ``base`` becomes with the rows of these files, and how many rows each sheet has.
 
