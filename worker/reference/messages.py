@@ -34,6 +34,7 @@ KEYWORDS = {
     "gettext": None,
     "noted": None,
     "said": None,
+    "_said": None,
     "say": None,
     "ngettext": (1, 2),
     "counted": (1, 2),
