@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
@@ -142,6 +143,27 @@ async def test_what_waits_is_told_once_then_when_it_is_due_and_when_it_is_late(
     )  # fmt: skip
     await filler.do("visit-1", "return_evidence", "bb.contact", condition="C1")
     assert (await noticing(pool, mailbox, filler.at).tell("aa.contact")).told == 0, "it waits as it did"
+
+
+async def test_a_person_is_told_in_the_language_of_their_choice(
+    mailing_api: Api, filler: Filler, mailbox: Mailbox, pool: asyncpg.Pool[Any]
+) -> None:
+    await filler.found("visit-1", small(vocabulary="closing", documents={}))
+    await chosen(mailing_api, mailbox, "aa.contact", language="ru", zone="Europe/Moscow")
+    await noticing(pool, mailbox, filler.at).tell("aa.contact")
+    [message] = mailbox.got
+    assert "Направить оферту" in mailbox.text(), "in the accord's vocabulary"
+    assert "За вами\r\n-------" in mailbox.text()
+    assert "03:00 Europe/Moscow" in mailbox.text()
+    assert "Сообщения направляются сразу" in mailbox.text()
+    subject = str(make_header(decode_header(message["subject"])))
+    assert subject.startswith("Направить оферту и ещё ")
+    await chosen(mailing_api, mailbox, "bb.contact", language="ko")
+    kept = {"address": "aa.contact@ministry.example", "mode": "at_once"}
+    answer = await mailing_api.call("PUT", "/v1/notices", "aa.contact", json=kept)
+    assert answer.json()["language"] == "ru", "who names none keeps the one before"
+    wrong = await mailing_api.call("PUT", "/v1/notices", "aa.contact", json={**kept, "language": "xx"})
+    assert wrong.status_code == 422
 
 
 async def test_a_digest_comes_at_its_hour_in_the_persons_zone(
