@@ -17,6 +17,7 @@ from activities.papers.kinds import BOOK, BY_THE_LEAF, CALENDAR, KINDS, known_ki
 from activities.papers.people import documents, party
 from activities.papers.source import Source
 from activities.papers.words import Words, words_of
+from workflows.tracks.signing.pages import places
 
 LONGEST = 150.0
 """Seconds that setting one paper may take: minutes take some three for a thousand entries."""
@@ -130,6 +131,11 @@ def _files(source: Source, w: Words) -> list[Block]:
                         mono(seat.powers.digest),
                     )
                 )
+    rows += [
+        (w.say("file_scan", code=one.code, seat=one.seat, document=one.document), mono(one.scan.digest))
+        for one in places(a)
+        if one.scan is not None
+    ]
     for code in a.definition.conditions if a.founded else ():
         rows += [
             (w.say("file_evidence", condition=code), mono(one.digest)) for one in a.conditions[code].evidence
