@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header
 
 from activities.identity.own_signatures import GivenSignature
+from api.calls import TIME_PATTERN
 
 OwnKey = Annotated[
     str | None,
@@ -42,7 +43,8 @@ OwnEnd = Annotated[
         alias="Entente-Not-After",
         description="The accord's time, by RFC 3339, after which the delegate's own signature no longer counts; the "
         "signature covers it. Recorded later, the act is refused.",
-        json_schema_extra={"format": "date-time"},
+        # By a pattern alone: generators of clients make a date of the format, which they cannot put into a header.
+        json_schema_extra={"pattern": f"^{TIME_PATTERN}$"},
     ),
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,11 +40,13 @@ class Erased:
     keys: int
     continued: bool
     keys_left: int
+    unreached: str | None = None
+    """Why Temporal could not be reached, whose histories are as they were then."""
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left."""
-        return self.continued and not self.keys_left
+        return self.continued and not self.keys_left and self.unreached is None
 
 
 class Erasing:
@@ -52,13 +54,13 @@ class Erasing:
 
     def __init__(
         self,
-        client: Client,
+        connecting: Callable[[], Awaitable[Client]],
         ledger: PostgresLedger,
         files: FilesErasing,
         keys: PayloadKeys | None,
         accord: str,
     ) -> None:
-        self._client = client
+        self._connecting = connecting
         self._files = files
         self._ledger = ledger
         self._keys = keys
@@ -77,22 +79,28 @@ class Erasing:
     async def finish(self, *, histories: bool = True) -> Erased:
         """Delete particulars, contents, closed histories and old keys. Safe to repeat and to interrupt.
 
-        No content is in a history: ``histories`` may stay as they are where contents alone are erased.
+        No content is in a history: ``histories`` may stay as they are where contents alone are erased. Where Temporal
+        is not there, everything else is done.
 
         Raises:
             LedgerError: the ledger cannot be read or written.
-            RPCError: Temporal does not answer, or does not let this be done.
+            RPCError: Temporal does not let this be done.
         """
         positions = await finish_erasing(self._ledger, self._ledger, self._accord)
         contents = await self._files.finish(self._ledger, self._accord)
         if not histories:
             return Erased(tuple(positions), tuple(contents), 0, 0, True, 0)
-        continued = await continued_since(self._client, self._accord, EraseParticulars.name, CONTINUED)
-        runs = await delete_closed_runs(self._client, self._accord)
-        keys, left = await self._destroy_keys() if continued else (0, 0)
+        try:
+            client = await self._connecting()
+        except Unreachable as error:
+            # After a restore, say: what is in the database does not wait for what is in histories.
+            return Erased(tuple(positions), tuple(contents), 0, 0, False, 0, error.what)
+        continued = await continued_since(client, self._accord, EraseParticulars.name, CONTINUED)
+        runs = await delete_closed_runs(client, self._accord)
+        keys, left = await self._destroy_keys(client) if continued else (0, 0)
         return Erased(tuple(positions), tuple(contents), runs, keys, continued, left)
 
-    async def _destroy_keys(self) -> tuple[int, int]:
+    async def _destroy_keys(self, client: Client) -> tuple[int, int]:
         """Destroy all keys but the newest and those that the open run needs; how many, and how many it needs."""
         if self._keys is None:
             return 0, 0
@@ -104,7 +112,7 @@ class Erasing:
         fresh = FRESH + MARGIN - (datetime.now(UTC) - rows[0].created).total_seconds()
         if fresh > 0:
             await asyncio.sleep(min(fresh, FRESH + MARGIN))
-        history = await open_history(self._client, self._accord)
+        history = await open_history(client, self._accord)
         needed = old & key_ids(history) if history is not None else set()
         return await self._keys.destroy(sorted(old - needed)), len(needed)
 
@@ -115,10 +123,9 @@ async def erasing(settings: Settings, accord: str) -> AsyncIterator[Erasing]:
 
     Raises:
         SettingsProblem: payloads were encrypted here, and the key for that is not named.
-        Unreachable: Temporal does not answer.
+        Unreachable: Temporal does not let it be done.
         LedgerError: the database does not answer.
     """
-    client = await connect(settings)
     dsn = settings.database_dsn()
     async with (
         PostgresLedger.connect(dsn) as ledger,
@@ -133,7 +140,9 @@ async def erasing(settings: Settings, accord: str) -> AsyncIterator[Erasing]:
                 "Set it as the workers have it, then run this again.",
             )
         try:
-            yield Erasing(client, ledger, FilesErasing(pool, open_store(settings)), keys, accord)
+            yield Erasing(
+                lambda: connect(settings), ledger, FilesErasing(pool, open_store(settings)), keys, accord
+            )
         except RPCError as error:
             raise Unreachable(
                 f"Temporal does not do it: {error.message}.",

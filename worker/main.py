@@ -36,6 +36,7 @@ from worker.background.readiness import checks
 from worker.background.reconciling import schedule_reconciling
 from worker.background.revival import reviving
 from worker.background.rollout import rolling_out
+from worker.background.stamping import stamping
 from worker.background.sweeping import sweeping
 from worker.background.telling import telling
 from worker.rollout.version import deployed
@@ -141,6 +142,7 @@ async def _serve(settings: Settings, client: Client, core_metrics: str | None) -
     async with (
         accord_worker(settings, client, deployment) as worker,
         collecting_cosignatures(settings),
+        stamping(settings),
         reviving(settings, client),
         rolling_out(settings, client) as rollout,
         telling(settings, client),

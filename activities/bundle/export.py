@@ -60,7 +60,8 @@ class Export:
     public keys, ``policy`` the accord's policy file. ``withhold`` says which entries are left out, but for their leaf
     hashes; with ``audience`` "facts" particulars and signed commands stay behind, with "none"
     all payloads but the facts that say which keys of the log, and which witnesses, count. ``files`` are the contents to
-    be in it, each once; without them it is a bundle without contents.
+    be in it, each once; without them it is a bundle without contents. ``timestamps`` are tokens of time with the sizes
+    that they are over, by size, then by their base64.
     """
 
     ledger: Ledger
@@ -74,6 +75,7 @@ class Export:
     audience: Audience = "all"
     withhold: Callable[[StoredEntry], bool] = _nothing
     files: AsyncIterable[ExportedFile] | None = None
+    timestamps: AsyncIterable[tuple[int, bytes]] | None = None
 
 
 async def export_accord(
@@ -115,6 +117,9 @@ async def export_accord(
             audience=audience,
             withhold=withhold or _nothing,
             files=files,
+            timestamps=checkpoints.timestamps.pages(accord, size)
+            if await checkpoints.timestamps.any(accord, size)
+            else None,
         ),
         progress,
     )
@@ -167,6 +172,10 @@ class _Writing:
         with self._open(layout.CHECKPOINTS) as member:
             async for note in export.checkpoints:
                 member.write(_line({"note": note.decode()}))
+        if export.timestamps is not None:
+            with self._open(layout.TIMESTAMPS) as member:
+                async for size, token in export.timestamps:
+                    member.write(_line({"size": size, "token": encode_base64(token)}))
         if export.files is not None:
             await self._files(export.files)
         self._write(layout.MANIFEST, self._manifest())
@@ -187,10 +196,10 @@ class _Writing:
     def _manifest(self) -> bytes:
         export = self._export
         told = self._state is not None and export.audience != "none"
-        files = {} if export.files is None else {"files": True}
+        parts = {"files": export.files, "timestamps": export.timestamps}
         return canonical(
             {
-                **files,
+                **{name: True for name, content in parts.items() if content is not None},
                 "format": layout.FORMAT,
                 "accord": export.accord,
                 "origin": export.origin,

@@ -34,12 +34,16 @@ POLICY: Final = "policy.txt"
 CHECKPOINTS: Final = "checkpoints.jsonl"
 COMMANDS: Final = "commands.jsonl"
 FILES: Final = "files.jsonl"
+TIMESTAMPS: Final = "timestamps.jsonl"
 
 MOST_FILES: Final = 10_000
 """The most contents of a bundle."""
 
 MAX_FILE_LINE: Final = 1024
 """The most bytes of the line about one of them."""
+
+MAX_TIMESTAMP_LINE: Final = 128 * 1024
+"""The most bytes of the line with a token of time."""
 
 MAX_LINE: Final = 16 * 1024 * 1024
 """The most bytes of a line, which holds the payloads of one entry, one command or one checkpoint."""
@@ -73,6 +77,9 @@ class Manifest(Message):
     policy: bool = Field(strict=True)
     release: str = Field(max_length=100)
     files: Literal[True] | None = Field(default=None, description="there where contents are in the bundle")
+    timestamps: Literal[True] | None = Field(
+        default=None, description="there where tokens of time are in the bundle"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,14 @@ class BundledFile:
         return file_member(self.digest)
 
 
+@dataclass(frozen=True, slots=True)
+class BundledToken:
+    """A token of time (RFC 3161, DER), said to be over the checkpoint of ``size`` entries."""
+
+    size: int
+    token: bytes
+
+
 def file_member(digest: str) -> str:
     """The member with the content of a digest."""
     return "files/" + digest.removeprefix("sha256:")
@@ -122,7 +137,12 @@ def payload_member(index: int) -> str:
 
 
 def members(
-    size: int, audience: Audience, *, policy: bool, files: Sequence[BundledFile] | None = None
+    size: int,
+    audience: Audience,
+    *,
+    policy: bool,
+    files: Sequence[BundledFile] | None = None,
+    timestamps: bool = False,
 ) -> set[str]:
     """Every member that a bundle has, no more and no less."""
     names = {MANIFEST, FORMAT_TEXT, CHECKPOINTS} | ({POLICY} if policy else set())
@@ -132,6 +152,8 @@ def members(
         names.add(COMMANDS)
     if files is not None:
         names |= {FILES, *(one.member for one in files)}
+    if timestamps:
+        names.add(TIMESTAMPS)
     return names
 
 
@@ -214,6 +236,19 @@ class Bundle:
             _exactly(line, {"note"}, "a checkpoint")
             yield _text(line["note"], "a checkpoint").encode()
 
+    def timestamps(self) -> Iterator[BundledToken]:
+        """The tokens of time in the order of their sizes, if the bundle has any; raises :class:`Malformed`."""
+        before: tuple[int, str] | None = None
+        for line in self._lines(TIMESTAMPS, MAX_TIMESTAMP_LINE) if self.manifest.timestamps else ():
+            _exactly(line, {"size", "token"}, "a timestamp")
+            size, text = line["size"], _text(line["token"], "a token")
+            if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= self.manifest.size:
+                raise Malformed(f"{TIMESTAMPS} has a token over a size that the record does not have", _AGAIN)
+            if before is not None and (size, text) <= before:
+                raise Malformed(f"{TIMESTAMPS} has a token twice, or out of its order", _AGAIN)
+            before = (size, text)
+            yield BundledToken(size, decode_base64(text, "a token"))
+
     def file(self, one: BundledFile) -> Iterator[bytes]:
         """The bytes of a content, so many at a time; raises :class:`Malformed` where the member is damaged."""
         return self._archive.blocks(one.member)
@@ -243,7 +278,8 @@ class Bundle:
             manifest = Manifest.model_validate(value)
         except ValidationError as error:
             raise Malformed(f"the manifest does not read: {_first(error)}", _AGAIN) from None
-        _as_written(manifest, value, "the manifest", {"files"} if manifest.files is None else set())
+        absent = {name for name in ("files", "timestamps") if getattr(manifest, name) is None}
+        _as_written(manifest, value, "the manifest", absent)
         return manifest
 
     def _check_members(self, names: list[str]) -> None:
@@ -251,7 +287,11 @@ class Bundle:
         if self.manifest.size > len(names) * WIDTH:
             raise Malformed("the archive has too few members for the size in its manifest", _AGAIN)
         wanted = members(
-            self.manifest.size, self.manifest.audience, policy=self.manifest.policy, files=self.files
+            self.manifest.size,
+            self.manifest.audience,
+            policy=self.manifest.policy,
+            files=self.files,
+            timestamps=bool(self.manifest.timestamps),
         )
         if set(names) != wanted:
             odd = sorted(set(names) ^ wanted)[:5]

@@ -17,6 +17,7 @@ from activities.checkpoints.logkeys import LogKeys
 from activities.checkpoints.rollback import Guard, RolledBack, Seen
 from activities.checkpoints.standing import TYPES, Standing
 from activities.checkpoints.store import CheckpointStore, StoredCheckpoint
+from activities.checkpoints.timestamps import TimestampStore
 from activities.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
 from activities.ledger.store import Head, Ledger
 from activities.tlog import policy as policies
@@ -45,6 +46,9 @@ RESTORED: Final = (
 )
 """What to do about a database that is behind what was signed."""
 
+_LOOKED_BACK: Final = 20
+"""Checkpoints, each cosigned by somebody, among which the newest final one is looked for."""
+
 
 class NoSuchEntry(LedgerError):
     """There is no such accord, or it has no entry at that position."""
@@ -55,6 +59,7 @@ class Checkpoints:
 
     def __init__(self, ledger: Ledger, pool: asyncpg.Pool[Any], keys: LogKeys, guard: Guard) -> None:
         self.store = CheckpointStore(pool)
+        self.timestamps = TimestampStore(pool)
         self.keys = keys
         self._ledger = ledger
         self._guard = guard
@@ -129,17 +134,30 @@ class Checkpoints:
         await self.policy(accord)
         standing, first = await self.standing(accord), await self.store.policy(accord)
         for kept in await self.store.cosigned_from(accord, position + 1):
-            note, size = kept.cosigned(), kept.checkpoint.size
-            text = standing.policy_at(size)
-            try:
-                policy = policies.parse((first or b"") if text is None else text.encode())
-                logs = standing.keys_at(size) or self.keys.verifiers(accord)
-                opened = replace(policy, logs=logs).open(note)
-            except (SignatureInvalid, Malformed):
-                continue
-            proof = await self.inclusion(accord, position, opened.checkpoint.size)
-            return TlogProof(position, proof, note.encoded())
+            if self._is_final(accord, kept, standing, first):
+                proof = await self.inclusion(accord, position, kept.checkpoint.size)
+                return TlogProof(position, proof, kept.cosigned().encoded())
         return None
+
+    async def newest_final(self, accord: str, above: int) -> StoredCheckpoint | None:
+        """The largest checkpoint of more than ``above`` entries that has its quorum; of the last few cosigned ones."""
+        standing, first = await self.standing(accord), await self.store.policy(accord)
+        for kept in await self.store.last_cosigned(accord, above, _LOOKED_BACK):
+            if self._is_final(accord, kept, standing, first):
+                return kept
+        return None
+
+    def _is_final(self, accord: str, kept: StoredCheckpoint, standing: Standing, first: bytes | None) -> bool:
+        """Whether a checkpoint has the quorum of the policy at its size; ``first`` is the one before any on record."""
+        size = kept.checkpoint.size
+        text = standing.policy_at(size)
+        try:
+            policy = policies.parse((first or b"") if text is None else text.encode())
+            logs = standing.keys_at(size) or self.keys.verifiers(accord)
+            replace(policy, logs=logs).open(kept.cosigned())
+        except (SignatureInvalid, Malformed):
+            return False
+        return True
 
     async def inclusion(self, accord: str, position: int, size: int) -> tuple[bytes, ...]:
         """The inclusion proof of an entry in the tree of ``size`` entries."""

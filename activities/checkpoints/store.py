@@ -27,6 +27,11 @@ _AT = f"{_SELECT} and c.size = $2 order by g.received"
 _LATEST = f"{_SELECT} and c.size = (select max(size) from checkpoints where accord = $1) order by g.received"  # noqa: S608 - constants
 _BETWEEN = f"{_SELECT} and c.size > $2 and c.size <= $3 order by c.size, g.received"
 _COSIGNED = f"{_SELECT} and c.size >= $2 and g.witness is not null order by c.size, g.received"
+_LAST_COSIGNED = f"""
+{_SELECT} and c.size in (
+    select distinct size from cosignatures where accord = $1 and size > $2 order by size desc limit $3
+) order by c.size desc, g.received
+"""  # noqa: S608 - constants
 
 UNCOSIGNED = r"""
 select p.accord from witness_policies p join heads h using (accord)
@@ -106,6 +111,10 @@ class CheckpointStore:
     async def cosigned_from(self, accord: str, size: int) -> list[StoredCheckpoint]:
         """The checkpoints of at least ``size`` entries that have a cosignature, the smallest first."""
         return _checkpoints(await self._rows(_COSIGNED, accord, size))
+
+    async def last_cosigned(self, accord: str, above: int, limit: int) -> list[StoredCheckpoint]:
+        """The largest checkpoints of more than ``above`` entries that have a cosignature, the largest first."""
+        return _checkpoints(await self._rows(_LAST_COSIGNED, accord, above, limit))
 
     async def keep(self, accord: str, checkpoint: Checkpoint, note: Note) -> StoredCheckpoint:
         """Keep a checkpoint unless there is one for its size; returns the one that is kept from now on."""

@@ -8,13 +8,16 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
 
 from activities.errors import EntenteError
 from activities.ledger.database import translated, with_role
 from workflows.model.addresses import parse_address
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
 
 MOST_ENDPOINTS = 20
 """Endpoints of one principal."""
@@ -42,6 +45,10 @@ class Owner(NamedTuple):
 
 class TooManyEndpoints(EntenteError):
     """The principal has as many endpoints as one may have."""
+
+
+class CredentialRevoked(EntenteError):
+    """The key by which an endpoint was to be set up or enabled is revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ class Webhooks:
         key: str,
         url: str,
         *,
+        credential: str = "",
         accord: str | None = None,
         types: Sequence[str] = (),
         label: str = "",
@@ -125,11 +133,13 @@ class Webhooks:
     ) -> Webhook:
         """Set up an endpoint; the same one where ``owner`` has done so under ``key`` before.
 
-        Entries beyond the feed position ``since`` are sent; from now on, where none is given.
+        Entries beyond the feed position ``since`` are sent; from now on, where none is given. ``credential`` is the id
+        of the key or account by which it is set up: revoked, it takes the endpoint with it.
 
         Raises:
             ValueError: the URL is none.
             TooManyEndpoints: there are enough.
+            CredentialRevoked: the key was revoked meanwhile.
         """
         parse_address(url)
         name, (principal, reads_all) = webhook_id(owner, key), owner
@@ -137,6 +147,7 @@ class Webhooks:
             async with self._pool.acquire() as connection, connection.transaction():
                 # One after the other for each principal, so that the limit holds.
                 await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 41))", principal)
+                await _in_force(connection, credential)
                 row = await connection.fetchrow(f"select {_COLUMNS} from webhooks where id = $1", name)  # noqa: S608
                 if row is not None:
                     return _webhook(row)
@@ -149,8 +160,9 @@ class Webhooks:
                         "Delete one first",
                     )
                 row = await connection.fetchrow(
-                    "insert into webhooks (id, principal, reads_all, url, label, accord, types, secret, position) "  # noqa: S608
-                    "values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, (select position from feed))) "
+                    "insert into webhooks "  # noqa: S608
+                    "(id, principal, reads_all, url, label, accord, types, secret, credential, position) "
+                    "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10, (select position from feed))) "
                     f"returning {_COLUMNS}",
                     name,
                     principal,
@@ -160,6 +172,7 @@ class Webhooks:
                     accord,
                     list(types),
                     new_secret(),
+                    credential,
                     since,
                 )
         if row is None:
@@ -200,16 +213,27 @@ class Webhooks:
         )
         return None if row is None else _webhook(row)
 
-    async def switch(self, name: str, owner: Owner, *, active: bool, reason: str | None) -> Webhook | None:
-        """Enable or disable an endpoint. Enabled, it goes on where it was."""
-        row = await self._row(
-            "update webhooks set active = $4, reason = $5, failures = 0, failing_since = null "  # noqa: S608
-            f"where (id, principal, reads_all) = ($1, $2, $3) returning {_COLUMNS}",
-            name,
-            *owner,
-            active,
-            reason,
-        )
+    async def switch(
+        self, name: str, owner: Owner, *, active: bool, reason: str | None, credential: str = ""
+    ) -> Webhook | None:
+        """Enable or disable an endpoint. Enabled, it goes on where it was, and ends with the ``credential`` of this.
+
+        Raises:
+            CredentialRevoked: the key was revoked meanwhile.
+        """
+        with translated("read and set up webhooks", with_role("entente_api")):
+            async with self._pool.acquire() as connection, connection.transaction():
+                await _in_force(connection, credential)
+                row = await connection.fetchrow(
+                    "update webhooks set active = $4, reason = $5, failures = 0, failing_since = null, "  # noqa: S608
+                    "credential = coalesce(nullif($6, ''), credential) "
+                    f"where (id, principal, reads_all) = ($1, $2, $3) returning {_COLUMNS}",
+                    name,
+                    *owner,
+                    active,
+                    reason,
+                    credential,
+                )
         return None if row is None else _webhook(row)
 
     async def replay(self, name: str, owner: Owner, since: int) -> Webhook | None:
@@ -241,6 +265,20 @@ class Webhooks:
     async def _row(self, query: str, *arguments: object) -> asyncpg.Record | None:
         with translated("read and set up webhooks", with_role("entente_api")):
             return await self._pool.fetchrow(query, *arguments)
+
+
+async def _in_force(connection: Connection, credential: str) -> None:
+    """Hold off the revoking of a key until the end of the transaction, unless it is done.
+
+    An API process believes for some seconds in a key that another one revoked; what was set up by it then would stay.
+    """
+    if not credential:
+        return
+    await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 42))", credential)
+    if await connection.fetchval(
+        "select exists (select from api_keys where id = $1 and revoked is not null)", credential
+    ):
+        raise CredentialRevoked(f"The key {credential} is revoked", "Use another one")
 
 
 def _webhook(row: asyncpg.Record) -> Webhook:

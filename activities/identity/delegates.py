@@ -208,9 +208,16 @@ class Delegates:
         if found is None:
             return False
         with translated("unlink identities", _ROLE):
-            done: bool = await self._pool.fetchval(
-                "select unlink_account($1, $2, $3)", found.issuer, found.subject, principal
-            )
+            async with self._pool.acquire() as connection, connection.transaction():
+                done: bool = await connection.fetchval(
+                    "select unlink_account($1, $2, $3)", found.issuer, found.subject, principal
+                )
+                # As those end that were set up by a key which is revoked.
+                await connection.execute(
+                    "update webhooks set active = false, reason = $2 where credential = $1 and active",
+                    account,
+                    f"the account {account} by which it was set up is no delegate here any more",
+                )
         self._held.clear()
         return done
 

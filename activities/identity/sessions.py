@@ -99,7 +99,7 @@ class Sessions:
         with translated("look up sessions", _ROLE):
             row = await self._pool.fetchrow(
                 "select s.principal, s.kind, s.label, s.key_id, s.chair, s.expires, s.issuer, s.subject, "
-                "k.scopes from page_sessions s "
+                "k.scopes, k.expires as key_expires from page_sessions s "
                 "left join api_keys k on k.id = s.key_id where s.hash = $1 and s.expires > $2 "
                 "and k.revoked is null and (k.expires is null or k.expires > $2)",
                 _hash(secret),
@@ -113,6 +113,7 @@ class Sessions:
             row["key_id"] or "",
             row["label"],
             SCOPES if row["scopes"] is None else tuple(row["scopes"]),
+            expires=row["key_expires"],
             issuer=row["issuer"],
             subject=row["subject"],
             only_illustrative=row["chair"],

@@ -127,6 +127,12 @@ WITNESS_ANSWERS = Counter(
     ["result"],
     registry=REGISTRY,
 )
+TIMESTAMP_ANSWERS = Counter(
+    "entente_timestamp_answers",
+    "Requests to time-stamp authorities, by authority and result: stamped, or failed.",
+    ["authority", "result"],
+    registry=REGISTRY,
+)
 OBSERVED = Gauge(
     "entente_ledger_observed_timestamp_seconds",
     "When the worker last read the figures about the ledger as a whole, in Unix time.",

@@ -153,7 +153,8 @@ class Reaching:
     """Posts to services that parties have named. ``networks`` are those that the operator allows besides
     public ones, by ``setting``.
 
-    Addresses in them may be asked by plain http as well.
+    Addresses in them may be asked by plain http as well; ``plain``: so may public ones, which is for what the operator
+    has named, and whose answers are signed.
     """
 
     def __init__(
@@ -164,6 +165,7 @@ class Reaching:
         resolve: Resolve | None = None,
         tls: ssl.SSLContext | None = None,
         setting: str = "ENTENTE_WITNESS_NETWORKS",
+        plain: bool = False,
     ) -> None:
         self._patience = patience or Patience()
         # Threads of its own: a name server that does not answer must hold up nothing else.
@@ -177,7 +179,7 @@ class Reaching:
             **options,
         )
         self._open = httpcore.AsyncConnectionPool(
-            network_backend=_Pinned(networks, resolve, setting, public=False), **options
+            network_backend=_Pinned(networks, resolve, setting, public=plain), **options
         )
 
     async def aclose(self) -> None:

@@ -27,8 +27,12 @@ from temporalio.envconfig import ClientConfigProfile
 
 from activities.errors import SettingsProblem
 from activities.runtime.mediatypes import DEFAULT_TYPES, is_media_type
+from workflows.model.addresses import parse_address
 
 NO_LIMIT = "none"
+
+MOST_AUTHORITIES = 8
+"""Time-stamp authorities that one installation asks; each takes a connection to the database while it is asked."""
 
 
 def _rates(text: str) -> str:
@@ -126,6 +130,12 @@ class Settings(BaseSettings):
         default="60/minute; 600/hour",
         description="attempts from one address with no key, token or link in force; and those with one key's id",
     )
+    token_key_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="days after which a key ends at the latest that somebody made with a provider's token",
+    )
     proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="networks of the proxies before the API, such as 10.1.0.0/16, separated by commas: theirs alone is "
@@ -181,6 +191,22 @@ class Settings(BaseSettings):
         default=(),
         description="networks in which witnesses may be asked besides the open Internet, such as 10.1.0.0/16, "
         "separated by commas; in them also by plain http",
+    )
+
+    tsa: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="addresses of RFC 3161 time-stamp authorities that are asked for tokens over final checkpoints, "
+        "separated by commas; none is asked where it is not set",
+    )
+    tsa_certificates: Path | None = Field(
+        default=None,
+        description="file (PEM or DER) with the root certificates of these authorities: only tokens that verify under "
+        "them are kept",
+    )
+    tsa_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="networks in which authorities may be asked besides the open Internet, such as 10.1.0.0/16, "
+        "separated by commas",
     )
 
     oidc_file: Path | None = Field(
@@ -251,7 +277,16 @@ class Settings(BaseSettings):
     )
     mail_from: str | None = Field(default=None, description="the address that notices come from")
 
-    @field_validator("witness_networks", "webhook_networks", "proxies")
+    @field_validator("tsa")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            parse_address(one)
+        if len(set(value)) > MOST_AUTHORITIES:
+            raise ValueError(f"at most {MOST_AUTHORITIES} authorities are asked")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("witness_networks", "tsa_networks", "webhook_networks", "proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
@@ -271,6 +306,8 @@ class Settings(BaseSettings):
     @field_validator(
         "command_public_keys",
         "witness_networks",
+        "tsa",
+        "tsa_networks",
         "webhook_networks",
         "proxies",
         "file_types",

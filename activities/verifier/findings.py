@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from activities.verifier.outside import Stretch, time_as_json
+
 QUESTIONS: Final[dict[str, tuple[int, str]]] = {
     "record": (11, "every entry, payload and hash is the one that the tree commits to"),
     "consistency": (12, "every checkpoint is of this one record, each extending the one before"),
@@ -14,11 +16,18 @@ QUESTIONS: Final[dict[str, tuple[int, str]]] = {
     "completeness": (16, "nothing is missing: every command has its entries, every entry its command"),
     "fold": (17, "every event followed from its act by the rules, up to the state that is claimed"),
     "files": (22, "every file is what has its digest, and the record names it"),
+    "timestamps": (
+        23,
+        "every token of time is over this record, of an authority that you know, and no entry says that it is later",
+    ),
 }
 """The questions in the order in which they are reported, with the exit code where the answer is no.
 
-The last one is asked of bundles with files alone.
+The last two are asked of bundles with files, or with tokens of time, alone.
 """
+
+SOMETIMES: Final = ("files", "timestamps")
+"""Questions that are not asked of every bundle."""
 
 EXIT_MALFORMED: Final = 10
 """The exit code for a file that is no bundle."""
@@ -106,7 +115,7 @@ class Report:
     origin: str
     size: int
     findings: dict[str, Finding] = field(
-        default_factory=lambda: {name: Finding(name) for name in QUESTIONS if name != "files"}
+        default_factory=lambda: {name: Finding(name) for name in QUESTIONS if name not in SOMETIMES}
     )
     illustrative: bool = False
     simulated: bool = False
@@ -119,6 +128,7 @@ class Report:
     rules: int | None = None
     log_keys: tuple[str, ...] = ()
     evidence: bytes | None = None
+    outside: tuple[Stretch, ...] = ()
 
     def __getitem__(self, question: str) -> Finding:
         return self.findings[question]
@@ -152,5 +162,6 @@ class Report:
             "version": self.version,
             "rules": self.rules,
             "log_keys": list(self.log_keys),
+            "time": time_as_json(self.outside, simulated=self.simulated),
             "findings": [finding.as_json() for finding in self.findings.values()],
         }

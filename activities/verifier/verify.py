@@ -11,6 +11,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cryptography import x509
+
 from activities.bundle.format import FORMAT, FORMAT_TEXT, Bundle, BundledCommand, BundledEntry
 from activities.checkpoints.standing import TYPES
 from activities.errors import LedgerError
@@ -29,9 +31,11 @@ from activities.verifier.fold import Fold
 from activities.verifier.groups import Group, Told
 from activities.verifier.held import Held, HeldCheckpoints
 from activities.verifier.minutes import Minutes, minute_of
+from activities.verifier.outside import EntryTimes, stretches
 from activities.verifier.own import OwnSignatures
 from activities.verifier.refusals import RecordedRefusal, Refusals
 from activities.verifier.signatures import SignatureQueue, Waiting
+from activities.verifier.timestamps import Timestamps
 from activities.verifier.witnessed import Witnessed
 from workflows.model.rules import stage
 from workflows.model.state import state_digest
@@ -45,12 +49,14 @@ class Trust:
     """What the verifier has from a source of its own.
 
     ``policy`` names the log's key and the witnesses, ``command_keys`` are those of the API (base64 of raw Ed25519
-    public keys), ``held`` are checkpoints, receipts and finality proofs that were kept from before.
+    public keys), ``held`` are checkpoints, receipts and finality proofs that were kept from before, ``authorities``
+    certificates of time-stamp authorities: their roots, and what may stand between root and signer.
     """
 
     policy: Policy | None = None
     command_keys: tuple[str, ...] = ()
     held: tuple[Held, ...] = field(default=())
+    authorities: tuple[x509.Certificate, ...] = ()
 
 
 def verify_bundle(
@@ -99,12 +105,21 @@ class _Verification:
         for key in manifest.command_keys:
             parse_command_key(key)
         claimed = [Ed25519Verifier.decoded(key) for key in manifest.log_keys]
-        self._witnessed = Witnessed(self.report, bundle.checkpoints(), claimed, policy, given=given)
+        self._times = EntryTimes()
+        self._witnessed = Witnessed(
+            self.report, bundle.checkpoints(), claimed, policy, self._times, given=given
+        )
         self._erasures = Erasures(self.report["completeness"])
         self._files = None
         if bundle.files is not None:
             self.report.findings["files"] = Finding("files")
             self._files = Files(self.report["files"], bundle.files, bundle.file)
+        self._timestamps = None
+        if manifest.timestamps:
+            finding = self.report.findings["timestamps"] = Finding("timestamps")
+            self._timestamps = Timestamps(
+                finding, manifest.origin, bundle.timestamps(), trust.authorities, self._times
+            )
         self._acts = SignedActs(
             self.report["acts"],
             manifest.accord,
@@ -147,7 +162,10 @@ class _Verification:
             if self._files is not None:
                 self._files.take(told)
             self._tree.append(entry.leaf)
+            self._times.take(entry.position, told)
             self._witnessed.reach(entry.position + 1, self._tree.root)
+            if self._timestamps is not None:
+                self._timestamps.reach(entry.position + 1, self._tree.root)
         self._close()
         self._signatures.finish()
         self._progress(self.report.size, self.report.size)
@@ -158,6 +176,10 @@ class _Verification:
         self._erasures.finish()
         if self._files is not None:
             self._files.finish()
+        if self._timestamps is not None:
+            self._timestamps.finish()
+        stamped = [] if self._timestamps is None else self._timestamps.times
+        self.report.outside = stretches([*self._witnessed.times, *stamped])
         self._fold.finish(self._bundle.manifest.state)
         held = HeldCheckpoints(self.report, self._witnessed, TileReader(self.report.size, self._tile))
         held.check(self._trust.held, self._tree.root())

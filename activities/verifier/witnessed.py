@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from activities.bundle.format import BundledEntry, Manifest
@@ -10,18 +11,22 @@ from activities.checkpoints.standing import Standing, read_policy, same_policy
 from activities.errors import LedgerError
 from activities.tlog import policy as policies
 from activities.tlog.checkpoint import Checkpoint, parse_text
-from activities.tlog.cosignature import CosignatureVerifier
+from activities.tlog.cosignature import CosignatureVerifier, cosigned_at
 from activities.tlog.merkle import inclusion_proof
 from activities.tlog.note import Ed25519Verifier, Note, verify
 from activities.tlog.note import parse as parse_note
 from activities.tlog.policy import Policy
 from activities.tlog.tiles import TileReader
 from activities.verifier.findings import Report
+from activities.verifier.outside import EntryTimes, OutsideTime
 from workflows.record.logkeys import MOST_LOG_KEYS, LogKeyRotated
 from workflows.record.witnessing import WitnessPolicyChanged
 
 UNANCHORED: Final = "the log's key came with the bundle; give --policy with the one from your own delegate"
 """Why a good signature proves nothing: whoever forged the record could have brought the key along."""
+
+_LAST_TIME: Final = 253_402_300_799
+"""The last second of the year 9999, in POSIX time."""
 
 
 class Witnessed:
@@ -30,7 +35,8 @@ class Witnessed:
     ``given`` is the policy that the verifier was handed, ``policy`` the first one, which may come from the bundle, and
     ``claimed`` are the keys in the manifest. Which key and which policy count at which size is said by the record, as
     far as it says anything; what it says is believed if a chain of signatures leads to it from what was handed over:
-    each link a checkpoint that commits to the change, and is signed by what it replaces.
+    each link a checkpoint that commits to the change, and is signed by what it replaces. ``entries`` are the times that
+    entries say, which the witnesses' own are held against.
     """
 
     def __init__(
@@ -39,6 +45,7 @@ class Witnessed:
         notes: Iterator[bytes],
         claimed: Sequence[Ed25519Verifier],
         policy: Policy | None,
+        entries: EntryTimes,
         *,
         given: Policy | None,
     ) -> None:
@@ -62,6 +69,8 @@ class Witnessed:
         self._lacking: dict[bytes, int] = {}
         self._foreign: int | None = None
         self.standing = Standing()
+        self.times: list[OutsideTime] = []
+        self._entries = entries
         # Whether what is withheld may change the keys, or the policy, from here on.
         self._hidden = False
         self._hidden_policy = False
@@ -301,6 +310,7 @@ class Witnessed:
         self._report["quorum"].checked += len(cosigners)
         if checkpoint.root == root:
             self._cosigned(checkpoint.size, holds, cosigners)
+            self._timed(checkpoint.size, note, cosigners)
 
     def _named(self) -> list[Ed25519Verifier]:
         return [Ed25519Verifier.decoded(one.key) for one in self.standing.keys]
@@ -334,6 +344,19 @@ class Witnessed:
             self._trusted |= {key.public for key in self._named()}
             self._anchored = size
         return True
+
+    def _timed(self, size: int, note: Note, cosigners: Sequence[CosignatureVerifier]) -> None:
+        """When the witnesses that the reader believes say that they saw the checkpoint."""
+        if self._believed is None:
+            return
+        believed = {(key.name, key.key_id) for key in self._believed.witnesses.values() if key in cosigners}
+        for signature in note.signatures:
+            if (signature.name, signature.key_id) in believed and cosigned_at(signature) <= _LAST_TIME:
+                time = datetime.fromtimestamp(cosigned_at(signature), UTC)
+                self.times.append(OutsideTime(size, time, signature.name, "witness"))
+                problem = self._entries.contradict(time, f"the witness {signature.name}")
+                if problem is not None:
+                    self._report["quorum"].note(problem)
 
     def _cosigned(self, size: int, holds: Policy | None, cosigners: list[CosignatureVerifier]) -> None:
         """Whether the checkpoint is final by a policy that the reader brought, or that leads from it to the record's.

@@ -36,6 +36,25 @@ class ClaimsView(View):
     items: tuple[ClaimView, ...]
 
 
+class TimestampView(View):
+    """A token of time (RFC 3161) over a checkpoint: its entries existed before the authority's time."""
+
+    size: int = Field(description="entries of the checkpoint")
+    authority: str = Field(description="the address that was asked")
+    by: str = Field(description="the name in the certificate that the token carries (RFC 4514)")
+    time: datetime = Field(description="the authority's time")
+    accuracy_seconds: float = Field(description="how far the authority says that its time may be off")
+    received: datetime = Field(description="when the token came, by this installation's clock")
+    token: str = Field(description="base64 of the token (DER), as `openssl ts -verify -token_in` takes it")
+
+
+class TimestampsView(View):
+    """The tokens of time over the largest checkpoints, the largest first."""
+
+    accord: str
+    items: tuple[TimestampView, ...]
+
+
 class CommandKey(View):
     """A public key with which an API of this installation signs what delegates ask for."""
 

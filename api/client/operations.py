@@ -71,6 +71,7 @@ MOVE_CLOCK = _declared("move_clock", "POST", "/v1/accords/{accord}/clock")
 
 GET_PROOF = _declared("get_proof", "GET", "/v1/accords/{accord}/proof/{position}")
 GET_CHECKPOINT = _declared("get_checkpoint", "GET", "/v1/accords/{accord}/checkpoint")
+GET_TIMESTAMPS = _declared("get_timestamps", "GET", "/v1/accords/{accord}/timestamps")
 GET_POLICY = _declared("get_policy", "GET", "/v1/accords/{accord}/policy")
 GET_TILE = _declared("get_tile", "GET", "/v1/accords/{accord}/tile/{path}")
 GET_BUNDLE = _declared("get_bundle", "GET", "/v1/accords/{accord}/bundle")

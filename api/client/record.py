@@ -11,7 +11,7 @@ from typing import Literal
 
 import httpx
 
-from api.answers.record import PapersView
+from api.answers.record import PapersView, TimestampsView
 from api.client import operations
 from api.client.errors import ClientError
 from api.client.files import CHUNK
@@ -52,6 +52,11 @@ class Record:
     async def checkpoint(self) -> bytes:
         """What the log commits to now, a C2SP ``tlog-checkpoint``."""
         return (await self._get(operations.GET_CHECKPOINT)).content
+
+    async def timestamps(self, *, limit: int | None = None) -> TimestampsView:
+        """What time-stamp authorities said of the largest final checkpoints; ``limit``: at most so many tokens."""
+        path = operations.GET_TIMESTAMPS.at(accord=self._accord)
+        return await self._sender.read(TimestampsView, Request("GET", path, query_of(limit=limit)))
 
     async def policy(self) -> bytes:
         """The C2SP ``tlog-policy`` in force."""

@@ -15,12 +15,13 @@ from activities.ledger.store import StoredEntry
 from activities.reading.events import event_view
 from activities.reading.shown import EventView
 from api.access import seen_whole
+from api.answers.record import TimestampsView
 from api.calls import AccordId, Parts
 from api.pages.accords import ON_PAGE, accord_page, shown
 from api.pages.readable import digests_in, readable
 from api.pages.visiting import LongPageRoute, PageRoute, Visitor
 from api.problems import Problem, not_found
-from api.routes.ledger import get_bundle, get_checkpoint, get_policy, get_proof
+from api.routes.ledger import get_bundle, get_checkpoint, get_policy, get_proof, get_timestamps
 from api.routing import QueryFlag, WholeNumber
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -28,6 +29,9 @@ _unbounded = APIRouter(route_class=LongPageRoute, include_in_schema=False)
 
 PAGE = 100
 """Entries on one page of the minutes."""
+
+SHOWN_TIMES = 10
+"""Outside times on the page of the record."""
 
 MOST_LOOKS = 20
 """Pages of the record that are gone through for one page of the minutes, where a filter leaves out most of it."""
@@ -161,6 +165,7 @@ async def record(request: Request, parts: Parts, session: Visitor, accord: Accor
     policy = None
     if missing is None:
         policy = bytes((await get_policy(request, accord, parts, session.identity)).body).decode()
+    stamped = await get_timestamps(accord, parts, session.identity, SHOWN_TIMES)
     cleared = one.seen.access.cleared
     return accord_page(
         request,
@@ -171,6 +176,7 @@ async def record(request: Request, parts: Parts, session: Visitor, accord: Accor
         checkpoint=checkpoint,
         missing=missing,
         policy=policy,
+        timestamps=TimestampsView.model_validate_json(bytes(stamped.body)).items,
         actions=() if cleared else one.offers(ON_PAGE["record"]),
     )
 

@@ -42,7 +42,8 @@ _unbounded = APIRouter(route_class=CheckedRoute, tags=["files"])
 _PART = re.compile(r"bytes (?:([0-9]{1,15})-([0-9]{1,15})|\*)/([0-9]{1,15})", re.ASCII)
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})", re.ASCII)
 
-BINARY: dict[str, Any] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+BINARY: dict[str, Any] = {"application/octet-stream": _BYTES, "*/*": _BYTES}
 
 DigestInPath = Annotated[
     Digest,
@@ -81,7 +82,13 @@ MaybeInAccord = Annotated[
             "unsupported_media_type", "digest_differs", "busy",
         ),
     },
-    openapi_extra={"requestBody": {"required": True, "content": BINARY}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "The content, of any type: the Content-Type is kept, and given with it.",
+            "content": {"application/octet-stream": _BYTES},
+        }
+    },
 )  # fmt: skip
 async def put_file(
     request: Request,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -165,7 +165,11 @@ async def list_api_keys(parts: Parts, identity: Caller) -> Response:
 async def make_api_key(
     request: Request, parts: Parts, identity: Caller, given_key: IdempotencyKey = None
 ) -> Response:
-    """Make a further key for yourself: good for less, or for a while. It is shown once, and stored hashed."""
+    """Make a further key for yourself: good for less, or for a while. It is shown once, and stored hashed.
+
+    It expires with the key that makes it; and one that is made with a provider's token, which is good for minutes,
+    after as many days as the operator lets it, 90 by default.
+    """
     delegate = acting(identity)
     key = idempotency_key(given_key)
     wanted = await model_body(request, MakeApiKey, "The key")
@@ -179,7 +183,7 @@ async def make_api_key(
             "forbidden",
             f"This key is good for {', '.join(identity.scopes)}, and makes none that is good for more.",
         )
-    expires = within(wanted.expires, identity.expires)
+    expires = within(wanted.expires, _bound(parts, identity))
     await made_once(parts, identity, "api-keys", key, wanted)
     try:
         made = await parts.delegates.make_key(delegate, wanted.label, expires, wanted.scopes)
@@ -189,8 +193,15 @@ async def make_api_key(
     return answer(shown, 201, {"Location": f"/v1/api-keys/{made.id}", "Cache-Control": "no-store"})
 
 
+def _bound(parts: Backend, identity: Identity) -> datetime | None:
+    """When a key that this one makes expires at the latest."""
+    if identity.issuer is not None:
+        return datetime.now(UTC) + timedelta(days=parts.settings.token_key_days)
+    return identity.expires
+
+
 def within(wanted: datetime | None, bound: datetime | None) -> datetime | None:
-    """When a key expires: as wanted, and not after the key that makes it.
+    """When a key expires: as wanted, and not after ``bound``.
 
     Raises:
         Problem: ``malformed``; that is past, or later.
@@ -199,7 +210,7 @@ def within(wanted: datetime | None, bound: datetime | None) -> datetime | None:
     if wanted is not None and wanted <= datetime.now(UTC):
         said = "that is past"
     elif wanted is not None and bound is not None and wanted > bound:
-        said = f"the key that makes it expires before, on {bound.isoformat()}"
+        said = f"it can last until {bound.isoformat()} at the most"
     if said:
         raise Problem("malformed", f"expires: {said}.", errors=(FieldError(field="expires", problem=said),))
     return wanted or bound

@@ -17,10 +17,14 @@ from activities.bundle.format import Audience
 from activities.checkpoints.checkpoints import Checkpoints, NoSuchEntry
 from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.checkpoints.rollback import Guard, RolledBack
+from activities.checkpoints.timestamps import Stamp, TimestampStore
 from activities.errors import LedgerError, Malformed, SettingsProblem
 from activities.files.errors import ContentAltered, StoreUnavailable
+from activities.timestamps.token import read
+from activities.tlog.note import encode_base64
 from activities.tlog.tiles import parse_path
 from api.access import Access, seen_whole
+from api.answers.record import TimestampsView, TimestampView
 from api.backend import Backend
 from api.calls import AccordId, Caller, Parts, problems, seen
 from api.contents import file_problem, readable_files
@@ -125,6 +129,45 @@ async def get_checkpoint(request: Request, accord: AccordId, parts: Parts, ident
     except LedgerError as error:
         raise _problem(error) from error
     return _answer(kept.cosigned().encoded(), TEXT)
+
+
+@router.get(
+    "/accords/{accord}/timestamps",
+    operation_id="get_timestamps",
+    summary="Get the outside times of checkpoints",
+    response_model=TimestampsView,
+    responses=problems("not_found"),
+)
+async def get_timestamps(
+    accord: AccordId,
+    parts: Parts,
+    identity: Caller,
+    limit: Annotated[
+        WholeNumber, Query(ge=1, le=100, description="at most so many, of the largest sizes")
+    ] = 20,
+) -> Response:
+    """What time-stamp authorities said of this accord's final checkpoints: RFC 3161 tokens, best effort.
+
+    Empty where the installation asks no authority, or none has answered yet. A bundle has all of them; verify them by
+    root certificates that you have from the authority itself, with `entente verify --tsa-certificate`.
+    """
+    await seen(parts, identity, accord)
+    found = await TimestampStore(parts.pool).latest(accord, limit)
+    view = TimestampsView(accord=accord, items=tuple(map(_timestamp, found)))
+    return _answer(view.model_dump_json().encode(), "application/json")
+
+
+def _timestamp(stamp: Stamp) -> TimestampView:
+    token = read(stamp.token)
+    return TimestampView(
+        size=stamp.size,
+        authority=stamp.authority,
+        by=token.authority,
+        time=token.time,
+        accuracy_seconds=token.accuracy.total_seconds(),
+        received=stamp.received,
+        token=encode_base64(stamp.token),
+    )
 
 
 @router.get(

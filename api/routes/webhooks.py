@@ -14,7 +14,15 @@ from temporalio.service import RPCError
 
 from activities.errors import RuntimeProblem
 from activities.feeds.starting import tell_webhook
-from activities.feeds.webhooks import LONGEST_OVERLAP, OVERLAP, Attempt, Owner, TooManyEndpoints, Webhook
+from activities.feeds.webhooks import (
+    LONGEST_OVERLAP,
+    OVERLAP,
+    Attempt,
+    CredentialRevoked,
+    Owner,
+    TooManyEndpoints,
+    Webhook,
+)
 from activities.identity.keys import Identity, KeyReused
 from api.access import seen_whole
 from api.answers.telling import AttemptPage, AttemptView, WebhookList, WebhookView, WebhookWithSecret
@@ -210,7 +218,8 @@ async def add_webhook(
 ) -> Response:
     """Have entries sent to an address as CloudEvents, in their order, signed by the Standard Webhooks convention.
 
-    What fails is tried again for three days; then, or when the receiver answers 410, the endpoint is disabled.
+    What fails is tried again for three days; then, or when the receiver answers 410, the endpoint is disabled. So it is
+    when the key or the provider's account by which it was set up is revoked; its owner can enable it by another one.
     """
     # What is sent is the record: nobody has that sent who may not read it.
     good_for(identity, "read")
@@ -228,6 +237,7 @@ async def add_webhook(
             _owner(identity),
             idempotency_key(given_key, identity),
             wanted.url,
+            credential=identity.key_id,
             accord=wanted.accord,
             types=wanted.types,
             label=wanted.label,
@@ -237,7 +247,7 @@ async def add_webhook(
         raise Problem(
             "malformed", f"url: {error}.", errors=(FieldError(field="url", problem=str(error)),)
         ) from None
-    except TooManyEndpoints as error:
+    except (CredentialRevoked, TooManyEndpoints) as error:
         raise Problem("forbidden", f"{error.what}. {error.remedy}.") from None
     await _tell(parts, hook.id)
     view = WebhookWithSecret(**_view(hook), secret=hook.secret)
@@ -355,7 +365,14 @@ async def switch_webhook(
     active = switch == "enable"
     if await _once(parts, identity, f"switch {webhook}", given_key, switch):
         reason = None if active else "its owner disabled it"
-        hook = _there(await parts.webhooks.switch(webhook, _owner(identity), active=active, reason=reason))
+        by = identity.key_id if active else ""
+        switched = parts.webhooks.switch(
+            webhook, _owner(identity), active=active, reason=reason, credential=by
+        )
+        try:
+            hook = _there(await switched)
+        except CredentialRevoked as error:
+            raise Problem("forbidden", f"{error.what}. {error.remedy}.") from None
     await _tell(parts, webhook)
     return answer(WebhookView(**_view(hook)))
 

@@ -85,6 +85,13 @@ class Api:
         return (await (await self.client(by)).open(definition)).accord
 
 
+async def sent(api: Api, method: str, path: str, token: str | None, **options: Any) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if method == "POST":
+        headers["Idempotency-Key"] = options.pop("key", uuid.uuid4().hex)
+    return await api.http.request(method, f"/v1{path}", headers=headers, **options)
+
+
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem that an answer is; fails if it is another one, or none."""
     assert answer.status_code == status, answer.text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import uuid
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from activities.ledger.claiming import take
 from activities.ledger.store import Claim
 from activities.runtime.settings import Settings
 from tests.activities.identity.provider import AUDIENCE, own_provider
-from tests.api.conftest import Api, problem, serving
+from tests.api.conftest import Api, problem, sent, serving
 from tests.api.filling import Filler
 from tests.simulation.small import small
 
@@ -43,13 +42,6 @@ async def appointed(filler: Filler, accord: str = "a") -> None:
         await filler.do(
             accord, "appoint_delegate", contact, delegate=delegate, office="Treaty Section", roles=["treaty_section"]
         )  # fmt: skip
-
-
-async def sent(api: Api, method: str, path: str, token: str | None, **options: Any) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    if method == "POST":
-        headers["Idempotency-Key"] = options.pop("key", uuid.uuid4().hex)
-    return await api.http.request(method, f"/v1{path}", headers=headers, **options)
 
 
 async def test_me_tells_who_one_is(reading_api: Api, filler: Filler) -> None:
@@ -266,6 +258,14 @@ async def test_a_person_of_a_provider_joins_and_is_known(
     taken = await sent(api, "POST", "/join", again, json={"token": other["token"]})
     problem(taken, 409, "linked_elsewhere")
     assert (await sent(api, "POST", "/join", None, json={"token": other["token"]})).status_code == 200
+    # A key that outlasts the token has an end all the same.
+    made = await sent(api, "POST", "/api-keys", again, json={"scopes": ["read"]})
+    left = datetime.fromisoformat(made.json()["expires"]) - datetime.now(UTC)
+    assert timedelta(days=89) < left <= timedelta(days=90)
+    later = (datetime.now(UTC) + timedelta(days=91)).isoformat()
+    problem(await sent(api, "POST", "/api-keys", again, json={"expires": later}), 422, "malformed")
+    hook = await sent(api, "POST", "/webhooks", again, json={"url": "https://monitor.example/in"})
+    assert hook.status_code == 201
     # The contact that claimed the id sees the account, and can end it; nobody else.
     [account] = (await api.get("/accounts")).json()["items"]
     assert (account["delegate"], account["subject"], account["issuer"]) == ("aa.treaty", "anna", issuer)
@@ -277,6 +277,8 @@ async def test_a_person_of_a_provider_joins_and_is_known(
     assert (await api.call("DELETE", where, "aa.contact")).status_code == 204
     problem(await api.call("DELETE", where, "aa.contact"), 404, "not_found")
     assert (await sent(api, "GET", "/me", again)).json()["delegate"] is None
+    disabled = (await sent(api, "GET", f"/webhooks/{hook.json()['id']}", made.json()["key"])).json()
+    assert (disabled["active"], account["id"] in disabled["reason"]) == (False, True)
     wrong = await sent(api, "GET", "/me", again[:-6] + "AAAAAA")
     problem(wrong, 401, "not_authenticated")
     assert 'error="invalid_token"' in wrong.headers["www-authenticate"]

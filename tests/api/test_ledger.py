@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
 from activities.checkpoints.logkeys import LogKeys, guard_directory
+from activities.checkpoints.timestamps import TimestampStore
 from activities.runtime.settings import Settings
 from activities.tlog import proofs
 from activities.tlog.checkpoint import open_checkpoint
 from activities.tlog.merkle import leaf_hash
+from activities.tlog.note import parse as parse_note
 from activities.tlog.policy import parse as parse_policy
 from activities.tlog.tiles import decode_entries, parse_path
 from activities.verifier.verify import Trust, verify_bundle
+from tests.activities.timestamps.authority import known_authority
 from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
 from tests.simulation.small import small
@@ -69,12 +74,21 @@ async def test_a_reader_checks_everything_that_was_handed_out(signing_api: Api, 
         assert (await api.get(f"/accords/{accord}/proof/{position}")).content == answer.content
     final = await api.get(f"/accords/{accord}/proof/0", "aa.contact", params={"final": "true"})
     assert "no policy" in problem(final, 404, "not_found")["detail"]
-    checkpoint = open_checkpoint(
-        (await api.get(f"/accords/{accord}/checkpoint")).content, policy.logs
-    ).checkpoint
+    note = (await api.get(f"/accords/{accord}/checkpoint")).content
+    checkpoint = open_checkpoint(note, policy.logs).checkpoint
     assert (checkpoint.size, checkpoint.root.hex()) == (size, receipt["root"])
 
-    trust = Trust(policy, api.settings.command_public_keys)
+    # An authority stamps it; what it said is told, and is in the bundle.
+    assert (await api.get(f"/accords/{accord}/timestamps")).json() == {"accord": accord, "items": []}
+    token = known_authority().token(parse_note(note).text.encode())
+    async with asyncpg.create_pool(api.settings.database_dsn(), min_size=1, max_size=1) as pool:
+        await TimestampStore(pool).keep(accord, size, "https://tsa.test", token)
+    [told] = (await api.get(f"/accords/{accord}/timestamps", "bb.eyes")).json()["items"]
+    assert (told["size"], told["authority"], told["by"]) == (size, "https://tsa.test", "CN=Illustrative TSA")
+    assert base64.b64decode(told["token"]) == token
+    problem(await api.get(f"/accords/{accord}/timestamps", "zz.stranger"), 404, "not_found")
+
+    trust = Trust(policy, api.settings.command_public_keys, authorities=(known_authority().root,))
     file = tmp_path / "bundle"
     fails: dict[str, set[str]] = {}
     for reader in ("auditor", "aa.contact", "bb.eyes"):
@@ -85,12 +99,15 @@ async def test_a_reader_checks_everything_that_was_handed_out(signing_api: Api, 
         report = verify_bundle(file, trust)
         # No witness is named, so that nobody but the log vouches for it.
         assert (report.exit_code(), report["quorum"].status) == (20, "unproven")
+        assert report["timestamps"].checked == 1
+        assert [one.last + 1 for one in report.outside] == [size]
         fails[reader] = {each.question for each in report.findings.values() if each.status == "withheld"}
         assert {each.status for each in report.findings.values()} <= {"holds", "unproven", "withheld"}
     assert fails == {
         "auditor": set(),
         "aa.contact": {"acts"},
-        "bb.eyes": {"acts", "completeness", "fold"},
+        # Whether the clock is real stands in the facts.
+        "bb.eyes": {"acts", "completeness", "fold", "timestamps"},
     }
     problem(await api.get(f"/accords/{accord}/tile/entries/000.p/{size}", "bb.eyes"), 403, "forbidden")
     problem(await api.get(f"/accords/{accord}/bundle", "zz.stranger"), 404, "not_found")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
@@ -16,13 +17,13 @@ from temporalio.client import Client
 
 from activities.feeds.delivering import Delivering
 from activities.feeds.starting import tell_webhook
-from activities.feeds.webhooks import Webhooks
+from activities.feeds.webhooks import CredentialRevoked, Owner, Webhooks
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.reading.states import States
 from activities.runtime.reaching import Reaching
 from activities.runtime.settings import Settings
-from tests.api.conftest import Api, problem, serving
+from tests.api.conftest import Api, problem, sent, serving
 from tests.api.filling import Filler
 from tests.api.receiving import LOOPBACK, Receiver
 from tests.simulation.small import digest, small
@@ -143,6 +144,40 @@ async def test_failures_are_logged_and_a_dead_endpoint_is_disabled_and_enabled_a
     await delivering.deliver(hook["id"], 3)
     shown = (await reading_api.get(f"/webhooks/{hook['id']}")).json()
     assert (shown["active"], "410" in shown["reason"]) == (False, True)
+
+
+async def test_an_endpoint_ends_with_the_key_that_set_it_up(
+    reading_api: Api, filler: Filler, receiver: Receiver, delivering: Delivering, database_url: str
+) -> None:
+    await filler.found("a", small())
+    stolen, kept = [(await reading_api.post("/api-keys", "aa.contact", json={})).json() for _ in range(2)]
+    assert len(stolen["id"]) == len(kept["id"]) == 12
+    body = {"url": receiver.url, "since": 0}
+    hook = (await sent(reading_api, "POST", "/webhooks", stolen["key"], json=body)).json()
+    other = (await sent(reading_api, "POST", "/webhooks", kept["key"], json=body)).json()
+    assert (await reading_api.call("DELETE", f"/v1/api-keys/{stolen['id']}", "aa.contact")).status_code == 204
+    assert not (await delivering.deliver(hook["id"], 3)).active
+    assert not receiver.got
+    shown = (await reading_api.get(f"/webhooks/{hook['id']}")).json()
+    assert (shown["active"], shown["reason"]) == (
+        False,
+        f"the key {stolen['id']} by which it was set up is revoked",
+    )
+    assert (await reading_api.get(f"/webhooks/{other['id']}")).json()["active"]
+    # A process that has not heard of it yet sets nothing up by the key that stays.
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        hooks = Webhooks(pool)
+        for again in (
+            hooks.add(Owner("aa.contact"), "late", receiver.url, credential=stolen["id"]),
+            hooks.switch(hook["id"], Owner("aa.contact"), active=True, reason=None, credential=stolen["id"]),
+        ):
+            with pytest.raises(CredentialRevoked, match="is revoked"):
+                await again
+    # The owner goes on with it by another key, whose end is the endpoint's from then on.
+    await sent(reading_api, "POST", f"/webhooks/{hook['id']}/enable", kept["key"])
+    assert (await delivering.deliver(hook["id"], 3)).active
+    await reading_api.call("DELETE", f"/v1/api-keys/{kept['id']}", "aa.contact")
+    assert not (await reading_api.get(f"/webhooks/{hook['id']}")).json()["active"]
 
 
 async def test_a_replay_sends_again_under_the_same_ids(

@@ -105,7 +105,7 @@ ERASED = event(
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_what_was_backed_up_can_be_had_again_to_the_last_or_any_moment(
-    server: Postgres, state: Path, tmp_path: Path
+    server: Postgres, state: Path, tmp_path: Path, temporal_address: str
 ) -> None:
     place = settle(state)
     folder = place.base / "srv"
@@ -164,7 +164,8 @@ async def test_what_was_backed_up_can_be_had_again_to_the_last_or_any_moment(
             with pytest.raises(RolledBack, match=r"has 5 entries of .*, and 7 were signed before"):
                 await checkpoints.sign("a")
             assert (await checkpoints.sign("b")).checkpoint.size == 1
-            assert "Deleted the particulars of the entries 0." in operator.does("erase again", ours=True)
+            erased = operator.does("erase again", ours=True, TEMPORAL_ADDRESS=temporal_address)
+            assert "Deleted the particulars of the entries 0." in erased
             assert (await ledger.entries("a"))[0].particulars is None
     finally:
         operator.stops("earlier")

@@ -10,6 +10,7 @@ from worker.doctor.contents import contents
 from worker.doctor.finding import Finding, ok
 from worker.doctor.postgres import database
 from worker.doctor.temporal import temporal
+from worker.doctor.timestamps import timestamps
 
 
 async def examine(settings: Settings, source: str) -> AsyncIterator[Finding]:
@@ -22,6 +23,8 @@ async def examine(settings: Settings, source: str) -> AsyncIterator[Finding]:
     async for finding in temporal(settings):
         yield finding
     yield await contents(settings)
+    async for finding in timestamps(settings):
+        yield finding
     yield machine.disk(settings.state_dir)
     yield machine.file_limit()
     yield machine.traces()

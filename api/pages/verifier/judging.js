@@ -4,6 +4,7 @@ const QUESTIONS = ["record", "consistency", "signatures", "quorum", "acts", "com
 const ABOUT_KEYS = ["log_key_rotated", "log_key_retired"];
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const STAMP = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
+const NOT_CHECKED = "this page does not check tokens of time: the command entente verify does, with --tsa-certificate";
 const OWN_WORD = "it rests on the bundle's own word";
 
 /**
@@ -37,10 +38,12 @@ class Verifier {
     for (const name of this.tiles.keys()) if (name.startsWith("tile/entries/")) wanted.push(payloadsOf(name));
     if (manifest.audience !== "none") wanted.push("commands.jsonl");
     if (manifest.policy) wanted.push("policy.txt");
+    if (manifest.timestamps) wanted.push("timestamps.jsonl");
     need(sameSet([...archive.content.keys()], wanted), "it has not the members of its format");
     this.claimed = await Promise.all(manifest.log_keys.map((line) => readKey(line, [1])));
     for (const text of manifest.command_keys) await commandKey(text);
     this.beside = manifest.policy ? await Policy.read(archive.text("policy.txt")) : null;
+    if (manifest.timestamps) checkTokens(archive.lines("timestamps.jsonl"), this.size);
     this.notes = archive.lines("checkpoints.jsonl").map((line) => {
       need(hasExactly(line, ["note"]) && isText(line.note), "a checkpoint");
       return Note.read(BYTES.encode(line.note));
@@ -59,7 +62,9 @@ class Verifier {
       const why = own ? "no key that you know stands behind all of it" : `no key of the log was given: ${OWN_WORD}`;
       for (const question of ["record", "consistency", "completeness"]) this.gap(question, why);
     }
-    return { manifest: this.manifest, entries: this.entries, findings: QUESTIONS.map((question) => this.finding(question)) };
+    const findings = QUESTIONS.map((question) => this.finding(question));
+    if (this.manifest.timestamps) findings.push({ question: "timestamps", status: "unproven", problems: [], why: NOT_CHECKED });
+    return { manifest: this.manifest, entries: this.entries, findings };
   }
 
   finding(question) {
@@ -352,8 +357,22 @@ function readKept(content) {
   return { index: Number(told[0].slice(6)), proof: told.slice(1).map((one) => unbase64(one)), note: Note.read(BYTES.encode(text.slice(gap + 2))) };
 }
 
+/** Tokens of time stand in their form; what they say is not looked at. */
+function checkTokens(lines, size) {
+  let last = { size: 0, token: "" };
+  for (const line of lines) {
+    need(hasExactly(line, ["size", "token"]) && toText(line).length <= 131072, "a token of time");
+    need(isInteger(line.size) && line.size >= 1 && line.size <= size, "a token of time");
+    unbase64(line.token, "a token of time");
+    need(line.size > last.size || (line.size === last.size && line.token > last.token), "the order of tokens of time");
+    last = line;
+  }
+}
+
 function readManifest(found) {
-  need(hasExactly(found, "format accord origin size audience log_keys command_keys state policy release".split(" ")), "the members of the manifest");
+  const names = "format accord origin size audience log_keys command_keys state policy release".split(" ");
+  need(isObject(found) && (found.timestamps === undefined || found.timestamps === true), "the members of the manifest");
+  need(hasExactly(found, found.timestamps ? [...names, "timestamps"] : names), "the members of the manifest");
   need(found.format === "entente-bundle/1" && ["all", "facts", "none"].includes(found.audience), "the manifest");
   need([found.accord, found.origin, found.release].every(isText) && [...found.release].length <= 100, "the manifest");
   for (const [name, least, most] of [["log_keys", 1, 20], ["command_keys", 0, 100]]) {

@@ -7,6 +7,7 @@ const ASKS = {
   quorum: "the witnesses that your policy names agree to the whole record",
   acts: "every act is the one that was asked for and signed",
   completeness: "nothing is missing: every command has its entries, every entry its command",
+  timestamps: "every token of time is over this record, of an authority that you know, and no entry says that it is later",
 };
 const SIGNS = { holds: "✓", fails: "✗", unproven: "?", withheld: "◐" };
 const WORDS = { holds: "holds", fails: "fails", unproven: "not proven", withheld: "holds for what is here; a part is withheld" };
@@ -67,7 +68,7 @@ function show(answer, file, { manifest, entries, findings }) {
     list.append(item);
   }
   const fold = element("p", "", "fold");
-  fold.append(element("b", "Not asked here: the rules. "), "This page does not run them again: that every event followed from its act by the accord's rules, only the command ", element("code", "entente verify"), " tells. Nor does any record prove that what was put in was true.");
+  fold.append(element("b", "Not asked here: the rules. "), "This page does not run them again: that every event followed from its act by the accord's rules, only the command ", element("code", "entente verify"), " tells. The times that entries say are by the clock of whoever runs the installation; what authorities outside say of time, that command tells as well. Nor does any record prove that what was put in was true.");
   answer.replaceChildren(element("h2", ...overall), about);
   if (isObject(definition) && definition.illustrative === true) answer.append(element("p", "Illustrative: demonstration data, which speaks for nobody.", "notice"));
   if (isObject(definition) && isObject(definition.clock) && definition.clock.mode === "simulated") answer.append(element("p", "On a simulated clock.", "notice"));

@@ -76,6 +76,15 @@ securityContext:
 {{- if .Values.witnessNetworks }}
 - {name: ENTENTE_WITNESS_NETWORKS, value: {{ join "," .Values.witnessNetworks | quote }}}
 {{- end }}
+{{- if .Values.timestamps.authorities }}
+- {name: ENTENTE_TSA, value: {{ join "," .Values.timestamps.authorities | quote }}}
+{{- if .Values.timestamps.certificates }}
+- {name: ENTENTE_TSA_CERTIFICATES, value: /etc/entente/tsa/roots.pem}
+{{- end }}
+{{- if .Values.timestamps.networks }}
+- {name: ENTENTE_TSA_NETWORKS, value: {{ join "," .Values.timestamps.networks | quote }}}
+{{- end }}
+{{- end }}
 {{- range $name, $value := .Values.env }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
@@ -88,6 +97,9 @@ securityContext:
 {{- end }}
 {{- if .Values.payloadKey.secret }}
 - {name: payload-key, mountPath: /etc/entente/payload, readOnly: true}
+{{- end }}
+{{- if and .Values.timestamps.authorities .Values.timestamps.certificates }}
+- {name: tsa, mountPath: /etc/entente/tsa, readOnly: true}
 {{- end }}
 {{- if .Values.logKey.secret }}
 - {name: log-key, mountPath: /etc/entente/log/log-key, subPath: log-key, readOnly: true}
@@ -102,6 +114,9 @@ securityContext:
 {{- end }}
 {{- if .Values.payloadKey.secret }}
 - {name: payload-key, secret: {secretName: {{ .Values.payloadKey.secret }}, defaultMode: 0440}}
+{{- end }}
+{{- if and .Values.timestamps.authorities .Values.timestamps.certificates }}
+- {name: tsa, configMap: {name: {{ .Values.timestamps.certificates }}, items: [{key: roots.pem, path: roots.pem}]}}
 {{- end }}
 {{- if .Values.logKey.secret }}
 - {name: log-key, secret: {secretName: {{ .Values.logKey.secret }}, defaultMode: 0440}}

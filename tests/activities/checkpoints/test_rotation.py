@@ -19,6 +19,7 @@ from activities.tlog.policy import Policy
 from activities.tlog.policy import parse as parse_policy
 from activities.verifier.findings import Report
 from activities.verifier.held import parse_held
+from activities.verifier.outside import EntryTimes
 from activities.verifier.verify import verify_bundle
 from activities.verifier.witnessed import Witnessed
 from activities.witness.following import Followed
@@ -169,7 +170,7 @@ def test_forged_rotations_without_end_are_refused() -> None:
     report = Report("visit", ORIGIN, 1)
     keys = [signer().verifier.encoded() for _ in range(MOST_LOG_KEYS + 5)]
     old = Ed25519Verifier.decoded(keys[0])
-    witnessed = Witnessed(report, iter(()), [old], None, given=None)
+    witnessed = Witnessed(report, iter(()), [old], None, EntryTimes(), given=None)
     for position, key in enumerate(keys[1:]):
         witnessed.tell(position, "log_key_rotated", {"event": {"old": keys[0], "new": key}})
     assert len(witnessed.standing.keys) == MOST_LOG_KEYS

@@ -8,6 +8,8 @@ import os
 import uuid
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from activities.bundle.format import format_text
 from activities.errors import Malformed
 from activities.tlog.note import Ed25519Verifier
@@ -25,7 +27,8 @@ def brought(trust: Trust | None) -> Brought:
     trust = trust or Trust()
     policy = None if trust.policy is None else policy_text(trust.policy)
     kept = tuple(map(_kept, trust.held))
-    return Brought(policy, trust.command_keys, kept, format_text())
+    certificates = tuple(one.public_bytes(Encoding.DER) for one in trust.authorities)
+    return Brought(policy, trust.command_keys, kept, certificates, format_text())
 
 
 def policy_text(policy: Policy) -> bytes:

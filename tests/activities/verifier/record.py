@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.x509 import Certificate
 
 from activities.bundle.export import Export, write_bundle
 from activities.identity.signing import CommandSigner, CommandVerifier
@@ -52,6 +53,7 @@ class Record:
     time: datetime = BEGIN
     state: Accord | None = None
     notes: dict[int, bytes] = field(default_factory=dict)
+    authorities: tuple[Certificate, ...] = ()
     _keys: Any = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -150,7 +152,12 @@ class Record:
         return parse_policy(self.policy_text)
 
     def trust(self, **changes: Any) -> Trust:
-        return Trust(**{"policy": self.policy, "command_keys": (self.api.public_key,), **changes})
+        given = {
+            "policy": self.policy,
+            "command_keys": (self.api.public_key,),
+            "authorities": self.authorities,
+        }
+        return Trust(**{**given, **changes})
 
     async def export(self, path: Path, **changes: Any) -> Path:
         async def notes() -> AsyncIterator[bytes]:
@@ -174,11 +181,11 @@ class Record:
         return verify_bundle(await self.export(path, **changes), self.trust())
 
 
-async def negotiated(record: Record | None = None) -> Record:
+async def negotiated(record: Record | None = None, **changes: Any) -> Record:
     """A record with every kind of entry: acts, refusals and their repeats, deadlines, signals, what follows."""
     record = record or Record()
     # Without reminders, so that each position is of an act or of one deadline.
-    definition = small(reminders={"before": None, "escalate_after": None})
+    definition = small(reminders={"before": None, "escalate_after": None}, **changes)
     definition["conditions"]["C1"]["valid_for"] = "P10D"
     await record.act("aa.contact", "open_accord", definition=definition)
     named = Definition.model_validate(definition).digest()

@@ -6,6 +6,7 @@ import ast
 import random
 import sys
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import pytest_asyncio
 
 from activities.errors import Malformed
 from tests.activities.checkpoints.test_rotation import Changed, Rotated
+from tests.activities.timestamps.authority import known_authority
 from tests.activities.verifier.agreement import agreed, second
 from tests.activities.verifier.attacks.test_own_signatures import Signing
 from tests.activities.verifier.attacks.test_own_signatures import record as signing_record
 from tests.activities.verifier.record import Record, negotiated, on_lines, rewritten
 from tests.activities.verifier.test_signatures import _otherwise
+from tests.activities.verifier.test_timestamps import Stream, text_of
 
 signing = signing_record
 HERE = Path(__file__).parent
@@ -37,7 +40,13 @@ async def records() -> list[tuple[Record, dict[str, Any]]]:
     changed = Changed(await negotiated())
     await changed.change()
     await changed.sign(*changed.old, *changed.new)
-    plain = await negotiated()
+    plain, stamped = await negotiated(), await negotiated()
+    authority = known_authority()
+    stamped.authorities = (authority.root,)
+    tokens = [
+        (size, authority.token(text_of(stamped, size), datetime(2030, 6, 1, tzinfo=UTC)))
+        for size in stamped.notes
+    ]
     return [
         (plain, {}),
         (plain, {"audience": "facts"}),
@@ -46,11 +55,12 @@ async def records() -> list[tuple[Record, dict[str, Any]]]:
         (rotated.record, {"log_keys": keys}),
         (rotated.record, {"log_keys": keys, "audience": "none"}),
         (changed.record, {"policy": changed.beside}),
+        (stamped, {"timestamps": Stream(tokens)}),
     ]
 
 
 def test_it_imports_nothing_of_ours() -> None:
-    standard = {*sys.stdlib_module_names, "cryptography"}
+    standard = {*sys.stdlib_module_names, "cryptography", "asn1crypto"}
     for file in sorted((HERE / "second").glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -8,7 +8,7 @@ import sys
 ALLOWED = {
     "activities", "workflows",
     "pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection",
-    "cryptography", "cffi", "pycparser",
+    "cryptography", "cffi", "pycparser", "rfc3161_client",
 }  # fmt: skip
 
 ROOMS = {
@@ -18,6 +18,7 @@ ROOMS = {
     "activities.ledger", "activities.ledger.entry",
     "activities.checkpoints", "activities.checkpoints.standing",
     "activities.identity", "activities.identity.own_signatures",
+    "activities.timestamps", "activities.timestamps.token",
     "workflows.errors", "workflows.model", "workflows.tracks", "workflows.record",
 }  # fmt: skip
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import asyncpg
 import pytest
 
+from activities.checkpoints.timestamps import TimestampStore
+from tests.activities.timestamps.authority import known_authority
 from tests.api.filling import Filler
 from tests.api.pages.browser import Browser, text_of
 from tests.simulation.small import digest, small
@@ -153,6 +158,21 @@ async def test_what_somebody_wrote_never_runs(browser: Browser, filler: Filler) 
         assert "<b>x" not in page, path
         assert "49" not in page or "{{7*7}}" in page, path
     assert "&lt;script&gt;" in await browser.page("/accords/a")
+
+
+async def test_outside_times_stand_on_the_page_of_the_record(
+    browser: Browser, filler: Filler, database_url: str
+) -> None:
+    await fill(filler)
+    await browser.sign_in("aa.contact")
+    assert "No authority outside has stamped" in await browser.page("/accords/a/record")
+    token = known_authority().token(b"a checkpoint", datetime(2030, 6, 1, 12, tzinfo=UTC))
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        await TimestampStore(pool).keep("a", 2, "https://tsa.test", token)
+    page = text_of(await browser.page("/accords/a/record"))
+    assert "Time from outside" in page
+    assert "CN=Illustrative TSA" in page
+    assert "1 Jun 2030, 12:00 UTC" in page
 
 
 async def test_how_it_stood(browser: Browser, filler: Filler) -> None:

@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,13 @@ import pytest
 from playwright._impl._driver import compute_driver_executable
 
 from activities.bundle.format import format_text
+from activities.tlog.note import parse as parse_note
 from activities.verifier.verify import Trust
 from api.pages.verifying import script, whole
+from tests.activities.timestamps.authority import known_authority
 from tests.activities.verifier.agreement import KEEP, agreed, brought
 from tests.activities.verifier.record import Record, negotiated, on_lines, rewritten
+from tests.activities.verifier.test_timestamps import Stream
 from tests.api.pages.browser import Browser
 from tests.api.pages.chromium import chromium
 
@@ -110,6 +114,11 @@ async def test_its_script_agrees_with_the_verifiers(tmp_path: Path, monkeypatch:
     ]
     for trust in trusts:
         agreed(path, trust)
+    text = parse_note(record.notes[max(record.notes)]).text.encode()
+    token = known_authority().token(text, datetime(2030, 6, 1, tzinfo=UTC))
+    agreed(
+        await record.export(tmp_path / "t", timestamps=Stream([(max(record.notes), token)])), record.trust()
+    )
     chance = random.Random(5)
     for _ in range(12):
         path.write_bytes(whole_bundle)
@@ -130,6 +139,7 @@ async def test_its_script_agrees_with_the_verifiers(tmp_path: Path, monkeypatch:
     }
     assert said == wanted
     assert len(said) > 40
+    assert sum("timestamps" in (one or {}) for one in said.values()) == 1
 
 
 @pytest.mark.slow

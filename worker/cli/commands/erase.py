@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         "erase",
         epilog="Example: entente erase visit-2027 --position 7 --ground 'Article 17' --ordered-by 'Data office'",
-    )(placed(_erase))
+    )(placed(_erase, look_up=False))
 
 
 def _erase(
@@ -65,6 +65,9 @@ def _erase(
         raise typer.BadParameter(
             "give one of --position and --file, with --ground and --ordered-by, or --finish"
         )
+    if not finish:
+        # To finish, after a restore say, takes neither a key nor an API that answers.
+        accord = place.whole_id(accord)
     settings, _ = installation(place.state_dir, erasing=True)
     why = {"ground": ground, "ordered_by": ordered_by}
     particulars = {"positions": position, **why}
@@ -94,6 +97,7 @@ def _erase(
             "contents": list(erased.contents),
             "runs_deleted": erased.runs,
             "keys_destroyed": erased.keys,
+            "unreached": erased.unreached,
             "finished": erased.finished,
         }
         show.print_json(shown)
@@ -110,9 +114,11 @@ def _tell(erased: Erased, encrypted: bool) -> None:
         print(f"Deleted the contents of {', '.join(erased.contents)}.")
     if erased.runs:
         print(f"Temporal deletes {erased.runs} closed runs within a minute.")
-    if encrypted:
+    if encrypted and not erased.unreached:
         print(f"Destroyed {erased.keys} older keys of the accord.")
-    if not erased.continued:
+    if erased.unreached:
+        print(f"Histories are as they were: {erased.unreached} Run this with --finish when it does.")
+    elif not erased.continued:
         print("Its open run has not continued yet: see that a worker runs, then run this with --finish.")
     if erased.keys_left:
         print(

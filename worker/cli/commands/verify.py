@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 
 from worker.cli.commands.ledger import Json, progress_bar
+from worker.cli.commands.reporting import print_report, printable, shown_time
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -40,6 +41,14 @@ Kept = Annotated[
     typer.Option("--held", help="A checkpoint, receipt or finality proof that you kept; may be repeated."),
 ]
 
+Certificates = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--tsa-certificate",
+        help="Root certificate (PEM or DER) of a time-stamp authority, from the authority itself; may be repeated.",
+    ),
+]
+
 _WORTH_PROCESSES: Final = 2_000_000
 """Bytes of a bundle from which on other processes save more than they cost to start: some five thousand entries."""
 
@@ -50,7 +59,8 @@ _VERIFY_HELP = (
     "Exit codes: 0 nothing is wrong, by what you gave; 1 the file cannot be read, 2 an option is wrong, 10 no bundle, "
     "11 record, 12 consistency, 13 signatures, 14 quorum, 15 acts, 16 completeness, 17 fold, 18 the evidence proves "
     "that the log equivocated, 19 the evidence proves nothing, 20 unproven: nothing is wrong, and something rests on "
-    "the bundle's own word, 21 with --strict: nothing is wrong, and a part is withheld or erased. "
+    "the bundle's own word, 21 with --strict: nothing is wrong, and a part is withheld or erased, 22 files, "
+    "23 timestamps. "
     "Example: entente verify visit.bundle --policy parties.policy --command-key KEY --held last.checkpoint"
 )
 
@@ -71,6 +81,7 @@ def _verify(
     policy: PolicyFile = None,
     command_key: CommandKeys = None,
     held: Kept = None,
+    tsa_certificate: Certificates = None,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="Ask for the whole record too: 21 where a part is withheld or erased."),
@@ -83,7 +94,7 @@ def _verify(
     """Check a record without a network: whole, unaltered, signed, agreed by the witnesses, and by the rules."""
     from activities.verifier.verify import verify_bundle
 
-    trust = _trust(policy, command_key or [], held or [])
+    trust = _trust(policy, command_key or [], held or [], tsa_certificate or [])
     with _file_errors(as_json=as_json):
         with file.open("rb") as opened:
             is_archive = opened.read(1) != b"{"
@@ -95,7 +106,7 @@ def _verify(
     if as_json:
         print(json.dumps({**report.as_json(), "exit_code": code}, ensure_ascii=False))
     else:
-        _print_report(report, code)
+        print_report(report, code)
     if evidence is not None and report.evidence is not None:
         _write_evidence(evidence, report.evidence, as_json=as_json)
     raise typer.Exit(code)
@@ -118,6 +129,7 @@ def _read(
     policy: PolicyFile = None,
     command_key: CommandKeys = None,
     held: Kept = None,
+    tsa_certificate: Certificates = None,
     as_json: Json = False,
 ) -> None:
     """Read the minutes of a record: each act, with what was proved of it, and by which key.
@@ -126,14 +138,17 @@ def _read(
     """
     from activities.verifier.verify import verify_bundle
 
-    trust = _trust(policy, command_key or [], held or [])
+    trust = _trust(policy, command_key or [], held or [], tsa_certificate or [])
     told: list[dict[str, Any]] = []
     with _file_errors(as_json=as_json), progress_bar("read") as progress:
         report = verify_bundle(file, trust, progress, minutes=lambda one: told.append(_told(one)))
     code = report.exit_code()
     if as_json:
         final = report.final_size or 0
-        minutes = [{**one, "final": one["position"] < final} for one in told]
+        minutes = [
+            {**one, "final": one["position"] < final, "outside": _outside(one["position"], report)}
+            for one in told
+        ]
         print(
             json.dumps(
                 {"report": report.as_json(), "minutes": minutes, "exit_code": code}, ensure_ascii=False
@@ -143,7 +158,7 @@ def _read(
         for one in told:
             _print_minute(one, report)
         print()
-        _print_report(report, code)
+        print_report(report, code)
     raise typer.Exit(code)
 
 
@@ -195,6 +210,8 @@ def _told(minute: Minute) -> dict[str, Any]:
 
 def _print_minute(told: dict[str, Any], report: Report) -> None:
     """A few lines: what happened, the act's free text, and what was proved."""
+    from activities.verifier.outside import stretch_of
+
     proofs = {
         "signed": f"signed under the command key {told['key']}"
         + ("" if told["key_given"] else ", which came with the bundle: unproven"),
@@ -210,11 +227,22 @@ def _print_minute(told: dict[str, Any], report: Report) -> None:
     rules = {True: "follows by the rules", False: "✗ DOES NOT FOLLOW by the rules", None: "rules not applied"}
     words.append(rules[told["by_the_rules"]])
     words.append("final" if told["position"] < (report.final_size or 0) else "not proved final")
+    stretch = stretch_of(told["position"], report.outside)
+    if stretch is not None:
+        words.append(f"existed before {shown_time(stretch.before)}, by {stretch.whose}")
     first, *rest = told["says"]
-    print(_printable(f"{told['position']:>6}  {told['time'][:16].replace('T', ' ')}  {first}"))
+    print(printable(f"{told['position']:>6}  {told['time'][:16].replace('T', ' ')}  {first}"))
     for line in [*(f"→ {one}" for one in rest), *(f"“{value}”" for value in map(str, told["text"].values()))]:
-        print(_printable(f"        {line}"))
-    print(_printable(f"        [{'; '.join(words)}]"))
+        print(printable(f"        {line}"))
+    print(printable(f"        [{'; '.join(words)}]"))
+
+
+def _outside(position: int, report: Report) -> dict[str, Any] | None:
+    """Before when an entry existed by somebody outside, as JSON values."""
+    from activities.verifier.outside import stretch_of
+
+    stretch = stretch_of(position, report.outside)
+    return None if stretch is None else {name: stretch.as_json()[name] for name in ("before", "by", "kind")}
 
 
 @contextmanager
@@ -234,8 +262,9 @@ def _processes(file: Path) -> Iterator[Executor | None]:
         yield executor
 
 
-def _trust(policy: Path | None, command_keys: list[str], held: list[Path]) -> Trust:
+def _trust(policy: Path | None, command_keys: list[str], held: list[Path], certificates: list[Path]) -> Trust:
     """What the options bring. One that is wrong is wrong usage, whatever the bundle is."""
+    from activities.timestamps.token import parse_certificates
     from activities.tlog.policy import parse
     from activities.verifier.acts import parse_command_key
     from activities.verifier.held import parse_held
@@ -247,6 +276,13 @@ def _trust(policy: Path | None, command_keys: list[str], held: list[Path]) -> Tr
         None if policy is None else _given("--policy", lambda: parse(policy.read_bytes())),
         tuple(command_keys),
         tuple(_given("--held", lambda path=path: parse_held(path.read_bytes())) for path in held),
+        tuple(
+            certificate
+            for path in certificates
+            for certificate in _given(
+                "--tsa-certificate", lambda path=path: parse_certificates(path.read_bytes())
+            )
+        ),
     )
 
 
@@ -265,7 +301,7 @@ def _given(option: str, read: Callable[..., T]) -> T:
             f"{error.filename} cannot be read: {error.strerror}", param_hint=option
         ) from None
     except LedgerError as error:
-        raise typer.BadParameter(_printable(f"{error.what}. {error.remedy}"), param_hint=option) from None
+        raise typer.BadParameter(printable(f"{error.what}. {error.remedy}"), param_hint=option) from None
 
 
 def _judge(file: Path, trust: Trust, *, as_json: bool) -> int:
@@ -289,7 +325,7 @@ def _judge(file: Path, trust: Trust, *, as_json: bool) -> int:
         print(json.dumps({"proves": verdict, "what": proved, "exit_code": code}))
     else:
         print(
-            f"{'EQUIVOCATION PROVED' if code == EXIT_EQUIVOCATION else 'NOTHING PROVED'}: {_printable(proved)}."
+            f"{'EQUIVOCATION PROVED' if code == EXIT_EQUIVOCATION else 'NOTHING PROVED'}: {printable(proved)}."
         )
     return code
 
@@ -298,69 +334,4 @@ def _say_error(what: str, remedy: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": {"what": what, "remedy": remedy, "details": ""}}), file=sys.stderr)
     else:
-        print(f"Error: {_printable(what)}.\n{_printable(remedy)}.", file=sys.stderr)
-
-
-def _print_report(report: Report, code: int) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    from activities.verifier.findings import QUESTIONS
-
-    console = Console(highlight=False, soft_wrap=True)
-    marks = "".join(
-        f" [{mark}]"
-        for mark, on in (("ILLUSTRATIVE", report.illustrative), ("SIMULATED CLOCK", report.simulated))
-        if on
-    )
-    said = f"{report.accord}: {report.size:,} entries, log {report.origin}{marks}"
-    console.print(Text(_printable(said)))
-    stage = _printable(report.stage or "not determined")
-    final = "not proved" if report.final_size is None else f"{report.final_size:,} entries"
-    console.print(Text(f"final: {final}; stage {stage}"))
-    if report.state is not None:
-        console.print(Text(f"state at version {report.version}, by rules {report.rules}: {report.state}"))
-    styles = {
-        "holds": ("✓ holds   ", "green"),
-        "fails": ("✗ FAILS   ", "bold red"),
-        "unproven": ("? unproven", "yellow"),
-        "withheld": ("– in part ", "cyan"),
-    }
-    for finding in report.findings.values():
-        label, style = styles[finding.status]
-        line = Text.assemble((label, style), f"  {finding.question}: {QUESTIONS[finding.question][1]}")
-        console.print(Text.assemble(line, f" ({finding.checked:,} checked)"))
-        for problem in finding.problems:
-            console.print(Text(f"      {_printable(problem)}"))
-        if finding.failures > len(finding.problems):
-            console.print(Text(f"      … and {finding.failures - len(finding.problems):,} more"))
-        for gap, count in [*finding.gaps.items(), *finding.absent.items()]:
-            console.print(Text(f"      {_printable(gap)}" + (f" ({count:,} times)" if count > 1 else "")))
-        for note in finding.notes:
-            console.print(Text(f"      {_printable(note)}"))
-    console.print(Text(_conclusion(report, code)))
-
-
-def _conclusion(report: Report, code: int) -> str:
-    """The verdict in a sentence. What was not proved by what the reader brought is not called sound."""
-    from activities.verifier.findings import EXIT_UNPROVEN, EXIT_WITHHELD
-
-    def those(status: str) -> str:
-        return ", ".join(one.question for one in report.findings.values() if one.status == status)
-
-    if code in (0, EXIT_WITHHELD):
-        part = f" A part is withheld or erased: {those('withheld')}." if those("withheld") else ""
-        return f"Nothing is wrong with what is here, by the keys and the policy that you gave.{part}" + (
-            f" (exit code {code})" if code else ""
-        )
-    if code == EXIT_UNPROVEN:
-        return (
-            f"Unproven: {those('unproven')}. Nothing here contradicts itself; that much anybody can make up. Give what "
-            f"is asked for above, from your own delegate (exit code {code})."
-        )
-    return f"This record does not stand: {those('fails')} (exit code {code})."
-
-
-def _printable(text: str) -> str:
-    """Text from a record that may be hostile, without what a terminal would obey."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+        print(f"Error: {printable(what)}.\n{printable(remedy)}.", file=sys.stderr)

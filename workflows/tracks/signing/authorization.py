@@ -16,7 +16,6 @@ from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, PartyId, Reference, Text
 from workflows.tracks.documents.state import AboutDocument, document_digest, open_documents, with_document
 
-
 NOT_AUTHORIZED = "not authorized"
 """In the place of a digest, of a party that has authorized nothing; no digest reads so."""
 

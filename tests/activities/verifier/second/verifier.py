@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections import Counter
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.x509 import load_der_x509_certificate
 
 from tests.activities.verifier.second.commands import REFUSALS, Acts, Entry, lines
 from tests.activities.verifier.second.contents import contents, files
 from tests.activities.verifier.second.logs import Note, Policy, Tree, included, key, note, policy, sha
 from tests.activities.verifier.second.reading import Members, NoBundle, from_json, need, tiles, unbase64
+from tests.activities.verifier.second.timestamps import stamped, tokens
 from tests.activities.verifier.second.witnessing import Witnessing
 
 QUESTIONS = ("record", "consistency", "signatures", "quorum", "acts", "completeness")
@@ -25,11 +28,14 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z", re
 
 @dataclass(frozen=True)
 class Brought:
-    """What the reader knows: a policy with the log's key, command keys, what was kept, and the text of the format."""
+    """What the reader knows: a policy with the log's key, command keys, what was kept, authorities' certificates (in
+    DER), and the text of the format.
+    """
 
     policy: bytes | None = None
     command_keys: tuple[str, ...] = ()
     kept: tuple[bytes, ...] = ()
+    certificates: tuple[bytes, ...] = ()
     format_text: bytes = b""
 
 
@@ -42,7 +48,7 @@ class _Verifier:
     def __init__(self, members: Members, brought: Brought) -> None:
         self.members, self.brought = members, brought
         self.questions = QUESTIONS
-        self.fails: dict[str, list[str]] = {name: [] for name in (*QUESTIONS, "files")}
+        self.fails: dict[str, list[str]] = {name: [] for name in (*QUESTIONS, "files", "timestamps")}
         self.unproven: set[str] = set()
         self.withheld: set[str] = set()
         need("manifest.json" in members.content, "no manifest")
@@ -55,9 +61,13 @@ class _Verifier:
         wanted |= {"commands.jsonl"} if self.manifest["audience"] != "none" else set()
         wanted |= {"policy.txt"} if self.manifest["policy"] else set()
         if "files" in self.manifest:
-            self.questions = (*QUESTIONS, "files")
+            self.questions = (*self.questions, "files")
             self.files = files(members)
             wanted |= {"files.jsonl", *self.files}
+        if "timestamps" in self.manifest:
+            self.questions = (*self.questions, "timestamps")
+            self.tokens = tokens(members, self.size)
+            wanted |= {"timestamps.jsonl"}
         need(wanted == members.content.keys(), "the members")
         self.claimed = [key(line, (1,)) for line in self.manifest["log_keys"]]
         for text in self.manifest["command_keys"]:
@@ -72,8 +82,8 @@ class _Verifier:
         found = from_json(self.members.text("manifest.json"))
         names = "format accord origin size audience log_keys command_keys state policy release"
         need(isinstance(found, dict), "the manifest")
-        need(found.keys() - {"files"} == set(names.split()), "the manifest")
-        need(found.get("files", True) is True, "the manifest")
+        need(found.keys() - {"files", "timestamps"} == set(names.split()), "the manifest")
+        need(all(found.get(name, True) is True for name in ("files", "timestamps")), "the manifest")
         need(
             found["format"] == "entente-bundle/1" and found["audience"] in ("all", "facts", "none"),
             "the manifest",
@@ -111,6 +121,8 @@ class _Verifier:
             for name, answer in contents(self.members, self.files, entries).items():
                 self.fails["files"] += [name] if answer == "fails" else []
                 self.withheld |= {"files"} if answer == "withheld" else set()
+        if "timestamps" in self.questions:
+            self._stamps(entries)
         own = [] if given is None else [one for one in given.logs if one.name == self.manifest["origin"]]
         if not own or self.fails["signatures"] or "signatures" in self.unproven:
             self.unproven |= {"record", "consistency", "completeness", "files"}
@@ -119,6 +131,17 @@ class _Verifier:
             rest = "unproven" if name in self.unproven else "withheld" if name in self.withheld else "holds"
             found[name] = "fails" if self.fails[name] else rest
         return found
+
+    def _stamps(self, entries: list[Entry | None]) -> None:
+        texts = {}
+        for size, _ in self.tokens:
+            root = base64.b64encode(self.tree.root(size)).decode()
+            texts[size] = f"{self.manifest['origin']}\n{size}\n{root}\n".encode()
+        brought = [load_der_x509_certificate(one) for one in self.brought.certificates]
+        answer = stamped(self.tokens, texts, brought, entries)
+        self.fails["timestamps"] += ["a token"] if answer == "fails" else []
+        self.unproven |= {"timestamps"} if answer == "unproven" else set()
+        self.withheld |= {"timestamps"} if answer == "withheld" else set()
 
     # 1
 

@@ -1,0 +1,379 @@
+"""Authorities are asked for their time over final checkpoints, whatever they answer, and nothing waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from asn1crypto import tsp
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from activities.checkpoints.checkpoints import Checkpoints
+from activities.checkpoints.logkeys import LogKeys, guard_directory
+from activities.checkpoints.rollback import Guard
+from activities.errors import Malformed
+from activities.ledger.postgres import PostgresLedger
+from activities.runtime.metrics import REGISTRY
+from activities.runtime.reaching import Patience, Reaching, parse_networks
+from activities.timestamps.token import (
+    Authorities,
+    TokenInvalid,
+    answered,
+    parse_certificates,
+    question,
+    read,
+)
+from activities.tlog.cosignature import CosignatureSigner
+from activities.tlog.note import signature_of
+from activities.witness.stamping import Stamping, StampingPace
+from tests.activities.ledger.making import append
+from tests.activities.timestamps.authority import (
+    TestAuthority,
+    http,
+    key,
+    known_authority,
+    stamping_service,
+)
+from tests.activities.witness.hostile import Answering, Listening, drips, listening, never, says
+
+SHORT = Patience(connect=1.0, headers=1.0, whole=1.5)
+
+
+@dataclass
+class Log:
+    """A ledger with a log key, and a witness of whose key the tests have the private half."""
+
+    checkpoints: Checkpoints
+    ledger: PostgresLedger
+    pool: Any
+    witness: CosignatureSigner = field(
+        default_factory=lambda: CosignatureSigner(
+            "w.test/1", Ed25519PrivateKey.generate(), lambda: 1_900_000_000
+        )
+    )
+    sizes: dict[str, int] = field(default_factory=dict)
+    reaching: list[Reaching] = field(default_factory=list)
+
+    async def grow(self, accord: str, *, final: bool = True) -> int:
+        """One entry more, of which the checkpoint becomes final."""
+        size = self.sizes.get(accord, 0)
+        await self.ledger.record([append(accord, size, f"d/{size}")])
+        self.sizes[accord] = size + 1
+        if not size:
+            key = self.checkpoints.keys.verifiers(accord)[0].encoded()
+            lines = f"witness W {self.witness.verifier.encoded()} https://w.test\nquorum W\n"
+            await self.checkpoints.set_policy(accord, f"log {key}\n{lines}".encode())
+        kept = await self.checkpoints.sign(accord)
+        if final:
+            cosigned = signature_of(kept.note.text, self.witness)
+            await self.checkpoints.add_cosignatures(accord, size + 1, [cosigned])
+        return size + 1
+
+    def stamping(
+        self,
+        *urls: str,
+        known: Authorities | None = None,
+        networks: tuple[str, ...] = ("127.0.0.0/8",),
+        patience: Patience | None = None,
+        **changes: Any,
+    ) -> Stamping:
+        reaching = Reaching(
+            parse_networks(networks), patience=patience, setting="ENTENTE_TSA_NETWORKS", plain=True
+        )
+        self.reaching.append(reaching)
+        pace = replace(StampingPace(first_pause=100.0), **changes)
+        return Stamping(self.checkpoints, self.pool, urls, reaching, known, pace)
+
+    async def stamps(self, accord: str) -> list[tuple[int, str]]:
+        return [(one.size, one.authority) for one in await self.checkpoints.timestamps.latest(accord, 100)]
+
+
+@pytest_asyncio.fixture
+async def log(database_url: str, tmp_path: Path) -> AsyncIterator[Log]:
+    key_file = tmp_path / "log.key"
+    LogKeys.create(key_file, "entente.test")
+    async with (
+        asyncpg.create_pool(database_url, min_size=1, max_size=20) as pool,
+        AsyncExitStack() as closing,
+    ):
+        ledger = PostgresLedger(pool)
+        keys = LogKeys.load(key_file, "entente.test")
+        made = Log(Checkpoints(ledger, pool, keys, Guard(guard_directory(key_file))), ledger, pool)
+        yield made
+        for reaching in made.reaching:
+            await closing.enter_async_context(aclosing(reaching))
+
+
+@pytest.fixture
+def authority() -> TestAuthority:
+    return known_authority()
+
+
+def counted(url: str, result: str) -> float:
+    return (
+        REGISTRY.get_sample_value("entente_timestamp_answers_total", {"authority": url, "result": result})
+        or 0.0
+    )
+
+
+async def test_each_accords_newest_final_checkpoint_is_stamped(log: Log, authority: TestAuthority) -> None:
+    for accord in ("a", "b"):
+        await log.grow(accord)
+        await log.grow(accord)
+    await log.grow("b", final=False)
+    async with stamping_service(authority.answer) as service:
+        known = Authorities(parse_certificates(authority.pem))
+        [one] = log.stamping(service.url, known=known).authorities
+        assert await one.sweep() == 2
+        assert await log.stamps("a") == await log.stamps("b") == [(2, service.url)]
+        assert await one.sweep() == 0
+        assert len(service.requests) == 2
+        assert b"content-type: application/timestamp-query" in service.requests[0].lower()
+        await log.grow("a")
+        assert await one.sweep() == 1
+        assert await log.stamps("a") == [(3, service.url), (2, service.url)]
+        assert (counted(service.url, "stamped"), counted(service.url, "failed")) == (3, 0)
+    [latest] = await log.checkpoints.timestamps.latest("a", 1)
+    text = (await log.checkpoints.sign("a", 3)).note.text.encode()
+    token = read(latest.token)
+    assert token.is_over(text)
+    known.verify(token, text)
+    with pytest.raises(TokenInvalid, match="does not fit"):
+        known.verify(token, text + b"x")
+    assert [size async for size, _ in log.checkpoints.timestamps.pages("a", 3, page=1)] == [2, 3]
+    assert [size async for size, _ in log.checkpoints.timestamps.pages("a", 2)] == [2]
+    for change in ("update timestamps set size = 9", "delete from timestamps", "truncate timestamps"):
+        with pytest.raises(asyncpg.PostgresError, match="append"):
+            await log.pool.execute(change)
+
+
+async def test_a_checkpoint_without_its_quorum_is_not_stamped_and_asked_about_once(
+    log: Log, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = CosignatureSigner("x.test/1", Ed25519PrivateKey.generate(), lambda: 1_900_000_000)
+    await log.ledger.record([append("a", 0, "d/0")])
+    key = log.checkpoints.keys.verifiers("a")[0].encoded()
+    lines = [f"witness {n} {w.verifier.encoded()}" for n, w in (("W", log.witness), ("X", stranger))]
+    policy = "\n".join([f"log {key}", *lines, "group all all W X", "quorum all", ""])
+    await log.checkpoints.set_policy("a", policy.encode())
+    kept = await log.checkpoints.sign("a")
+    await log.checkpoints.add_cosignatures("a", 1, [signature_of(kept.note.text, log.witness)])
+    looked: list[str] = []
+    newest = log.checkpoints.newest_final
+
+    async def noted(accord: str, above: int) -> Any:
+        looked.append(accord)
+        return await newest(accord, above)
+
+    monkeypatch.setattr(log.checkpoints, "newest_final", noted)
+    async with stamping_service(authority.answer) as service:
+        [one] = log.stamping(service.url).authorities
+        assert [await one.sweep(), await one.sweep()] == [0, 0]
+        assert (looked, service.requests) == (["a"], [])
+        await log.checkpoints.add_cosignatures("a", 1, [signature_of(kept.note.text, stranger)])
+        assert await one.sweep() == 1
+
+
+def _other_nonce(request: bytes) -> bytes:
+    asked = tsp.TimeStampReq.load(request)
+    asked["nonce"] = 7
+    return known_authority().answer(asked.dump(force=True))
+
+
+def _other_text(request: bytes) -> bytes:
+    asked = tsp.TimeStampReq.load(request)
+    other = tsp.TimeStampReq.load(question(b"something else").content)
+    asked["message_imprint"] = other["message_imprint"]
+    return known_authority().answer(asked.dump(force=True))
+
+
+def _status(status: int) -> Callable[[bytes], bytes]:
+    """An answer that is a status alone."""
+    return lambda _: b"\x30\x05\x30\x03\x02\x01" + bytes([status])
+
+
+@cache
+def stranger() -> TestAuthority:
+    return TestAuthority("Other", keys=(3, 4, 5))
+
+
+def _untrusted(request: bytes) -> bytes:
+    return stranger().answer(request)
+
+
+def _bare(request: bytes) -> bytes:
+    response = tsp.TimeStampResp.load(known_authority().answer(request))
+    del response["time_stamp_token"]["content"]["certificates"]
+    content: bytes = response.dump(force=True)
+    return content
+
+
+HOSTILE: dict[str, Answering | Callable[[bytes], bytes]] = {
+    "another nonce": _other_nonce,
+    "another text": _other_text,
+    "granted without a token": _status(0),
+    "rejected": _status(2),
+    "of nobody known": _untrusted,
+    "without certificates": _bare,
+    "no DER": lambda _: b"\x30\x80hello",
+    "empty": lambda _: b"",
+}
+RAW: dict[str, Answering] = {
+    "never": never,
+    "drips": drips(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"0"),
+    "huge": says(http(b"0" * 200_000)),
+    "an error": says(http(b"", "500 x")),
+    "nothing": says(b""),
+}
+
+
+async def test_whatever_an_authority_answers_it_delays_nobody_but_itself(
+    log: Log, authority: TestAuthority
+) -> None:
+    """All hostile ones beside one that is right, in one sweep each; and nothing of theirs is kept."""
+    await log.grow("a")
+    known = Authorities(parse_certificates(authority.pem))
+    # Made beforehand: making keys takes longer than the patience with the hostile ones.
+    stranger()
+    async with AsyncExitStack() as services:
+        right = await services.enter_async_context(stamping_service(authority.answer))
+        bad: dict[str, Listening] = {}
+        for name, answer in HOSTILE.items():
+            bad[name] = await services.enter_async_context(stamping_service(answer))  # type: ignore[arg-type]
+        for name, answering in RAW.items():
+            bad[name] = await services.enter_async_context(listening(answering))
+        inside = await services.enter_async_context(stamping_service(authority.answer))
+        moved = says(http(b"", "307 Moved", f"Location: {inside.url}/\r\n"))
+        bad["redirects"] = await services.enter_async_context(listening(moved))
+        endless = [bad[name].url for name in ("never", "drips")]
+        others = [one.url for one in bad.values() if one.url not in endless]
+        hasty = log.stamping(*endless, known=known, patience=SHORT)
+        running = asyncio.gather(hasty.run(0.05), log.stamping(right.url, *others, known=known).run(0.05))
+        try:
+            for _ in range(400):
+                if await log.stamps("a") and all(counted(one.url, "failed") for one in bad.values()):
+                    break
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        assert await log.stamps("a") == [(1, right.url)]
+        # Each was asked once, and is left alone for a while; where it sent to, nobody went.
+        asked = {name: len(one.requests) for name, one in bad.items() if one.url in others}
+        assert asked == dict.fromkeys(asked, 1)
+        assert {counted(one.url, "failed") for one in bad.values()} == {1}
+        assert inside.requests == []
+
+
+async def test_an_authority_that_was_down_is_asked_again(log: Log, authority: TestAuthority) -> None:
+    await log.grow("a")
+    now = 0.0
+    failing = True
+
+    def answer(request: bytes) -> bytes:
+        return b"" if failing else authority.answer(request)
+
+    async with stamping_service(answer) as service:
+        stamping = log.stamping(service.url, first_pause=10.0)
+        [one] = stamping.authorities
+        one._clock = lambda: now
+        asked = []
+        for moment in (0.0, 5.0, 10.0, 20.0, 30.0, 60.0):
+            now = moment
+            assert await one.sweep() == 0
+            asked.append(len(service.requests))
+        assert asked == [1, 1, 2, 2, 3, 3]
+        failing, now = False, 71.0
+        assert await one.sweep() == 1
+        await log.grow("a")
+        assert await one.sweep() == 1
+
+
+async def test_one_process_at_a_time_asks_an_authority(log: Log, authority: TestAuthority) -> None:
+    await log.grow("a")
+    held = asyncio.Event()
+
+    @asynccontextmanager
+    async def slow() -> AsyncIterator[Listening]:
+        async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            held.set()
+            await never(reader, writer)
+
+        async with listening(answering) as service:
+            yield service
+
+    async with slow() as service:
+        [first] = log.stamping(service.url, patience=SHORT).authorities
+        [second] = log.stamping(service.url, patience=SHORT).authorities
+        sweeping = asyncio.create_task(first.sweep())
+        await held.wait()
+        assert await second.sweep() == 0
+        assert await sweeping == 0
+        assert len(service.requests) == 1
+
+
+async def test_private_networks_are_asked_only_where_the_operator_allows_it(
+    log: Log, authority: TestAuthority
+) -> None:
+    await log.grow("a")
+    async with stamping_service(authority.answer) as service:
+        [one] = log.stamping(service.url, networks=()).authorities
+        assert await one.sweep() == 0
+        assert "ENTENTE_TSA_NETWORKS" in one._reason
+        assert service.requests == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"0\x80"]
+)
+def test_a_file_without_a_certificate_is_refused(content: bytes) -> None:
+    with pytest.raises(Malformed, match="no certificate"):
+        parse_certificates(content)
+
+
+def test_a_certificate_that_is_no_root_proves_nothing(authority: TestAuthority) -> None:
+    with pytest.raises(Malformed, match="is a root"):
+        parse_certificates(authority.between.public_bytes(Encoding.PEM))
+    assert len(parse_certificates(authority.root.public_bytes(Encoding.DER))) == 1
+
+
+def test_a_token_of_openssl_is_read_and_verified(authority: TestAuthority, tmp_path: Path) -> None:
+    """An authority of another making."""
+    (tmp_path / "tsa.pem").write_bytes(authority.signer.public_bytes(Encoding.PEM))
+    (tmp_path / "chain.pem").write_bytes(authority.between.public_bytes(Encoding.PEM))
+    private = key(2).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(private)
+    (tmp_path / "serial").write_text("01\n")
+    (tmp_path / "tsa.cnf").write_text(
+        f"[tsa]\ndefault_tsa = one\n[one]\nserial = {tmp_path}/serial\nsigner_cert = {tmp_path}/tsa.pem\n"
+        f"certs = {tmp_path}/chain.pem\nsigner_key = {tmp_path}/key.pem\nsigner_digest = sha512\n"
+        "default_policy = 1.2.3.4.1\ndigests = sha256\naccuracy = secs:1, millisecs:500\n"
+    )
+    asked = question(b"hello")
+    (tmp_path / "q.tsq").write_bytes(asked.content)
+    try:
+        subprocess.run(
+            ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "q.tsq", "-out", "r.tsr"],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            timeout=30,
+        )
+    except FileNotFoundError:
+        pytest.skip("openssl's command is not here")
+    token = answered(asked, (tmp_path / "r.tsr").read_bytes())
+    Authorities([authority.root]).verify(token, b"hello")
+    assert (token.before - token.time).total_seconds() == 1.5
+    with pytest.raises(TokenInvalid, match="nonce"):
+        answered(replace(asked, nonce=asked.nonce ^ 1), (tmp_path / "r.tsr").read_bytes())
