@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from activities.papers.book.deposits import Deposits
 from activities.papers.book.files import deposited_files, index_of_files
 from activities.papers.book.pages import Shown, shown_on_pages
 from activities.papers.calendar import calendar
+from activities.papers.children import child
 from activities.papers.coverage import spelled
 from activities.papers.kinds import BOOK, BY_THE_LEAF, CALENDAR, KINDS, known_kind
 from activities.papers.people import party
@@ -185,14 +185,7 @@ async def press(told: str, within: float = LONGEST) -> bytes:
         TooLong: it did not end in time.
         NotSet: it failed.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "activities.papers.press",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    process = await child("activities.papers.press")
     try:
         async with asyncio.timeout(within):
             content, said = await process.communicate(told.encode())

@@ -11,7 +11,7 @@ from fastapi import Path as InPath
 from activities.files.errors import StoreUnavailable
 from activities.papers import making
 from activities.papers.binding import page_code
-from activities.papers.book.deposits import deposits_of
+from activities.papers.book.deposits import Holdings, deposits_of
 from activities.papers.kinds import BOOK, CALENDAR, NAMES, NoSuchKind, described
 from activities.papers.people import documents, originals, seats_in_order
 from activities.papers.source import LogKeys, Source, read_source
@@ -169,15 +169,14 @@ async def _paper(
 ) -> making.Made:
     if kind != BOOK:
         return await making.make_paper(source, kind, lang)
-    room = parts.settings.book_bytes
-    async with deposits_of(
-        source,
+    holdings = Holdings(
         parts.register,
         parts.store,
         lambda content: may_read_content(access, state, content),
         state.erased_contents,
-        room,
-    ) as deposits:
+        parts.settings.book_bytes,
+    )
+    async with deposits_of(source, holdings) as deposits:
         return await making.make_paper(source, kind, lang, deposits)
 
 

@@ -21,6 +21,9 @@ MOST_FILES = 300
 
 PAGE = 200
 
+MOST_LOOKED = 2000
+"""Contents of an accord that are looked at for what else its entries name, the oldest first."""
+
 Readable = Callable[[Content], bool]
 """Whether a content is for the reader of the book."""
 
@@ -49,24 +52,28 @@ class Deposits:
     more: bool = False
 
 
-@asynccontextmanager
-async def deposits_of(
-    source: Source,
-    register: Register,
-    store: Store,
-    readable: Readable,
-    erased: Collection[str],
-    room: int,
-) -> AsyncIterator[Deposits]:
-    """The contents that the record of ``source`` names, as files in a folder that is gone at the end of the block.
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a book may take from.
 
     Args:
-        source: the record up to a moment.
         register: which contents there are.
         store: where they are.
         readable: whether a content is for who asks.
-        erased: digests whose contents are erased by now, which may be later than that moment.
-        room: bytes of all of them together. What does not fit is left out, in the order in which it is named.
+        erased: digests whose contents are erased by now, which may be later than the book's moment.
+        room: bytes of all contents in the book. What does not fit is left out, in the order in which it is named.
+    """
+
+    register: Register
+    store: Store
+    readable: Readable
+    erased: Collection[str]
+    room: int
+
+
+@asynccontextmanager
+async def deposits_of(source: Source, holdings: Holdings) -> AsyncIterator[Deposits]:
+    """The contents that the record of ``source`` names, as files in a folder that is gone at the end of the block.
 
     Raises:
         LedgerError: the register cannot be asked.
@@ -74,74 +81,59 @@ async def deposits_of(
     """
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="entente-book-"))
     try:
-        yield await _gathered(source, register, store, readable, erased, room, folder)
+        yield await _gathered(source, holdings, folder)
     finally:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
 
-async def _gathered(
-    source: Source,
-    register: Register,
-    store: Store,
-    readable: Readable,
-    erased: Collection[str],
-    room: int,
-    folder: Path,
-) -> Deposits:
-    a = source.state
+async def _gathered(source: Source, holdings: Holdings, folder: Path) -> Deposits:
     named = places(source)
-    known = {one.digest for one in named}
-    others, more = await _others(source, register, readable, known)
+    others, more = await _others(source, holdings, {one.digest for one in named})
     named += others
     contents: dict[str, Deposit] = {}
-    left, here = room, 0
-    for place in named:
-        digest = place.digest
-        if digest in contents:
-            continue
-        content = await register.content(a.id, digest)
-        if digest in erased:
+    left, here = holdings.room, 0
+    for digest in dict.fromkeys(place.digest for place in named):
+        content = await holdings.register.content(source.state.id, digest)
+        if digest in holdings.erased:
             contents[digest] = Deposit(digest, "erased")
-        elif content is None or not readable(content):
+        elif content is None or not holdings.readable(content):
             contents[digest] = Deposit(digest, "absent")
         elif content.size > left or here >= MOST_FILES:
             contents[digest] = Deposit(digest, "left_out", content.size, content.media_type)
+        elif not await _take(holdings.store, content, folder / f"{here + 1:03}"):
+            contents[digest] = Deposit(digest, "damaged", content.size, content.media_type)
         else:
-            file = folder / f"{here + 1:03}"
-            stands = await _take(store, content, file)
+            left, here = left - content.size, here + 1
             contents[digest] = Deposit(
-                digest, stands, content.size, content.media_type, file if stands == "here" else None
+                digest, "here", content.size, content.media_type, folder / f"{here:03}"
             )
-            if stands == "here":
-                left, here = left - content.size, here + 1
-    return Deposits(folder, room, tuple(named), contents, more)
+    return Deposits(folder, holdings.room, tuple(named), contents, more)
 
 
-async def _others(
-    source: Source, register: Register, readable: Readable, known: set[str]
-) -> tuple[list[Place], bool]:
-    """Contents that entries up to then name and the state does not; and whether there are more than a book takes."""
+async def _others(source: Source, holdings: Holdings, known: set[str]) -> tuple[list[Place], bool]:
+    """Contents that entries up to then name and the state does not; and whether there are more than are looked at."""
     found: list[tuple[int, str]] = []
-    after = 0
-    while page := await register.listed(source.state.id, after, PAGE):
+    accord, after, looked, more = source.state.id, 0, 0, False
+    while not more and (page := await holdings.register.listed(accord, after, PAGE)):
         for _, digest in page:
-            if digest in known or (content := await register.content(source.state.id, digest)) is None:
+            if digest in known or (content := await holdings.register.content(accord, digest)) is None:
                 continue
             position = min((one.position for one in content.namings), default=source.bound.size)
-            if position < source.bound.size and readable(content):
+            if position < source.bound.size and holdings.readable(content):
                 found.append((position, digest))
-                if len(found) > MOST_FILES:
-                    return [other(digest, at) for at, digest in sorted(found[:-1])], True
+        looked += len(page)
+        more = looked >= MOST_LOOKED or len(found) > MOST_FILES
         after = page[-1][0]
-    return [other(digest, position) for position, digest in sorted(found)], False
+    return [other(digest, position) for position, digest in sorted(found)[:MOST_FILES]], more
 
 
-async def _take(store: Store, content: Content, file: Path) -> str:
+async def _take(store: Store, content: Content, file: Path) -> bool:
+    """Write a content to a file; whether it has its digest."""
     try:
         with file.open("wb") as writing:
             async for chunk in verified(store.read(content.object), content.digest, content.size):
                 await asyncio.to_thread(writing.write, chunk)
     except (ContentAltered, FileNotFoundError):
         await asyncio.to_thread(file.unlink, missing_ok=True)
-        return "damaged"
-    return "here"
+        return False
+    return True

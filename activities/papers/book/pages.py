@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from dataclasses import dataclass
 from typing import Any
 
+from activities.errors import EntenteError
 from activities.papers.book.deposits import Deposit, Deposits
+from activities.papers.children import child
 
 MOST_PAGES = 120
 """Pages of PDFs and pictures that one book shows."""
@@ -25,15 +26,25 @@ SECONDS = 20.0
 LONGEST = 60.0
 """Seconds for one file, whatever else the machine does; its processor time has a bound of its own."""
 
+READY = b"ready\n"
+"""What the process says first."""
+
 LONGEST_LINE = 64 * 1024 * 1024
 
 Shown = dict[str, Any]
+
+
+class NotLookedInto(EntenteError):
+    """The process that looks into files does not begin: a fault of this installation."""
 
 
 async def shown_on_pages(deposits: Deposits) -> dict[str, Shown]:
     """By digest, what of each content that is here can be shown.
 
     A file at which the process ends is shown nowhere, and the others are looked at by another process.
+
+    Raises:
+        NotLookedInto: no such process begins.
     """
     files = [one for one in deposits.contents.values() if one.file is not None]
     found: dict[str, Shown] = {}
@@ -65,15 +76,7 @@ class _Left:
 
 async def _ask(files: list[Deposit], left: _Left) -> list[Shown]:
     """The answers until the process ends, or the time is over: one for each file, or fewer."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "activities.papers.book.rendering",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        limit=LONGEST_LINE,
-    )
+    process = await child("activities.papers.book.rendering", LONGEST_LINE, errors=False)
     assert process.stdin is not None  # noqa: S101 - asked for above
     assert process.stdout is not None  # noqa: S101 - the same
     answers: list[Shown] = []
@@ -82,6 +85,12 @@ async def _ask(files: list[Deposit], left: _Left) -> list[Shown]:
         told = {"pages": left.pages, "work": left.work, "seconds": SECONDS, "files": asked}
         process.stdin.write(json.dumps(told).encode())
         process.stdin.close()
+        async with asyncio.timeout(LONGEST):
+            if await process.stdout.readline() != READY:
+                raise NotLookedInto(
+                    "deposited files cannot be looked into: python -m activities.papers.book.rendering does not begin",
+                    "Run it by hand and see what it says; then report it",
+                )
         for _ in files:
             async with asyncio.timeout(LONGEST):
                 line = await process.stdout.readline()
@@ -91,7 +100,8 @@ async def _ask(files: list[Deposit], left: _Left) -> list[Shown]:
             left.take(answers[-1])
             if left.seconds <= 0:
                 break
-    except TimeoutError:
+    except (TimeoutError, ValueError, BrokenPipeError, ConnectionResetError):
+        # It stands still, its line is beyond all bounds, or it is gone: the file that it was at is not shown.
         pass
     finally:
         if process.returncode is None:

@@ -221,6 +221,8 @@ def main() -> None:
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     use_own_fonts()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     told = json.loads(sys.stdin.read())
     room = Room(told["pages"], told["work"])
     for one in told["files"]:

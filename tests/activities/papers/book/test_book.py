@@ -16,6 +16,7 @@ from activities.papers.book import pages as book_pages
 from activities.papers.book import rendering
 from activities.papers.book.named import places
 from activities.papers.book.pages import shown_on_pages
+from activities.papers.children import child
 from activities.papers.kinds import BOOK, KINDS
 from activities.papers.making import make_paper
 from activities.papers.pades.reading import keywords_in
@@ -232,6 +233,21 @@ async def test_a_page_of_a_pdf_stands_in_the_book_as_it_looks(tmp_path: Path) ->
     finally:
         document.close()
     assert (1191, 1684) in pictures
+
+
+async def test_what_looks_into_files_knows_no_secret_and_is_missed_where_it_does_not_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:password@host/database")
+    process = await child("tests.activities.papers.book.environment")
+    said, _ = await process.communicate()
+    assert b"PATH" in said
+    assert b"DATABASE_URL" not in said
+    source = await scenario("jv-closing")
+    deposits = deposited(source, tmp_path, [(b"text", "text/plain")])
+    monkeypatch.setattr(book_pages, "READY", b"never said")
+    with pytest.raises(book_pages.NotLookedInto, match="does not begin"):
+        await shown_on_pages(deposits)
 
 
 def test_a_receipt_is_read_from_the_document_alone(tmp_path: Path) -> None:
