@@ -112,8 +112,10 @@ async def get_paper(
 ) -> Response:
     """A paper made from the record, the same bytes for the same entry and reader: PDF/A-2a and PDF/UA-1.
 
-    `closing-book` is one PDF with all the others, and `calendar` an iCalendar file. Names of persons stand on it as
-    far as you may read them. Characters that no font has are written by their code, and the paper says so.
+    `closing-book` is one PDF with all the others, and `calendar` an iCalendar file, to which a calendar program can
+    subscribe: for it alone a key is also taken as the password of `Authorization: Basic` (RFC 7617). Names of persons
+    stand on it as far as you may read them. Characters that no font has are written by their code, and the paper says
+    so.
     """
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
