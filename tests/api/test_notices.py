@@ -157,7 +157,8 @@ async def test_a_person_is_told_in_the_language_of_their_choice(
     assert "03:00 Europe/Moscow" in mailbox.text()
     assert "Сообщения направляются сразу" in mailbox.text()
     subject = str(make_header(decode_header(message["subject"])))
-    assert subject.startswith("Направить оферту и ещё ")
+    assert subject.startswith("Представить подтверждение по C1 («Venue ready»)")
+    assert subject.endswith(" и ещё 2")
     await chosen(mailing_api, mailbox, "bb.contact", language="ko")
     kept = {"address": "aa.contact@ministry.example", "mode": "at_once"}
     answer = await mailing_api.call("PUT", "/v1/notices", "aa.contact", json=kept)
