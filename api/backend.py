@@ -48,6 +48,7 @@ from api.commands import Commands
 from api.exports import Exports
 from api.heavy import FOLDING
 from api.limits import Limits
+from api.papersigning import PaperSigning
 from api.queue import ActQueue
 from api.streams import Streams
 from api.uploads import Uploads
@@ -134,6 +135,7 @@ class Backend:
     feed: Feed
     streams: Streams
     papers: ActQueue
+    paper_signing: PaperSigning
     webhooks: Webhooks
     notices: Notices
 
@@ -144,10 +146,12 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
 
     Raises:
         SettingsProblem: no database is set, no key to sign commands with, or contents cannot be kept as asked.
+        SigningProblem: the passphrase or PIN of the key for papers cannot be read.
     """
     signer = CommandSigner.load(settings.command_key_file)
     dsn = settings.database_dsn()
     store = open_store(settings)
+    paper_signing = PaperSigning(settings)
     providers = load_providers(settings.oidc_file)
     tokens = Tokens(providers)
     pool = await reading_pool(
@@ -202,6 +206,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             feed=feed,
             streams=Streams(),
             papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
+            paper_signing=paper_signing,
             webhooks=Webhooks(pool),
             notices=Notices(pool),
         )

@@ -239,6 +239,31 @@ class Settings(BaseSettings):
                 raise ValueError(f"{one[:80]!r} is no media type such as application/pdf")
         return value
 
+    book_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=0, description="bytes of deposited files that one closing book holds"
+    )
+    papers_p12: Path | None = Field(
+        default=None,
+        description="PKCS#12 file with the key by which the API signs certificates of the record and closing books "
+        "for those who ask for them signed",
+    )
+    papers_p12_passphrase_file: Path | None = Field(default=None, description="file with its passphrase")
+    papers_pkcs11_library: Path | None = Field(
+        default=None, description="PKCS#11 module of the token that holds the key by which papers are signed"
+    )
+    papers_pkcs11_token: str | None = Field(
+        default=None, description="the token's label, where the module has several"
+    )
+    papers_pkcs11_key: str | None = Field(
+        default=None, description="the label of the key, and of its certificate, in the token"
+    )
+    papers_pkcs11_pin_file: Path | None = Field(default=None, description="file with the token's PIN")
+    papers_timestamps: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        description="the time-stamp authority (RFC 3161) that is asked for each signature of a paper",
+    )
+
     webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="networks in which webhooks may be delivered besides the open Internet, such as 10.1.0.0/16, "

@@ -108,6 +108,10 @@ class PapersView(View):
         description="those among them that the accord's parties and documents use"
     )
     signature_pages: tuple[SignaturePage, ...]
+    signed_by: str | None = Field(
+        description="whose key signs papers that are asked for with `signed=true`; none: they are not signed here"
+    )
+    signed_kinds: tuple[str, ...] = Field(description="the kinds of papers that it signs")
 
 
 class Deposited(View):

@@ -114,10 +114,16 @@ class Record:
         return await self._sender.read(PapersView, Request("GET", path))
 
     async def paper(
-        self, kind: str, *, language: str | None = None, as_of: int | datetime | None = None
+        self,
+        kind: str,
+        *,
+        language: str | None = None,
+        as_of: int | datetime | None = None,
+        signed: bool = False,
     ) -> Fetched:
-        """A paper, as PDF, or what else :meth:`papers` says of its kind."""
-        return await self._get(operations.GET_PAPER, query_of(lang=language, as_of=as_of), kind=kind)
+        """A paper, as PDF, or what else :meth:`papers` says of its kind; ``signed`` by the installation's key."""
+        query = query_of(lang=language, as_of=as_of, signed="true" if signed else None)
+        return await self._get(operations.GET_PAPER, query, kind=kind)
 
     async def sheet(
         self,

@@ -12,6 +12,7 @@ from api.access import seen_whole
 from api.calls import AccordId, Parts
 from api.pages.accords import accord_page, shown
 from api.pages.visiting import LongPageRoute, PageRoute, Visitor
+from api.papersigning import SIGNED_KINDS
 from api.routes.papers import get_paper
 from api.routes.sheets import get_sheet
 
@@ -36,6 +37,8 @@ async def papers(request: Request, parts: Parts, session: Visitor, accord: Accor
         own=own,
         names={tag: w.term("language", tag) for tag in languages()},
         position=one.state.size - 1,
+        signed_by=await parts.paper_signing.holder(),
+        signed_kinds=SIGNED_KINDS,
     )
 
 
@@ -48,9 +51,10 @@ async def paper(
     kind: str,
     lang: Annotated[str, Query(max_length=35)] = ENGLISH,
     as_of: Annotated[str | None, Query(max_length=40)] = None,
+    signed: Annotated[bool, Query()] = False,
 ) -> Response:
     """One paper, as a file."""
-    return await get_paper(request, accord, kind, parts, session.identity, lang, as_of)
+    return await get_paper(request, accord, kind, parts, session.identity, lang, as_of, signed)
 
 
 @router.get("/accords/{accord}/sheet")

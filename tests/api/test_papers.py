@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 
 from activities.papers.binding import read_receipt
 from activities.papers.kinds import NAMES
-from tests.api.conftest import Api, problem
+from activities.papers.pades.reading import signatures_in
+from activities.runtime.settings import Settings
+from tests.activities.papers.pades.material import PASSPHRASE, certified
+from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
 from tests.simulation.small import digest, small
 
@@ -128,6 +133,40 @@ async def test_others_are_answered_while_papers_are_set(reading_api: Api, filler
     assert answered > 4
     assert {(await one).status_code for one in books} == {200}
     assert reading_api.app.state.backend.papers.figures().under_way == 0
+
+
+async def test_the_installation_signs_what_it_is_asked_to_behind_the_same_bytes(
+    filler: Filler, database_url: str, nowhere: str, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    secret = tmp_path / "passphrase"
+    secret.write_text(f"{PASSPHRASE}\n")
+    own = certified()
+    settings = make_settings(
+        database_url, nowhere, papers_p12=own.file(tmp_path), papers_p12_passphrase_file=secret
+    )
+    await under_way(filler)
+    async with serving(settings) as api:
+        listed = (await api.get("/accords/a/papers")).json()
+        assert listed["signed_by"] == "CN=Registry of AA (illustrative)"
+        assert listed["signed_kinds"] == ["certificate", "closing-book"]
+        plain = await api.get("/accords/a/papers/certificate")
+        signed = await api.get("/accords/a/papers/certificate?signed=true")
+        assert signed.content.startswith(plain.content)
+        (signature,) = await asyncio.to_thread(signatures_in, signed.content)
+        assert (signature.intact, signature.signer) == (True, listed["signed_by"])
+        said = problem(await api.get("/accords/a/papers/minutes?signed=true"), 422, "malformed")
+        assert "certificate and closing-book alone" in said["detail"]
+        # What comes to light when it signs: the caller learns that it cannot, the log why.
+        own.file(tmp_path, "key.p12", "another")
+        said = problem(await api.get("/accords/a/papers/certificate?signed=true"), 503, "unavailable")
+        assert str(tmp_path) not in said["detail"]
+
+
+async def test_an_installation_without_a_key_signs_nothing(reading_api: Api, filler: Filler) -> None:
+    await under_way(filler)
+    assert (await reading_api.get("/accords/a/papers")).json()["signed_by"] is None
+    said = problem(await reading_api.get("/accords/a/papers/certificate?signed=true"), 422, "malformed")
+    assert "--sign-with" in said["detail"]
 
 
 async def test_the_sheet_comes_out_with_the_state_in_it(reading_api: Api, filler: Filler) -> None:

@@ -27,6 +27,7 @@ PANELS: dict[str, tuple[str, ...]] = {
         "audit-history",
         "papers",
         "paper-check",
+        "paper-sign",
         "signed-page",
         "file",
         "sheet",

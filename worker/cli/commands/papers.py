@@ -1,25 +1,22 @@
-"""``entente papers`` and ``paper-check``: papers made from the record, and whether one is of a record."""
+"""``entente papers``: papers made from the record."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from activities.papers.pades.keys import Signing
 from worker.cli.client.options import Accord, Place, path_of, placed, segment
-
-LARGEST_PAPER = 256 * 1024 * 1024
-"""Bytes of a paper in which a receipt is looked for."""
+from worker.cli.client.signing_keys import with_signing
 
 
 def register(app: typer.Typer) -> None:
     """Add the subcommands."""
     app.command("papers", epilog="Example: entente papers visit-2027 --kind checklist --lang ru -o papers")(
-        placed(_papers)
+        placed(with_signing(_papers))
     )
-    app.command("paper-check", epilog="Example: entente paper-check record.bundle minutes.en.pdf")(_check)
 
 
 def _papers(
@@ -49,13 +46,22 @@ def _papers(
         str | None,
         typer.Option(help="The code on a signed page: say which seat and original it is, and write nothing."),
     ] = None,
+    signed: Annotated[
+        bool,
+        typer.Option(
+            "--signed", help="Signed by the installation, where it does so: certificate and closing book."
+        ),
+    ] = False,
+    signing: Signing | None = None,
 ) -> None:
     """Write an accord's papers: full powers, order of signature, signature pages, checklist, minutes and the others.
 
     All of them are as of the same entry, and have the same bytes whenever they are asked for as of it. Without -o it
-    lists what there is.
+    lists what there is. By --sign-with or --sign-pkcs11 each is signed here, by your key: behind its own bytes, which
+    stay the same. If a key cannot sign, nothing is written.
     """
     from worker.cli.client import show
+    from worker.cli.client.signing_keys import sign_file
     from worker.cli.client.writing import write_whole
 
     with place.calls() as calls:
@@ -69,26 +75,45 @@ def _papers(
         kinds = _chosen(kind, [one["kind"] for one in known["papers"]], "--kind")
         languages = _chosen(lang, known["languages"], "--lang") if lang else known["own_languages"]
         at = as_of if as_of is not None else str(known["position"])
+        if signing is not None:
+            _try(signing)
         _make(output)
         written = []
         for each in kinds:
             for language in languages:
                 with show.console().status(f"{each} in {language}"):
                     paper = calls.fetch(
-                        f"{path_of(accord)}/papers/{segment(each)}", [("lang", language), ("as_of", at)]
+                        f"{path_of(accord)}/papers/{segment(each)}",
+                        [
+                            ("lang", language),
+                            ("as_of", at),
+                            *([("signed", "true")] if signed and each in known["signed_kinds"] else []),
+                        ],
                     )
+                    at = paper.headers.get("entente-position", at)
+                    content = paper.content
+                    if signing is not None and each != "calendar":
+                        content = sign_file(content, signing, f"{each} of {accord} as of entry {at}")
                 file = output / f"{each}.{language}.{'ics' if each == 'calendar' else 'pdf'}"
-                write_whole(file, paper.content)
-                written.append(
-                    {"kind": each, "language": language, "file": str(file), "bytes": len(paper.content)}
-                )
-                at = paper.headers.get("entente-position", at)
+                write_whole(file, content)
+                written.append({"kind": each, "language": language, "file": str(file), "bytes": len(content)})
                 if not place.as_json:
-                    print(f"{file}: {len(paper.content):,} bytes")
+                    print(f"{file}: {len(content):,} bytes")
     if place.as_json:
         show.print_json({"accord": accord, "position": int(at), "papers": written})
     else:
         print(f"{len(written)} {'paper' if len(written) == 1 else 'papers'} of {accord}, as of entry {at}.")
+
+
+def _try(signing: Signing) -> None:
+    """Open the key before anything is asked for.
+
+    Raises:
+        SigningProblem: it cannot sign.
+    """
+    from activities.papers.pades.signing import holder_of
+
+    holder_of(signing.key)
 
 
 def _chosen(given: list[str] | None, known: list[str], option: str) -> list[str]:
@@ -108,6 +133,8 @@ def _list(place: Place, known: dict[str, Any]) -> None:
     for one in known["papers"]:
         print(f"{one['kind']:<20} {one['title']}")
     print(f"Languages: {', '.join(known['languages'])}; of this accord: {', '.join(known['own_languages'])}.")
+    if known["signed_by"]:
+        print(f"With --signed, {known['signed_by']} signs {', '.join(known['signed_kinds'])}.")
     print("Write them with -o DIRECTORY.")
 
 
@@ -143,53 +170,3 @@ def _make(folder: Path) -> None:
         raise RuntimeProblem(
             f"{folder} cannot be made: {error.strerror}.", "Name a directory that you may write to with -o."
         ) from None
-
-
-def _check(
-    bundle: Annotated[
-        Path, typer.Argument(help="The record, as entente export writes it.", show_default=False)
-    ],
-    paper: Annotated[Path | None, typer.Argument(help="The paper, as PDF.", show_default=False)] = None,
-    receipt: Annotated[
-        str | None, typer.Option(help="The text of the paper's QR code instead.", show_default=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Check whether a paper rests on the record in a bundle: exit code 0 if its receipt fits, 1 if not.
-
-    Verify the bundle itself with entente verify. What stands on the paper is checked by asking for it again as of the
-    same entry: the bytes are the same.
-    """
-    from activities.errors import RuntimeProblem
-    from activities.papers.binding import read_receipt, receipt_of
-    from activities.papers.checking import check_receipt
-
-    if (paper is None) == (receipt is None):
-        raise typer.BadParameter("give a PDF, or the text of its code with --receipt")
-    try:
-        if paper is not None:
-            with paper.open("rb") as file:
-                told = file.read(LARGEST_PAPER).decode("latin-1")
-        else:
-            told = receipt or ""
-        checked = check_receipt(bundle, read_receipt(told))
-    except OSError as error:
-        raise RuntimeProblem(
-            f"{error.filename or bundle} cannot be read: {error.strerror}.", "Name a file that can."
-        ) from None
-    of = checked.receipt
-    if as_json:
-        print(
-            json.dumps(
-                {"accord": of.accord, "size": of.size, "root": of.root, "receipt": receipt_of(of)}
-                | {"fits": checked.problem is None}
-                | ({"problem": checked.problem} if checked.problem else {})
-            )
-        )
-    elif checked.problem is None:
-        print(f"The paper is of the record of {of.accord} as it stood after entry {of.size - 1}.")
-        print(f"  Merkle root {of.root}, which the bundle ({checked.size} entries) extends.")
-    else:
-        print(f"The paper does not fit the record: {checked.problem}.")
-    if checked.problem is not None:
-        raise typer.Exit(1)
