@@ -97,6 +97,7 @@ _BY_FIELD: dict[str, Any] = {
     "persons": "",
     "ground": "Article 17 of the data protection regulation",
     "ordered_by": "Data protection office",
+    "codes": ["CZTF-KJ3W-W3OT-7PAX-2QEM"],
 }
 
 _BY_ACT: dict[str, dict[str, Any]] = {"retire_log_key": {"key": _BY_FIELD["old"]}}

@@ -24,6 +24,7 @@ from api.answers.accord import (
     PowersView,
     SeatView,
     SignatureView,
+    SignedPageView,
     StatusView,
     TextView,
     UnderstandingView,
@@ -306,6 +307,12 @@ def _seat(state: SeatState, terms: DocumentTerms, name: str) -> SeatView:
             authority=signature.authority,
             at=signature.at,
             status=signature.status,
+            pages=tuple(
+                SignedPageView(
+                    original=original or None, code=page.code, digest=page.digest, by=page.by, at=page.at
+                )
+                for original, page in signature.pages.items()
+            ),
         )
         if signature
         else None,

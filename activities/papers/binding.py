@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import re
 from dataclasses import dataclass
@@ -71,18 +69,6 @@ def qr(text: str) -> str:
     out = io.BytesIO()
     segno.make(text, error="m", micro=False).save(out, kind="svg", border=2, xmldecl=False, svgns=True)
     return out.getvalue().decode()
-
-
-def page_code(accord: str, document_digest: str, seat: str, original: str) -> str:
-    """The code of a signature page: five groups of four letters and digits that only this page has.
-
-    The first 100 bits of the SHA-256 of what the page is: accord, document's digest, seat, original; in Base32 (RFC
-    4648), whose letters and digits are not taken for one another. Of 60 bits, somebody who writes texts could make two
-    with one code in minutes, and put the page that was signed behind the other.
-    """
-    content = "\n".join(("entente signature page", accord, document_digest, seat, original))
-    text = base64.b32encode(hashlib.sha256(content.encode()).digest()).decode()[:20]
-    return "-".join(text[start : start + 4] for start in range(0, 20, 4))
 
 
 def rests_on(source: Source, w: Words) -> Block:

@@ -8,6 +8,7 @@ from activities.papers.source import Source
 from workflows.model.state import Accord, SeatState
 from workflows.tracks.documents.state import live
 from workflows.tracks.signing.full_powers import needs_powers
+from workflows.tracks.signing.pages import seats_in_order
 
 
 def party(source: Source, code: str) -> str:
@@ -28,30 +29,6 @@ def person(source: Source, delegate: str) -> str:
     name = source.persons.get(delegate)
     full = f"{name}, {known}" if name else known
     return full if full == delegate else f"{full} ({delegate})"
-
-
-def seats_in_order(a: Accord, document: str, first: str | None = None) -> list[tuple[str, SeatState]]:
-    """A document's seats in the order of signature; in an original of an alternat its own party comes ``first``.
-
-    The order is the definition's where it gives one; else that of the parties' codes, which is no order of rank.
-    """
-    terms = a.definition.documents[document]
-    parties = [*terms.order, *(code for code in a.definition.parties if code not in terms.order)]
-    if first is not None:
-        parties = [first, *(code for code in parties if code != first)]
-    seats = a.documents[document].seats
-    return sorted(seats.items(), key=lambda item: (_index(parties, item[1].party), item[0]))
-
-
-def _index(parties: list[str], code: str) -> int:
-    return parties.index(code) if code in parties else len(parties)
-
-
-def originals(a: Accord, document: str) -> list[str | None]:
-    """The originals to sign: one for each signing party of an alternat, in which it stands first; else one."""
-    if a.definition.originals == "single":
-        return [None]
-    return list(dict.fromkeys(seat.party for _, seat in seats_in_order(a, document)))
 
 
 def documents(a: Accord) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Reading is bounded, whatever a file claims: bytes, rows, columns, the characters
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -81,55 +82,93 @@ class Grid:
         return f"{get_column_letter(column + 1)}{row}"
 
 
-def read_grids(file: Path) -> tuple[Grid, ...]:
+def doubled(grid: Grid) -> tuple[CellProblem, ...]:
+    """The columns that stand more than once in the first row: it is not known which of them is meant."""
+    return tuple(
+        CellProblem(
+            grid.name, grid.place(1, place), name, "the column stands twice; leave one of the two out"
+        )
+        for place, name in enumerate(grid.head)
+        if name and name in grid.head[:place]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SheetFile:
+    """A file of sheets that was sent: its name, its content, and the bytes that it may unpack to."""
+
+    name: str
+    content: bytes
+    unpacked: int = LARGEST_UNPACKED
+
+
+def read_grids(file: Path | SheetFile) -> tuple[Grid, ...]:
     """The sheets of an XLSX file, by their names in lower case; or the one of a CSV file, named as the file is.
 
     Raises:
         BadSheet: it is neither, or holds more than is taken.
         OSError: it cannot be read.
     """
-    if file.stat().st_size > LARGEST_FILE:
-        raise BadSheet(
-            f"{file.name} has more than {LARGEST_FILE // 2**20} MB.",
-            "Leave out what is not a row of the sheet.",
-        )
-    content = file.read_bytes()
-    if file.suffix.lower() in (".xlsx", ".xlsm"):
-        return tuple(_of_workbook(file.name, content))
-    if file.suffix.lower() in (".csv", ".tsv", ".txt"):
-        return (_of_csv(file.stem.lower(), content),)
+    if isinstance(file, Path):
+        if file.stat().st_size > LARGEST_FILE:
+            raise BadSheet(
+                f"{file.name} has more than {LARGEST_FILE // 2**20} MB.",
+                "Leave out what is not a row of the sheet.",
+            )
+        file = SheetFile(file.name, file.read_bytes(), LARGEST_UNPACKED)
+    stem, _, suffix = file.name.rpartition(".")
+    if suffix.lower() in ("xlsx", "xlsm"):
+        return tuple(_of_workbook(file))
+    if suffix.lower() in ("csv", "tsv", "txt"):
+        return (_of_csv(stem.lower(), file.content),)
     raise BadSheet(f"{file.name} is neither a CSV nor an XLSX file by its name.", "Save it as one of these.")
 
 
 def _of_csv(name: str, content: bytes) -> Grid:
+    # What spreadsheets call Unicode text is UTF-16, and says so by its first two bytes.
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise BadSheet(
             f"{name}.csv is not UTF-8: line {line}, byte {error.start} cannot be read.",
             "Save it as “CSV UTF-8”.",
         ) from None
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
     csv.field_size_limit(LARGEST_FILE)
+    rows: list[list[Value]] = []
     try:
-        rows = [
-            [plain_of(cell) for cell in row]
-            for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        ]
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)):
+            if len(rows) > MOST_ROWS and any(row):
+                raise _too_long(name)
+            if len(rows) < LAST_ROW:
+                rows.append([plain_of(cell) for cell in row[: MOST_COLUMNS + 1]])
     except csv.Error as error:
         raise BadSheet(f"{name}.csv cannot be read: {error}.", "Save it as “CSV UTF-8” again.") from None
     return _grid(name, rows)
 
 
-def _of_workbook(name: str, content: bytes) -> Iterator[Grid]:
+def _delimiter(text: str) -> str:
+    """What separates the names in the first row: of comma, semicolon and tabulator the one most frequent in it."""
+    first = text[:LONGEST_CELL].partition("\n")[0]
+    return max(",;\t", key=first.count)
+
+
+def _too_long(name: str) -> BadSheet:
+    return BadSheet(
+        f"The sheet {name} has cells beyond row {MOST_ROWS + 1:,}.",
+        "Delete the rows below the last one that says something; an accord has at most 1,000.",
+    )
+
+
+def _of_workbook(file: SheetFile) -> Iterator[Grid]:
+    name, content = file.name, file.content
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             unpacked = sum(each.file_size for each in packed.infolist())
-        if unpacked > LARGEST_UNPACKED:
+        if unpacked > file.unpacked:
             raise BadSheet(
-                f"{name} holds more than {LARGEST_UNPACKED // 2**20} MB unpacked.",
+                f"{name} holds more than {file.unpacked // 2**20} MB unpacked.",
                 "Copy its cells to a new file.",
             )
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
@@ -143,24 +182,24 @@ def _of_workbook(name: str, content: bytes) -> Iterator[Grid]:
     try:
         for sheet in book.worksheets:
             if sheet.sheet_state == "visible":
-                yield _of_worksheet(name, sheet)
+                yield _of_worksheet(name, sheet, content)
     finally:
         book.close()
 
 
-def _of_worksheet(file: str, sheet: Any) -> Grid:
+def _of_worksheet(file: str, sheet: Any, content: bytes) -> Grid:
     rows: list[list[Value]] = []
     problems: list[CellProblem] = []
     title = str(sheet.title).lower()
     try:
+        problems += _merged(title, content, sheet)
+        # What a file says of its size need not be so: rows beyond it would be left out without a word.
+        sheet.reset_dimensions()
         for number, cells in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1), start=1):
             if number > MOST_ROWS + 1:
                 if number <= LAST_ROW and all(cell.value is None for cell in cells):
                     continue
-                raise BadSheet(
-                    f"The sheet {title} has cells beyond row {MOST_ROWS + 1:,}.",
-                    "Delete the rows below the last one that says something.",
-                )
+                raise _too_long(title)
             row: list[Value] = []
             for index, cell in enumerate(cells):
                 value = cell.value
@@ -180,6 +219,22 @@ def _of_worksheet(file: str, sheet: Any) -> Grid:
     return _grid(title, rows, problems)
 
 
+def _merged(title: str, content: bytes, sheet: Any) -> Iterator[CellProblem]:
+    """The cells of a worksheet that are merged: all but the first hold nothing, whatever people see there."""
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        # openpyxl passes over them where it reads row by row.
+        told = packed.read(sheet._worksheet_path)
+    for found in _MERGED.finditer(told):
+        first, last = found[1].decode(), found[2].decode()
+        said = (
+            f"it is merged with the cells up to {last}; take them apart, and write in each what it is to say"
+        )
+        yield CellProblem(title, first, "", said)
+
+
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*ref=[\"']([A-Z]{1,3}[0-9]{1,7}):([A-Z]{1,3}[0-9]{1,7})")
+
+
 def _grid(name: str, rows: Sequence[Sequence[Value]], problems: Sequence[CellProblem] = ()) -> Grid:
     head = [str(value or "").strip().lower() for value in (rows[0] if rows else ())]
     while head and not head[-1]:
@@ -193,10 +248,6 @@ def _grid(name: str, rows: Sequence[Sequence[Value]], problems: Sequence[CellPro
         for number, row in enumerate(rows[1:], start=2)
         if any(value not in (None, "") for value in row)
     ]
-    if len(numbered) > MOST_ROWS:
-        raise BadSheet(
-            f"The sheet {name} has more than {MOST_ROWS:,} rows.", "Split it; an accord has at most 1,000."
-        )
     found = list(problems)
     for number, row in numbered:
         for index, value in enumerate(row):

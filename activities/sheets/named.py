@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.sheets.cells import BadSheet, CellProblem, Grid, bad_cells, read_grids
+from activities.sheets.cells import BadSheet, CellProblem, Grid, bad_cells, doubled, read_grids
 from activities.sheets.columns import STATE_MARK
 from workflows.model.canonical import digest_of
 from workflows.model.values import GRADES
@@ -37,11 +37,16 @@ TEXTS = Spec("texts", ("document", "language"), (), ("document", "language"))
 
 @dataclass(frozen=True, slots=True)
 class NamedRow:
-    """A row: its number, its fields with the digest, and the file, where it names one."""
+    """A row: its number, its fields with the digest, and the file, where it names one; its sheet, for problems."""
 
     row: int
     fields: dict[str, str]
     file: Path | None
+    grid: Grid
+
+    def problem(self, column: str, said: str) -> CellProblem:
+        """A problem of the row's cell in a column; of the row, where the sheet has no such column."""
+        return _problem(self.grid, self.row, column, said)
 
     def key(self, accord: str) -> str:
         """An idempotency key: the same row is sent once, however often the sheet is."""
@@ -95,6 +100,7 @@ def _wrong_head(grid: Grid, spec: Spec) -> list[CellProblem]:
         for index, name in enumerate(grid.head)
         if name and name not in spec.columns and not name.startswith(STATE_MARK)
     ]
+    problems += doubled(grid)
     lacking = [name for name in spec.required if name not in grid.head]
     lacking += [] if {"file", "digest"} & set(grid.head) else ["file or digest"]
     if lacking:
@@ -120,7 +126,7 @@ def _row(
         )
     elif values.get("file"):
         file, said = _file(values["file"], folder)
-        own = _digest(file) if file is not None else ""
+        own = digest_of_file(file) if file is not None else ""
         if file is None:
             problems.append(_problem(grid, number, "file", said))
         elif digest and digest != own:
@@ -133,7 +139,7 @@ def _row(
     if problems:
         return None, problems
     fields = {name: values[name] for name in (*spec.required, *spec.optional) if values.get(name)}
-    return NamedRow(number, {**fields, "digest": digest}, file), []
+    return NamedRow(number, {**fields, "digest": digest}, file, grid), []
 
 
 def _file(name: str, folder: Path | None) -> tuple[Path | None, str]:
@@ -148,7 +154,12 @@ def _file(name: str, folder: Path | None) -> tuple[Path | None, str]:
     return file, ""
 
 
-def _digest(file: Path) -> str:
+def digest_of_file(file: Path) -> str:
+    """The digest of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     read = hashlib.sha256()
     with file.open("rb") as content:
         while chunk := content.read(_CHUNK):

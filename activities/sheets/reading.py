@@ -11,7 +11,16 @@ from typing import Any
 
 from activities.definitions.check import read_definition
 from activities.definitions.structured import WHOLE, Source, Unreadable, Wrong
-from activities.sheets.cells import BadSheet, CellProblem, Grid, Value, bad_cells, read_grids
+from activities.sheets.cells import (
+    BadSheet,
+    CellProblem,
+    Grid,
+    SheetFile,
+    Value,
+    bad_cells,
+    doubled,
+    read_grids,
+)
 from activities.sheets.columns import KEY, NONE, SHEETS, STATE_MARK, Column
 from workflows.model.definition import Definition
 
@@ -49,7 +58,7 @@ class _Taken:
 
 
 def read_sheets(
-    files: Iterable[Path], base: Mapping[str, Any], *, zone: timezone, complete: bool = True
+    files: Iterable[Path | SheetFile], base: Mapping[str, Any], *, zone: timezone, complete: bool = True
 ) -> tuple[Definition, dict[str, int]]:
     """The definition that ``base`` becomes with the rows of these files, and how many rows each sheet has.
 
@@ -94,7 +103,7 @@ def _take(grid: Grid, taken: _Taken, zone: timezone) -> None:
     kind = kind_of(grid)
     if kind is None:
         return
-    taken.problems += grid.problems
+    taken.problems += grid.problems + doubled(grid)
     columns = {one.name: one for one in SHEETS[kind]}
     by_place: dict[int, Column] = {}
     key_place = None
@@ -102,10 +111,6 @@ def _take(grid: Grid, taken: _Taken, zone: timezone) -> None:
         if name == KEY:
             key_place = place
         elif name in columns:
-            if columns[name] in by_place.values():
-                taken.problems.append(
-                    CellProblem(grid.name, grid.place(1, place), name, "the column stands twice")
-                )
             by_place[place] = columns[name]
         elif name and not name.startswith(STATE_MARK):
             said = f"there is no such column; those of {kind} are {KEY}, {', '.join(columns)}"

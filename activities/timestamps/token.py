@@ -150,12 +150,14 @@ def read(content: bytes) -> Token:
         info, signed = response.tst_info, response.signed_data
         imprint, time, signers = info.message_imprint, info.gen_time, list(signed.signer_infos)
         accuracy = _accuracy(response)
+        _ = time + accuracy
         certificates = [_certificate(one) for one in sorted(signed.certificates)]
         of_signer = [
             one
             for one in certificates
             if len(signers) == 1
-            and (one.issuer, one.serial_number) == (signers[0].issuer, signers[0].serial_number)
+            and one.serial_number == signers[0].serial_number
+            and one.issuer.public_bytes() == signers[0].issuer.public_bytes()
         ]
     except Exception as error:  # Whatever the two parsers raise.
         raise TokenInvalid(f"it does not read as a token: {str(error)[:200]}") from None

@@ -85,7 +85,7 @@ class EntryTimes:
 
     def contradict(self, before: datetime, who: str) -> str | None:
         """What contradicts ``who``, by whom the entries so far existed before ``before``; none where nothing does."""
-        if not self.real or self.latest is None or self.latest[0] <= before + AHEAD:
+        if not self.real or self.latest is None or self.latest[0] - before <= AHEAD:
             return None
         time, position = self.latest
         return (

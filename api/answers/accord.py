@@ -148,6 +148,16 @@ class PowersView(View):
     status: str
 
 
+class SignedPageView(View):
+    """The scan of a signed page: evidence of the signature's paper form."""
+
+    original: str | None = Field(description="the party whose original it is; none: there is one for all")
+    code: str = Field(description="the code beside the seat on the page")
+    digest: str = Field(description="the digest of the scan")
+    by: str
+    at: datetime
+
+
 class SignatureView(View):
     """A signature on a seat."""
 
@@ -157,6 +167,9 @@ class SignatureView(View):
     authority: str
     at: datetime
     status: str
+    pages: tuple[SignedPageView, ...] = Field(
+        default=(), description="the scans of the signed pages that were deposited, one for each original"
+    )
 
 
 class SeatView(View):

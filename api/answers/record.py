@@ -90,6 +90,9 @@ class SignaturePage(View):
     original: str | None = Field(description="the party whose original it is; none: there is one for all")
     digest: str = Field(description="the document's digest, which the page is bound to")
     code: str
+    party: str = Field(description="whose seat it is")
+    signed: bool = Field(description="whether the seat's signature of this digest is on the record")
+    scan: str | None = Field(description="the digest of the scan of the signed page that was deposited")
 
 
 class PapersView(View):

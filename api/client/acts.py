@@ -42,6 +42,7 @@ from workflows.tracks.predecessor import CarryOverVerdict
 from workflows.tracks.schedules import AgreeTexts, ProposeTexts
 from workflows.tracks.signing.authorization import AuthorizeSigning, WithdrawAuthorization
 from workflows.tracks.signing.full_powers import FindFullPowers, IssueFullPowers, RevokeFullPowers
+from workflows.tracks.signing.pages import DepositSignedPage
 from workflows.tracks.signing.release import ConsentToRelease, ReleaseSignatures, SeverDocument
 from workflows.tracks.signing.signatures import SignDocument, WithdrawSignature
 from workflows.tracks.subsequent import (
@@ -98,6 +99,7 @@ __all__ = [
     "DeclineDefinition",
     "DeclineInvitation",
     "DeferCondition",
+    "DepositSignedPage",
     "DisputeVerdict",
     "EnrolKey",
     "EraseContents",

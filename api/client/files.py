@@ -12,10 +12,11 @@ from typing import BinaryIO
 
 import httpx
 
+from activities.runtime.mediatypes import begins_as
 from api.answers.record import Deposited
 from api.client.errors import ClientError, ContentDiffers
 from api.client.operations import GET_FILE, PUT_FILE
-from api.client.sending import Sender
+from api.client.sending import Request, Sender
 
 PART = 8 * 1024 * 1024
 """Bytes sent at a time: after an interruption so many are sent again at the most."""
@@ -59,6 +60,11 @@ class Deposit:
     size: int
     media_type: str
     there: bool
+
+
+def type_of(path: Path) -> str:
+    """The media type of a file, by the end of its name."""
+    return TYPES.get(path.suffix.lower(), "application/octet-stream")
 
 
 def _nothing(done: int, size: int) -> None:
@@ -110,6 +116,27 @@ class Files:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
+    async def would_take(self, accord: str, path: Path, media_type: str | None = None) -> Deposited:
+        """Whether a file's content would be taken, and how much of it is there already; nothing is sent of it.
+
+        Raises:
+            ApiProblem: the API says why it would not take it: too large, of a type that is not taken, erased.
+            NoAnswer: the API does not answer.
+            ClientError: the file cannot be read, or does not begin as its type does.
+        """
+        digest, size = await digest_of_file(path)
+        kind = media_type or type_of(path)
+        with_it = await asyncio.to_thread(_head_of, path)
+        if not begins_as(kind, with_it):
+            raise ClientError(
+                f"{path} does not begin as {kind} does.", "Give the file the ending of what it is."
+            )
+        headers = {"Content-Type": kind} | ({"Content-Range": f"bytes */{size}"} if size else {})
+        request = Request(
+            "PUT", PUT_FILE.at(digest=digest), (("accord", accord), ("dry_run", "true")), headers
+        )
+        return await self._sender.read(Deposited, request)
+
     async def put(
         self, accord: str, path: Path, media_type: str | None = None, progress: Progress = _nothing
     ) -> Deposit:
@@ -121,7 +148,7 @@ class Files:
             ClientError: the file cannot be read, or the upload does not come forward.
         """
         digest, size = await digest_of_file(path)
-        kind = media_type or TYPES.get(path.suffix.lower(), "application/octet-stream")
+        kind = media_type or type_of(path)
         async with _opened(path, "rb") as file:
             at, tried = await self._offset(accord, digest), 0
             while True:
@@ -271,6 +298,11 @@ class Files:
             raise self._sender.no_answer(error) from error
         except httpx.TransportError as error:
             return False, self._sender.no_answer(error)
+
+
+def _head_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(16)
 
 
 def _size_of(path: Path) -> int:

@@ -31,6 +31,7 @@ from workflows.model.values import INSTALLATION
 from workflows.model.vocabulary import VOCABULARIES
 from workflows.model.waiting.steps import waiting
 from workflows.tracks.conditions.state import beneficiaries
+from workflows.tracks.signing.pages import DepositSignedPage, Place, places
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -42,7 +43,7 @@ MOST_MINE = 40
 
 ABOUT_CONDITION = tuple(name for name, act in ACTS.items() if "condition" in act.model_fields)
 ABOUT_DOCUMENT = tuple(name for name, act in ACTS.items() if "document" in act.model_fields)
-IN_THE_ROOM = ("consent_to_release", "release_signatures")
+IN_THE_ROOM = ("consent_to_release", "release_signatures", "deposit_signed_page")
 
 
 def _of_tracks(*tracks: str) -> tuple[str, ...]:
@@ -314,6 +315,18 @@ SIGNING = (
 """What is done in the signing room."""
 
 
+def _pages_by_original(a: Accord) -> dict[str, dict[str | None, list[Place]]]:
+    """The seats on the signature pages of each document, by original, where a signature is on the record."""
+    found: dict[str, dict[str | None, list[Place]]] = {}
+    for one in places(a):
+        found.setdefault(one.document, {}).setdefault(one.original, []).append(one)
+    return {
+        document: originals
+        for document, originals in found.items()
+        if any(place.signed for listed in originals.values() for place in listed)
+    }
+
+
 def _holds(document: DocumentView, who: str) -> bool:
     """Whether somebody's signature on a document is held."""
     return any(seat.holder == who and seat.signature is not None for seat in document.seats.values())
@@ -329,6 +342,9 @@ async def signing_room(request: Request, parts: Parts, session: Visitor, accord:
     signing = [check for check in gate(a, "signing") if not check.met]
     held = [code for code, it in view.documents.items() if _holds(it, one.acts_as)]
     withdrawing = [one.offers(("withdraw_signature",), document=code) for code in held]
+    offered = one.offers(ON_PAGE["signing"])
+    pages = _pages_by_original(a)
+    scans = [place.scan.digest for place in places(a) if place.scan is not None]
     return accord_page(
         request,
         "signing.html",
@@ -337,9 +353,15 @@ async def signing_room(request: Request, parts: Parts, session: Visitor, accord:
         view=view,
         mine=[line for line in _mine(one) if line.step.act in SIGNING],
         signing=signing,
+        pages=pages,
+        files=await readable(parts, one.seen, scans),
+        deposits=any(offer.act is DepositSignedPage for offer in offered),
         further=[check for check in gate(a, "release") if not check.met and check not in signing],
         gate_words=GATES,
-        actions=(*one.offers(ON_PAGE["signing"]), *chain.from_iterable(withdrawing)),
+        actions=(
+            *(offer for offer in offered if offer.open or offer.act is not DepositSignedPage),
+            *chain.from_iterable(withdrawing),
+        ),
     )
 
 

@@ -54,6 +54,7 @@ _LABELS: Mapping[str, str] = {
     "evidence": "Evidence on which you rely",
     "instrument": "Instrument, by digest",
     "comment": "Comment, by digest",
+    "codes": "Seats whose signatures the scan shows, by the codes beside them",
     "note": "Note",
     "saw": "What was seen",
     "observed_at": "When it was seen",

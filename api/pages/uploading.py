@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import mimetypes
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from fastapi import Request
@@ -47,6 +47,43 @@ def has_files(request: Request) -> bool:
     return media_type(request) == MULTIPART
 
 
+@asynccontextmanager
+async def multipart_of(
+    request: Request, session: Session, most: int
+) -> AsyncIterator[tuple[dict[str, list[str]], list[tuple[str, UploadFile]]]]:
+    """The fields and the files, by field, of a form from a page of this site; the files are there within the block.
+
+    Raises:
+        Problem: ``forbidden``, ``bad_request``, ``too_large`` beyond ``most`` bytes in all, or ``request_timeout``.
+    """
+    from_here(request)
+    parser = MultiPartParser(
+        request.headers,
+        _bounded(arriving(request), most),  # type: ignore[arg-type]
+        max_files=MOST_FILES,
+        max_fields=5000,
+        max_part_size=LARGEST,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException:
+        raise Problem(
+            "bad_request", "The form cannot be read. Open the page again and send it once more."
+        ) from None
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(form.close)
+        fields: dict[str, list[str]] = {}
+        files: list[tuple[str, UploadFile]] = []
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                if value.filename:
+                    files.append((name, value))
+            else:
+                fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
+        with_token(fields, session)
+        yield fields, files
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What a form with files says: its fields, the files' digests among them, and what was wrong with the files."""
@@ -70,34 +107,13 @@ async def form_with_files(request: Request, session: Session, one: Shown, delega
             "Your key is not good for deposits. Name the content by its digest alone, or use another key.",
         )
     parts = request.app.state.backend
+    most = parts.settings.file_bytes + LARGEST
     with in_its_own_time(request), parts.uploads.one_more(session.identity.principal):
-        parser = MultiPartParser(
-            request.headers,
-            _bounded(arriving(request), parts.settings.file_bytes + LARGEST),  # type: ignore[arg-type]
-            max_files=MOST_FILES,
-            max_fields=5000,
-            max_part_size=LARGEST,
-        )
-        try:
-            form = await parser.parse()
-        except MultiPartException:
-            raise Problem(
-                "bad_request", "The form cannot be read. Open the page again and send it once more."
-            ) from None
-        async with AsyncExitStack() as opened:
-            opened.push_async_callback(form.close)
-            fields: dict[str, list[str]] = {}
-            files: list[tuple[str, UploadFile]] = []
-            for name, value in form.multi_items():
-                if isinstance(value, UploadFile):
-                    if value.filename and name.startswith(FILE):
-                        files.append((name.removeprefix(FILE), value))
-                else:
-                    fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
-            with_token(fields, session)
+        async with multipart_of(request, session, most) as (fields, files):
             sent = Sent(fields)
             for name, file in files:
-                await _take(request, one, delegate, sent, name, file)
+                if name.startswith(FILE):
+                    await _take(request, one, delegate, sent, name.removeprefix(FILE), file)
             return sent
 
 

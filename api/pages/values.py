@@ -14,6 +14,7 @@ from workflows.model.values import GRADES
 from workflows.record.keys import live as live_keys
 from workflows.record.witnessing import policy_digest
 from workflows.tracks.documents.state import document_digest
+from workflows.tracks.signing.pages import places
 from workflows.tracks.signing.release import release_digest
 from workflows.tracks.visit.state import dates_digest
 
@@ -158,6 +159,24 @@ def _log_keys(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     return tuple(Choice(one.key, one.key.rpartition("+")[0]) for one in a.log_keys if one.retired is None)
 
 
+def _signed_pages(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
+    """The seats on pages of the delegate's own party, or of all parties; what has no scan yet stands first."""
+    own = a.delegates.get(delegate)
+    party = own.party if own is not None else None
+    mine = [one for one in places(a) if party in (None, one.party)]
+    mine.sort(key=lambda one: (not one.signed, one.scan is not None))
+    return tuple(
+        Choice(
+            one.code,
+            f"{one.code} · {one.document}, seat {one.seat}"
+            + (f", original of {one.original}" if one.original else "")
+            + ("" if one.signed else " (not signed yet)")
+            + (" (a scan is there; another takes its place)" if one.scan is not None else ""),
+        )
+        for one in mine
+    )
+
+
 def _items(a: Accord, delegate: str, given: Given) -> tuple[Choice, ...]:
     return tuple(Choice(one.item, one.item) for one in a.definition.programme)
 
@@ -200,6 +219,7 @@ CANDIDATES: Mapping[tuple[str, str], Offered] = {
     ("rotate_log_key", "old"): _log_keys,
     ("retire_log_key", "key"): _log_keys,
     ("record_minutes", "item"): _items,
+    ("deposit_signed_page", "codes"): _signed_pages,
 }
 """By act and field, or by field alone, what the record offers."""
 
@@ -242,6 +262,7 @@ _STAND_INS: Mapping[str, Any] = {
     "public_key": base64.b64encode(bytes(32)).decode(),
     "key": "0" * 16,
     "leaf": "0" * 64,
+    "codes": ["AAAA-AAAA-AAAA-AAAA-AAAA"],
     "policy": "quorum none\n",
     "changes": {"title": "Title"},
     "window": {"begins": "2900-01-01T00:00:00Z", "ends": "2900-01-02T00:00:00Z"},

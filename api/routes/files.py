@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi import Path as InPath
 
 from activities.files.depositing import Where
-from activities.files.errors import ContentAltered, StoreUnavailable
+from activities.files.errors import ContentAltered, FileRefused, StoreUnavailable
 from activities.files.register import Content
 from activities.files.store import verified
 from api.access import seen_whole, side_of
@@ -31,7 +31,7 @@ from api.calls import (
 from api.contents import deposited, file_problem, find, if_erased, unless_erased
 from api.preconditions import IfNoneMatch, unchanged
 from api.problems import FieldError, Problem
-from api.routing import BoundedRoute, CheckedRoute, head_only
+from api.routing import BoundedRoute, CheckedRoute, QueryFlag, head_only
 from api.uploads import Sending, arriving
 from workflows.model.commands import Digest
 
@@ -76,7 +76,10 @@ MaybeInAccord = Annotated[
     responses={
         200: {"description": "it was here already"},
         201: {"description": "it is here, and has this digest", "model": Deposited},
-        202: {"description": "the part is here; the next one is awaited", "model": Deposited},
+        202: {
+            "description": "the part is here, and the next one is awaited; or it would be taken (`dry_run`)",
+            "model": Deposited,
+        },
         **problems(
             "forbidden", "not_found", "other_offset", "erased", "too_large", "too_many_files",
             "unsupported_media_type", "digest_differs", "busy",
@@ -106,6 +109,13 @@ async def put_file(
             json_schema_extra={"pattern": r"^bytes ([0-9]{1,15}-[0-9]{1,15}|\*)/[0-9]{1,15}$"},
         ),
     ] = None,
+    dry_run: Annotated[
+        QueryFlag,
+        Query(
+            description="only say whether it would be taken, by its `Content-Type` and the size that "
+            "`Content-Range: bytes */5000000` names, and how much of it is here; send no body"
+        ),
+    ] = False,
 ) -> Response:
     """Send the content of a digest that the record names, or is to name. Sent again, it is here once.
 
@@ -123,6 +133,8 @@ async def put_file(
     known = await deposited(parts, where)
     if known is not None:
         return _deposited(where, known.size, known.size, 200)
+    if dry_run:
+        return await _would_be_taken(request, parts, where, part)
 
     async def take() -> Response:
         with parts.uploads.one_more(identity.principal):
@@ -132,7 +144,7 @@ async def put_file(
 
 
 async def _take(request: Request, parts: Backend, where: Where, part: _Range | None) -> Response:
-    kind = media_type(request) if "content-type" in request.headers else "application/octet-stream"
+    kind = _kind(request)
     body = arriving(request)
     if part is None:
         length = request.headers.get("content-length", "")
@@ -151,7 +163,20 @@ async def _take(request: Request, parts: Backend, where: Where, part: _Range | N
     return _deposited(where, size, size, 201)
 
 
-def _deposited(where: Where, size: int, received: int, status: int) -> Response:
+async def _would_be_taken(request: Request, parts: Backend, where: Where, part: _Range | None) -> Response:
+    try:
+        await parts.depositing.check(where, part.size if part else None, _kind(request))
+    except FileRefused as error:
+        raise file_problem(error) from error
+    upload = await parts.register.upload(where.accord, where.digest, where.side)
+    return _deposited(where, part.size if part else None, upload.received if upload else 0, 202)
+
+
+def _kind(request: Request) -> str:
+    return media_type(request) if "content-type" in request.headers else "application/octet-stream"
+
+
+def _deposited(where: Where, size: int | None, received: int, status: int) -> Response:
     said = Deposited(
         accord=where.accord, digest=where.digest, size=size, received=received, complete=status != 202
     )

@@ -10,10 +10,8 @@ from fastapi import Path as InPath
 
 from activities.files.errors import StoreUnavailable
 from activities.papers import making
-from activities.papers.binding import page_code
 from activities.papers.book.deposits import Holdings, deposits_of
 from activities.papers.kinds import BOOK, CALENDAR, NAMES, NoSuchKind, described
-from activities.papers.people import documents, originals, seats_in_order
 from activities.papers.source import LogKeys, Source, read_source
 from activities.papers.words import ENGLISH, NoSuchLanguage, languages, languages_of, words_of
 from api.access import Access, may_read_content, may_read_particulars, seen_whole
@@ -28,7 +26,7 @@ from api.problems import FieldError, Problem, not_found, unavailable
 from api.routes.ledger import BINARY, checkpoints_of
 from api.routing import CheckedRoute, head_only, unless_hung_up
 from workflows.model.state import Accord
-from workflows.tracks.documents.state import document_digest
+from workflows.tracks.signing.pages import places
 
 # Not bounded by the API's deadline: a long record takes its time, and how many are made at once is bounded.
 router = APIRouter(route_class=CheckedRoute, tags=["papers"])
@@ -63,23 +61,19 @@ async def list_papers(accord: AccordId, parts: Parts, identity: Caller) -> Respo
 
 
 def _pages(state: Accord) -> list[SignaturePage]:
-    pages = []
-    for document in documents(state):
-        digest = document_digest(state, document)
-        if digest is None:
-            continue
-        for original in originals(state, document):
-            pages += [
-                SignaturePage(
-                    document=document,
-                    seat=seat,
-                    original=original,
-                    digest=digest,
-                    code=page_code(state.id, digest, seat, original or ""),
-                )
-                for seat, _ in seats_in_order(state, document, original)
-            ]
-    return pages
+    return [
+        SignaturePage(
+            document=one.document,
+            seat=one.seat,
+            original=one.original,
+            digest=one.digest,
+            code=one.code,
+            party=one.party,
+            signed=one.signed,
+            scan=one.scan.digest if one.scan is not None else None,
+        )
+        for one in places(state)
+    ]
 
 
 @router.get(

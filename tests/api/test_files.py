@@ -104,6 +104,28 @@ async def test_what_is_not_as_it_says_leaves_nothing(files_api: Api, filler: Fil
     assert (await files_api.get(f"/files/{empty}?accord=a")).content == b""
 
 
+async def test_a_dry_run_says_whether_a_content_would_be_taken(files_api: Api, filler: Filler) -> None:
+    await three(filler)
+    digest = digest_bytes(REPORT)
+
+    async def tried(size: int, kind: str = "application/pdf") -> httpx.Response:
+        return await files_api.call(
+            "PUT",
+            f"/v1/files/{digest}?accord=a&dry_run=true",
+            "aa.contact",
+            headers={"Content-Type": kind, "Content-Range": f"bytes */{size}"},
+        )
+
+    would = await tried(len(REPORT))
+    assert (would.status_code, would.json()["received"], would.json()["complete"]) == (202, 0, False)
+    problem(await tried(4_000_001), 413, "too_large")
+    problem(await tried(100, "text/html"), 415, "unsupported_media_type")
+    assert (await files_api.get("/accords/a/files", "aa.contact")).json()["items"] == []
+    assert (await put(files_api, REPORT, "aa.contact")).status_code == 201
+    there = await tried(len(REPORT))
+    assert (there.status_code, there.json()["complete"]) == (200, True)
+
+
 async def test_an_upload_in_parts_goes_on_where_it_was_cut_off(files_api: Api, filler: Filler) -> None:
     await three(filler)
     content = hashlib.shake_256(b"long").digest(2_500_000)

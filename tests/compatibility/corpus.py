@@ -24,6 +24,7 @@ from workflows.model.state import Accord, state_digest
 from workflows.model.values import INSTALLATION
 from workflows.record.keys import key_id
 from workflows.record.witnessing import policy_digest
+from workflows.tracks.signing.pages import places
 from workflows.tracks.signing.release import release_digest
 
 FOLDER = Path(__file__).parent / "events"
@@ -99,6 +100,21 @@ def falling() -> Play:
     play.signal("condition_changed", **_report("C9"))
     play.until("2030-12-01T00:00:00Z")
     play.do("aa.contact", "terminate")
+    return play
+
+
+def papered() -> Play:
+    """Signed pages come back as scans: a party's own, another scan of it, one with the hands of all."""
+    play = Play(trio(originals="alternat")).go("signed")
+    codes = {(one.document, one.seat, one.original): one.code for one in places(play.state)}
+    own = codes["D1", "AA", "BB"]
+    play.refused("bb.protocol", "deposit_signed_page", codes=[own], digest=digest("scan"))
+    play.do("aa.head", "deposit_signed_page", codes=[own], digest=digest("scan"))
+    play.do("aa.treaty", "deposit_signed_page", codes=[own], digest=digest("better scan"))
+    play.do("aa.head", "withdraw_signature", document="D1")
+    play.sign().release()
+    every = [code for (document, _, original), code in codes.items() if (document, original) == ("D1", "CC")]
+    play.do("registrar", "deposit_signed_page", codes=every, digest=digest("whole page"))
     return play
 
 
@@ -318,6 +334,7 @@ ALL: dict[str, Callable[[], Play]] = {
     one.__name__: one
     for one in (
         whole,
+        papered,
         consenting,
         falling,
         curing,

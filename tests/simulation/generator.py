@@ -146,6 +146,16 @@ def _of_seat(act: str) -> Callable[[Accord, str, Choice], Action]:
     return make
 
 
+def _scan(a: Accord, act: str, choice: Choice) -> Action:
+    code = _some_document(a, choice)
+    seats = [_seat(a, code, choice) for _ in range(choice.of([1, 1, 2]))]
+    state = a.documents[code].seats.get(seats[0]) if code in a.documents else None
+    side = low(state.party) if state and not choice.chance(6) else low(choice.of(list(a.definition.parties)))
+    by = choice.of([f"{side}.head", f"{side}.protocol", f"{side}.treaty", "registrar", "depositary"])
+    codes = [f"@page:{code}/{seat}/" for seat in seats]
+    return action(by, act, codes=codes, digest=digest(f"scan {choice.of(['a', 'b'])}"))
+
+
 def _submit(a: Accord, act: str, choice: Choice) -> Action:
     code = _condition(a, choice)
     obligors = a.definition.conditions[code].obligors if code in a.definition.conditions else ("AA",)
@@ -361,6 +371,7 @@ _ACTS: dict[str, Callable[[Accord, str, Choice], Action]] = {
         }
     ),
     "withdraw_signature": _own_seat({}),
+    "deposit_signed_page": _scan,
     "sever_document": _about_document("protocol"),
     "consent_to_release": _by("protocol", digest="@release:"),
     "release_signatures": _by("registrar"),

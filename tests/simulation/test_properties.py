@@ -222,11 +222,11 @@ _UNORDERED = ("cause", "reason", "terminated", "definition", "definition_digest"
 positions in the log, since the start that both plays share verified one guest's condition before the other's."""
 
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|[A-Z2-7]{4}(?:-[A-Z2-7]{4}){4}")
 
 
 def plain(value: Any) -> Any:
-    """A state's JSON with every digest masked, and every list taken as a set."""
+    """A state's JSON with every digest, and every code made of one, masked, and every list taken as a set."""
     if isinstance(value, str):
         return _DIGEST.sub("#", value)
     if isinstance(value, dict):

@@ -16,7 +16,7 @@ from workflows.tracks import (
 from workflows.tracks.conditions import disputes, due, evidence, verdicts, waivers
 from workflows.tracks.documents import authentication, texts
 from workflows.tracks.founding import adoption, amendment, appointments, reopening
-from workflows.tracks.signing import authorization, full_powers, release, signatures
+from workflows.tracks.signing import authorization, full_powers, pages, release, signatures
 from workflows.tracks.visit import course, dates, endings
 
 DECLARING = (
@@ -25,7 +25,7 @@ DECLARING = (
     *(adoption, amendment, appointments, reopening),
     *(invitation, disputes, due, evidence, verdicts, waivers, predecessor),
     *(authentication, texts, schedules, understanding, dates, course, endings),
-    *(full_powers, authorization, release, signatures, subsequent, corrections),
+    *(full_powers, authorization, release, signatures, pages, subsequent, corrections),
 )
 """The modules that declare acts and events."""
 

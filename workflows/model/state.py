@@ -155,8 +155,21 @@ class FullPowers:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedPage:
+    """The scan of a signed page: its digest, the page's code, and who deposited it when."""
+
+    digest: str
+    code: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature on a seat: by whom, in what form, of which digests, and whether it is held, released or void."""
+    """A signature on a seat: by whom, in what form, of which digests, and whether it is held, released or void.
+
+    ``pages`` are the scans of its paper form by the party of the original, under ``""`` where there is one for all.
+    """
 
     holder: str
     form: str
@@ -166,6 +179,7 @@ class Signature:
     understanding: str
     at: datetime
     status: str = "held"
+    pages: Mapping[str, SignedPage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

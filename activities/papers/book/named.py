@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from activities.papers.people import documents, party
 from activities.papers.source import Source
 from activities.papers.words import Words
+from workflows.tracks.signing import pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Place:
     subject: str
     of: str
     name: str
+    seat: str = ""
 
     def says(self, source: Source, w: Words) -> str:
         """What the file is, in words."""
@@ -26,6 +28,8 @@ class Place:
                 return w.say("file_text", document=self.subject, language=w.term("language", self.of))
             case "powers":
                 return w.say("file_powers", document=self.subject, party=party(source, self.of))
+            case "scan":
+                return w.say("file_scan", code=self.of, seat=self.seat, document=self.subject)
             case "evidence":
                 return w.say("file_evidence", condition=self.subject)
             case _:
@@ -38,7 +42,7 @@ class Place:
 
 
 def places(source: Source) -> list[Place]:
-    """The texts, full powers and pieces of evidence that stand, in the order of documents and conditions."""
+    """The texts, full powers, scans of signed pages and pieces of evidence that stand, in the order of documents and conditions."""
     a = source.state
     found = []
     for code in documents(a):
@@ -48,6 +52,10 @@ def places(source: Source) -> list[Place]:
             if seat.powers is not None:
                 name = f"{code}-powers-{seat.party}"
                 found.append(Place(seat.powers.digest, "powers", code, seat.party, name))
+    for page in pages.places(a):
+        if page.scan is not None:
+            name = f"{page.document}-page-{page.code}"
+            found.append(Place(page.scan.digest, "scan", page.document, page.code, name, page.seat))
     for code in a.definition.conditions if a.founded else ():
         found += [
             Place(one.digest, "evidence", code, "", f"{code}-evidence") for one in a.conditions[code].evidence

@@ -51,7 +51,7 @@ def checklist(source: Source, w: Words) -> Paper:
     head = (w["no"], w["condition"], w["owed_by"], w["due"], w["stands"])
     open_rows = [index for index, code in enumerate(codes) if code not in met]
     if rows:
-        blocks.append(table(head, rows, ("auto", 4, 3, "auto", 4), open_rows))
+        blocks.append(table(head, rows, ("auto", 4, 3, "auto", 5), open_rows))
     if open_rows:
         blocks.append(para(w["shaded_open"], style="small"))
     evidence = [(code, one) for code in codes if a.founded for one in a.conditions[code].evidence]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from activities.papers.blocks import Block, Paper, facts, heading, para, table
-from activities.papers.people import documents, office, originals, party, person, seats_in_order
+from activities.papers.people import documents, office, party, person
 from activities.papers.source import Source
 from activities.papers.words import Words
 from workflows.model.state import SeatState
 from workflows.tracks.signing.full_powers import needs_powers
+from workflows.tracks.signing.pages import originals, seats_in_order
 
 
 def protocol(source: Source, w: Words) -> Paper:
@@ -50,7 +51,7 @@ def _authorizations(source: Source, w: Words) -> Block:
                 stands = w.say("since_entry", date=w.date(line.time), position=line.position)
                 by = person(source, line.delegate)
             rows.append((f"{code} · {terms.title}", party(source, one), stands, by))
-    return table((w["document"], w["party"], w["authorized"], w["by"]), rows, (3, 2, 2, 3))
+    return table((w["document"], w["party"], w["authorized"], w["by"]), rows, (3, 2, "auto", 3))
 
 
 def _credentials(source: Source, w: Words) -> Block:
@@ -87,20 +88,13 @@ def _order(source: Source, w: Words) -> Block:
         for original in originals(source.state, code):
             seats = seats_in_order(source.state, code, original)
             order = [
-                f"{index}. {party(source, seat.party)}: {office(source, seat.holder)}"
+                f"{index}. {party(source, seat.party)}: {office(source, seat.holder)} · "
+                + w.term("signature", _stands(seat))
                 for index, (_, seat) in enumerate(seats, 1)
             ]
-            signed = [w.term("signature", _stands(seat)) for _, seat in seats]
-            rows.append(
-                (
-                    code,
-                    w["the_only_one"] if original is None else party(source, original),
-                    {"parts": list(order)},
-                    {"parts": signed},
-                )
-            )
-    head = (w["document"], w["original"], w["order"], w["stands"])
-    return table(head, rows, ("auto", 2, 4, "auto"))
+            of = w["the_only_one"] if original is None else party(source, original)
+            rows.append((code, of, {"parts": list(order)}))
+    return table((w["document"], w["original"], w["order"]), rows, ("auto", 2, 5))
 
 
 def _stands(seat: SeatState) -> str:

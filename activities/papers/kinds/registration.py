@@ -15,10 +15,11 @@ from activities.papers.blocks import (
     para,
     table,
 )
-from activities.papers.people import documents, party, person, seats_in_order
+from activities.papers.people import documents, party, person
 from activities.papers.source import Line, Source
 from activities.papers.words import Words
 from workflows.tracks.documents.state import document_digest, document_status
+from workflows.tracks.signing.pages import seats_in_order
 from workflows.tracks.subsequent import signing_parties
 
 

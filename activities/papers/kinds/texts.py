@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from activities.papers.binding import page_code, qr
+from activities.papers.binding import qr
 from activities.papers.blocks import (
     NEW_PAGE,
     Block,
@@ -19,11 +19,13 @@ from activities.papers.blocks import (
     strong,
     table,
 )
-from activities.papers.people import documents, office, originals, party, person, seats_in_order
+from activities.papers.people import documents, office, party, person
+from activities.papers.scanning import label_texts
 from activities.papers.source import Line, Source
 from activities.papers.words import Words
 from workflows.model.consent import given
 from workflows.tracks.documents.state import document_digest, document_status, executable
+from workflows.tracks.signing.pages import originals, page_code, seats_in_order
 
 
 def signature_pages(source: Source, w: Words) -> Paper:
@@ -64,17 +66,12 @@ def _original(source: Source, w: Words, document: str, original: str | None) -> 
             for name, seat in seats_in_order(source.state, document, original)
         )
     )
-    codes = ",".join(
+    codes = [
         page_code(a.id, digest, name, original or "")
         for name, _ in seats_in_order(source.state, document, original)
-    )
-    blocks.append(
-        code(
-            qr(f"entente:signature-page?accord={a.id}&document={digest}&codes={codes}"),
-            w["page_qr_alt"],
-            [w["page_belongs"], mono(digest), w["page_scan"]],
-        )
-    )
+    ]
+    beside = [w["page_belongs"], mono(digest), w["page_scan"]]
+    blocks += [code(qr(text), w["page_qr_alt"], beside) for text in label_texts(a.id, digest, codes)]
     return blocks
 
 
@@ -146,4 +143,4 @@ def _certified(source: Source, w: Words, document: str, step: str, done: str | N
     state = w["done_by_all"] if complete else w["not_by_all"]
     head = (w["party"], w["certified_by"], w["certified_at"], w["initial_here"])
     said = para(strong(state)) if complete else note(strong(state))
-    return [table(head, rows, (2, 3, 2, "auto")), said]
+    return [table(head, rows, (2, 3, "auto", "auto")), said]

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from activities.errors import Malformed
-from activities.papers.binding import page_code, read_receipt, receipt_text
+from activities.papers.binding import read_receipt, receipt_text
 from activities.papers.checking import check_receipt
 from activities.papers.making import job
-from activities.papers.people import originals, seats_in_order
 from activities.papers.press import press
 from activities.papers.source import read_source
 from activities.reading.accords import BeyondRecord
 from tests.activities.papers.sources import scenario
 from tests.activities.verifier.record import negotiated
 from workflows.tracks.documents.state import document_digest
+from workflows.tracks.signing.pages import originals, page_code, seats_in_order
 
 
 async def test_a_receipt_is_that_of_the_record_as_it_stood_and_of_no_other(tmp_path: Path) -> None:

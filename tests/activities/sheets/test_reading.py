@@ -181,7 +181,7 @@ def test_files_that_are_no_sheets_or_too_large_are_refused(
     for name, content in (("x.xlsx", b"PK nonsense"), ("x.csv", b"id,title\n\xff\xfe"), ("x.pdf", b"%PDF")):
         with pytest.raises(BadSheet):
             read_grids(written(tmp_path, content, name))
-    with pytest.raises(BadSheet, match="5,000 rows"):
+    with pytest.raises(BadSheet, match="beyond row 5,001"):
         read_grids(written(tmp_path, "id\n" + "C1\n" * 5001))
     far = Workbook()
     far.active["A1"], far.active["A5200"] = "id", "C1"
@@ -193,6 +193,40 @@ def test_files_that_are_no_sheets_or_too_large_are_refused(
         packed.writestr("xl/workbook.xml", b"0" * 2**21)
     with pytest.raises(BadSheet, match="unpacked"):
         read_grids(written(tmp_path, bomb.getvalue(), "bomb.xlsx"))
+
+
+def test_unicode_text_is_read_and_what_a_file_says_of_its_size_is_not_believed(tmp_path: Path) -> None:
+    told = f"{HEAD}\n{ROW}\n".replace(",", "\t").replace("Venue", "会場")
+    assert read(written(tmp_path, told.encode("utf-16"), "conditions.txt")).conditions["C1"].title[0] == "会"
+    book = Workbook()
+    for row in (HEAD, ROW, ROW.replace("C1", "C2")):
+        book.active.append(row.split(","))
+    book.save(tmp_path / "whole.xlsx")
+    with (
+        zipfile.ZipFile(tmp_path / "whole.xlsx") as whole,
+        zipfile.ZipFile(tmp_path / "less.xlsx", "w") as less,
+    ):
+        for name in whole.namelist():
+            less.writestr(name, whole.read(name).replace(b'dimension ref="A1:H3"', b'dimension ref="A1:H2"'))
+    [grid] = read_grids(tmp_path / "less.xlsx")
+    assert [number for number, _ in grid.rows] == [2, 3]
+
+
+def test_what_stands_twice_or_is_merged_is_named_by_its_cell(tmp_path: Path) -> None:
+    [twice] = problems(written(tmp_path, f"{HEAD},id\n{ROW},C2\n"))
+    assert "I1 (id)" in twice
+    sheet = written(tmp_path, f"condition,digest,grade,source,grade\nC1,{digest('x')},declared,A,seen\n")
+    with pytest.raises(BadSheet) as caught:
+        read_named(sheet, EVIDENCE, None)
+    assert "E1 (grade)" in str(caught.value.problems[0])
+    book = Workbook()
+    for row in (HEAD, ROW, ROW.replace("C1", "C2").replace("2030-04-01", "")):
+        book.active.append(row.split(","))
+    book.active.merge_cells("F2:F3")
+    book.save(tmp_path / "book.xlsx")
+    [merged] = problems(tmp_path / "book.xlsx")
+    assert "F2" in merged
+    assert "merged" in merged
 
 
 def test_evidence_is_named_by_file_or_digest(tmp_path: Path) -> None:

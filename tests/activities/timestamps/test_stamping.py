@@ -44,6 +44,8 @@ from tests.activities.timestamps.authority import (
     known_authority,
     stamping_service,
 )
+from tests.activities.verifier.second.timestamps import Token as SecondToken
+from tests.activities.verifier.second.timestamps import judged
 from tests.activities.witness.hostile import Answering, Listening, drips, listening, never, says
 
 SHORT = Patience(connect=1.0, headers=1.0, whole=1.5)
@@ -375,5 +377,6 @@ def test_a_token_of_openssl_is_read_and_verified(authority: TestAuthority, tmp_p
     token = answered(asked, (tmp_path / "r.tsr").read_bytes())
     Authorities([authority.root]).verify(token, b"hello")
     assert (token.before - token.time).total_seconds() == 1.5
+    assert isinstance(judged(token.content, b"hello", [authority.root]), SecondToken)
     with pytest.raises(TokenInvalid, match="nonce"):
         answered(replace(asked, nonce=asked.nonce ^ 1), (tmp_path / "r.tsr").read_bytes())

@@ -5,8 +5,10 @@ Every bundle here is verified twice: by us, and by the verifier written from FOR
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from activities.errors import Malformed
 from activities.tlog.note import encode_base64
 from activities.tlog.note import parse as parse_note
 from activities.verifier.findings import Report
+from activities.verifier.outside import OutsideTime, stretch_of, stretches
 from tests.activities.timestamps.authority import START, YEAR, TestAuthority, certificate, known_authority
 from tests.activities.verifier.agreement import agreed
 from tests.activities.verifier.record import Record, negotiated, on_lines, rewritten
@@ -184,6 +187,38 @@ async def test_a_simulated_clock_is_not_held_against_a_real_one(
     report = await told(record, tmp_path, [(whole, token)], authority.root)
     assert report["timestamps"].status == "holds"
     assert report.as_json()["time"]["clock"] == "simulated"
+
+
+async def test_a_witness_bounds_entries_too_and_contradicts_what_says_it_is_later(tmp_path: Path) -> None:
+    record = await negotiated()
+    report = agreed(await record.export(tmp_path / "b"), record.trust())
+    # The tests' witnesses sign as of one second in March, and the last entries are of April.
+    assert {one.kind for one in report.outside} == {"witness"}
+    assert "says that it existed before 2030-03-17T17:46:40Z" in str(report["quorum"].notes)
+    assert report.exit_code() == 0
+    unknown = agreed(tmp_path / "b", record.trust(policy=None))
+    assert (unknown.outside, unknown["quorum"].notes) == ((), [])
+    for witness in record.witnesses:
+        object.__setattr__(witness, "clock", lambda: 253_402_300_799)
+    await record.sign()
+    assert agreed(await record.export(tmp_path / "b"), record.trust()).exit_code() == 0
+
+
+def test_each_entry_has_the_earliest_time_of_those_that_cover_it() -> None:
+    chance = random.Random(3)
+    for _ in range(200):
+        times = [
+            OutsideTime(chance.randint(1, 12), LATER + timedelta(days=chance.randint(0, 9)), "x", "authority")
+            for _ in range(chance.randint(0, 6))
+        ]
+        found = stretches(times)
+        for position in range(14):
+            covering = [one.before for one in times if one.size > position]
+            stretch = stretch_of(position, found)
+            assert (None if stretch is None else stretch.before) == min(covering, default=None)
+        assert all(
+            one.last + 1 == other.first and one.before < other.before for one, other in pairwise(found)
+        )
 
 
 async def test_lists_that_are_not_in_their_form_are_no_bundle(

@@ -16,6 +16,7 @@ from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.canonical import digest_of
 from workflows.model.state import Accord, state_digest
+from workflows.tracks.signing.pages import page_code, places
 from workflows.tracks.signing.release import release_digest
 
 T = TypeVar("T")
@@ -87,12 +88,22 @@ def _evidence(a: Accord, code: str, which: str) -> str:
     return found[int(which) % len(found)] if found else digest("none")
 
 
+def _page(a: Accord, code: str, seat: str, original: str) -> str:
+    found = [
+        one.code
+        for one in places(a)
+        if (one.document, one.seat) == (code, seat) and original in ("", one.original)
+    ]
+    return found[0] if found else page_code(a.id, digest("none"), seat, original)
+
+
 _MARKS: dict[str, Callable[..., Any]] = {
     "definition": _definition,
     "text": _text,
     "document": _document,
     "powers": _powers,
     "evidence": _evidence,
+    "page": _page,
     "understanding": lambda a, _: a.understanding.pending or a.understanding.digest or digest("none"),
     "schedule": lambda a, _: next(reversed(a.schedules), digest("none")),
     "corrigendum": lambda a, code: (

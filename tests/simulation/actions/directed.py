@@ -188,6 +188,11 @@ def _signing(a: Accord) -> Iterator[Action]:
                 open_seats += 1
                 yield action(seat.holder, "sign_document", document=code, digest=f"@document:{code}")
     if not open_seats:
+        for code in oracle.live(a)[:1]:
+            for name, seat in a.documents[code].seats.items():
+                if seat.signature is not None and not seat.signature.pages:
+                    mark = f"@page:{code}/{name}/"
+                    yield action(seat.holder, "deposit_signed_page", codes=[mark], digest=digest("scan"))
         for one in _lacking(a, "release"):
             yield action(f"{one}.protocol", "consent_to_release", digest="@release:")
         yield action("registrar", "release_signatures")

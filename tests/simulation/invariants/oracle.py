@@ -7,13 +7,14 @@ remembers from the log who consented to what, which verdicts fell, and which ref
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from workflows.model.canonical import digest_of
 from workflows.model.commands import RecordedEvent
-from workflows.model.state import Accord
+from workflows.model.state import Accord, SeatState, Signature
 from workflows.model.terms import ConditionTerms
 from workflows.model.values import GRADES, add_duration, subtract_duration
 
@@ -163,13 +164,23 @@ def with_all_below(a: Accord, codes: Iterable[str]) -> set[str]:
     return found
 
 
+def _without_scans(signature: Signature | None) -> Signature | None:
+    """A signature as it counts: the scan of its paper form is evidence of it, and no part of it."""
+    return None if signature is None else replace(signature, pages={})
+
+
+def seats_without_scans(seats: Mapping[str, SeatState]) -> dict[str, SeatState]:
+    """The seats with the signatures on them as they count."""
+    return {name: replace(one, signature=_without_scans(one.signature)) for name, one in seats.items()}
+
+
 def release_set(a: Accord, *, signed: bool = True) -> dict[str, Any]:
     """What a release would cover: texts, who holds in which form, by what conditions hold, and the understanding."""
     found: dict[str, Any] = {
         code: [
             document_digest(a, code),
             [
-                (name, seat.holder, seat.signature if signed else None)
+                (name, seat.holder, _without_scans(seat.signature) if signed else None)
                 for name, seat in a.documents[code].seats.items()
             ],
         ]

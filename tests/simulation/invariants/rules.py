@@ -181,7 +181,8 @@ def rule_5(moment: Moment) -> None:
             earlier = before.definition.conditions.get(code)
             if earlier is None or oracle.digest_of_terms(earlier) != oracle.digest_of_terms(terms):
                 assert after.conditions[code].verdict is None, f"{code} keeps its verdict under other terms"
-                assert after.conditions[code].status == "agreed"
+                # What was submitted stays, and awaits a verdict under the new terms.
+                assert after.conditions[code].status not in ("verified", "disputed")
 
 
 def rule_6(moment: Moment) -> None:
@@ -240,6 +241,8 @@ def rule_8(moment: Moment) -> None:
                 assert one.signature is None or one.signature.holder == one.holder, (
                     "of another than the holder"
                 )
+    if before is not None and event is not None and event.type == "signed_page_deposited":
+        _scan_changes_nothing(before, moment.after, event)
     if before is None or event is None or event.type != "signature_held":
         return
     said = facts(event)
@@ -260,6 +263,24 @@ def rule_8(moment: Moment) -> None:
     assert not oracle.unsatisfied(before, oracle.SIGNING, event.time)
     assert moment.memory.understood(before)
     assert said["understanding"] == before.understanding.digest
+
+
+def _scan_changes_nothing(before: Accord, after: Accord, event: RecordedEvent) -> None:
+    """The scan of a signed page is evidence of a signature that is there, by whose hand it is; it is no part of it."""
+    said = facts(event)
+    seat = before.documents[said["document"]].seats[said["seat"]]
+    assert seat.signature is not None
+    assert seat.signature.digest == oracle.document_digest(before, said["document"])
+    assert event.actor.party in (None, seat.party)
+    for code, then in before.documents.items():
+        now = after.documents[code]
+        assert replace(now, seats={}) == replace(then, seats={})
+        assert oracle.seats_without_scans(now.seats) == oracle.seats_without_scans(then.seats)
+    assert (after.consents, after.visit, after.conditions) == (
+        before.consents,
+        before.visit,
+        before.conditions,
+    )
 
 
 def rule_9(moment: Moment) -> None:
@@ -305,7 +326,8 @@ def rule_10(moment: Moment) -> None:
     for code, then in before.documents.items():
         if then.released_at is not None:
             now = after.documents[code]
-            assert (now.seats, now.texts, now.released_at) == (then.seats, then.texts, then.released_at)
+            assert (now.texts, now.released_at) == (then.texts, then.released_at)
+            assert oracle.seats_without_scans(now.seats) == oracle.seats_without_scans(then.seats)
     if before.released_at is not None:
         assert after.released_at == before.released_at
         assert after.understanding == before.understanding, "what was released on it stands with it"

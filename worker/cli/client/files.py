@@ -10,7 +10,7 @@ from api.client.files import CHUNK, Deposit, Progress
 from worker.cli.client.calling import Calls
 from worker.cli.client.options import path_of
 
-__all__ = ["CHUNK", "Deposit", "fetch_file", "fetch_redline", "send_file"]
+__all__ = ["CHUNK", "Deposit", "fetch_file", "fetch_redline", "send_file", "would_take"]
 
 
 def send_file(calls: Calls, accord: str, path: Path, media_type: str | None, progress: Progress) -> Deposit:
@@ -21,6 +21,16 @@ def send_file(calls: Calls, accord: str, path: Path, media_type: str | None, pro
         Unreachable: the API does not answer.
     """
     return calls.run(calls.api.files.put(accord, path, media_type, progress), quiet=True)
+
+
+def would_take(calls: Calls, accord: str, path: Path) -> bool:
+    """Whether all of a file's content is there already; where it is not, that it would be taken.
+
+    Raises:
+        ApiProblem: the API says why it would not take it, or the file cannot be read, or is not of its name's type.
+        Unreachable: the API does not answer.
+    """
+    return calls.run(calls.api.files.would_take(accord, path)).complete
 
 
 def fetch_file(calls: Calls, digest: str, accord: str | None, target: Path, progress: Progress) -> int:

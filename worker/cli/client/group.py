@@ -28,6 +28,7 @@ PANELS: dict[str, tuple[str, ...]] = {
         "papers",
         "paper-check",
         "paper-sign",
+        "signed-page",
         "file",
         "sheet",
     ),

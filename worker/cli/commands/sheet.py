@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from worker.cli.client.options import Accord, Place, path_of, placed
+from worker.cli.client.signing import Signer, SignWith
 
 if TYPE_CHECKING:
     from activities.sheets.named import NamedRow
+    from worker.cli.client.bulk import Sender, Sending
+    from worker.cli.client.calling import Calls
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)]
 Folder = Annotated[
@@ -175,63 +178,121 @@ def _write(
 
 
 def _evidence(
-    place: Place, accord: Accord, sheet: Sheet, folder: Folder = None, dry_run: DryRun = False
+    place: Place,
+    accord: Accord,
+    sheet: Sheet,
+    folder: Folder = None,
+    dry_run: DryRun = False,
+    sign_with: SignWith = None,
+    signer: Signer = None,
 ) -> None:
     """Submit the evidence that a sheet names, row by row: condition, grade, source, and a file or its digest.
 
-    The whole sheet is read first; if one cell cannot be taken, nothing is sent. Sent again, the same rows are submitted
-    once. Exit code 5 if one is refused.
+    Of a file the content is deposited first, then the act is done that names it. All rows are checked before anything
+    is sent; if one cell cannot be taken, nothing is. Run again, it goes on where it was cut off: what is there is sent
+    once. Exit code 5 if a row is refused.
     """
     from activities.sheets.named import EVIDENCE
-    from worker.cli.client import show
+    from worker.cli.client.bulk import THERE, EvidenceRows, check, send
     from worker.cli.client.calling import RefusedAct
     from worker.cli.client.doing import REFUSED
+    from worker.cli.commands.ledger import progress_bar
 
     rows = _named(sheet, EVIDENCE, folder)
-    done: list[dict[str, Any]] = []
     with place.calls() as calls:
-        for row in rows:
-            told: dict[str, Any] = {"row": row.row, "condition": row.fields["condition"]}
-            told["digest"] = row.fields["digest"]
+        stands = calls.get(path_of(accord))
+        sender = _sender(place, calls, accord, stands, sign_with, signer)
+        judging = EvidenceRows(stands, sender)
+        with progress_bar("check") as progress:
+            sendings = check(sender, rows, judging.problems, progress)
+        for one in sendings:
+            one.act = THERE if judging.there(one.row) else "would be recorded" if dry_run else one.act
+        if dry_run:
+            _tell(place, accord, sendings, "", dry_run=True)
+            return
+
+        def submit(one: Sending) -> None:
+            if one.act == THERE:
+                return
             try:
-                said = calls.post(
-                    f"{path_of(accord)}/submit-evidence",
-                    row.fields,
-                    None if dry_run else row.key(accord),
-                    [("dry_run", "true")] if dry_run else None,
-                )
-                told |= {"status": "would be recorded" if dry_run else "recorded"}
-                told |= {} if dry_run else {"position": said["position"]}
-                if dry_run and said["would_be"] == "refused":
-                    told |= {"status": "would be refused", "reason": said["refusal"]["reason"]}
+                said = sender.do("submit-evidence", one.row.fields, one.row.key(accord))
             except RefusedAct as error:
-                told |= {"status": "refused", "reason": error.what}
-            done.append(told)
-            if not place.as_json:
-                print(
-                    f"row {row.row}: {told['condition']} {told['digest'][:23]}… {told['status']}" + _why(told)
-                )
-    if place.as_json:
-        show.print_json({"accord": accord, "rows": done})
-    if any("refused" in one["status"] for one in done):
+                one.act, one.reason = "refused", error.what
+                return
+            one.act, one.position = "recorded", said["position"]
+            if said["position"] < sender.size:
+                one.act = "recorded before, and returned since"
+                one.reason = "submit other evidence, or this anew with entente act"
+
+        with progress_bar("send") as progress:
+            send(sender, sendings, submit, lambda why: _tell(place, accord, sendings, why), progress)
+    _tell(place, accord, sendings, "")
+    if any(one.act == "refused" for one in sendings):
         raise typer.Exit(REFUSED)
 
 
-def _why(told: dict[str, Any]) -> str:
-    if "reason" in told:
-        return f": {told['reason']}"
-    return f" (entry {told['position']})" if "position" in told else ""
+def _sender(
+    place: Place,
+    calls: Calls,
+    accord: str,
+    stands: dict[str, Any],
+    sign_with: Path | None,
+    signer: str | None,
+) -> Sender:
+    from worker.cli.client.bulk import Sender
+    from worker.cli.client.config import read_config
+
+    config = read_config()
+    return Sender(
+        calls,
+        accord,
+        stands["size"],
+        sign_with or config.sign_with,
+        signer or config.signer or place.speaker or config.speaker,
+    )
+
+
+def _tell(place: Place, accord: str, sendings: list[Sending], why: str, *, dry_run: bool = False) -> None:
+    """What became of every row; ``why`` is why the sending stopped, empty where it came to its end."""
+    from worker.cli.client import show
+
+    told = [one.told() for one in sendings]
+    if place.as_json:
+        stopped = {"stopped": why} if why else {}
+        show.print_json({"accord": accord, "dry_run": dry_run, "rows": told} | stopped)
+        return
+    rows = show.table("row", "about", "file or digest", "content", "act")
+    for one in map(show.readable, told):
+        about = show.joined(one.get("condition") or one["document"], one.get("language", ""))
+        entry = f", entry {one['position']}" if "position" in one else ""
+        why_not = f": {one['reason']}" if "reason" in one else ""
+        named = one.get("file") or show.short(one["digest"])
+        rows.add_row(str(one["row"]), about, named, one["content"], f"{one['status']}{entry}{why_not}")
+    out = show.console()
+    out.print(rows)
+    if why:
+        out.print(f"It stopped half way: {why}")
 
 
 def _texts(
-    place: Place, accord: Accord, sheet: Sheet, folder: Folder = None, dry_run: DryRun = False
+    place: Place,
+    accord: Accord,
+    sheet: Sheet,
+    folder: Folder = None,
+    dry_run: DryRun = False,
+    sign_with: SignWith = None,
+    signer: Signer = None,
 ) -> None:
     """Propose the texts that a sheet names as one schedule, to which each party agrees at once.
 
-    Prints the digest that the others agree to with entente act ACCORD agree-texts.
+    The contents of the files are deposited first. Prints the digest that the others agree to with entente act ACCORD
+    agree-texts.
     """
+    from activities.sheets.cells import bad_cells
     from activities.sheets.named import TEXTS
     from worker.cli.client import show
+    from worker.cli.client.bulk import THERE, check, send, texts_there
+    from worker.cli.commands.ledger import progress_bar
     from workflows.model.canonical import digest_of
 
     rows = _named(sheet, TEXTS, folder)
@@ -239,18 +300,42 @@ def _texts(
     key = "sheet-" + digest_of({"accord": accord, "texts": texts}).removeprefix("sha256:")[:32]
     digest = digest_of(sorted([one["document"], one["language"], one["digest"]] for one in texts))
     with place.calls() as calls:
-        said = calls.post(
-            f"{path_of(accord)}/propose-texts",
-            {"texts": texts},
-            None if dry_run else key,
-            [("dry_run", "true")] if dry_run else None,
-        )
+        stands = calls.get(path_of(accord))
+        sender = _sender(place, calls, accord, stands, sign_with, signer)
+        there = texts_there(stands, rows)
+        with progress_bar("check") as progress:
+            sendings = check(sender, rows, lambda _: iter(()), progress)
+        refusal = "" if there else sender.refusal("propose-texts", {"texts": texts})
+        if refusal:
+            raise bad_cells([rows[0].problem("", refusal)], "nothing was sent")
+        for one in sendings:
+            one.act = THERE if there else "would be proposed" if dry_run else one.act
+        position = None
+        if not dry_run:
+            with progress_bar("send") as progress:
+                send(
+                    sender,
+                    sendings,
+                    lambda _: None,
+                    lambda why: _tell(place, accord, sendings, why),
+                    progress,
+                )
+            if not there:
+                position = sender.do("propose-texts", {"texts": texts}, key)["position"]
+                for one in sendings:
+                    one.act = "proposed"
     if place.as_json:
-        show.print_json(
-            {"accord": accord, "texts": texts, "digest": digest, "dry_run": dry_run, "answer": said}
-        )
+        told = {
+            "accord": accord,
+            "digest": digest,
+            "dry_run": dry_run,
+            "rows": [one.told() for one in sendings],
+        }
+        show.print_json(told | ({"position": position} if position is not None else {}))
         return
-    print(f"{len(texts)} texts {'would be' if dry_run else 'are'} proposed as one schedule.")
+    _tell(place, accord, sendings, "", dry_run=dry_run)
+    state = "would be proposed" if dry_run and not there else "are proposed"
+    print(f"{len(texts)} {'text' if len(texts) == 1 else 'texts'} {state} as one schedule.")
     print(
         f"The other parties agree to all of them with:\n  entente act {accord} agree-texts --digest {digest}"
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from asn1crypto import cms
+from asn1crypto import cms, tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -69,7 +69,7 @@ class Token:
         inner = signed["encap_content_info"]
         need(inner["content_type"].native == "tst_info", "a TSTInfo")
         self.body = bytes(inner["content"])
-        told = inner["content"].parsed
+        told = tsp.TSTInfo.load(self.body, strict=True)
         need(told.dump(force=True) == self.body, "DER of a TSTInfo")
         self.imprint = (
             told["message_imprint"]["hash_algorithm"]["algorithm"].native,
@@ -94,20 +94,25 @@ class Token:
             told["message_imprint"]["hash_algorithm"],
         ]:
             named = algorithm["algorithm"].native
+            need(algorithm["algorithm"].contents[-1] < 128, "the name of an algorithm")
             if named in HASHES or named.startswith(("rsassa_pkcs1v15", "sha")):
                 need(algorithm["parameters"].dump() in (b"", b"\x05\x00"), "the parameters of an algorithm")
         for version in (self.info["version"], told["version"]):
             need(version.dump()[:2] == b"\x02\x01" and version.dump()[2] < 128, "a version")
         self.digests = [one["algorithm"].native for one in signed["digest_algorithms"]]
-        need([one.chosen["signature_value"].native for one in signed["certificates"]], "signatures")
+        unused = {one.chosen["signature_value"].contents[:1] for one in signed["certificates"]}
+        need(unused <= {b"\0"}, "signatures of certificates, of whole bytes")
         told_as = [one.dump() for one in signed["certificates"]]
         need(told_as == sorted(told_as), "DER of a set")
-        self.certificates = [x509.load_der_x509_certificate(one.dump()) for one in signed["certificates"]]
+        issuers = {
+            one.dump(): one.chosen["tbs_certificate"]["issuer"].dump() for one in signed["certificates"]
+        }
+        self.certificates = [x509.load_der_x509_certificate(one) for one in issuers]
         need([(one.subject, one.issuer) for one in self.certificates], "certificates with names that read")
         self.mine = [
             one
-            for one, raw in zip(self.certificates, signed["certificates"], strict=True)
-            if raw.chosen["tbs_certificate"]["issuer"].dump() == name and one.serial_number == number
+            for one, issuer in zip(self.certificates, issuers.values(), strict=True)
+            if issuer == name and one.serial_number == number
         ]
 
     def _may_stamp(self) -> None:
