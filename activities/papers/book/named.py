@@ -42,7 +42,7 @@ class Place:
 
 
 def places(source: Source) -> list[Place]:
-    """The texts, full powers, scans of signed pages and pieces of evidence that stand, in the order of documents and conditions."""
+    """The texts, full powers, scans of signed pages and evidence that stand, by documents and conditions."""
     a = source.state
     found = []
     for code in documents(a):
