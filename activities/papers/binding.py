@@ -76,8 +76,8 @@ def rests_on(source: Source, w: Words) -> Block:
     return together(heading(w["rests_on"]), *receipt_blocks(source, w))
 
 
-def receipt_blocks(source: Source, w: Words) -> tuple[Block, ...]:
-    """The same without its heading."""
+def receipt_blocks(source: Source, w: Words, same: str = "same_bytes") -> tuple[Block, ...]:
+    """The same without its heading; ``same`` is the word for when the bytes are the same."""
     bound = source.bound
     return (
         facts(
@@ -100,5 +100,5 @@ def receipt_blocks(source: Source, w: Words) -> tuple[Block, ...]:
                 mono("entente paper-check record.bundle PAPER.pdf"),
             ],
         ),
-        para(w["same_bytes"], style="small"),
+        para(w[same], style="small"),
     )

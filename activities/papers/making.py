@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from activities.errors import EntenteError
 from activities.papers.binding import receipt_blocks, receipt_text, rests_on
-from activities.papers.blocks import NEW_PAGE, Block, Paper, facts, heading, mono, para
+from activities.papers.blocks import NEW_PAGE, Paper, para
+from activities.papers.book.deposits import Deposits
+from activities.papers.book.files import deposited_files, index_of_files
+from activities.papers.book.pages import Shown, shown_on_pages
 from activities.papers.calendar import calendar
+from activities.papers.children import child
 from activities.papers.coverage import spelled
 from activities.papers.kinds import BOOK, BY_THE_LEAF, CALENDAR, KINDS, known_kind
-from activities.papers.people import documents, party
+from activities.papers.people import party
 from activities.papers.source import Source
 from activities.papers.words import Words, words_of
-from workflows.tracks.signing.pages import places
 
 LONGEST = 150.0
 """Seconds that setting one paper may take: minutes take some three for a thousand entries."""
+
+
+LONGEST_WITH_FILES = 100.0
+"""Seconds that a book with files on its pages may take, before it is set without them."""
 
 
 class TooLong(EntenteError):
@@ -47,8 +54,21 @@ class Made:
         return f"{self.kind}.{self.language}.{'ics' if self.kind == CALENDAR else 'pdf'}"
 
 
-def job(source: Source, kind: str, language: str) -> tuple[str, tuple[str, ...]]:
+def job(
+    source: Source,
+    kind: str,
+    language: str,
+    deposits: Deposits | None = None,
+    shown: Mapping[str, Shown] | None = None,
+) -> tuple[str, tuple[str, ...]]:
     """What the press is told for a paper on pages, and the characters that no font has.
+
+    Args:
+        source: the record up to a moment.
+        kind: which paper.
+        language: in which language.
+        deposits: the contents that a closing book is to hold; none: it names them alone.
+        shown: what of them is shown on pages, by digest.
 
     Raises:
         NoSuchKind: there is no such paper.
@@ -58,9 +78,12 @@ def job(source: Source, kind: str, language: str) -> tuple[str, tuple[str, ...]]
     w = words_of(language, a.definition.vocabulary)
     if kind == BOOK:
         papers = tuple(make(source, w) for make in KINDS.values())
-        book: dict[str, Any] | None = _book(source, w)
+        book: dict[str, Any] | None = _book(source, w, deposits, shown or {})
         title = w[f"title.{BOOK}"]
-        papers = (*papers, Paper(w["rests_on"], receipt_blocks(source, w)))
+        files = None if deposits is None else deposited_files(source, w, deposits, shown or {})
+        same = "same_bytes" if deposits is None else "same_bytes_book"
+        rests = Paper(w["rests_on"], receipt_blocks(source, w, same))
+        papers = (*papers, *((files,) if files is not None else ()), rests)
     else:
         made = KINDS[known_kind(kind)](source, w)
         # What is signed and handed over leaf by leaf says on a leaf of its own what it rests on.
@@ -90,10 +113,13 @@ def job(source: Source, kind: str, language: str) -> tuple[str, tuple[str, ...]]
         data["papers"][-1]["blocks"].append(para(said, style="small"))
     data["keywords"] = [receipt_text(bound)]
     data["date"] = {name: getattr(at, name) for name in ("year", "month", "day", "hour", "minute", "second")}
-    return json.dumps({"data": data, "at": at.isoformat()}), tuple(sorted(lacking))
+    told = {"data": data, "at": at.isoformat(), "standard": "a-3a" if kind == BOOK else "a-2a"}
+    if deposits is not None:
+        told["folder"] = str(deposits.folder)
+    return json.dumps(told), tuple(sorted(lacking))
 
 
-def _book(source: Source, w: Words) -> dict[str, Any]:
+def _book(source: Source, w: Words, deposits: Deposits | None, shown: Mapping[str, Shown]) -> dict[str, Any]:
     a, bound = source.state, source.bound
     names = w.list(party(source, one) for one in a.definition.parties)
     cover = [
@@ -107,44 +133,14 @@ def _book(source: Source, w: Words) -> dict[str, Any]:
         "cover": cover,
         "index": w["index"],
         "head": [w["no"], w["paper"], w["on_page"]],
-        "after": _files(source, w),
+        "after": index_of_files(source, w, deposits, shown),
     }
 
 
-def _files(source: Source, w: Words) -> list[Block]:
-    """Every text and piece of evidence that the record names, by digest."""
-    a = source.state
-    rows = []
-    for code in documents(source.state):
-        for language, text in a.documents[code].texts.items():
-            rows.append(
-                (
-                    w.say("file_text", document=code, language=w.term("language", language)),
-                    mono(text.digest),
-                )
-            )
-        for seat in a.documents[code].seats.values():
-            if seat.powers is not None:
-                rows.append(
-                    (
-                        w.say("file_powers", document=code, party=party(source, seat.party)),
-                        mono(seat.powers.digest),
-                    )
-                )
-    rows += [
-        (w.say("file_scan", code=one.code, seat=one.seat, document=one.document), mono(one.scan.digest))
-        for one in places(a)
-        if one.scan is not None
-    ]
-    for code in a.definition.conditions if a.founded else ():
-        rows += [
-            (w.say("file_evidence", condition=code), mono(one.digest)) for one in a.conditions[code].evidence
-        ]
-    return [heading(w["files"]), para(w["files_says"], style="small"), facts(rows)] if rows else []
+async def make_paper(source: Source, kind: str, language: str, deposits: Deposits | None = None) -> Made:
+    """A paper of a kind in a language: the same source and contents give the same bytes.
 
-
-async def make_paper(source: Source, kind: str, language: str) -> Made:
-    """A paper of a kind in a language: the same source gives the same bytes.
+    ``deposits`` are for a closing book; other papers hold no contents.
 
     Raises:
         NoSuchKind: there is no such paper.
@@ -155,33 +151,47 @@ async def make_paper(source: Source, kind: str, language: str) -> Made:
     if known_kind(kind) == CALENDAR:
         w = words_of(language, source.state.definition.vocabulary)
         return Made(kind, w.language, calendar(source, w), "text/calendar")
-    told, lacking = await asyncio.to_thread(job, source, kind, language)
-    content = await press(told)
+    if kind != BOOK or deposits is None:
+        told, lacking = await asyncio.to_thread(job, source, kind, language)
+        content = await press(told)
+    else:
+        content, lacking = await _book_with_files(source, language, deposits)
     base = words_of(language, source.state.definition.vocabulary).language
     return Made(kind, base, content, "application/pdf", lacking)
 
 
-async def press(told: str) -> bytes:
+async def _book_with_files(
+    source: Source, language: str, deposits: Deposits
+) -> tuple[bytes, tuple[str, ...]]:
+    shown = await shown_on_pages(deposits)
+    told, lacking = await asyncio.to_thread(job, source, BOOK, language, deposits, shown)
+    try:
+        return await press(told, LONGEST_WITH_FILES), lacking
+    except (NotSet, TooLong):
+        # What could be set alone cannot be set in this book: then no file is shown, and all are attached.
+        told, lacking = await asyncio.to_thread(
+            job, source, BOOK, language, deposits, dict.fromkeys(shown, _UNSHOWN)
+        )
+        return await press(told), lacking
+
+
+_UNSHOWN: Shown = {"why": "broken"}
+
+
+async def press(told: str, within: float = LONGEST) -> bytes:
     """The PDF of a job, set by a process of its own, which ends with this call however it ends.
 
     Raises:
         TooLong: it did not end in time.
         NotSet: it failed.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "activities.papers.press",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    process = await child("activities.papers.press")
     try:
-        async with asyncio.timeout(LONGEST):
+        async with asyncio.timeout(within):
             content, said = await process.communicate(told.encode())
     except TimeoutError:
         raise TooLong(
-            f"the paper was not set within {LONGEST:g} s",
+            f"the paper was not set within {within:g} s",
             "Ask for it as of an earlier entry, or for a paper that holds less",
         ) from None
     finally:

@@ -239,6 +239,9 @@ class Settings(BaseSettings):
                 raise ValueError(f"{one[:80]!r} is no media type such as application/pdf")
         return value
 
+    book_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=0, description="bytes of deposited files that one closing book holds"
+    )
     papers_p12: Path | None = Field(
         default=None,
         description="PKCS#12 file with the key by which the API signs certificates of the record and closing books "

@@ -8,14 +8,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
+from activities.files.errors import StoreUnavailable
 from activities.papers import making
-from activities.papers.kinds import CALENDAR, NAMES, NoSuchKind, described
+from activities.papers.book.deposits import Holdings, deposits_of
+from activities.papers.kinds import BOOK, CALENDAR, NAMES, NoSuchKind, described
 from activities.papers.source import LogKeys, Source, read_source
 from activities.papers.words import ENGLISH, NoSuchLanguage, languages, languages_of, words_of
-from api.access import Access, may_read_particulars, seen_whole
+from api.access import Access, may_read_content, may_read_particulars, seen_whole
 from api.answers.record import PaperKind, PapersView, SignaturePage
 from api.backend import Backend
 from api.calls import AccordId, Caller, Parts, answer, problems, seen
+from api.contents import file_problem
 from api.heavy import FOLDING
 from api.moments import AsOf, moment_asked_for, within_record
 from api.papersigning import SIGNED_KINDS
@@ -119,9 +122,10 @@ async def get_paper(
 ) -> Response:
     """A paper made from the record, the same bytes for the same entry and reader: PDF/A-2a and PDF/UA-1.
 
-    `closing-book` is one PDF with all the others, and `calendar` an iCalendar file. Names of persons stand on it as
-    far as you may read them. Characters that no font has are written by their code, and the paper says so. A signature
-    is an update behind those bytes, and another one each time.
+    `closing-book` is one PDF with all the others and the deposited files that you may read, attached (PDF/A-3a) and
+    shown as far as they can be; it has the same bytes while the same files are deposited. `calendar` is an iCalendar
+    file. Names of persons stand on it as far as you may read them. Characters that no font has are written by their
+    code, and the paper says so. A signature is an update behind those bytes, and another one each time.
     """
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
@@ -138,7 +142,7 @@ async def get_paper(
         async with parts.papers.turn("papers", identity.principal):
             with within_record(accord):
                 source = await _source(request, parts, accord, position, access, state)
-            paper, position_of = await making.make_paper(source, kind, lang), source.bound.position
+            paper, position_of = await _paper(parts, source, kind, lang, access, state), source.bound.position
             if signed:
                 reason = f"{kind} of {accord} as of entry {position_of}"
                 paper = replace(paper, content=await parts.paper_signing.sign(paper.content, reason))
@@ -148,8 +152,26 @@ async def get_paper(
         paper, position_of = await unless_hung_up(request, made())
     except making.TooLong as error:
         raise unavailable(f"{error.what}. {error.remedy}.") from error
+    except StoreUnavailable as error:
+        raise file_problem(error) from error
     headers = _headers(accord, kind, paper.language, position_of)
     return Response(paper.content, 200, headers, paper.media_type)
+
+
+async def _paper(
+    parts: Backend, source: Source, kind: str, lang: str, access: Access, state: Accord
+) -> making.Made:
+    if kind != BOOK:
+        return await making.make_paper(source, kind, lang)
+    holdings = Holdings(
+        parts.register,
+        parts.store,
+        lambda content: may_read_content(access, state, content),
+        state.erased_contents,
+        parts.settings.book_bytes,
+    )
+    async with deposits_of(source, holdings) as deposits:
+        return await making.make_paper(source, kind, lang, deposits)
 
 
 def _known(kind: str, lang: str, state: Accord) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.errors import SettingsProblem
 from activities.identity.signing import CommandSigner, CommandVerifier
 from activities.ledger.payload_keys import InstallationKey
+from activities.papers.pades.configured import signing_of
+from activities.papers.pades.keys import KeyFile, SigningProblem
 from activities.runtime.settings import Settings
 from activities.runtime.tracing import entry_point_of, exporters_asked_for
 from worker.doctor.finding import Finding, ok, skipped, warning, wrong
@@ -23,6 +26,9 @@ LEAST_FREE = 1 * GIB
 
 LITTLE_FREE = 5 * GIB
 """Bytes of free disk below which more is to be had."""
+
+SOON = timedelta(days=30)
+"""So long before its end a certificate is to be renewed."""
 
 FEWEST_FILES = 256
 FEW_FILES = 1024
@@ -67,6 +73,33 @@ def keys(settings: Settings) -> Iterator[Finding]:
                 yield ok("trusted keys", f"workers trust {', '.join(trusted)}")
     yield from _log_key(settings)
     yield from _payload_key(settings)
+    yield from _paper_key(settings)
+
+
+def _paper_key(settings: Settings) -> Iterator[Finding]:
+    try:
+        signing = signing_of(settings)
+        if signing is None:
+            yield skipped("paper key", "ENTENTE_PAPERS_P12 is not set: the API signs no papers")
+            return
+        # Loaded by those alone who sign.
+        from activities.papers.pades.signing import holder_of
+
+        holder = holder_of(signing.key)
+    except (SettingsProblem, SigningProblem) as problem:
+        yield wrong("paper key", problem.what, problem.remedy)
+        return
+    left = holder.until - datetime.now(UTC)
+    if left < SOON:
+        yield warning(
+            "paper key",
+            f"The certificate of {holder.name} is valid until {holder.until:%Y-%m-%d} only.",
+            "Have it renewed: after that day no paper is signed.",
+        )
+    elif isinstance(signing.key, KeyFile):
+        yield from _private("paper key", signing.key.file, f"papers are signed by {holder.name}")
+    else:
+        yield ok("paper key", f"papers are signed by {holder.name}, by a key in a token")
 
 
 def _payload_key(settings: Settings) -> Iterator[Finding]:

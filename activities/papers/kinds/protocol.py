@@ -87,14 +87,14 @@ def _order(source: Source, w: Words) -> Block:
     for code in documents(source.state):
         for original in originals(source.state, code):
             seats = seats_in_order(source.state, code, original)
+            order = [
+                f"{index}. {party(source, seat.party)}: {office(source, seat.holder)} · "
+                + w.term("signature", _stands(seat))
+                for index, (_, seat) in enumerate(seats, 1)
+            ]
             of = w["the_only_one"] if original is None else party(source, original)
-            for index, (_, seat) in enumerate(seats, 1):
-                who = f"{index}. {party(source, seat.party)}: {office(source, seat.holder)}"
-                # A document and an original are named once, and stand for the seats below.
-                named = (code, of) if index == 1 else ("", "")
-                rows.append((*named, who, w.term("signature", _stands(seat))))
-    head = (w["document"], w["original"], w["order"], w["stands"])
-    return table(head, rows, ("auto", 2, 4, "auto"))
+            rows.append((code, of, {"parts": list(order)}))
+    return table((w["document"], w["original"], w["order"]), rows, ("auto", 2, 5))
 
 
 def _stands(seat: SeatState) -> str:

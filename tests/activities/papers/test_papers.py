@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,26 @@ def text_of(content: bytes) -> list[str]:
     return [" ".join(page.split()) for page in pages]
 
 
+def bodies_of(content: bytes) -> list[str]:
+    """The text of each page between what runs along its top and its bottom."""
+    document = pypdfium2.PdfDocument(content)
+    try:
+        return [page.get_textpage().get_text_bounded(bottom=68, top=770).strip() for page in document]
+    finally:
+        document.close()
+
+
+def structure(one: Any) -> Iterator[Any]:
+    """An element of a PDF's structure tree, and all below it (ISO 32000-1, 14.7)."""
+    one = one.get_object()
+    if not isinstance(one, dict):
+        return
+    yield one
+    below = one.get("/K", [])
+    for each in below if isinstance(below, list) else [below]:
+        yield from structure(each)
+
+
 def close(text: str) -> str:
     """Without spaces: a line may be broken anywhere in some scripts."""
     return "".join(text.split())
@@ -47,11 +68,17 @@ async def test_the_closing_book_holds_every_paper_with_marks_on_every_page(name:
         assert close(w["simulated"]) in close(page)
         assert f"{source.bound.position}" in page
         assert "\ufffe" not in page
+    assert all(bodies_of(content)), "a page holds nothing but its marks"
     whole = close(" ".join(pages))
     for kind in KINDS:
         assert close(w[f"title.{kind}"]) in whole
     assert source.bound.root in whole
     reader = PdfReader(io.BytesIO(content))
+    root: Any = reader.trailer["/Root"]
+    tables = [one for one in structure(root["/StructTreeRoot"]) if one.get("/S") == "/Table"]
+    assert len(tables) > len(KINDS)
+    for table in tables:
+        assert "/TH" in {one.get("/S") for one in structure(table)}, "nothing heads a table's columns"
     titles = [str(one.title) for one in reader.outline if not isinstance(one, list)]
     assert [w[f"title.{BOOK}"], *(w[f"title.{kind}"] for kind in KINDS), w["rests_on"]] == titles
     links = [

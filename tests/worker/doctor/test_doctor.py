@@ -27,6 +27,7 @@ from activities.errors import SettingsProblem
 from activities.identity.signing import CommandSigner
 from activities.runtime.settings import Settings, read_settings
 from activities.runtime.temporal import connect
+from tests.activities.papers.pades.material import PASSPHRASE, Certified, certified
 from tests.worker.stack.running import Up, state_directory
 from worker.doctor import machine
 from worker.doctor.clocks import skew
@@ -65,6 +66,7 @@ async def test_what_is_as_it_has_to_be_is_said_to_be(settings: Settings) -> None
     assert all_.pop("durability").level == "wrong"
     assert all_.pop("worker").level == "warning"
     assert all_.pop("payload key").level == "skipped"
+    assert all_.pop("paper key").level == "skipped"
     assert all_.pop("time-stamp authorities").level == "skipped"
     assert all_.pop("disk").level in ("ok", "warning")
     assert {finding.level for finding in all_.values()} == {"ok"}, all_
@@ -92,6 +94,23 @@ def test_keys_that_do_not_fit_or_are_gone(settings: Settings, tmp_path: Path) ->
     assert wrong_ == {"command key", "rollback guard"}
     (tmp_path / "log.key").write_text("no secret")
     assert "log key" in {finding.check for finding in machine.keys(settings) if finding.level == "wrong"}
+
+
+def test_the_key_that_signs_papers(settings: Settings, tmp_path: Path) -> None:
+    secret = tmp_path / "passphrase"
+    secret.write_text(PASSPHRASE)
+
+    def finding(made: Certified) -> Finding:
+        file = made.file(tmp_path)
+        file.chmod(0o600)
+        named = settings.model_copy(update={"papers_p12": file, "papers_p12_passphrase_file": secret})
+        return next(one for one in machine.keys(named) if one.check == "paper key")
+
+    assert finding(certified(ends=timedelta(days=90))).level == "ok"
+    assert "until" in finding(certified(ends=timedelta(days=9))).what
+    day = timedelta(days=1)
+    expired = finding(certified(begins=-3 * day, ends=-day))
+    assert (expired.level, "has expired" in expired.what) == ("wrong", True)
 
 
 async def test_a_schema_that_lacks_migrations_or_has_too_many(settings: Settings, database_url: str) -> None:
