@@ -59,7 +59,6 @@ BY_THEMSELVES = {
         "return_evidence",
         "defer_condition",
         "comment_on_text",
-        "deposit_signed_page",
         "propose_texts",
         "agree_texts",
     ),
