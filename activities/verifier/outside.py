@@ -8,11 +8,10 @@ installation.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from activities.verifier.groups import Told
 
@@ -103,7 +102,17 @@ def _is_real(facts: dict[str, Any] | None) -> bool | None:
 
 
 def stretches(times: Iterable[OutsideTime]) -> tuple[Stretch, ...]:
-    """For each entry the earliest time of those that cover it, in stretches of entries that have the same."""
+    """For each entry the earliest time of those that cover it, in stretches of entries that have the same.
+
+    Authorities, which come first, and witnesses are apart: a witness is most often a party's own.
+    """
+    told = list(times)
+    return tuple(
+        one for kind in get_args(Kind) for one in _of_kind([time for time in told if time.kind == kind])
+    )
+
+
+def _of_kind(times: Iterable[OutsideTime]) -> tuple[Stretch, ...]:
     ordered = sorted(times, key=lambda one: one.size)
     best: list[OutsideTime] = []
     for one in reversed(ordered):
@@ -120,10 +129,9 @@ def stretches(times: Iterable[OutsideTime]) -> tuple[Stretch, ...]:
     return tuple(found)
 
 
-def stretch_of(position: int, found: Sequence[Stretch]) -> Stretch | None:
-    """The stretch that an entry is in, if any covers it."""
-    at = bisect_right(found, position, key=lambda one: one.first) - 1
-    return found[at] if at >= 0 and position <= found[at].last else None
+def covering(position: int, found: Iterable[Stretch]) -> list[Stretch]:
+    """The stretches that an entry is in: at most one by an authority, and one by a witness."""
+    return [one for one in found if one.first <= position <= one.last]
 
 
 def time_text(time: datetime) -> str:

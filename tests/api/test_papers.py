@@ -16,6 +16,7 @@ from activities.runtime.settings import Settings
 from tests.activities.papers.pades.material import PASSPHRASE, certified
 from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
+from tests.api.pages.browser import Browser
 from tests.simulation.small import digest, small
 
 
@@ -156,6 +157,14 @@ async def test_the_installation_signs_what_it_is_asked_to_behind_the_same_bytes(
         assert (signature.intact, signature.signer) == (True, listed["signed_by"])
         said = problem(await api.get("/accords/a/papers/minutes?signed=true"), 422, "malformed")
         assert "certificate and closing-book alone" in said["detail"]
+        browser = Browser(api)
+        async with browser.http:
+            await browser.sign_in("aa.contact")
+            page = await browser.page("/accords/a/papers")
+            assert page.count("signed=true") == 2 * len(listed["languages"])
+            assert "CN=Registry of AA (illustrative)" in page
+            taken = await browser.get("/accords/a/papers/certificate?signed=true")
+            assert taken.content.startswith(plain.content)
         # What comes to light when it signs: the caller learns that it cannot, the log why.
         own.file(tmp_path, "key.p12", "another")
         said = problem(await api.get("/accords/a/papers/certificate?signed=true"), 503, "unavailable")

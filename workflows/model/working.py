@@ -125,6 +125,8 @@ class Calendar:
             return
         frame = ("definition", "founded", "ended", "released_at")
         if any(getattr(was, name) is not getattr(a, name) for name in frame):
+            # What is forgotten is asked anew, though it had looked at nothing that changed.
+            self._parts.clear()
             self._given.clear()
             self._heap.clear()
             self._numbered.clear()

@@ -21,7 +21,7 @@ from activities.errors import Malformed
 from activities.tlog.note import encode_base64
 from activities.tlog.note import parse as parse_note
 from activities.verifier.findings import Report
-from activities.verifier.outside import OutsideTime, stretch_of, stretches
+from activities.verifier.outside import OutsideTime, covering, stretches
 from tests.activities.timestamps.authority import START, YEAR, TestAuthority, certificate, known_authority
 from tests.activities.verifier.agreement import agreed
 from tests.activities.verifier.record import Record, negotiated, on_lines, rewritten
@@ -208,16 +208,24 @@ def test_each_entry_has_the_earliest_time_of_those_that_cover_it() -> None:
     chance = random.Random(3)
     for _ in range(200):
         times = [
-            OutsideTime(chance.randint(1, 12), LATER + timedelta(days=chance.randint(0, 9)), "x", "authority")
-            for _ in range(chance.randint(0, 6))
+            OutsideTime(
+                chance.randint(1, 12),
+                LATER + timedelta(days=chance.randint(0, 9)),
+                "x",
+                chance.choice(("authority", "witness")),
+            )
+            for _ in range(chance.randint(0, 9))
         ]
         found = stretches(times)
         for position in range(14):
-            covering = [one.before for one in times if one.size > position]
-            stretch = stretch_of(position, found)
-            assert (None if stretch is None else stretch.before) == min(covering, default=None)
+            for kind in ("authority", "witness"):
+                by_all = [one.before for one in times if one.size > position and one.kind == kind]
+                best = [one.before for one in covering(position, found) if one.kind == kind]
+                assert best == ([min(by_all)] if by_all else [])
         assert all(
-            one.last + 1 == other.first and one.before < other.before for one, other in pairwise(found)
+            one.last + 1 == other.first and one.before < other.before
+            for one, other in pairwise(found)
+            if one.kind == other.kind
         )
 
 

@@ -147,10 +147,15 @@ class Memory:
                     kept.pop(code, None)
                 self.fallen.discard(code)
         for code in before.documents:
-            if code not in new.documents or new.documents[code] != old.documents.get(code):
+            was, will = old.documents.get(code), new.documents.get(code)
+            # What was consented to stands, unless it is about other texts now: a title or a seat is none of them.
+            if was is None or will is None or set(was.languages) != set(will.languages):
                 self._forget_steps(code)
+                if will is None:
+                    self._forget(f"severance/{code}")
+                kept = will.languages if will is not None else ()
                 texts = [one for one in self.consents if one.startswith(f"text/{code}/")]
-                self._forget(f"severance/{code}", *texts)
+                self._forget(*(one for one in texts if one.rpartition("/")[2] not in kept))
         if after.visit.round != before.visit.round:
             self._forget("dates", "confirmation", "arrival")
 

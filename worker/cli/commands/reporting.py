@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from activities.verifier.findings import Report
+    from activities.verifier.outside import Stretch
 
 _MOST_STRETCHES: Final = 8
 """Stretches of entries whose outside time is printed; all of them stand in the JSON."""
@@ -69,18 +70,23 @@ def _time_lines(report: Report) -> list[str]:
     if not found:
         return [f"time: by {own} alone; nobody outside whom you know vouches for any of it"]
     lines = [f"time: by {own}; from outside there are upper bounds, and no lower ones: {NO_LOWER_BOUND}"]
+    for kind in ("authority", "witness"):
+        lines += _stretch_lines([one for one in found if one.kind == kind])
+    covered = max(one.last for one in found) + 1
+    if covered < report.size:
+        lines.append(f"  entries from {covered:,} on: by that clock alone")
+    return lines
+
+
+def _stretch_lines(found: list[Stretch]) -> list[str]:
+    lines = []
     half = _MOST_STRETCHES // 2
-    shown = found if len(found) <= _MOST_STRETCHES else (*found[:half], None, *found[-half:])
-    for one in shown:
-        if one is None:
-            lines.append(f"  … {len(found) - 2 * half:,} more stretches of entries; --json has all")
-        else:
-            entries = (
-                f"entry {one.first:,}" if one.first == one.last else f"entries {one.first:,}–{one.last:,}"
-            )
-            lines.append(f"  {entries} existed before {shown_time(one.before)}, by {one.whose}")
-    if found[-1].last + 1 < report.size:
-        lines.append(f"  entries from {found[-1].last + 1:,} on: by that clock alone")
+    shown = found if len(found) <= _MOST_STRETCHES else [*found[:half], *found[-half:]]
+    for number, one in enumerate(shown):
+        if len(shown) < len(found) and number == half:
+            lines.append(f"  … {len(found) - len(shown):,} more stretches of entries; --json has all")
+        entries = f"entry {one.first:,}" if one.first == one.last else f"entries {one.first:,}–{one.last:,}"
+        lines.append(f"  {entries} existed before {shown_time(one.before)}, by {one.whose}")
     return lines
 
 

@@ -210,7 +210,7 @@ def _told(minute: Minute) -> dict[str, Any]:
 
 def _print_minute(told: dict[str, Any], report: Report) -> None:
     """A few lines: what happened, the act's free text, and what was proved."""
-    from activities.verifier.outside import stretch_of
+    from activities.verifier.outside import covering
 
     proofs = {
         "signed": f"signed under the command key {told['key']}"
@@ -227,8 +227,7 @@ def _print_minute(told: dict[str, Any], report: Report) -> None:
     rules = {True: "follows by the rules", False: "✗ DOES NOT FOLLOW by the rules", None: "rules not applied"}
     words.append(rules[told["by_the_rules"]])
     words.append("final" if told["position"] < (report.final_size or 0) else "not proved final")
-    stretch = stretch_of(told["position"], report.outside)
-    if stretch is not None:
+    for stretch in covering(told["position"], report.outside):
         words.append(f"existed before {shown_time(stretch.before)}, by {stretch.whose}")
     first, *rest = told["says"]
     print(printable(f"{told['position']:>6}  {told['time'][:16].replace('T', ' ')}  {first}"))
@@ -237,12 +236,12 @@ def _print_minute(told: dict[str, Any], report: Report) -> None:
     print(printable(f"        [{'; '.join(words)}]"))
 
 
-def _outside(position: int, report: Report) -> dict[str, Any] | None:
-    """Before when an entry existed by somebody outside, as JSON values."""
-    from activities.verifier.outside import stretch_of
+def _outside(position: int, report: Report) -> list[dict[str, Any]]:
+    """Before when an entry existed by those outside, as JSON values."""
+    from activities.verifier.outside import covering
 
-    stretch = stretch_of(position, report.outside)
-    return None if stretch is None else {name: stretch.as_json()[name] for name in ("before", "by", "kind")}
+    told = [stretch.as_json() for stretch in covering(position, report.outside)]
+    return [{name: one[name] for name in ("before", "by", "kind")} for one in told]
 
 
 @contextmanager
