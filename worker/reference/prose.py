@@ -49,6 +49,7 @@ _VALUES = (
 """Values of the record that sentences name as they stand."""
 
 _FIELD = re.compile(r"\{[a-z_0-9]+\}")
+_TERM = re.compile(r"\{the ([a-z]+)\}")
 _NO_SENTENCE = ("the {lower}", "witness policy")
 
 ALSO = (
@@ -144,6 +145,17 @@ class _Sentences:
             yield from (one for one in _constants(table) if " " in one)
         yield from self._further
 
+    def _term(self, node: ast.expr) -> str:
+        """The term of a vocabulary that is named, as it is written or by a constant of the file."""
+        if isinstance(node, ast.Constant):
+            return str(node.value)
+        for one in self._tree.body:
+            match one:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(term))):
+                    if isinstance(node, ast.Name) and node.id == name:
+                        return term
+        return ""
+
     def _tables(self) -> Iterator[ast.expr]:
         """Tables of words, and sentences that an act's class has."""
         for node in ast.walk(self._tree):
@@ -188,7 +200,10 @@ class _Sentences:
         """Every way in which an expression can be said."""
         match node:
             case ast.Constant(value=str(text)):
-                return [text]
+                return _in_each_vocabulary(text)
+            case ast.Name(id="nobody") | ast.Call(func=ast.Name(id="_nobody")):
+                # What goes on after a semicolon is a sentence of its own.
+                return [""]
             case ast.Dict(values=values):
                 ways = [way for one in values for way in self._ways(one, known)]
             case ast.Call(func=ast.Attribute(attr="get", value=ast.Dict() as table)):
@@ -221,9 +236,6 @@ class _Sentences:
                 args=[names, ast.Constant(value=str(one)), ast.Constant(value=str(many)), *_],
             ):
                 ways = [f"{_field(names)} {one}", f"{_field(names)} {many}"]
-            case ast.Name(id="nobody") | ast.Call(func=ast.Name(id="_nobody")):
-                # What goes on after a semicolon is a sentence of its own.
-                ways = [""]
             case ast.Call(func=ast.Name(id="titled")):
                 ways = ["{code} ({title})"]
             case ast.Call(func=ast.Attribute(attr="format", value=value)):
@@ -237,6 +249,15 @@ class _Sentences:
             case _:
                 ways = [_field(node)]
         return ways if len(ways) <= _MOST else [_field(node)]
+
+
+def _in_each_vocabulary(text: str) -> list[str]:
+    """A sentence with terms in braces (``{the visit}``), by each vocabulary."""
+    made = (
+        _TERM.sub(lambda found, one=vocabulary: f"the {word(one, found[1]).lower()}", text)  # type: ignore[misc]
+        for vocabulary in VOCABULARIES
+    )
+    return list(dict.fromkeys(made))
 
 
 def _few(parts: list[list[str]]) -> bool:
