@@ -21,6 +21,7 @@ from activities.identity.tokens import ProviderUnavailable, Token, account_id
 from api.access import Access, access_to
 from api.backend import Backend
 from api.problems import MEDIA_TYPE, TABLE, FieldError, Problem, not_found, unavailable
+from api.subscribing import needs_key, password_of
 from workflows.model.authority import OPERATOR
 from workflows.model.commands import Instant
 from workflows.model.declare import Act
@@ -70,15 +71,12 @@ async def anyone(
     Raises:
         Problem: ``not_authenticated``, with the challenge that RFC 6750 asks for.
     """
-    if given is None:
-        raise Problem(
-            "not_authenticated",
-            "This needs a key: send Authorization: Bearer ent_<key id>_<secret>.",
-            headers={"WWW-Authenticate": 'Bearer realm="entente"'},
-        )
+    credentials = given.credentials if given is not None else password_of(request)
+    if credentials is None:
+        raise needs_key(request)
     parts = backend(request)
     try:
-        found = await _identified(parts, request, given.credentials)
+        found = await _identified(parts, request, credentials)
     except ProviderUnavailable as error:
         raise unavailable(f"{error.what} {error.remedy}") from error
     except NotAuthenticated as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from icalendar import Calendar, Event
 
@@ -13,6 +13,8 @@ from activities.papers.source import Source
 from activities.papers.words import Words
 from workflows.model.rules import deadlines
 from workflows.tracks.conditions.state import satisfied
+
+REFRESH = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ def calendar(source: Source, w: Words) -> bytes:
     made.add("prodid", "-//Entente//Papers//EN")
     made.add("version", "2.0")
     made.add("x-wr-calname", a.definition.title)
+    # How often whoever subscribes may ask again (RFC 7986, 5.7).
+    made.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
     for one in _dates(source, w):
         event = Event()
         event.add("uid", f"{one.key}.{a.id}@entente")

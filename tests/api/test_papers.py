@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
 from pathlib import Path
+
+import httpx
 
 from activities.papers.binding import read_receipt
 from activities.papers.kinds import NAMES
@@ -82,6 +85,34 @@ async def test_what_there_is_not_is_said_with_what_there_is(reading_api: Api, fi
     problem(await reading_api.get("/accords/b/papers/minutes"), 404, "not_found")
     problem(await reading_api.get("/accords/a/papers", "stranger"), 404, "not_found")
     problem(await reading_api.get("/accords/a/papers/minutes", None), 401, "not_authenticated")
+
+
+async def test_a_calendar_program_subscribes_with_a_key_as_its_password(
+    reading_api: Api, filler: Filler
+) -> None:
+    await under_way(filler)
+    key = await reading_api.token("bb.contact")
+
+    async def asked(path: str, password: str, scheme: str = "Basic", method: str = "GET") -> httpx.Response:
+        sent = base64.b64encode(f"anybody:{password}".encode()).decode()
+        return await reading_api.http.request(method, path, headers={"Authorization": f"{scheme} {sent}"})
+
+    calendar = "/v1/accords/a/papers/calendar"
+    given = await asked(f"{calendar}?lang=ru", key)
+    assert given.status_code == 200, given.text
+    assert b"REFRESH-INTERVAL;VALUE=DURATION:PT1H" in given.content
+    assert b"DTSTART" in given.content
+    for password in ("", "ent_none_none"):
+        assert (await asked(calendar, password)).status_code == 401
+    bare = await reading_api.http.get(calendar)
+    assert "Basic realm" in bare.headers["www-authenticate"]
+    # What a browser could be made to send by itself does nothing anywhere else.
+    for path in ("/v1/accords/a", "/v1/accords/a/papers/checklist", "/v1/me"):
+        refused = await asked(path, key)
+        assert refused.status_code == 401
+        assert "Basic" not in refused.headers["www-authenticate"]
+    assert (await asked("/v1/accords/a/record-statement", key, method="POST")).status_code == 401
+    assert (await asked(calendar, key, scheme="Negotiate")).status_code == 401
 
 
 async def test_an_observer_gets_no_papers(reading_api: Api, filler: Filler) -> None:

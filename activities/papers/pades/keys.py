@@ -44,6 +44,18 @@ class Signing:
     authority: str | None = None
 
 
+def opens_without_passphrase(file: Path) -> bool:
+    """Whether a PKCS#12 file opens as it is; not, where it cannot be read at all, which is for signing to say."""
+    # Loaded by those alone who sign.
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    try:
+        pkcs12.load_key_and_certificates(file.read_bytes(), None)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def secret_in(file: Path) -> str:
     """The passphrase or PIN in a file, without the end of its line.
 

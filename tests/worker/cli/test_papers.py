@@ -84,6 +84,11 @@ async def test_papers_are_written_and_checked_against_the_record(
 async def test_what_a_key_is_not_told_by_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.7")
     paper = str(tmp_path / "paper.pdf")
+    # A key without a passphrase asks for none.
+    bare = await entente(
+        "paper-sign", paper, "--sign-with", str(certified().file(tmp_path, "bare.p12", None))
+    )
+    assert "The PDF cannot be signed" in bare.err
     for words, said in (
         ((), "name the key"),
         (("--sign-with", "a.p12"), "nobody can be asked here"),

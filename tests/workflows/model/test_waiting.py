@@ -47,6 +47,7 @@ BY_THEMSELVES = {
     *(
         "amend_definition",
         "decline_definition",
+        "deposit_signed_page",
         "appoint_delegate",
         "appoint_delegates",
         "revoke_delegate",

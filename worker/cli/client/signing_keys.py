@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from activities.papers.pades.keys import KeyFile, Signing, TokenKey, secret_in
+from activities.papers.pades.keys import KeyFile, Signing, TokenKey, opens_without_passphrase, secret_in
 from worker.cli.client.options import parameters_of
 
 PIN = "ENTENTE_PKCS11_PIN"
@@ -95,9 +95,10 @@ def _chosen(
     if timestamps is not None and not timestamps.startswith(("http://", "https://")):
         raise typer.BadParameter("give an address such as https://tsa.example/", param_hint="--timestamps")
     if sign_with is not None:
-        passphrase = _secret(passphrase_file, None, f"Passphrase of {sign_with}", "--passphrase-file")
-        # A file without a passphrase is opened by none at all.
-        return Signing(KeyFile(sign_with, passphrase or None), timestamps)
+        passphrase = None
+        if passphrase_file is not None or not opens_without_passphrase(sign_with):
+            passphrase = _secret(passphrase_file, None, f"Passphrase of {sign_with}", "--passphrase-file")
+        return Signing(KeyFile(sign_with, passphrase), timestamps)
     if sign_pkcs11 is not None:
         if token_key is None:
             raise typer.BadParameter("name the key in the token", param_hint="--token-key")

@@ -98,7 +98,8 @@ def _papers(
                 write_whole(file, content)
                 written.append({"kind": each, "language": language, "file": str(file), "bytes": len(content)})
                 if not place.as_json:
-                    print(f"{file}: {len(content):,} bytes")
+                    unsigned = signing is not None and each == "calendar"
+                    print(f"{file}: {len(content):,} bytes{', not signed: it is no PDF' if unsigned else ''}")
     if place.as_json:
         show.print_json({"accord": accord, "position": int(at), "papers": written})
     else:
