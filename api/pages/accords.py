@@ -340,6 +340,7 @@ async def signing_room(request: Request, parts: Parts, session: Visitor, accord:
     a = one.state
     view = accord_view(a, one.present)
     signing = [check for check in gate(a, "signing") if not check.met]
+    told = {(check.guard, check.subject) for check in signing}
     held = [code for code, it in view.documents.items() if _holds(it, one.acts_as)]
     withdrawing = [one.offers(("withdraw_signature",), document=code) for code in held]
     offered = one.offers(ON_PAGE["signing"])
@@ -356,7 +357,11 @@ async def signing_room(request: Request, parts: Parts, session: Visitor, accord:
         pages=pages,
         files=await readable(parts, one.seen, scans),
         deposits=any(offer.act is DepositSignedPage for offer in offered),
-        further=[check for check in gate(a, "release") if not check.met and check not in signing],
+        further=[
+            check
+            for check in gate(a, "release")
+            if not check.met and (check.guard, check.subject) not in told
+        ],
         gate_words={name: gate_says(a, name) for name in GATES},
         actions=(
             *(offer for offer in offered if offer.open or offer.act is not DepositSignedPage),

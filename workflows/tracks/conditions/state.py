@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from workflows.model.authority import able, appoint
 from workflows.model.canonical import digest_of
@@ -124,8 +124,30 @@ def _owed_itself(a: Accord, code: str) -> tuple[str, ...]:
     return able(a, ("obligor",), terms.obligors).who
 
 
+class _Satisfied:
+    """The answers for one state: five gates and what blocks them ask for each of hundreds of conditions."""
+
+    _latest: ClassVar[tuple[Accord, dict[str, Check]] | None] = None
+
+    @classmethod
+    def of(cls, a: Accord) -> dict[str, Check]:
+        """What was answered for this very state."""
+        latest = cls._latest
+        if latest is None or latest[0] is not a:
+            latest = cls._latest = (a, {})
+        return latest[1]
+
+
 def check_satisfied(a: Accord, code: str) -> Check:
     """Guard: the condition is satisfied; if not, why, who owes it, and when it is due."""
+    answered = _Satisfied.of(a)
+    check = answered.get(code)
+    if check is None:
+        check = answered[code] = _check_satisfied(a, code)
+    return check
+
+
+def _check_satisfied(a: Accord, code: str) -> Check:
     terms, condition = a.definition.conditions[code], a.conditions[code]
     met = satisfied(a, code)
     return Check(
