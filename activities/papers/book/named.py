@@ -42,11 +42,7 @@ class Place:
 
 
 def places(source: Source) -> list[Place]:
-<<<<<<< HEAD
     """The texts, full powers, scans of signed pages and evidence that stand, by documents and conditions."""
-=======
-    """The texts, full powers, scans of signed pages and evidence that stand, by document and condition."""
->>>>>>> main
     a = source.state
     found = []
     for code in documents(a):
