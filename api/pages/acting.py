@@ -281,8 +281,10 @@ async def outcome(request: Request, parts: Parts, session: Visitor, accord: Acco
     stored = await parts.ledger.entries(
         accord, receipt.first_position, min(receipt.position - receipt.first_position + 1, MOST_ENTRIES)
     )
-    recorded = [entry.recorded() for entry in stored]
-    entries = [(it.position, entry_says(it), it.type) for it in recorded if it.command == command_id]
+    recorded, vocabulary = [entry.recorded() for entry in stored], one.state.definition.vocabulary
+    entries = [
+        (it.position, entry_says(it, vocabulary), it.type) for it in recorded if it.command == command_id
+    ]
     return accord_page(
         request,
         "outcome.html",

@@ -17,6 +17,7 @@ from activities.definitions.structured import Unreadable, read_yaml
 from api.pages.values import CANDIDATES, OPEN_ENDED, Choice
 from workflows.model.declare import Act
 from workflows.model.state import Accord
+from workflows.model.vocabulary import reworded
 
 PREFIX = "f."
 """Before the names of an act's fields, so that none of them is taken for one of the form's own."""
@@ -221,6 +222,7 @@ def _field(
     hint = _HINTS.get(name) or (
         "" if kind in ("select", "suggest", "digest", "digests") else plain.get("description", "")
     )
+    hint = reworded(hint, a.definition.vocabulary)
     wrong = [said for field, listed in errors.items() if field.split(".")[0] == name for said in listed]
     return FormField(
         name=name,

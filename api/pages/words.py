@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from api.problems import Problem
@@ -15,7 +17,7 @@ from workflows.model.declare import Act
 from workflows.model.declared import ACTS, EVENTS
 from workflows.model.rules import GATES
 from workflows.model.state import Accord
-from workflows.model.vocabulary import word
+from workflows.model.vocabulary import phrase, reworded, word
 
 CANNOT_BE_UNDONE: Mapping[str, str] = {
     "record_arrival": "Once host and guest have both recorded it, the arrival stands for good.",
@@ -37,14 +39,38 @@ CANNOT_BE_UNDONE: Mapping[str, str] = {
 }
 """What a delegate should know of some acts before doing them."""
 
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+DIPLOMATIC = "diplomatic"
+"""The vocabulary of what is about no accord."""
+
+_MARKED = re.compile(r"sha256:([0-9a-f]{64})|\(([a-z]+(?:-[a-z]+)*)\)")
 _MINUTES = (("day", 86400), ("hour", 3600), ("minute", 60))
 
 
-def act_title(act: type[Act] | str) -> str:
-    """What an act is called on a button: "Verify condition"."""
-    name = act if isinstance(act, str) else act.name
-    return name.replace("_", " ").capitalize()
+def act_title(act: type[Act] | str, vocabulary: str = DIPLOMATIC) -> str:
+    """What an act is called on a button, in an accord's vocabulary: "Verify condition"."""
+    kind = ACTS.get(act) if isinstance(act, str) else act
+    return (phrase(vocabulary, str(act)) if kind is None else kind.phrase(vocabulary)).capitalize()
+
+
+@pass_context
+def _act_title(context: Context, act: type[Act] | str, vocabulary: str | None = None) -> str:
+    return act_title(act, vocabulary or _spoken(context))
+
+
+@pass_context
+def _kind(context: Context, name: str) -> str:
+    return phrase(_spoken(context), name)
+
+
+@pass_context
+def _act_text(context: Context, act: type[Act]) -> str:
+    return reworded(act.text(), _spoken(context))
+
+
+def _spoken(context: Context) -> str:
+    """The vocabulary of the accord that a page is about."""
+    a = context.get("a")
+    return a.definition.vocabulary if isinstance(a, Accord) else DIPLOMATIC
 
 
 def status_word(text: str) -> str:
@@ -105,21 +131,34 @@ def digest(text: str | None) -> Markup:
     ).format(text[:19], text)
 
 
-def shortened(text: str) -> Markup:
-    """A sentence with the digests in it cut to their beginning; the whole is in the title."""
+@pass_context
+def shortened(context: Context, text: str) -> Markup:
+    """A sentence with the digests in it cut to their beginning; the whole is in the title.
+
+    An act that it names, as `(confirm-visit)`, is a link to the act's form.
+    """
     parts: list[Any] = []
-    end = 0
-    for found in _DIGEST.finditer(text):
+    end, a = 0, context.get("a")
+    for found in _MARKED.finditer(text):
+        name = (found[2] or "").replace("-", "_")
+        if name and (name not in ACTS or not isinstance(a, Accord)):
+            continue
         parts.append(escape(text[end : found.start()]))
-        parts.append(Markup('<code title="{}">{}…</code>').format(found[0], found[0][:19]))
+        if name:
+            href, title = f"/accords/{a.id}/do/{found[2]}", act_title(name, _spoken(context))
+            parts.append(Markup('(<a href="{}">{}</a>)').format(href, title))
+        else:
+            parts.append(Markup('<code title="{}">{}…</code>').format(found[0], found[0][:19]))
         end = found.end()
     return Markup("").join([*parts, escape(text[end:])])
 
 
-def event_says(draft: EventDraft) -> str:
+@pass_context
+def event_says(context: Context, draft: EventDraft) -> str:
     """What would follow, as a sentence."""
     kind = EVENTS.get(draft.type)
-    return draft.type.replace("_", " ") if kind is None else kind.sentence(draft.facts.get("event", {}))
+    facts = draft.facts.get("event", {})
+    return draft.type.replace("_", " ") if kind is None else kind.sentence(facts, _spoken(context))
 
 
 def upper_first(text: str) -> str:
@@ -128,14 +167,16 @@ def upper_first(text: str) -> str:
     return text if not first.isalpha() or first[1:] != first[1:].lower() else text[:1].upper() + text[1:]
 
 
-def gate_says(name: str) -> str:
+@pass_context
+def gate_says(context: Context, name: str) -> str:
     """What can be done when a gate is open."""
-    return GATES.get(name, name)
+    return reworded(GATES[name], _spoken(context)) if name in GATES else name
 
 
-def irreversible(name: str) -> str | None:
+def irreversible(name: str, vocabulary: str = DIPLOMATIC) -> str | None:
     """What cannot be undone about an act, if anything."""
-    return CANNOT_BE_UNDONE.get(name)
+    said = CANNOT_BE_UNDONE.get(name)
+    return None if said is None else reworded(said, vocabulary)
 
 
 _SAID: Mapping[str, str] = {
@@ -158,12 +199,14 @@ def is_act(name: str) -> bool:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "act_title": act_title,
+    "act_text": _act_text,
+    "act_title": _act_title,
     "counted": counted,
     "day": day,
     "digest": digest,
     "event_says": event_says,
     "gate_says": gate_says,
+    "kind": _kind,
     "listed": listed,
     "shortened": shortened,
     "status": status_word,
