@@ -19,7 +19,7 @@ from workflows.model.commands import TICK, Command, OwnSignature
 from workflows.model.decide import Decision, decide, judge
 from workflows.model.declare import Check, Rejected, parse_act
 from workflows.model.declared import ACTS
-from workflows.model.rules import GATES, gate, stage
+from workflows.model.rules import GATES, gate, gate_says, stage
 from workflows.model.state import Accord
 from workflows.record.keys import live
 from workflows.tracks.conditions.state import satisfied
@@ -74,7 +74,7 @@ def why_gate(a: Accord, name: str, at: datetime, *, cleared: bool) -> Why:
         accord=a.id,
         step=name,
         kind="gate",
-        says=GATES[name],
+        says=gate_says(a, name),
         at=max(at, a.time),
         version=a.version,
         open=_met(checks),
@@ -103,7 +103,7 @@ def why_act(a: Accord, name: str, fields: dict[str, Any], delegate: str, at: dat
         accord=a.id,
         step=name,
         kind="act",
-        says=wanted.sentence(actor),
+        says=wanted.sentence(actor, a.definition.vocabulary),
         delegate=delegate,
         at=at,
         version=a.version,

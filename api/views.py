@@ -34,8 +34,7 @@ from api.answers.accord import (
 )
 from api.clock import Present
 from workflows.model import consent
-from workflows.model.declare import Check
-from workflows.model.rules import GATES, blocking, deadlines, gate, stage
+from workflows.model.rules import GATES, blocking, deadlines, gate, gate_says, stage
 from workflows.model.state import Accord, SeatState
 from workflows.model.terms import DocumentTerms
 from workflows.tracks import understanding
@@ -143,15 +142,15 @@ def accord_view(a: Accord, present: Present) -> AccordView:
 
 def gate_views(a: Accord) -> dict[str, GateView]:
     """Every gate, open or not."""
-    return {name: gate_view(name, gate(a, name)) for name in GATES}
+    return {name: gate_view(a, name) for name in GATES}
 
 
-def gate_view(name: str, checks: Iterable[Check]) -> GateView:
+def gate_view(a: Accord, name: str) -> GateView:
     """One gate by its guards' answers, without their reasons."""
     guards: dict[str, int] = {}
-    for check in checks:
+    for check in gate(a, name):
         guards[check.guard] = guards.get(check.guard, 0) + (not check.met)
-    return GateView(says=GATES[name], open=not any(guards.values()), guards=guards)
+    return GateView(says=gate_says(a, name), open=not any(guards.values()), guards=guards)
 
 
 def _parties(a: Accord) -> dict[str, PartyView]:

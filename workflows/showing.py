@@ -9,6 +9,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from workflows.messages import Shown, Standing
 from workflows.model.commands import Command
+from workflows.model.vocabulary import phrase
 
 STAGE = SearchAttributeKey.for_keyword("EntenteStage")
 PARTIES = SearchAttributeKey.for_keyword_list("EntenteParties")
@@ -41,10 +42,13 @@ def attribute_updates(
     return wanted, updates
 
 
-def headline(command: Command) -> str:
-    """An act in a line, as it is asked for: nothing of it is judged yet, and who is named only if it is signed."""
+def headline(command: Command, vocabulary: str = "") -> str:
+    """An act in a line, as it is asked for: nothing of it is judged yet, and who is named only if it is signed.
+
+    It is in the words of the accord's ``vocabulary``, where that is known.
+    """
     subjects = [str(command.fields[name]) for name in _SUBJECTS if name in command.fields]
-    words = " ".join((command.act.replace("_", " "), *subjects))
+    words = " ".join((phrase(vocabulary, command.act), *subjects))
     line = f"{words} · {command.delegate}" if command.signature else f"unverified: {words}"
     printable = "".join(letter if letter.isprintable() else " " for letter in line)
     return printable.encode(errors="replace")[:LONGEST_SUMMARY].decode(errors="ignore")

@@ -250,7 +250,7 @@ class AccordWorkflow:
             self._acts += 1
             await workflow.wait_condition(lambda: self._stands)
             async with self._turn:
-                receipt = await self._record(RecordRequest(command=command, at=at), headline(command))
+                receipt = await self._record(RecordRequest(command=command, at=at), self._headline(command))
             if receipt is None:
                 raise ApplicationError(
                     f"{command.id} has no receipt", type=FailureKind.NOT_RECORDED, non_retryable=True
@@ -266,6 +266,10 @@ class AccordWorkflow:
 
         handle.__name__ = handle.__qualname__ = name
         return handle
+
+    def _headline(self, command: Command) -> str:
+        shown = self._standing.shown if self._stands else None
+        return headline(command, shown.vocabulary if shown is not None else "")
 
     def _validator(self, name: str) -> Callable[[Command], None]:
         """Refuses what is malformed before it leaves a trace in the history. Not run when a history is replayed."""

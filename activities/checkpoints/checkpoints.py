@@ -243,7 +243,7 @@ class Checkpoints:
                 parse_address(address)
             except ValueError as error:
                 raise Malformed(
-                    f"the witness {name} cannot be asked: {error}", "Mend its address in the policy"
+                    f"the witness {name} cannot be asked: {error}", "Correct its address in the policy"
                 ) from None
         if (await self.standing(accord)).policies:
             raise Malformed(

@@ -63,7 +63,7 @@ def read_definition(source: Source) -> Definition:
     listing = "; ".join(str(one) for one in errors[:5])
     more = f"; and {len(errors) - 5} more" if len(errors) > 5 else ""
     raise Unreadable(
-        "malformed", f"is no definition: {listing}{more}. Mend the fields named and try again.", errors
+        "malformed", f"is no definition: {listing}{more}. Correct the fields named and try again.", errors
     )
 
 

@@ -96,10 +96,10 @@ class _Entry:
             self.stored = stored
             self.written.clear()
 
-    def event(self, whole: bool, origin: str) -> bytes:
+    def event(self, whole: bool, origin: str, vocabulary: str) -> bytes:
         found = self.written.get(whole)
         if found is None:
-            view = shown_view(self.stored, whole=whole)
+            view = shown_view(self.stored, vocabulary, whole=whole)
             found = self.written[whole] = as_json(cloud_event(view, self.stored.accord, origin))
         return found
 
@@ -307,7 +307,7 @@ class Feed:
             whole = entry.shown_to(who, state, now)
             if whole is not None:
                 entry.forget_erased(state)
-                events.append((stored.feed, entry.event(whole, self._origin)))
+                events.append((stored.feed, entry.event(whole, self._origin, state.definition.vocabulary)))
         return Told(tuple(events), end)
 
     async def _with_states(self, entries: Sequence[StoredEntry]) -> list[_Entry]:

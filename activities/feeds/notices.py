@@ -308,7 +308,7 @@ class Noticing:
             "accord": one.accord,
             "by": due,
             "link": link,
-            "illustrative": one.illustrative,
+            "illustrative": one.illustrative and "illustrative" not in one.title.lower(),
             "simulated": one.simulated,
         }
 

@@ -84,5 +84,5 @@ def _value(key: str, value: Any, values: Mapping[str, str], w: Words, prose: Cal
     if key in _TERMS:
         return w.term(key, str(value))
     if key == "subject" and prose is not str:
-        return prose(in_words(str(value)))
+        return prose(in_words(str(value), w.vocabulary))
     return values.get(str(value)) or (prose(str(value)) if key == "cause" else str(value))

@@ -149,7 +149,7 @@ def _fold(
             break
         state, leaf = evolve(state, told), stored.leaf
         frontier, _ = frontier.append(leaf)
-        lines.append(line_of(told))
+        lines.append(line_of(told, state.definition.vocabulary))
         persons |= _person(stored, told, may_read)
     return _Folding(state, frontier, leaf, tuple(lines), persons)
 
@@ -158,13 +158,13 @@ def _beyond(told: RecordedEvent, moment: int | datetime | None) -> bool:
     return told.position > moment if isinstance(moment, int) else moment is not None and told.time > moment
 
 
-def line_of(told: RecordedEvent) -> Line:
-    """The line for an entry."""
+def line_of(told: RecordedEvent, vocabulary: str) -> Line:
+    """The line for an entry, in the words of a vocabulary."""
     return Line(
         told.position,
         told.time,
         told.type,
-        entry_says(told),
+        entry_says(told, vocabulary),
         told.actor.delegate,
         told.actor.behalf or told.actor.party,
         told.type in (ActRefused.type, SignalRefused.type),

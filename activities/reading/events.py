@@ -24,7 +24,8 @@ def event_view(stored: StoredEntry, state: Accord, access: Access) -> EventView:
     Raises:
         PayloadMismatch: what is stored of it was altered.
     """
-    return shown_view(as_recorded(stored, state), whole=reads_particulars(stored, state, access))
+    whole = reads_particulars(stored, state, access)
+    return shown_view(as_recorded(stored, state), state.definition.vocabulary, whole=whole)
 
 
 def as_recorded(stored: StoredEntry, state: Accord) -> StoredEntry:
@@ -34,8 +35,8 @@ def as_recorded(stored: StoredEntry, state: Accord) -> StoredEntry:
     return replace(stored, particulars=None)
 
 
-def shown_view(stored: StoredEntry, *, whole: bool) -> EventView:
-    """An entry with its particulars, or without them.
+def shown_view(stored: StoredEntry, vocabulary: str, *, whole: bool) -> EventView:
+    """An entry with its particulars, or without them, its sentence in the words of a vocabulary.
 
     Raises:
         PayloadMismatch: what is stored of it was altered.
@@ -50,7 +51,7 @@ def shown_view(stored: StoredEntry, *, whole: bool) -> EventView:
         type=recorded.type,
         version=recorded.version,
         actor=_actor(recorded.actor),
-        says=entry_says(recorded),
+        says=entry_says(recorded, vocabulary),
         facts=recorded.facts,
         particulars=stored.particulars.value() if whole and stored.particulars is not None else None,
         withheld=not whole,

@@ -64,7 +64,7 @@ def bad_cells(problems: Sequence[CellProblem], so: str) -> BadSheet:
     """The error that names these cells; ``so`` says what was therefore not done."""
     many = f"{len(problems)} cells" if len(problems) != 1 else "One cell"
     return BadSheet(
-        f"{many} cannot be taken; {so}.", "Mend the cells named and read the sheet again.", problems
+        f"{many} cannot be taken; {so}.", "Correct the cells named and read the sheet again.", problems
     )
 
 

@@ -73,7 +73,7 @@ def refusal_in(type_: str, event: dict[str, Any]) -> dict[str, Any] | None:
         return {
             "guard": "signal_taken_up",
             "reason": event.get("reason"),
-            "remedy": "mend it, and send it again",
+            "remedy": "correct it, and send it again",
             "unmet": [],
         }
     return None

@@ -24,7 +24,7 @@ from api.routes.accords import state_as_of
 from api.routes.lists import MOST_WORDS
 from api.views import accord_view, condition_view, consent_views, document_view, status_view
 from workflows.model.declared import ACTS
-from workflows.model.rules import GATES, LADDER, NEXT_GATE, gate, stage
+from workflows.model.rules import GATES, LADDER, NEXT_GATE, gate, gate_says, stage
 from workflows.model.state import Accord
 from workflows.model.summary import searchable
 from workflows.model.values import INSTALLATION
@@ -235,7 +235,7 @@ def _mine(one: Shown) -> list[Line]:
     steps = [step for step in waiting(a).values() if one.acts_as in step.who]
     steps.sort(key=lambda step: (step.by is None, step.by))
     return [
-        Line(a.id, a.definition.title, step, step.by is not None and step.by < now)
+        Line(a.id, a.definition.title, a.definition.vocabulary, step, step.by is not None and step.by < now)
         for step in steps[:MOST_MINE]
     ]
 
@@ -340,6 +340,7 @@ async def signing_room(request: Request, parts: Parts, session: Visitor, accord:
     a = one.state
     view = accord_view(a, one.present)
     signing = [check for check in gate(a, "signing") if not check.met]
+    told = {(check.guard, check.subject) for check in signing}
     held = [code for code, it in view.documents.items() if _holds(it, one.acts_as)]
     withdrawing = [one.offers(("withdraw_signature",), document=code) for code in held]
     offered = one.offers(ON_PAGE["signing"])
@@ -356,8 +357,12 @@ async def signing_room(request: Request, parts: Parts, session: Visitor, accord:
         pages=pages,
         files=await readable(parts, one.seen, scans),
         deposits=any(offer.act is DepositSignedPage for offer in offered),
-        further=[check for check in gate(a, "release") if not check.met and check not in signing],
-        gate_words=GATES,
+        further=[
+            check
+            for check in gate(a, "release")
+            if not check.met and (check.guard, check.subject) not in told
+        ],
+        gate_words={name: gate_says(a, name) for name in GATES},
         actions=(
             *(offer for offer in offered if offer.open or offer.act is not DepositSignedPage),
             *chain.from_iterable(withdrawing),

@@ -44,6 +44,7 @@ class Line:
 
     accord: str
     title: str
+    vocabulary: str
     step: Waiting
     overdue: bool = False
 
@@ -102,7 +103,7 @@ async def desk(request: Request, parts: Parts, session: Visitor) -> Response:
 
 def _lines(identity: Identity, steps: Iterable[Step]) -> list[Line]:
     return [
-        Line(one.accord, one.title, one.waiting, one.overdue)
+        Line(one.accord, one.title, one.vocabulary, one.waiting, one.overdue)
         for one in steps
         if one.illustrative or not identity.only_illustrative
     ]

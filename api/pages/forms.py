@@ -20,6 +20,7 @@ from api.pages.words import value_word
 from workflows.model.declare import Act
 from workflows.model.declared import ACTS
 from workflows.model.state import Accord
+from workflows.model.vocabulary import reworded
 
 PREFIX = "f."
 """Before the names of an act's fields, so that none of them is taken for one of the form's own."""
@@ -237,6 +238,7 @@ def _field(
     hint = HINTS.get(name) or (
         "" if kind in ("select", "suggest", "digest", "digests") else str(plain.get("description", ""))
     )
+    hint = reworded(hint, a.definition.vocabulary)
     wrong = [said for field, listed in errors.items() if field.split(".")[0] == name for said in listed]
     return FormField(
         name=name,

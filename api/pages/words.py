@@ -25,7 +25,7 @@ from workflows.model.declared import ACTS, EVENTS
 from workflows.model.rules import GATES
 from workflows.model.state import Accord
 from workflows.model.values import ROLES
-from workflows.model.vocabulary import VOCABULARIES, word
+from workflows.model.vocabulary import VOCABULARIES, phrase, reworded, word
 from workflows.record.refusals import reason_of
 
 CANNOT_BE_UNDONE: Mapping[str, str] = {
@@ -52,7 +52,10 @@ CANNOT_BE_UNDONE: Mapping[str, str] = {
 }
 """What a delegate should know of some acts before doing them."""
 
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+DIPLOMATIC = "diplomatic"
+"""The vocabulary of what is about no accord."""
+
+_MARKED = re.compile(r"sha256:([0-9a-f]{64})|\(([a-z]+(?:-[a-z]+)*)\)")
 _UTC = "UTC"
 
 GUARDED: Mapping[str, str] = {
@@ -98,15 +101,28 @@ def _words(a: Any = None) -> Words:
     return words_of(language(), vocabulary)
 
 
-def act_title(act: type[Act] | str) -> str:
-    """What an act is called on a button: "Verify condition"."""
-    name = act if isinstance(act, str) else act.name
-    return pgettext("act", name.replace("_", " ").capitalize())
+def act_title(act: type[Act] | str, vocabulary: str = DIPLOMATIC) -> str:
+    """What an act is called on a button, in an accord's vocabulary: "Verify condition"."""
+    kind = ACTS.get(act) if isinstance(act, str) else act
+    title = phrase(vocabulary, str(act)) if kind is None else kind.phrase(vocabulary)
+    return pgettext("act", title.capitalize())
 
 
-def act_text(act: type[Act]) -> str:
+@pass_context
+def _act_title(context: Context, act: type[Act] | str, vocabulary: str | None = None) -> str:
+    return act_title(act, vocabulary or _spoken(context))
+
+
+@pass_context
+def act_text(context: Context, act: type[Act]) -> str:
     """The sentence that says what an act does."""
-    return pgettext("act", act.text())
+    return pgettext("act", reworded(act.text(), _spoken(context)))
+
+
+def _spoken(context: Context) -> str:
+    """The vocabulary of the accord that a page is about."""
+    a = context.get("a")
+    return a.definition.vocabulary if isinstance(a, Accord) else DIPLOMATIC
 
 
 def value_word(text: str, kind: str = "status", a: Any = None) -> str:
@@ -129,9 +145,10 @@ def status_words(context: Context, texts: Iterable[str], kind: str) -> str:
     return ", ".join(value_word(one, kind, context.get("a")) for one in texts)
 
 
-def guard_met(name: str) -> str:
+@pass_context
+def guard_met(context: Context, name: str) -> str:
     """A guard that is met, by its name."""
-    return pgettext("guard", name.replace("_", " "))
+    return pgettext("guard", phrase(_spoken(context), name))
 
 
 def guarded(gate: str, a: Accord) -> str:
@@ -182,13 +199,24 @@ def digest(text: str | None) -> Markup:
     ).format(text[:19], text)
 
 
-def shortened(text: str) -> Markup:
-    """A sentence with the digests in it cut to their beginning; the whole is in the title."""
+@pass_context
+def shortened(context: Context, text: str) -> Markup:
+    """A sentence with the digests in it cut to their beginning; the whole is in the title.
+
+    An act that it names, as `(confirm-visit)`, is a link to the act's form.
+    """
     parts: list[Any] = []
-    end = 0
-    for found in _DIGEST.finditer(text):
+    end, a = 0, context.get("a")
+    for found in _MARKED.finditer(text):
+        name = (found[2] or "").replace("-", "_")
+        if name and (name not in ACTS or not isinstance(a, Accord)):
+            continue
         parts.append(escape(text[end : found.start()]))
-        parts.append(Markup('<code title="{}">{}…</code>').format(found[0], found[0][:19]))
+        if name:
+            href, title = f"/accords/{a.id}/do/{found[2]}", act_title(name, _spoken(context))
+            parts.append(Markup('(<a href="{}">{}</a>)').format(href, title))
+        else:
+            parts.append(Markup('<code title="{}">{}…</code>').format(found[0], found[0][:19]))
         end = found.end()
     return Markup("").join([*parts, escape(text[end:])])
 
@@ -196,17 +224,16 @@ def shortened(text: str) -> Markup:
 @pass_context
 def event_says(context: Context, draft: EventDraft) -> str:
     """What would follow, as a sentence."""
-    kind = EVENTS.get(draft.type)
-    english = draft.type.replace("_", " ") if kind is None else kind.sentence(draft.facts.get("event", {}))
+    kind, facts = EVENTS.get(draft.type), draft.facts.get("event", {})
+    english = draft.type.replace("_", " ") if kind is None else kind.sentence(facts, _spoken(context))
     if language() == ENGLISH:
         return english
-    facts = {"event": draft.facts.get("event", {})}
-    return said_of(draft.type, facts, "", None, _words(context.get("a")), prose) or english
+    return said_of(draft.type, {"event": facts}, "", None, _words(context.get("a")), prose) or english
 
 
 def entry_says(entry: EventView | RecordedEvent, a: Accord) -> str:
     """An entry of the record as a sentence in the language that is spoken, by the words of papers."""
-    english = entry.says if isinstance(entry, EventView) else recorded_says(entry)
+    english = entry.says if isinstance(entry, EventView) else recorded_says(entry, a.definition.vocabulary)
     if language() == ENGLISH:
         return english
     actor = entry.actor
@@ -234,14 +261,16 @@ def upper_first(text: str) -> str:
     return text if not first.isalpha() or first[1:] != first[1:].lower() else text[:1].upper() + text[1:]
 
 
-def gate_says(name: str) -> str:
+@pass_context
+def gate_says(context: Context, name: str) -> str:
     """What can be done when a gate is open."""
-    return pgettext("gate", GATES[name]) if name in GATES else name
+    return pgettext("gate", reworded(GATES[name], _spoken(context))) if name in GATES else name
 
 
-def irreversible(name: str) -> str | None:
+def irreversible(name: str, vocabulary: str = DIPLOMATIC) -> str | None:
     """What cannot be undone about an act, if anything."""
-    return gettext(CANNOT_BE_UNDONE[name]) if name in CANNOT_BE_UNDONE else None
+    said = CANNOT_BE_UNDONE.get(name)
+    return None if said is None else gettext(reworded(said, vocabulary))
 
 
 SAID: Mapping[str, str] = {
@@ -279,7 +308,7 @@ def is_act(name: str) -> bool:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "act_text": act_text,
-    "act_title": act_title,
+    "act_title": _act_title,
     "acting_for": acting_for,
     "day": day,
     "digest": digest,

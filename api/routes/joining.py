@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -44,6 +45,9 @@ router = APIRouter(route_class=BoundedRoute, tags=["identity"])
 USUAL = "P7D"
 """How long a joining link is good, where nothing is said."""
 
+LINK = r"^inv_[a-z2-7]{12}_[a-z2-7]{52}$"
+"""The secret part of a link, behind its #."""
+
 LONGEST = timedelta(days=30)
 """How long a joining link can be good."""
 
@@ -58,7 +62,7 @@ class MakeJoinLink(Message):
 class JoinByLink(Message):
     """The link to join by."""
 
-    token: str = Field(pattern=r"^inv_[a-z2-7]{12}_[a-z2-7]{52}$", description="the last part of the link")
+    token: str = Field(pattern=LINK, description="the last part of the link")
     label: str = Field(default="", max_length=200, description="what the key that is made is for")
     expires: Instant | None = Field(default=None, description="when the key that is made expires")
 
@@ -220,10 +224,7 @@ async def join(
     token = await _offered(request)
     await parts.limits.count("key", f"from {address_of(request)}")
     wanted = await model_body(request, JoinByLink, "What is sent")
-    found = await parts.delegates.opened(wanted.token)
-    if found is None:
-        await parts.attempts.failed(request)
-        raise Problem("not_found", "There is no such link. Take the whole link, to its last character.")
+    found = await _opened(request, parts, wanted.token)
     appointment = await _appointed(parts, found)
     expires = within(wanted.expires, None)
     key = None
@@ -244,6 +245,33 @@ async def join(
         subject=None if token is None else token.subject,
     )
     return answer(said, headers={"Cache-Control": "no-store"})
+
+
+async def _opened(request: Request, parts: Backend, secret: str) -> JoinLink:
+    found = await parts.delegates.opened(secret)
+    if found is None:
+        await parts.attempts.failed(request)
+        raise Problem("not_found", "There is no such link. Take the whole link, to its last character.")
+    return found
+
+
+async def join_in_browser(request: Request, parts: Backend, link: str) -> tuple[str, str]:
+    """Join by a link, given whole or by its secret part, from a page: the delegate, and the key that is made.
+
+    Raises:
+        Problem: ``malformed``, ``not_found``, ``link_ended``, or ``forbidden``, as the operation has them.
+    """
+    await parts.limits.count("key", f"from {address_of(request)}")
+    secret = link.strip().rpartition("#")[2]
+    if not re.fullmatch(LINK, secret):
+        raise Problem(
+            "malformed", "This is no joining link. Take the whole link, with all that stands behind the #."
+        )
+    found = await _opened(request, parts, secret)
+    await _appointed(parts, found)
+    return found.delegate, await _key_by(
+        parts, found, "made in a browser by a joining link", within(None, None)
+    )
 
 
 async def _key_by(parts: Backend, found: JoinLink, label: str, expires: datetime | None) -> str:

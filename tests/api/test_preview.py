@@ -159,7 +159,7 @@ async def test_why_a_gate_is_not_open_yet(reading_api: Api, filler: Filler) -> N
         "2030-04-01T00:00:00Z",
         ["aa.contact"],
     )
-    assert "waiting for evidence of grade documented" in condition["reason"]
+    assert "evidence of grade documented or better is not in yet" in condition["reason"]
     assert answer.headers["etag"] == f'"v{filler.states["a"].version}"'
     for step in ("nothing", "visit-"):
         problem(await reading_api.get(f"/accords/a/why/{step}"), 404, "not_found")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.words.rules import judged
+from tests.words.scenarios import of_scenario
 from tests.worker.demo.playing import played
 from worker.demo.catalog import Entry, entries, entry
 from workflows.model.summary import ladder
@@ -12,9 +14,13 @@ PLAYS = [one for one in entries() if one.name.startswith("jv-closing")]
 
 
 @pytest.mark.parametrize("one", PLAYS, ids=lambda one: one.name)
-async def test_everything_goes_as_the_play_says(one: Entry) -> None:
-    result, _, _ = await played(one.read())
+async def test_everything_goes_as_the_play_says_and_is_said_well(one: Entry) -> None:
+    play = one.read()
+    result, backend, moments = await played(play)
     assert result.differences == []
+    sentences = list(of_scenario(one, play, result, backend, moments))
+    assert len(sentences) > 100
+    assert judged(sentences, play.definition.vocabulary) == []
 
 
 async def test_its_words_are_those_of_a_closing() -> None:

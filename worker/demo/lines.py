@@ -41,4 +41,4 @@ def read_yaml(file: Path) -> Lines:
     except OSError as error:
         raise ScenarioProblem(f"{file} cannot be read: {error.strerror}.", "See that it is there.") from error
     except Unreadable as error:
-        raise ScenarioProblem(f"{file} {error.said}", "Mend it at the place named.") from None
+        raise ScenarioProblem(f"{file} {error.said}", "Correct it at the place named.") from None

@@ -241,7 +241,7 @@ def read_definition(file: Path) -> Definition:
     try:
         return check.read_definition(read_yaml(file).source)
     except Unreadable as error:
-        raise ScenarioProblem(f"{file} {error.said}", "Mend it at the lines named.") from None
+        raise ScenarioProblem(f"{file} {error.said}", "Correct it at the lines named.") from None
 
 
 def read_play(file: Path, name: str) -> Play:
@@ -369,7 +369,7 @@ def _at(placed: Placed, what: str, remedy: str) -> ScenarioProblem:
     return ScenarioProblem(
         f"{placed.file}:{placed.line} ({step.kind} {step.act or step.signal or step.why or step.open or ''} "
         f"by {step.by}): {what}.",
-        remedy or "Mend that step.",
+        remedy or "Correct that step.",
     )
 
 
@@ -382,7 +382,9 @@ def _problem(error: ValidationError, lines: Lines) -> ScenarioProblem:
         said.append(
             f"line {lines.line(loc)}: {step}{rest + ': ' if rest else ''}{item['msg'].removeprefix('Value error, ')}"
         )
-    return ScenarioProblem(f"{lines.file} cannot be used. {'; '.join(said)}.", "Mend it at the lines named.")
+    return ScenarioProblem(
+        f"{lines.file} cannot be used. {'; '.join(said)}.", "Correct it at the lines named."
+    )
 
 
 def symbol(value: Any) -> tuple[str, str] | None:

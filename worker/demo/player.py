@@ -15,6 +15,7 @@ from workflows.model.declare import sentence
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
 from workflows.model.values import Window
+from workflows.model.vocabulary import in_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Player:
             "began",
             view,
             by=by,
-            text=f"{self._who(by)} opens the accord: {definition.title}",
+            text=f"{self._who(by)} opens the {in_sentence(self._words, 'accord')}: {definition.title}",
             outcome=outcome,
         )
 
@@ -162,7 +163,7 @@ class Player:
                 self.result.refusals += 1
             if act == "propose_dates" and outcome.status == "recorded":
                 self._window = fields["window"]
-        text = sentence(ACTS[act], fields, Actor(delegate=by, party=self._cast.get(by), role=""))
+        text = sentence(ACTS[act], fields, Actor(delegate=by, party=self._cast.get(by), role=""), self._words)
         self._say(
             "dry_run" if step.dry_run else "act",
             view,
@@ -188,7 +189,9 @@ class Player:
         await self._backend.signal(by, signal, fields)
         view = await self._look()
         self.result.acts += 1
-        text = sentence(ACTS[signal], fields, Actor(delegate=by, party=self._cast.get(by), role=""))
+        text = sentence(
+            ACTS[signal], fields, Actor(delegate=by, party=self._cast.get(by), role=""), self._words
+        )
         self._say("signal", view, by=by, text=text, says=step.says, changed=self._changes(before, view))
 
     def _keep_promise(self, placed: Placed, what: tuple[str, str, Any], outcome: Outcome) -> None:
@@ -271,12 +274,20 @@ class Player:
         # Where there is none yet, an act that names it is to be refused, not malformed.
         return found or digest_of(None)
 
+    @property
+    def _words(self) -> str:
+        return self._definition.vocabulary
+
     def _who(self, by: str) -> str:
         party = self._cast.get(by)
         return f"{by} for {party}" if party else by
 
     def _changes(self, before: View | None, after: View) -> tuple[str, ...]:
-        return tuple(changes(before, after)) if before is not None and before.accord == after.accord else ()
+        return (
+            tuple(changes(before, after, self._words))
+            if before is not None and before.accord == after.accord
+            else ()
+        )
 
     def _say(self, kind: str, view: View, by: str = "", **more: Any) -> None:
         self._listener(Moment(kind, view.time, view.stage, by, self._cast.get(by), **more))
@@ -305,14 +316,19 @@ def differences(wanted: Standing, view: View, refusals: int) -> Iterator[str]:
             yield f"{what}: expected {_shown(want)}, found {_shown(have)}"
 
 
-def changes(before: View, after: View) -> Iterator[str]:
-    """What changed between two views, in words, the stage apart."""
+_STATUS = {"none": "withdrawn", "advance_done": "prepared", "arrived": "under way", "agreed": "agreed on"}
+"""How a status is said, where it does not say so itself."""
+
+
+def changes(before: View, after: View, vocabulary: str) -> Iterator[str]:
+    """What changed between two views, in the words of a vocabulary, the stage apart."""
+    accord = in_sentence(vocabulary, "accord")
     if "proposed" in before.conditions.values() and "proposed" not in after.conditions.values():
-        yield "the accord is founded"
+        yield f"the {accord} is founded"
     for code, status in after.conditions.items():
         was = before.conditions.get(code)
         if was not in (None, "proposed", status):
-            yield f"{code} {status.replace('_', ' ')}"
+            yield f"{code} {_STATUS.get(status, status.replace('_', ' '))}"
     for code in after.questioned:
         if code not in before.questioned:
             yield f"{code} questioned"
@@ -329,9 +345,10 @@ def changes(before: View, after: View) -> Iterator[str]:
                 yield f"signature of {seat} on {code} {'void' if status == 'open' else status}"
     for what in ("invitation", "understanding", "visit"):
         if getattr(before, what) != getattr(after, what):
-            yield f"{what} {getattr(after, what).replace('_', ' ')}"
+            status = getattr(after, what)
+            yield f"{in_sentence(vocabulary, what)} {_STATUS.get(status, status.replace('_', ' '))}"
     if after.terminated and not before.terminated:
-        yield "the accord is terminated"
+        yield f"the {accord} is terminated"
 
 
 def _shown(value: Any) -> str:

@@ -25,6 +25,9 @@ from worker.demo.play import Play
 from worker.demo.player import Moment, Result
 from worker.demo.proving import Proven
 from workflows.model.commands import Unmet
+from workflows.model.rules import GATES
+from workflows.model.vocabulary import phrase, reworded, word
+from workflows.model.wording import counted, do
 
 
 class ForPeople:
@@ -90,7 +93,7 @@ class ForPeople:
             self._line(moment, "✓", Text(moment.text), "green")
             return
         said = "REFUSED" if outcome.status == "refused" else "REJECTED"
-        text = Text.assemble((said, "bold red"), f" {moment.text}", (f"  [{outcome.guard}]", "red"))
+        text = Text.assemble((said, "bold red"), f" {moment.text}")
         for line in _waiting(outcome.unmet) if outcome.unmet else [Text(short(outcome.reason))]:
             text.append("\n").append_text(line)
         self._line(moment, "✗", text, "bold red")
@@ -99,7 +102,7 @@ class ForPeople:
         outcome = moment.outcome
         text = Text.assemble(("what if: ", "bold"), moment.text)
         if outcome is not None:
-            events = ", ".join(one.replace("_", " ") for one in outcome.events) or "nothing"
+            events = ", ".join(phrase(self._vocabulary, one) for one in outcome.events) or "nothing"
             text.append(f"\nwould cause: {events}")
             text.append(f"\nwould reopen: {', '.join(outcome.reopens or ()) or 'no condition'}")
         self._line(moment, "?", text, "yellow")
@@ -109,7 +112,8 @@ class ForPeople:
         met = len(moment.guards) - len(unmet)
         text = Text.assemble(
             ("why not yet: ", "bold"),
-            f"the gate “{moment.text}” has {met} of {len(moment.guards)} guards met",
+            f"{met} of {counted(len(moment.guards), 'check is', 'checks are')} met until "
+            + reworded(GATES[moment.text], self._vocabulary),
         )
         for line in _waiting(unmet):
             text.append("\n").append_text(line)
@@ -126,9 +130,13 @@ class ForPeople:
         last = result.last
         grid = Table.grid(padding=(0, 2))
         rows = [
-            ("stage", (last.stage if last else "–") + (" (closed)" if last and last.closed else "")),
+            (
+                "stage",
+                (word(self._vocabulary, last.stage) if last else "–")
+                + (" (closed)" if last and last.closed else ""),
+            ),
             ("acts", f"{result.acts}, of which {result.refusals} refused; each refusal is on the record"),
-            ("record", f"{result.entries} entries"),
+            ("record", counted(result.entries, "entry", "entries")),
             ("time", f"{_span(result)} in {seconds:.1f} s"),
         ]
         if last is not None and last.blocking and not last.closed:
@@ -138,7 +146,7 @@ class ForPeople:
         verdict = (
             "✓ Everything went as the play says"
             if result.went_well
-            else f"✗ {len(result.differences)} differences"
+            else f"✗ {counted(len(result.differences), 'difference', 'differences')}"
         )
         self._console.print()
         self._console.print(
@@ -173,7 +181,7 @@ class Story(ForPeople):
             self._stage = ""
             turned = True
         if moment.kind == "act" and not refused and not moment.changed and not turned:
-            self._quiet[moment.act.replace("_", " ")] += 1
+            self._quiet[phrase(self._vocabulary, moment.act)] += 1
             return
         if moment.kind in ("why", "wait") and not turned and not moment.changed:
             return
@@ -350,13 +358,17 @@ def _waiting(checks: Iterable[Unmet | Guard], most: int = 9) -> Iterable[Text]:
 
 
 def _plain(one: Unmet | Guard) -> str:
-    who = f" — {', '.join(one.who)} could" if one.who else ""
+    who = f" — {do(one.who, 'could', 'could', 'or')}" if one.who else ""
     by = f", by {one.by:%Y-%m-%d}" if one.by else ""
-    return f"{short(one.reason) or one.guard.replace('_', ' ')}{who}{by}"
+    return f"{short(one.reason)}{who}{by}"
 
 
 def _span(result: Result) -> str:
     if result.began is None or result.last is None:
         return "no time"
     span: timedelta = result.last.time - result.began
-    return f"{span.days} days of the accord's time" if span.days else "less than a day of the accord's time"
+    return (
+        f"{counted(span.days, 'day', 'days')} of its own time"
+        if span.days
+        else "less than a day of its own time"
+    )

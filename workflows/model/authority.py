@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check, Rejected
 from workflows.model.state import Accord, Appointment
 from workflows.model.values import INSTALLATION, show_date
+from workflows.model.wording import do, listed
 
 OPERATOR = "operator"
 """The role of whoever runs the installation: for acts about the log, none about the matter of the accord."""
@@ -61,6 +62,51 @@ def holders(a: Accord, roles: tuple[str, ...], parties: tuple[str, ...] | None =
 def expected(a: Accord, roles: Iterable[str], parties: tuple[str | None, ...]) -> tuple[str, ...]:
     """As :func:`holders`, with those whose appointment is to begin; of no party are officers."""
     return _of(_Offices.of(a).ever, roles, parties)
+
+
+class Able(NamedTuple):
+    """Who could take a step; and where nobody holds the role for a party, who appoints somebody, in words."""
+
+    who: tuple[str, ...] = ()
+    nobody: str = ""
+
+
+NOBODY = Able()
+"""Nobody is waited for."""
+
+OFFICES = ("registrar", "depositary", OPERATOR)
+"""Roles of officers, whom the definition names and nobody appoints."""
+
+
+def able(a: Accord, roles: tuple[str, ...], parties: Iterable[str] | None = None) -> Able:
+    """Who holds one of ``roles`` for each of ``parties`` (for any, if none are given); who appoints, where nobody does.
+
+    What is in words goes on from a reason, after a semicolon.
+    """
+    if parties is None:
+        if who := holders(a, roles):
+            return Able(who)
+        lacking = tuple(a.definition.parties)
+    else:
+        parties = tuple(parties)
+        who, index = holders(a, roles, parties), _Offices.of(a).now
+        lacking = tuple(p for p in parties if not any(index.get(role, {}).get(p) for role in roles))
+        if not lacking:
+            return Able(who)
+    contacts = tuple(a.definition.parties[p].contact for p in lacking if p in a.definition.parties)
+    names = " or ".join(role.replace("_", " ") for role in roles)
+    if all(role in OFFICES for role in roles):
+        return Able(
+            contacts, f"; nobody is {names}: name one by an amendment, with every party (propose-amendment)"
+        )
+    whose = "" if parties is None else f" of {listed(lacking)}"
+    nobody = f"; nobody{whose} is appointed as {names} yet: {appoint(contacts)}"
+    return Able(tuple(dict.fromkeys((*who, *contacts))), nobody)
+
+
+def appoint(contacts: Collection[str]) -> str:
+    """That contacts appoint somebody, and by which act."""
+    return f"{do(contacts, 'appoints', 'appoint', 'or')} somebody (appoint-delegate)"
 
 
 _Index = dict[str, dict[str | None, dict[int, str]]]
@@ -179,18 +225,36 @@ def authority_checks(a: Accord, wanted: Act | type[Act], by: Actor, at: datetime
         if who.roles
         else set(appointment.roles) != {OPERATOR} and (who.observers or not only_observes(appointment))
     )
-    could = holders(a, who.roles, _side_parties(a, who.side)) if who.roles else ()
-    if by.delegate == INSTALLATION and could:
+    if by.delegate == INSTALLATION and who.roles and holders(a, who.roles, _side_parties(a, who.side)):
         # The parties have named an operator: then the installation's own word no longer suffices.
         right_role = False
-    yield Check(
-        "authority",
-        right_side and right_role,
-        f"{by.delegate} ({', '.join(appointment.roles)}{' of ' + side if side else ''}) may not "
-        f"{wanted.name.replace('_', ' ')}; it takes {who.describe()}",
-        f"let {' or '.join(could) if could else who.describe()} do it",
-        could,
+    if right_side and right_role:
+        yield Check("authority", True)
+        return
+    yield _no_authority(a, wanted, by.delegate, appointment)
+
+
+def _no_authority(a: Accord, wanted: Act | type[Act], delegate: str, appointment: Appointment) -> Check:
+    """That the delegate may not do the act, and who may; where nobody does, who appoints somebody."""
+    who, vocabulary = wanted.who, a.definition.vocabulary
+    roles = ", ".join(role.replace("_", " ") for role in appointment.roles)
+    side = f" of {appointment.party}" if appointment.party else ""
+    takes = who.describe(vocabulary)
+    reason = f"{delegate} ({roles}{side}) may not {wanted.phrase(vocabulary)}; it takes {takes}"
+    parties = _side_parties(a, who.side)
+    could = holders(a, who.roles, parties) if who.roles else ()
+    if could or not who.roles:
+        return Check(
+            "authority", False, reason, f"let {listed(could, 'or') if could else takes} do it", could
+        )
+    # Who asks may not appoint for others: its own contact, where its side is one that the act is for.
+    own = (
+        (appointment.party,)
+        if appointment.party is not None and appointment.party in (parties or ())
+        else None
     )
+    lacks = able(a, who.roles, own or parties)
+    return Check("authority", False, reason + lacks.nobody, lacks.nobody.rpartition(": ")[2], lacks.who)
 
 
 def _side_parties(a: Accord, side: str) -> tuple[str, ...] | None:

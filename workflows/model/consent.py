@@ -17,6 +17,8 @@ from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
 from workflows.model.values import Digest, PartyId, Text
+from workflows.model.vocabulary import placeholders
+from workflows.model.wording import named
 
 CONSENTING = ("contact", "protocol", "treaty_section")
 """Roles that may give a party's consent where an act does not say otherwise."""
@@ -32,7 +34,7 @@ class Subject:
 
     kind: str
     words: str
-    """What it is, with the parts in braces."""
+    """What it is, with the parts, and terms of the vocabulary, in braces."""
     parts: tuple[str, ...]
     current: Callable[..., str | None]
     parties: Callable[..., Iterable[str]]
@@ -41,20 +43,26 @@ class Subject:
         """The subject under which consents are kept."""
         return "/".join((self.kind, *parts))
 
-    def says(self, *parts: str) -> str:
-        """What the subject is, in words."""
-        return self.words.format_map(dict(zip(self.parts, parts, strict=True)))
+    def says(self, vocabulary: str, *parts: str) -> str:
+        """What the subject is, in the words of a vocabulary."""
+        return self.words.format_map(
+            {**placeholders(vocabulary), **dict(zip(self.parts, parts, strict=True))}
+        )
 
 
 SUBJECTS: dict[str, Subject] = {}
 """Every kind of subject by its name."""
 
 
-def in_words(subject: str) -> str:
+def in_words(subject: str, vocabulary: str) -> str:
     """A subject's name as words: ``text/D1/en`` is "the text of D1 in en"; what is no such name stays as it is."""
     kind, *parts = subject.split("/")
     declared = SUBJECTS.get(kind)
-    return declared.says(*parts) if declared is not None and len(parts) == len(declared.parts) else subject
+    return (
+        declared.says(vocabulary, *parts)
+        if declared is not None and len(parts) == len(declared.parts)
+        else subject
+    )
 
 
 def _every_party(a: Accord, *_: str) -> Iterable[str]:
@@ -96,7 +104,7 @@ def pending(a: Accord) -> Iterator[Pending]:
             continue
         have, lacking = given(a, name, digest), missing(a, name, digest, declared.parties(a, *parts))
         if have and lacking:
-            yield Pending(name, declared.says(*parts), digest, have, lacking)
+            yield Pending(name, declared.says(a.definition.vocabulary, *parts), digest, have, lacking)
 
 
 def given(a: Accord, subject: str, digest: str) -> tuple[str, ...]:
@@ -159,9 +167,10 @@ class _AboutConsent(Event):
     subject: Text
 
     @classmethod
-    def sentence(cls, facts: Mapping[str, Any]) -> str:
+    def sentence(cls, facts: Mapping[str, Any], vocabulary: str) -> str:
         """The event as one line for people."""
-        return super().sentence({**facts, "subject": in_words(str(facts.get("subject", "")))})
+        subject = in_words(str(facts.get("subject", "")), vocabulary)
+        return super().sentence({**facts, "subject": subject}, vocabulary)
 
 
 @event
@@ -237,7 +246,7 @@ class WithdrawConsent(Act):
             "consent_pending",
             by.party in a.consents.get(self.subject, {}),
             f"{by.party} has no pending consent to {self.subject}; what took effect cannot be taken back",
-            "see the accord's pending consents for the subjects that are open",
+            f"see the pending consents of {named(a, 'accord')} for the subjects that are open",
             subject=self.subject,
         )
 

@@ -30,7 +30,7 @@ class Deadline:
         """One line for people: what happens then."""
         words = {
             "due": f"{self.subject} is due",
-            "response": f"{self.subject} expires without an answer",
+            "response": f"the {self.subject} expires without an answer",
             "freshness": f"{self.subject}: validity ends",
             "cure": f"time to cure {self.subject} ends",
             "long_stop": "long-stop date",

@@ -44,6 +44,7 @@ from workflows.model.fold import fold
 from workflows.model.rules import deadlines, gate
 from workflows.model.state import Accord
 from workflows.model.values import shortened
+from workflows.model.wording import called, named
 from workflows.model.working import CLOCK, Memory, Working
 from workflows.record.keys import own_signature
 from workflows.record.operation import not_paused
@@ -274,8 +275,8 @@ def _guards(
         yield Check(
             VERSION_CURRENT,
             a.version == required_version,
-            f"the accord is at version v{a.version}, and the act requires v{required_version}",
-            "read the accord again, and send the act anew if it is still what you want",
+            f"{named(a, 'accord')} is at version v{a.version}, and the act requires v{required_version}",
+            f"read {named(a, 'accord')} again, and send the act anew if it is still what you want",
         )
     if not wanted.before_founding:
         yield founded(a)
@@ -288,8 +289,8 @@ def _standing(a: Accord, wanted: Act | type[Act], actor: Actor, at: datetime) ->
     yield Check(
         "accord_open",
         not over,
-        f"the accord is {'closed' if a.closed else f'terminated: {a.terminated}'}",
-        "its texts and verdicts stay readable; start another accord that names this one as predecessor",
+        f"{named(a, 'accord')} is {'closed' if a.closed else f'terminated: {a.terminated}'}",
+        f"its texts and verdicts stay readable; start another {called(a, 'accord')} that names this one as predecessor",
     )
     if not wanted.while_paused:
         yield not_paused(a)
@@ -356,7 +357,9 @@ def _unattributed(work: Working, wanted: Act) -> Decision:
 
 
 def _open_and_founded(a: Accord) -> Check:
-    return Check("accord_open", a.founded and not a.ended, "the accord is not founded, or has ended")
+    return Check(
+        "accord_open", a.founded and not a.ended, f"{named(a, 'accord')} is not founded, or has ended"
+    )
 
 
 def _until_unknown(wanted: Act, work: Working, actor: Actor) -> Iterable[Check]:
@@ -381,7 +384,7 @@ def _refused_signal(work: Working, name: str, reason: str, payload: str) -> Deci
 
 
 def _no_signal(reason: str) -> Refusal:
-    return Refusal(guard="signal_taken_up", reason=reason, remedy="mend it, and send it again", unmet=())
+    return Refusal(guard="signal_taken_up", reason=reason, remedy="correct it, and send it again", unmet=())
 
 
 __all__ = [

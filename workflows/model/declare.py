@@ -22,8 +22,10 @@ from workflows.errors import EntenteError
 from workflows.model.canonical import NotCanonical, canonical, depth, digest_of
 from workflows.model.commands import Actor, Command, Unmet
 from workflows.model.definition import Inconsistent
+from workflows.model.saying import filled
 from workflows.model.state import Accord
 from workflows.model.values import Particular, shortened
+from workflows.model.vocabulary import phrase, placeholders
 
 LARGEST_COMMAND = 512 * 1024
 """Bytes of canonical JSON that a command may have."""
@@ -96,7 +98,7 @@ class Event(BaseModel):
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
     says: ClassVar[str] = ""
-    """A sentence with fields in braces, of what has happened: ``condition {condition} is verified``."""
+    """A sentence of what has happened, with fields and terms in braces: ``{~condition} {condition} is verified``."""
     changes_state: ClassVar[bool] = True
     reopens: ClassVar[bool] = True
     """Whether something can follow from it by itself; no rule looks at what an event changes that does not."""
@@ -110,9 +112,9 @@ class Event(BaseModel):
         return self
 
     @classmethod
-    def sentence(cls, facts: Mapping[str, Any]) -> str:
-        """The event as one line for people, from its facts as they are recorded."""
-        return cls.says.format_map(_in_words(facts))
+    def sentence(cls, facts: Mapping[str, Any], vocabulary: str) -> str:
+        """The event as one line for people, from its facts as they are recorded, in the accord's vocabulary."""
+        return filled(cls.says, cls, facts, vocabulary)
 
     def facts(self) -> dict[str, Any]:
         """The event's fields as JSON values."""
@@ -144,12 +146,13 @@ class Who:
     observers: bool = True
     """Whether who is only an observer may do what any delegate may."""
 
-    def describe(self) -> str:
-        """The rule as a phrase: "host's protocol"."""
+    def describe(self, vocabulary: str = "diplomatic") -> str:
+        """The rule as a phrase: "the host's protocol"."""
         roles = " or ".join(role.replace("_", " ") for role in self.roles) or "delegate"
+        words = placeholders(vocabulary)
         prefix = {
-            "host": "the host's ",
-            "guest": "a guest's ",
+            "host": f"{words['the host']}'s ",
+            "guest": f"{words['a guest']}'s ",
             "any": "any party's ",
             "officer": "the ",
             "anyone": "any ",
@@ -166,7 +169,9 @@ class Act(BaseModel):
     track: ClassVar[str] = ""
     who: ClassVar[Who] = Who(roles=())
     says: ClassVar[str] = ""
-    """A sentence with fields in braces, for summaries: ``{by} issues the invitation``."""
+    """A sentence with fields in braces, for summaries: ``{by} issues {the invitation}``."""
+    doing: ClassVar[str] = ""
+    """What it is to do it, where the name does not say so: ``report a change of a condition``."""
     before_founding: ClassVar[bool] = False
     after_end: ClassVar[bool] = False
     after_closing: ClassVar[bool] = False
@@ -214,9 +219,14 @@ class Act(BaseModel):
         dumped = self.model_dump(mode="json", include=set(names))
         return {key: value for key, value in dumped.items() if value}
 
-    def sentence(self, by: Actor) -> str:
+    def sentence(self, by: Actor, vocabulary: str) -> str:
         """The act as one line for people: who does what."""
-        return sentence(type(self), self.facts(), by)
+        return sentence(type(self), self.facts(), by, vocabulary)
+
+    @classmethod
+    def phrase(cls, vocabulary: str) -> str:
+        """What it is to do it, in the accord's vocabulary: ``confirm closing meeting``."""
+        return cls.doing.format_map(placeholders(vocabulary)) or phrase(vocabulary, cls.name)
 
     @classmethod
     def text(cls) -> str:
@@ -244,23 +254,14 @@ def party_of(by: Actor) -> str:
     return by.party
 
 
-class _Fields(dict[str, Any]):
-    def __missing__(self, key: str) -> str:
-        return "…"
-
-
-def _in_words(facts: Mapping[str, Any]) -> _Fields:
-    return _Fields({key: ", ".join(map(str, v)) if isinstance(v, list) else v for key, v in facts.items()})
-
-
-def sentence(act: type[Act], facts: Mapping[str, Any], by: Actor) -> str:
-    """``act.says`` with its fields filled in, "X for Y" first."""
-    values = _in_words(facts)
+def sentence(act: type[Act], facts: Mapping[str, Any], by: Actor, vocabulary: str) -> str:
+    """``act.says`` with its fields filled in, "X for Y" first, in the words of a vocabulary."""
+    values = dict(facts)
     for name, info in act.model_fields.items():
         if name not in values and info.default is not None and not info.is_required():
             values[name] = info.default
     values["by"] = f"{by.delegate} for {by.behalf or by.party}" if by.party or by.behalf else by.delegate
-    return (act.says or "{by}: " + act.name.replace("_", " ")).format_map(values)
+    return filled(act.says or "{by}: " + act.phrase(vocabulary), act, values, vocabulary)
 
 
 ACTS: dict[str, type[Act]] = {}
@@ -356,7 +357,7 @@ def check_size(command: Command) -> None:
         size = len(canonical(command.fields))
     except NotCanonical as error:
         raise Rejected(
-            "malformed", f"{command.act} is malformed: {error}. Mend the field named and send it again."
+            "malformed", f"{command.act} is malformed: {error}. Correct the field named and send it again."
         ) from None
     if size > LARGEST_COMMAND:
         raise Rejected(
@@ -383,7 +384,7 @@ def malformed(what: str, error: ValidationError) -> Rejected:
         for field, said in islice(_wrong_fields(error), MOST_ERRORS)
     )
     listing = "; ".join(f"{e['field']}: {e['problem']}" for e in errors[:5])
-    return Rejected("malformed", f"{what}: {listing}. Mend the fields named and send it again.", errors)
+    return Rejected("malformed", f"{what}: {listing}. Correct the fields named and send it again.", errors)
 
 
 def _wrong_fields(error: ValidationError) -> Iterator[tuple[str, str]]:

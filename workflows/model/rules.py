@@ -9,6 +9,7 @@ from workflows.model.deadlines import Deadline
 from workflows.model.declare import Check, Event
 from workflows.model.state import Accord
 from workflows.model.values import show_date
+from workflows.model.vocabulary import reworded
 from workflows.record import witnessing
 from workflows.record.operation import not_paused
 from workflows.tracks import corrections, invitation, subsequent, understanding
@@ -35,6 +36,11 @@ GATES: dict[str, str] = {
     "closing": "the accord can be closed",
 }
 """Every gate, and what can be done when it is open."""
+
+
+def gate_says(a: Accord, name: str) -> str:
+    """What can be done when a gate is open, in the accord's vocabulary."""
+    return reworded(GATES[name], a.definition.vocabulary)
 
 
 def gate(a: Accord, name: str) -> Iterator[Check]:

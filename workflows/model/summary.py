@@ -142,7 +142,7 @@ def current_details(a: Accord) -> str:
         lines += [
             "**What blocks the next stage**",
             "",
-            "| missing | who could meet it | by |",
+            "| missing | who could meet it | due |",
             "|---|---|---|",
         ]
         lines += [
@@ -167,7 +167,7 @@ def _conditions(a: Accord, vocabulary: str) -> list[str]:
     lines = [
         f"**{word(vocabulary, 'conditions').capitalize()} by party**",
         "",
-        *_head("owed by", word(vocabulary, "condition"), "stands", "due", "next"),
+        *_head("who owes it", word(vocabulary, "condition"), "stands", "due", "next"),
     ]
     by_party = sorted(
         a.definition.conditions.items(),

@@ -1,6 +1,7 @@
-"""Vocabularies: the words that people see. They change nothing else.
+"""Vocabularies: the words that people see. They decide nothing.
 
-Each is a module in ``workflows/model/vocabularies``, found when this one is imported.
+Each is a module in ``workflows/model/vocabularies``, found when this one is imported. A refusal stands on the record
+in its accord's words: after a release, a word changes as a rule does, under newer rules.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType, ModuleType
 
 import workflows.model.vocabularies
@@ -16,6 +18,9 @@ from workflows.model.vocabularies import diplomatic
 
 TERMS: tuple[str, ...] = tuple(diplomatic.WORDS)
 """What a vocabulary has a word for: the accord, the rungs of the ladder and its end, and what the tracks are about."""
+
+_THINGS = ("accord", "advance", "arrival", "condition", "document", "invitation", "understanding", "visit")
+"""Terms that stand for a thing in an act's name; signing, in one, is what is done."""
 
 _NAME = re.compile(r"[a-z][a-z_]{0,39}")
 
@@ -58,3 +63,58 @@ def known(name: str) -> str:
 def word(vocabulary: str, term: str) -> str:
     """How ``vocabulary`` calls a term of the domain; what it does not know is called as in ``diplomatic``."""
     return VOCABULARIES.get(vocabulary, diplomatic.WORDS).get(term) or diplomatic.WORDS.get(term, term)
+
+
+def in_sentence(vocabulary: str, term: str) -> str:
+    """A term as it stands within a sentence."""
+    return word(vocabulary, term).lower()
+
+
+@cache
+def placeholders(vocabulary: str) -> Mapping[str, str]:
+    """What the sentences of acts and events may name beside their fields, in the words of a vocabulary.
+
+    ``{the visit}`` and ``{a visit}`` are a term with its article; ``{~visit}`` is the term alone.
+    """
+    filled: dict[str, str] = {}
+    for term in TERMS:
+        name = in_sentence(vocabulary, term)
+        filled[f"the {term}"] = f"the {name}"
+        filled[f"a {term}"] = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+        filled[f"~{term}"] = name
+    return MappingProxyType(filled)
+
+
+@cache
+def phrase(vocabulary: str, act: str) -> str:
+    """An act's name as words, its terms as the vocabulary has them: ``verify condition precedent``."""
+    return " ".join(in_sentence(vocabulary, part) if part in _THINGS else part for part in act.split("_"))
+
+
+_SAID = re.compile(
+    r"\b(an? )?(accord|advance work|arrival|conditions?|documents?|guests?|host|invitation|understanding|visit)\b",
+    re.I,
+)
+
+
+@cache
+def reworded(text: str, vocabulary: str) -> str:
+    """A text of our own, written in the words of ``diplomatic``, in those of another vocabulary.
+
+    For what acts and gates say of themselves. What people wrote, titles and reasons, never goes through it.
+    """
+    if vocabulary == "diplomatic":
+        return text
+
+    def other(match: re.Match[str]) -> str:
+        article, written = match[1], match[2]
+        term = {"advance work": "advance", "guests": "guest"}.get(written.lower(), written.lower())
+        name = in_sentence(vocabulary, term) + ("s" if written.lower() == "guests" else "")
+        if written[0].isupper():
+            name = name[0].upper() + name[1:]
+        if not article:
+            return name
+        right = "an " if name[0] in "aeiou" else "a "
+        return (right.capitalize() if article[0].isupper() else right) + name
+
+    return _SAID.sub(other, text)

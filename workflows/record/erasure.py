@@ -18,6 +18,7 @@ from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord
 from workflows.model.values import Count, Digest, Line, Text
+from workflows.model.wording import called
 
 MOST_POSITIONS = 1000
 """Entries whose particulars one act can erase."""
@@ -141,7 +142,7 @@ class EraseContents(_Erasing):
             "erasures_bounded",
             len(a.erased_contents) + len(self.digests) <= MOST_ERASED,
             f"{len(a.erased_contents):,} contents are erased, and at most {MOST_ERASED:,} can be",
-            "take the matter to a successor accord",
+            f"take the matter to a succeeding {called(a, 'accord')}",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

@@ -20,6 +20,7 @@ from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.notekeys import LOG, LogKeyLine, read_key
 from workflows.model.state import Accord, LogKey
+from workflows.model.wording import called, named
 
 MOST_LOG_KEYS = 20
 """Keys that a log may have had, retired ones included."""
@@ -117,7 +118,7 @@ class RotateLogKey(Act):
             "few_log_keys",
             len(a.log_keys) < MOST_LOG_KEYS,
             f"the log has had {MOST_LOG_KEYS} keys",
-            "go on in another accord that names this one as predecessor",
+            f"go on in another {called(a, 'accord')} that names this one as predecessor",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
@@ -144,7 +145,7 @@ class RetireLogKey(Act):
             "log_key_in_force",
             self.key in signing,
             "it is no key that the record says signs this log",
-            "the state of the accord lists its log's keys",
+            f"the state of {named(a, 'accord')} lists its log's keys",
         )
         yield Check(
             "log_key_remains",

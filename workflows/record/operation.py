@@ -20,6 +20,7 @@ from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord, Pause
 from workflows.model.values import Line, Text, show_time
+from workflows.model.wording import named
 
 
 def not_paused(a: Accord) -> Check:
@@ -30,7 +31,7 @@ def not_paused(a: Accord) -> Check:
     return Check(
         "not_paused",
         False,
-        f"{pause.by} paused the accord on {show_time(pause.at)}: {pause.reason}",
+        f"{pause.by} paused {named(a, 'accord')} on {show_time(pause.at)}: {pause.reason}",
         "wait until it is resumed; deadlines go on meanwhile",
         (pause.by,),
     )
@@ -40,7 +41,7 @@ def not_paused(a: Accord) -> Check:
 class AccordPaused(Event):
     """Whoever runs the installation paused the accord: no act is taken up until it is resumed."""
 
-    says = "the accord is paused: {reason}"
+    says = "{the accord} is paused: {reason}"
     reason: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -52,7 +53,7 @@ class AccordPaused(Event):
 class AccordResumed(Event):
     """The accord goes on where it was paused."""
 
-    says = "the accord is resumed"
+    says = "{the accord} is resumed"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Not paused."""
@@ -88,7 +89,7 @@ class PauseAccord(_Operating):
     """Pause an accord, as who runs the installation: no act is taken up until it is resumed. Deadlines go on."""
 
     reason: Reason
-    says = "{by} pauses the accord: {reason}"
+    says = "{by} pauses {the accord}: {reason}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Not paused already."""
@@ -103,14 +104,14 @@ class PauseAccord(_Operating):
 class ResumeAccord(_Operating):
     """Resume an accord that is paused."""
 
-    says = "{by} resumes the accord"
+    says = "{by} resumes {the accord}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """It is paused."""
         yield Check(
             "paused",
             a.paused is not None,
-            "the accord is not paused",
+            f"{named(a, 'accord')} is not paused",
             "nothing is left to do",
         )
 
@@ -124,7 +125,7 @@ class RetryAccord(_Operating):
     """Have what the accord waits for tried again at once, as who runs the installation, and put that on record."""
 
     reason: Reason
-    says = "{by} has the accord's pending work tried again: {reason}"
+    says = "{by} has {the accord}'s pending work tried again: {reason}"
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """That it was tried again."""
@@ -136,7 +137,7 @@ class RepairAccord(_Operating):
     """Start the accord's workflow anew from the ledger, as who runs the installation, and put that on record."""
 
     reason: Reason
-    says = "{by} starts the accord's workflow anew from the ledger: {reason}"
+    says = "{by} starts {the accord}'s workflow anew from the ledger: {reason}"
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
         """That it was started anew."""

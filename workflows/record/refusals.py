@@ -14,6 +14,7 @@ from workflows.model.commands import Refusal
 from workflows.model.declare import Event, Stamp, event
 from workflows.model.state import Accord
 from workflows.model.values import Text
+from workflows.model.vocabulary import phrase
 
 
 @event
@@ -27,10 +28,10 @@ class ActRefused(Event):
     refusal: Refusal
 
     @classmethod
-    def sentence(cls, facts: Mapping[str, Any]) -> str:
+    def sentence(cls, facts: Mapping[str, Any], vocabulary: str) -> str:
         """The act by its name, and why it was refused."""
-        words = {"act": str(facts.get("act", "an act")).replace("_", " "), "reason": reason_of(facts)}
-        return super().sentence(words)
+        words = {"act": phrase(vocabulary, str(facts.get("act", "an_act"))), "reason": reason_of(facts)}
+        return super().sentence(words, vocabulary)
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Nothing: it is on the record, and that is all."""

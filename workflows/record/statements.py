@@ -98,7 +98,7 @@ class ImportStatement(Act):
         except ValidationError as error:
             problem = malformed("the definition would be malformed", error).message
             raise ValueError(
-                problem.removesuffix(" Mend the fields named and send it again.").rstrip(".")
+                problem.removesuffix(" Correct the fields named and send it again.").rstrip(".")
             ) from None
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
@@ -112,7 +112,7 @@ class ImportStatement(Act):
             "proposal_known",
             proposal is not None,
             problem,
-            "mend what is named; record_statement records it without a proposal",
+            "correct what is named; record_statement records it without a proposal",
         )
         yield Check(
             "no_amendment_pending",

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from workflows.model.authority import holders
+from workflows.model.authority import able
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, clear, complete, not_yet_given, same_digest, subject
 from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Corrections
 from workflows.model.values import Digest, Language, Note, Reference
+from workflows.model.wording import do
 from workflows.tracks.documents.state import AboutDocument
 from workflows.tracks.subsequent import signing_parties
 
@@ -43,7 +44,7 @@ def _set(a: Accord, document: str, now: Corrections) -> Accord:
 class CorrigendumProposed(Event):
     """A corrected text of a signed document was put forward."""
 
-    says = "a corrigendum of document {document} in {language} is proposed"
+    says = "a corrigendum of {~document} {document} in {language} is proposed"
     document: Reference
     language: Language
     digest: Digest
@@ -61,7 +62,7 @@ class CorrigendumProposed(Event):
 class DocumentCorrected(Event):
     """Every party that signed the document agreed to the corrected text."""
 
-    says = "document {document} is corrected in {language}"
+    says = "{~document} {document} is corrected in {language}"
     document: Reference
     language: Language
     digest: Digest
@@ -100,8 +101,8 @@ class _Correcting(AboutDocument):
             "signing_party",
             by.party in parties,
             f"{by.party} has not signed {self.document}",
-            f"{', '.join(parties)} agree on its correction",
-            holders(a, ("treaty_section",), parties),
+            f"{do(parties, 'agrees', 'agree')} on its correction",
+            able(a, ("treaty_section",), parties).who,
             subject=self.document,
         )
 

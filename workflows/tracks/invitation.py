@@ -11,14 +11,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from workflows.model.authority import holders
+from workflows.model.authority import NOBODY, able
 from workflows.model.commands import Actor
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
 from workflows.model.values import Instant, Note, PartyId, show_date
+from workflows.model.wording import called, named
 
 Answer = Literal["accepted", "accepted_in_principle", "declined"]
+
+
+def _status(a: Accord) -> str:
+    return "not issued yet" if a.invitation.status == "drafted" else a.invitation.status.replace("_", " ")
 
 
 def required(a: Accord) -> tuple[str, ...]:
@@ -30,22 +35,24 @@ def accepted(a: Accord) -> Check:
     """Guard: every required guest has accepted, without reserve."""
     waiting = tuple(code for code in required(a) if a.invitation.answers.get(code) != "accepted")
     if a.invitation.status == "drafted":
-        reason, who = "the invitation has not been issued", holders(a, ("protocol",), (a.definition.host,))
+        reason = f"{named(a, 'invitation')} has not been issued"
+        who, nobody = able(a, ("protocol",), (a.definition.host,))
     elif waiting:
         said = ", ".join(
             f"{code} {a.invitation.answers.get(code, 'has not answered').replace('_', ' ')}"
             for code in waiting
         )
-        reason, who = f"the invitation is not accepted by all: {said}", holders(a, ("protocol",), waiting)
+        reason = f"{named(a, 'invitation')} is not accepted by all: {said}"
+        who, nobody = able(a, ("protocol",), waiting)
     else:
-        reason, who = f"the invitation is {a.invitation.status}", ()
+        reason, (who, nobody) = f"{named(a, 'invitation')} is {_status(a)}", NOBODY
     return Check(
         "invitation_accepted",
         a.invitation.status == "accepted" and not waiting,
-        reason,
-        "the host's protocol issues it (issue-invitation)"
+        reason + nobody,
+        f"{named(a, 'host')}'s protocol issues it (issue-invitation)"
         if a.invitation.status == "drafted"
-        else "the guests whose acceptance is required accept it (accept-invitation)",
+        else "whoever has to accept it does (accept-invitation)",
         who,
         a.invitation.valid_until,
     )
@@ -53,29 +60,30 @@ def accepted(a: Accord) -> Check:
 
 def _pending(a: Accord, verb: str, guest: str | None = None) -> Check:
     """Guard: it waits for answers; for a guest that may come later than the others, also once these have accepted."""
+    who, nobody = able(a, ("protocol",), (a.definition.host,)) if a.invitation.status == "drafted" else NOBODY
     late = a.invitation.status == "accepted" and guest is not None
     return Check(
         "invitation_pending",
         late or a.invitation.status in ("issued", "accepted_in_principle"),
-        f"the invitation is {a.invitation.status.replace('_', ' ')}, so it cannot be {verb}",
-        "the host's protocol issues it first (issue-invitation)"
+        f"{named(a, 'invitation')} is {_status(a)}, so it cannot be {verb}{nobody}",
+        f"{named(a, 'host')}'s protocol issues it first (issue-invitation)"
         if a.invitation.status == "drafted"
         else "it can only be done between issue and acceptance",
-        holders(a, ("protocol",), (a.definition.host,)) if a.invitation.status == "drafted" else (),
+        who,
     )
 
 
 def deadlines(a: Accord) -> Iterator[Deadline]:
     """A dated invitation expires unless it was accepted by then."""
     if a.invitation.status in ("issued", "accepted_in_principle") and a.invitation.valid_until is not None:
-        yield Deadline(a.invitation.valid_until, "response", "invitation", InvitationExpired())
+        yield Deadline(a.invitation.valid_until, "response", called(a, "invitation"), InvitationExpired())
 
 
 @event
 class InvitationIssued(Event):
     """The host issued the invitation."""
 
-    says = "the invitation is issued"
+    says = "{the invitation} is issued"
     valid_until: Instant | None = None
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -91,7 +99,7 @@ class InvitationIssued(Event):
 class InvitationReceived(Event):
     """A guest acknowledged receipt; its answer is pending."""
 
-    says = "{party} has received the invitation"
+    says = "{party} has received {the invitation}"
     party: PartyId
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -104,7 +112,7 @@ class InvitationReceived(Event):
 class InvitationAnswered(Event):
     """A guest answered."""
 
-    says = "{party} answers the invitation: {answer}"
+    says = "{party} answers {the invitation}: {answer}"
     party: PartyId
     answer: Answer
 
@@ -128,7 +136,7 @@ class InvitationAnswered(Event):
 class InvitationAccepted(Event):
     """The invitation is accepted by all whom an amendment still asks, which had accepted it before."""
 
-    says = "the invitation is accepted by each whose acceptance is required"
+    says = "{the invitation} is accepted by each whose acceptance is required"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Accepted, as by the last answer."""
@@ -146,7 +154,7 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
 class InvitationExtended(Event):
     """The host extended its own invitation."""
 
-    says = "the invitation is extended"
+    says = "{the invitation} is extended"
     valid_until: Instant | None = None
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -158,7 +166,7 @@ class InvitationExtended(Event):
 class InvitationWithdrawn(Event):
     """The host withdrew the invitation. The accord terminates with it; what was verified stays readable."""
 
-    says = "the invitation is withdrawn"
+    says = "{the invitation} is withdrawn"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """No longer open."""
@@ -169,7 +177,7 @@ class InvitationWithdrawn(Event):
 class InvitationExpired(Event):
     """The invitation's validity ended before it was accepted."""
 
-    says = "the invitation expires"
+    says = "{the invitation} expires"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """No longer open."""
@@ -182,14 +190,14 @@ class IssueInvitation(Act):
 
     note: Note = ""
     who = Who(("protocol",), "host")
-    says = "{by} issues the invitation"
+    says = "{by} issues {the invitation}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Only a drafted one; not one that would be expired at once."""
         yield Check(
             "invitation_drafted",
             a.invitation.status == "drafted",
-            f"the invitation is {a.invitation.status} already",
+            f"{named(a, 'invitation')} is {_status(a)} already",
             "extend or withdraw it instead",
         )
         until = a.definition.invitation.valid_until
@@ -211,7 +219,7 @@ class AcknowledgeInvitation(Act):
 
     note: Note = ""
     who = Who(("protocol",), "guest")
-    says = "{by} acknowledges receipt of the invitation"
+    says = "{by} acknowledges receipt of {the invitation}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """There is one to acknowledge, and it was not acknowledged before."""
@@ -253,7 +261,7 @@ class AcceptInvitation(_Answering):
     """Accept the invitation for your party."""
 
     who = Who(("protocol",), "guest")
-    says = "{by} accepts the invitation"
+    says = "{by} accepts {the invitation}"
 
     answer = "accepted"
 
@@ -263,7 +271,7 @@ class AcceptInvitationInPrinciple(_Answering):
     """Accept the invitation in principle; full acceptance is to follow."""
 
     who = Who(("protocol",), "guest")
-    says = "{by} accepts the invitation in principle"
+    says = "{by} accepts {the invitation} in principle"
 
     answer = "accepted_in_principle"
 
@@ -273,7 +281,7 @@ class DeclineInvitation(_Answering):
     """Decline the invitation for your party. If its acceptance is required, the accord terminates."""
 
     who = Who(("protocol",), "guest")
-    says = "{by} declines the invitation"
+    says = "{by} declines {the invitation}"
 
     answer = "declined"
 
@@ -285,7 +293,7 @@ class ExtendInvitation(Act):
     valid_until: Instant | None
     note: Note = ""
     who = Who(("protocol",), "host")
-    says = "{by} extends the invitation until {valid_until}"
+    says = "{by} extends {the invitation} until {valid_until}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """It is open, and the new end is later."""
@@ -310,7 +318,7 @@ class WithdrawInvitation(Act):
 
     note: Note = ""
     who = Who(("protocol",), "host")
-    says = "{by} withdraws the invitation"
+    says = "{by} withdraws {the invitation}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Issued, and not beyond the point up to which the definition allows withdrawal."""
@@ -318,8 +326,9 @@ class WithdrawInvitation(Act):
         yield Check(
             "invitation_issued",
             a.invitation.status in ("issued", "accepted", "accepted_in_principle"),
-            f"the invitation is {a.invitation.status}",
-            "nothing is issued that could be withdrawn; to end the accord, agree on termination (agree-termination)",
+            f"{named(a, 'invitation')} is {_status(a)}",
+            "nothing is issued that could be withdrawn; "
+            f"to end {named(a, 'accord')}, agree on termination (agree-termination)",
         )
         over = a.released_at is not None or (
             a.invitation.status == "accepted" if until == "acceptance" else a.visit.arrived_at is not None
@@ -328,7 +337,7 @@ class WithdrawInvitation(Act):
             "still_withdrawable",
             not over,
             f"the definition lets it be withdrawn until {until}, which has passed",
-            "terminate where a right to it exists, or agree on curtailing the visit",
+            f"terminate where a right to it exists, or agree on curtailing {named(a, 'visit')}",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

@@ -17,6 +17,7 @@ from workflows.model.commands import Actor, RecordedEvent
 from workflows.model.declare import Check, Event, act
 from workflows.model.state import Accord
 from workflows.model.values import Count, Digest, Grade, Instant, Note, Reference, show_date
+from workflows.model.wording import called
 from workflows.tracks.conditions.evidence import OBLIGOR, EvidenceSubmitted, obligor_checks
 from workflows.tracks.conditions.state import AboutCondition, own_state_holds
 from workflows.tracks.conditions.verdicts import ConditionVerified
@@ -43,7 +44,7 @@ class CarryOverVerdict(AboutCondition):
         yield Check(
             "predecessor_named",
             named is not None,
-            "the definition names no predecessor accord",
+            f"the definition names no {called(a, 'accord')} as predecessor",
             "amend the definition's predecessor.accord, or submit evidence as usual",
             subject=self.condition,
         )

@@ -13,7 +13,7 @@ from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, ScheduledText
-from workflows.model.values import Digest, Note
+from workflows.model.values import Digest, Note, some
 from workflows.tracks.documents.state import text_subject
 from workflows.tracks.documents.texts import ProposeText
 
@@ -112,7 +112,9 @@ class AgreeTexts(Act):
             "schedule_known",
             bool(texts),
             "no schedule of this digest is waiting",
-            f"the schedules that wait have the digests {', '.join(a.schedules) or '–'}",
+            f"the schedules that wait have the digests {some(a.schedules)}"
+            if a.schedules
+            else "propose one (propose-texts)",
         )
         changed = [f"{one.document} in {one.language}" for one in texts if not _as_proposed(a, one)]
         yield Check(

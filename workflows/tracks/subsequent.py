@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from workflows.model.authority import holders
+from workflows.model.authority import able
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.consent import ConsentGiven, complete, missing, not_yet_given, subject
@@ -17,6 +17,7 @@ from workflows.model.deadlines import Deadline
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
 from workflows.model.values import Digest, Instant, Line, Note, PartyId, Reference, Text, show_date
+from workflows.model.wording import called, named
 from workflows.tracks.conditions.state import check_satisfied, on_gates
 from workflows.tracks.documents.state import AboutDocument, live, with_document
 from workflows.tracks.founding.reopening import LONG_STOP
@@ -34,37 +35,40 @@ def nothing_open(a: Accord) -> Iterator[Check]:
     yield Check(
         "released",
         a.released_at is not None,
-        "the documents are not released",
+        f"{named(a, 'documents')} are not released",
         "release them first, or terminate",
     )
     for code in live(a) if a.released_at is not None else ():
         terms, document = a.definition.documents[code], a.documents[code]
         if terms.nature == "ratification":
             waiting = [party for party in signing_parties(a, code) if party not in document.ratified_by]
+            who, nobody = able(a, ("competent_authority",), waiting)
             yield Check(
                 "ratified",
                 not waiting,
-                f"{code} is not ratified by {', '.join(waiting)}",
+                f"{code} is not ratified by {', '.join(waiting)}{nobody}",
                 "each signing party ratifies",
-                holders(a, ("competent_authority",), tuple(waiting)),
+                who,
                 subject=code,
             )
         if terms.nature != "political":
+            who, nobody = able(a, ("competent_authority", "depositary"))
             yield Check(
                 "in_force",
                 document.in_force_at is not None,
-                f"{code} is not in force",
-                "declare its entry into force",
-                holders(a, ("competent_authority", "depositary")),
+                f"{code} is not in force{nobody}",
+                "declare its entry into force (declare-in-force)",
+                who,
                 subject=code,
             )
         if terms.registered:
+            who, nobody = able(a, ("depositary", "registrar"))
             yield Check(
                 "registered",
                 document.registration is not None,
-                f"{code} is not registered",
-                "register it",
-                holders(a, ("depositary", "registrar")),
+                f"{code} is not registered{nobody}",
+                "register it (register-document)",
+                who,
                 subject=code,
             )
     for code in on_gates(a, "subsequent") if a.founded else ():
@@ -100,7 +104,7 @@ class LongStopReached(Event):
 class AccordTerminated(Event):
     """The accord ended before release. Texts and verdicts stay readable, and a next accord can refer to them."""
 
-    says = "the accord terminates: {cause}"
+    says = "{the accord} terminates: {cause}"
     cause: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -112,7 +116,7 @@ class AccordTerminated(Event):
 class AccordClosed(Event):
     """Nothing subsequent is open: the record is complete, and the workflow ends."""
 
-    says = "the accord is closed"
+    says = "{the accord} is closed"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Closed."""
@@ -123,7 +127,7 @@ class AccordClosed(Event):
 class DocumentRatified(Event):
     """A party ratified a document."""
 
-    says = "{party} has ratified document {document}"
+    says = "{party} has ratified {~document} {document}"
     document: Reference
     party: PartyId
     instrument: Digest
@@ -138,7 +142,7 @@ class DocumentRatified(Event):
 class DocumentInForce(Event):
     """A document entered into force."""
 
-    says = "document {document} is in force"
+    says = "{~document} {document} is in force"
     document: Reference
     at: Instant
 
@@ -151,7 +155,7 @@ class DocumentInForce(Event):
 class DocumentRegistered(Event):
     """A document was registered."""
 
-    says = "document {document} is registered as {registration}"
+    says = "{~document} {document} is registered as {registration}"
     document: Reference
     registration: Text
 
@@ -164,9 +168,9 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
     """Termination that follows by itself; entry into force on signature."""
     if a.terminated is None and a.released_at is None:
         ended = {
-            "declined": "the invitation was declined",
-            "withdrawn": "the invitation was withdrawn",
-            "expired": "the invitation expired",
+            "declined": f"{named(a, 'invitation')} was declined",
+            "withdrawn": f"{named(a, 'invitation')} was withdrawn",
+            "expired": f"{named(a, 'invitation')} expired",
         }.get(a.invitation.status)
         stop = a.definition.long_stop
         if ended is None and a.declined_by is not None:
@@ -193,7 +197,7 @@ def termination_digest(a: Accord) -> str:
     return digest_of({"terminate": a.definition_digest})
 
 
-subject("termination", "the termination of the accord", termination_digest)
+subject("termination", "the termination of {the accord}", termination_digest)
 
 
 @event
@@ -223,7 +227,7 @@ class DeclineDefinition(Act):
             "not_founded",
             not a.founded,
             "every party has adopted it",
-            "decline the invitation, or terminate by agreement",
+            f"decline {named(a, 'invitation')}, or terminate by agreement",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
@@ -237,7 +241,7 @@ class Terminate(Act):
 
     note: Note = ""
     who = Who(("contact", "protocol", "competent_authority"), "any", sees=Audience.ALL)
-    says = "{by} terminates the accord"
+    says = "{by} terminates {the accord}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """A ground, and nothing released."""
@@ -251,7 +255,10 @@ class Terminate(Act):
             by=stop.at if stop else None,
         )
         yield Check(
-            "not_released", a.released_at is None, "the documents are released", "close the accord instead"
+            "not_released",
+            a.released_at is None,
+            f"{named(a, 'documents')} are released",
+            f"close {named(a, 'accord')} instead",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
@@ -265,12 +272,15 @@ class AgreeTermination(Act):
 
     note: Note = ""
     who = Who(("contact", "protocol", "competent_authority"), "any", agree="every party", sees=Audience.ALL)
-    says = "{by} agrees to terminate the accord"
+    says = "{by} agrees to terminate {the accord}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Nothing released, and not agreed by this party yet."""
         yield Check(
-            "not_released", a.released_at is None, "the documents are released", "close the accord instead"
+            "not_released",
+            a.released_at is None,
+            f"{named(a, 'documents')} are released",
+            f"close {named(a, 'accord')} instead",
         )
         yield not_yet_given(a, "termination", termination_digest(a), by)
 
@@ -349,18 +359,21 @@ class DeclareInForce(_AfterRelease):
             if terms.nature == "ratification"
             else []
         )
+        who, nobody = able(a, ("competent_authority",), waiting)
         yield Check(
             "ratified",
             not waiting,
-            f"{self.document} is not ratified by {', '.join(waiting)}",
+            f"{self.document} is not ratified by {', '.join(waiting)}{nobody}",
             "each signing party ratifies first",
-            holders(a, ("competent_authority",), tuple(waiting)),
+            who,
             subject=self.document,
         )
         yield Check(
             "may_enter_into_force",
             terms.nature != "political" and document.in_force_at is None,
-            f"{self.document} is {'a political document' if terms.nature == 'political' else 'in force already'}",
+            f"{self.document} is a political {called(a, 'document')}"
+            if terms.nature == "political"
+            else f"{self.document} is in force already",
             "nothing is left to declare",
             subject=self.document,
         )
@@ -409,7 +422,7 @@ class CloseAccord(Act):
 
     note: Note = ""
     who = Who(("contact", "protocol", "registrar"), "anyone", sees=Audience.ALL)
-    says = "{by} closes the accord"
+    says = "{by} closes {the accord}"
     before_founding = True
     after_end = True
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from workflows.model.authority import holders
+from workflows.model.authority import able
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.consent import (
@@ -27,6 +27,7 @@ from workflows.model.consent import (
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Offer, Understanding
 from workflows.model.values import Digest, Note, Reference, Text
+from workflows.model.wording import called, do, named
 from workflows.tracks.conditions.state import on_gates, owed_by, own_state_holds
 from workflows.tracks.documents.state import concordant, document_digest, live
 
@@ -57,7 +58,7 @@ def drift(a: Accord) -> str | None:
     now = content(a, a.understanding.severable)
     for code in now["texts"]:
         if code not in pins["texts"]:
-            return f"{code} is a document that it does not name"
+            return f"{code} is one of {named(a, 'documents')} and is not named in it"
         if not now["texts"][code]:
             return f"{code} asks for a text that is not there yet"
         if now["texts"][code] != pins["texts"].get(code):
@@ -66,10 +67,12 @@ def drift(a: Accord) -> str | None:
             return f"the signatories of {code} changed"
     for code in sorted(pins["texts"]):
         if code not in a.definition.documents:
-            return f"{code} is no longer one of the documents"
+            return f"{code} is no longer one of {named(a, 'documents')}"
     if now["parties"] != pins["parties"]:
         return "the parties changed"
-    return "the conditions' terms changed" if now["conditions"] != pins["conditions"] else None
+    return (
+        f"the terms of {named(a, 'conditions')} changed" if now["conditions"] != pins["conditions"] else None
+    )
 
 
 def suspended_by(a: Accord) -> tuple[str, ...]:
@@ -85,7 +88,7 @@ def suspended_by(a: Accord) -> tuple[str, ...]:
     )
 
 
-subject(SUBJECT, "the understanding", lambda a: a.understanding.pending)
+subject(SUBJECT, "{the understanding}", lambda a: a.understanding.pending)
 
 
 def effective(a: Accord) -> Check:
@@ -94,28 +97,25 @@ def effective(a: Accord) -> Check:
     fallen = suspended_by(a)
     remedy = "one party proposes it as things stand now, and every other concurs in it"
     if now.status == "none":
-        reason = "no understanding has been proposed"
-        who = holders(a, CONCURRING)
+        reason = f"no {called(a, SUBJECT)} has been proposed"
+        who, nobody = able(a, CONCURRING)
     elif now.status == "proposed":
         waiting = missing(a, SUBJECT, now.digest or "")
-        reason, who = (
-            f"the understanding is not yet concurred in by {', '.join(waiting)}",
-            holders(a, CONCURRING, waiting),
-        )
-        remedy = f"{', '.join(waiting)} concurs in it"
+        reason = f"{named(a, SUBJECT)} is not yet concurred in by {', '.join(waiting)}"
+        who, nobody = able(a, CONCURRING, waiting)
+        remedy = f"{do(waiting, 'concurs', 'concur')} in it"
     elif now.status == "stale":
-        reason, who = (
-            f"the understanding is stale: {now.cause}; it needs new concurrence",
-            holders(a, CONCURRING),
-        )
+        reason = f"{named(a, SUBJECT)} is stale: {now.cause}; it needs new concurrence"
+        who, nobody = able(a, CONCURRING)
     else:
-        reason = f"the understanding is suspended by {', '.join(fallen)}"
+        reason = f"{named(a, SUBJECT)} is suspended by {', '.join(fallen)}"
+        nobody = ""
         who = tuple(dict.fromkeys(one for code in fallen for one in owed_by(a, code)))
-        remedy = "the fallen conditions are brought to a verdict, and what is questioned is confirmed"
+        remedy = f"the fallen {called(a, 'conditions')} are brought to a verdict, and what is questioned is confirmed"
     return Check(
         "understanding_effective",
         now.status == "effective" and not fallen,
-        reason,
+        reason + nobody,
         remedy,
         who,
     )
@@ -125,7 +125,7 @@ def effective(a: Accord) -> Check:
 class UnderstandingProposed(Event):
     """An understanding was put forward, with what it pins."""
 
-    says = "an understanding is proposed"
+    says = "{a understanding} is proposed"
     digest: Digest
     pins: dict[str, Any]
     severable: tuple[Reference, ...] = ()
@@ -144,7 +144,7 @@ class UnderstandingProposed(Event):
 class UnderstandingEffective(Event):
     """Every party concurred: the understanding is effective."""
 
-    says = "the understanding is effective"
+    says = "{the understanding} is effective"
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -163,7 +163,7 @@ class UnderstandingEffective(Event):
 class UnderstandingStale(Event):
     """What the understanding pinned has changed; it needs new concurrence."""
 
-    says = "the understanding needs new concurrence: {cause}"
+    says = "{the understanding} needs new concurrence: {cause}"
     cause: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -196,7 +196,7 @@ class ProposeUnderstanding(Act):
     severable: tuple[Reference, ...] = ()
     note: Note = ""
     who = Who(CONCURRING, "any", agree="every party")
-    says = "{by} proposes the understanding"
+    says = "{by} proposes {the understanding}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Texts agreed and concordant, a window, known documents, and another content than what is in effect."""
@@ -204,15 +204,15 @@ class ProposeUnderstanding(Act):
         yield Check(
             "texts_concordant",
             not waiting,
-            f"not agreed and concordant in all languages: {', '.join(waiting)}",
+            f"{do(waiting, 'is', 'are')} not agreed and concordant in all languages",
             "agree on the texts and certify their concordance first",
-            holders(a, ("treaty_section",)),
+            able(a, ("treaty_section",)).who,
         )
         unknown = [code for code in self.severable if code not in live(a)]
         yield Check(
             "documents_known",
             not unknown,
-            f"no such document: {', '.join(unknown)}",
+            f"there is no such {called(a, 'document')}: {', '.join(unknown)}",
             f"name some of {', '.join(live(a))}",
         )
         yield Check("window_set", a.visit.window is not None, "no dates are agreed", "propose dates first")
@@ -221,7 +221,7 @@ class ProposeUnderstanding(Act):
         yield Check(
             "understanding_differs",
             digest not in standing,
-            f"this understanding is {'proposed' if digest == now.pending else now.status} already",
+            f"this {called(a, SUBJECT)} is {'proposed' if digest == now.pending else now.status} already",
             "let the other parties concur in it" if digest == now.pending else "nothing is left to propose",
         )
         yield _before_release(a)
@@ -241,7 +241,7 @@ class ConcurInUnderstanding(Act):
     digest: Digest
     note: Note = ""
     who = Who(CONCURRING, "any", agree="every party")
-    says = "{by} concurs in the understanding"
+    says = "{by} concurs in {the understanding}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """One is proposed, of this digest, before release, and the party has not concurred."""
@@ -250,11 +250,11 @@ class ConcurInUnderstanding(Act):
         yield Check(
             "understanding_proposed",
             now.pending is not None,
-            "no understanding is waiting for concurrence"
+            f"no {called(a, SUBJECT)} is waiting for concurrence"
             if now.status != "stale"
-            else f"the understanding is stale: {now.cause}",
+            else f"{named(a, SUBJECT)} is stale: {now.cause}",
             "propose one as things stand now",
-            holders(a, CONCURRING),
+            able(a, CONCURRING).who,
         )
         yield same_digest(SUBJECT, self.digest, now.pending)
         yield not_yet_given(a, SUBJECT, self.digest, by)
@@ -268,6 +268,6 @@ def _before_release(a: Accord) -> Check:
     return Check(
         "not_released",
         a.released_at is None,
-        "the documents are released already",
+        f"{named(a, 'documents')} are released already",
         "agree on a later instrument",
     )

@@ -196,7 +196,15 @@ function follow() {
   window.addEventListener("pagehide", () => stream.close());
 }
 
-function improve(root) { ownTimes(root); copyable(root); droppable(root); once(root); }
+// A joining link's secret stands behind its #, which no browser sends: it is filled in, and sent only by the form.
+function fromHash(root) {
+  const field = root.querySelector("[data-from-hash]");
+  if (field === null || !location.hash.startsWith("#inv_")) return;
+  field.value = location.href;
+  history.replaceState(null, "", location.pathname);
+}
+
+function improve(root) { ownTimes(root); copyable(root); droppable(root); once(root); fromHash(root); }
 
 document.addEventListener("DOMContentLoaded", () => {
   improve(document);

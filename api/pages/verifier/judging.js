@@ -336,7 +336,7 @@ function refusalOf(last) {
   if (event === null) return null;
   if (last.said.type === "act_refused") return isObject(event.refusal) ? event.refusal : null;
   if (last.said.type !== "signal_refused") return null;
-  return { guard: "signal_taken_up", reason: event.reason ?? null, remedy: "mend it, and send it again", unmet: [] };
+  return { guard: "signal_taken_up", reason: event.reason ?? null, remedy: "correct it, and send it again", unmet: [] };
 }
 
 const payloadsOf = (name) => `payloads/${name.replace("tile/entries/", "").replace(/\.p\/.*/, "")}.jsonl`;

@@ -13,6 +13,7 @@ from tests.api.filling import Filler
 from tests.simulation.small import digest, small
 from workflows.model.commands import RecordedEvent
 from workflows.model.declared import EVENTS
+from workflows.model.vocabulary import placeholders
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
@@ -21,9 +22,10 @@ def test_every_event_has_a_sentence_that_its_facts_fill(name: str) -> None:
     assert event.says, (
         f"{name} says nothing: give it a sentence, such as `condition {{condition}} is verified`"
     )
-    names = {part for _, part, _, _ in string.Formatter().parse(event.says) if part}
+    parts = {part for _, part, _, _ in string.Formatter().parse(event.says) if part}
+    names = parts - placeholders("diplomatic").keys()
     facts = {field: f"<{field}>" for field in event.model_fields}
-    said = event.sentence(facts)
+    said = event.sentence(facts, "diplomatic")
     assert "{" not in said
     if "sentence" not in vars(event):
         assert names <= event.model_fields.keys()
@@ -39,7 +41,7 @@ async def test_what_was_refused_does_not_read_as_done(database_url: str) -> None
         await filler.found("says", small())
         await filler.do("says", "confirm_visit", "aa.contact")
         await filler.do("says", "record_statement", "aa.contact", digest=digest("x"))
-        says = {event.type: entry_says(event) for event in await recorded(ledger, "says")}
+        says = {event.type: entry_says(event, "diplomatic") for event in await recorded(ledger, "says")}
         assert says["accord_opened"] == "aa.contact for AA opens the accord"
         assert says["act_refused"].startswith("✗ refused: aa.contact for AA ")
         assert " — " in says["act_refused"]
@@ -54,6 +56,6 @@ async def test_what_a_deadline_brings_has_a_sentence(database_url: str) -> None:
         await filler.do(
             "late", "record_statement", "aa.contact", at=datetime(2030, 4, 2, tzinfo=UTC), digest=digest("x")
         )
-        says = [entry_says(event) for event in await recorded(ledger, "late")]
+        says = [entry_says(event, "diplomatic") for event in await recorded(ledger, "late")]
         assert "condition C1 is due soon" in says
         assert "condition C1 is overdue" in says

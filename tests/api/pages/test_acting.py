@@ -103,7 +103,7 @@ async def test_from_the_form_to_the_record(api: Api, key: str) -> None:
         before = len(await entries(api, accord))
         answer = await other.post(path, await other.filled(previewed, path, step="send"))
         assert answer.status_code == 200
-        assert "The accord has moved on meanwhile, and nothing was sent" in text_of(answer.text)
+        assert "The record has moved on meanwhile, and nothing was sent" in text_of(answer.text)
         assert len(await entries(api, accord)) == before
 
 

@@ -68,7 +68,7 @@ async def test_the_overview_says_what_is_missing_who_owes_it_and_by_when(
     await browser.sign_in("aa.contact")
     said = text_of(await browser.page("/accords/a"))
     assert "Why not yet: until the visit can be confirmed" in said
-    assert "C1 (Venue ready) is agreed, waiting for evidence of grade documented" in said
+    assert "C1 (Venue ready): evidence of grade documented or better is not in yet" in said
     assert "1 Apr 2030" in said
     page = await browser.page("/accords/a")
     assert 'href="/accords/a/do/submit-evidence?condition=C1"' in page

@@ -51,7 +51,7 @@ def test_what_an_act_says_on_the_record_is_one_line_of_which_people_see_all(
     play = Play(pair()).go("founded")
     assert play.rejected(by, act, **{**fields, name: text}) == "malformed"
     play.do(by, act, **fields)
-    assert "\n" not in entry_says(play.log[-1])
+    assert "\n" not in entry_says(play.log[-1], "diplomatic")
 
 
 def test_no_act_takes_text_onto_the_record_that_is_not_plain() -> None:
@@ -77,7 +77,7 @@ def test_a_signal_of_any_name_is_put_on_record_as_refused(name: str) -> None:
         decision = play._take(command)
         assert [draft.type for draft in decision.events] == ["signal_refused"]
         assert play.fact("signal_refused", "signal") == command.fields["name"]
-    assert EVENTS["signal_refused"].sentence(play.log[-1].facts["event"])
+    assert EVENTS["signal_refused"].sentence(play.log[-1].facts["event"], "diplomatic")
 
 
 def test_an_amendment_that_asks_very_many_for_a_waiver_can_be_adopted() -> None:

@@ -28,23 +28,25 @@ def test_a_condition_says_who_brings_it_forward_from_where_it_stands() -> None:
     terms: dict[str, Any] = {"grade": "documented", "on_change": "close", "waivable": True}
     play = founded(**terms).invite()
     assert of_condition(play) == (
-        "AA submits documented evidence for C1, which is then verified; or BB waives it",
+        "AA submits evidence of grade documented or better for C1, which is then verified; or BB waives it",
         ("aa.obligor",),
     )
     named = play.submit("C1")
     assert of_condition(play) == (
-        "the verifiers of C1 verify it by the evidence that is submitted, or return that; or BB waives it",
+        "the verifiers of C1 verify it by the evidence (verify-condition), or return that (return-evidence); "
+        "or BB waives it",
         ("bb.verifier",),
     )
     play.do("bb.verifier", "verify_condition", condition="C1", evidence=[named])
     report = {"condition": "C1", "report": "R1", "source": "Sensor", "observed_at": play.now.isoformat()}
     play.do("watch", "condition_changed", **report)
     assert of_condition(play) == (
-        "a verifier of C1 confirms the verdict, or revokes it",
+        "a verifier of C1 confirms the verdict, or revokes it (confirm-verdict)",
         ("bb.verifier",),
     )
     play.do("aa.protocol", "dispute_verdict", condition="C1")
-    assert of_condition(play)[0] == "the verifiers of C1 who did not give the verdict decide the dispute"
+    remedy = "the verifiers of C1 who did not give the verdict decide the dispute (decide-dispute)"
+    assert of_condition(play)[0] == remedy
 
 
 def test_a_condition_that_holds_itself_names_what_it_depends_on() -> None:
@@ -66,7 +68,7 @@ def test_the_invitation_names_who_issues_it_and_then_who_accepts_it() -> None:
     play.do("aa.protocol", "issue_invitation")
     check = unmet(play, "acceptance", "invitation_accepted")
     assert (check.remedy, check.who) == (
-        "the guests whose acceptance is required accept it (accept-invitation)",
+        "whoever has to accept it does (accept-invitation)",
         ("bb.protocol",),
     )
 
@@ -112,7 +114,7 @@ def test_arrival_waits_for_the_confirmation_where_there_is_none() -> None:
             "propose what is missing, and let every party agree to each text",
             {"aa.treaty", "bb.treaty"},
         ),
-        ("texts", "AA, BB initials it", {"aa.treaty", "bb.treaty"}),
+        ("texts", "AA and BB initial it", {"aa.treaty", "bb.treaty"}),
     ],
 )
 def test_a_document_says_which_step_is_its_next(place: str, remedy: str, who: set[str]) -> None:
@@ -147,16 +149,20 @@ def test_a_text_that_is_not_there_is_not_said_to_have_another_version() -> None:
 
 
 def test_both_vocabularies_are_told_the_same_step_by_the_acts_name() -> None:
-    """Names of acts are the same in each; words that only one of them uses would send the other looking."""
+    """Names of acts are the same in each, and so is who could take the step; the sentences are in the words of each."""
     said = []
     for vocabulary in ("diplomatic", "closing"):
         play = Play(pair(vocabulary=vocabulary)).go("founded")
-        said.append([(one.guard, one.remedy, one.who) for one in gate(play.state, "signing") if not one.met])
+        checks = [one for one in gate(play.state, "signing") if not one.met]
+        said.append([(one.guard, one.who) for one in checks])
+        remedies = {one.guard: one.remedy for one in checks}
+        assert "issue-invitation" in remedies["invitation_accepted"]
+        assert "confirm-visit" in remedies["arrived"]
+        assert "record-arrival" in remedies["arrived"]
+        if vocabulary == "closing":
+            assert remedies["invitation_accepted"].startswith("the offeror's protocol issues it")
+            assert "opening of the meeting" in remedies["arrived"]
     assert said[0] == said[1]
-    remedies = {guard: remedy for guard, remedy, _ in said[0]}
-    assert "issue-invitation" in remedies["invitation_accepted"]
-    assert "confirm-visit" in remedies["arrived"]
-    assert "record-arrival" in remedies["arrived"]
 
 
 def test_a_verdict_that_stands_asks_nothing() -> None:

@@ -87,11 +87,11 @@ def test_it_pins_terms_texts_parties_window_and_signatories() -> None:
 @pytest.mark.parametrize(
     ("changes", "cause"),
     [
-        ({"conditions__Z1__valid_for": "P9D"}, "the conditions' terms changed"),
-        ({"conditions__Z1": None}, "the conditions' terms changed"),
+        ({"conditions__Z1__valid_for": "P9D"}, "the terms of the conditions changed"),
+        ({"conditions__Z1": None}, "the terms of the conditions changed"),
         ({"documents__D2": None}, "D2 is no longer one of the documents"),
         ({"documents__D2__languages": ["fr"]}, "D2 asks for a text that is not there yet"),
-        ({"documents__D9": document("AA", "BB")}, "D9 is a document that it does not name"),
+        ({"documents__D9": document("AA", "BB")}, "D9 is one of the documents and is not named in it"),
         ({"parties__DD": party("DD", required=False)}, "the parties changed"),
     ],
 )

@@ -65,11 +65,11 @@ def read_config() -> Config:
             raise SettingsProblem(f"There is no file {file}.", f"Name another with {FILE}.") from None
         return Config()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsProblem(f"{file} cannot be read: {error}.", "Mend it, or take it away.") from None
+        raise SettingsProblem(f"{file} cannot be read: {error}.", "Correct it, or take it away.") from None
     try:
         said = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsProblem(f"{file} is not TOML: {error}.", "Mend it, or take it away.") from None
+        raise SettingsProblem(f"{file} is not TOML: {error}.", "Correct it, or take it away.") from None
     found: dict[str, str | Path] = {}
     known = {written: name for name, written in NAMES.items()}
     for written, value in said.items():

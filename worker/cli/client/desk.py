@@ -28,7 +28,11 @@ def show_desk(out: Console, items: Sequence[Said], more: bool, waiting_on: str) 
         marks = " · ".join(
             [
                 one["title"],
-                *(["ILLUSTRATIVE"] if one["illustrative"] else []),
+                *(
+                    ["ILLUSTRATIVE"]
+                    if one["illustrative"] and "illustrative" not in one["title"].lower()
+                    else []
+                ),
                 *(["simulated clock"] if one["simulated"] else []),
             ]
         )

@@ -20,7 +20,8 @@ from rich.text import Text
 
 from workflows.model.rules import LADDER
 from workflows.model.values import show_date, show_time
-from workflows.model.vocabulary import word
+from workflows.model.vocabulary import phrase, word
+from workflows.model.wording import counted
 
 WIDTH = 118
 """Columns where there is no terminal that says how many it has."""
@@ -155,11 +156,10 @@ def show_why(out: Console, said: Said) -> None:
     """Every guard of a step, unmet ones first."""
     checks = said["checks"]
     unmet = [one for one in checks if not one["met"]]
-    sign, words = ("✓", "open: it can be done") if said["open"] else ("✗", "not open yet")
-    out.print(Text.assemble((f"{sign} {said['step']}", "bold"), f": {said['says']}. It is {words}."))
-    out.print(
-        Text(f"{len(checks) - len(unmet)} of {len(checks)} guards met at {time(said['at'])}", style="dim")
-    )
+    sign, words = ("✓", "yes, that can be done") if said["open"] else ("✗", "not yet")
+    out.print(Text.assemble((f"{sign} {said['says'][:1].upper()}{said['says'][1:]}", "bold"), f": {words}."))
+    met = f"{len(checks) - len(unmet)} of {counted(len(checks), 'guard is', 'guards are')} met"
+    out.print(Text(f"{met} at {time(said['at'])}", style="dim"))
     if unmet:
         show_unmet(out, unmet)
         remedies = dict.fromkeys(one["remedy"] for one in unmet if one.get("remedy"))
@@ -198,7 +198,7 @@ def show_refusal(out: Console, problem: Said) -> None:
 
 def show_preview(out: Console, said: Said, vocabulary: str) -> None:
     """What an act would do."""
-    act = said["act"].replace("_", " ")
+    act = phrase(vocabulary, said["act"])
     if said["would_be"] == "refused":
         out.print(Text.assemble(("✗ would be REFUSED", "bold red"), f": {act} at {time(said['at'])}"))
         refusal = said["refusal"]
@@ -210,7 +210,7 @@ def show_preview(out: Console, said: Said, vocabulary: str) -> None:
     grid = Table.grid(padding=(0, 2))
     before, after = (word(vocabulary, said["stage"][one]) for one in ("before", "after"))
     rows = [
-        ("events", ", ".join(one["type"].replace("_", " ") for one in said["events"])),
+        ("events", ", ".join(phrase(vocabulary, one["type"]) for one in said["events"])),
         ("stage", before if before == after else f"{before} → {after}"),
         ("would open", _shifted(said["opens"])),
         ("would reopen", _shifted(said["reopens"])),

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.client.show import Said, date, joined, ladder, marks, show_unmet, signed_line, table, time
-from workflows.model.vocabulary import word
+from workflows.model.vocabulary import in_sentence, word
+from workflows.model.wording import counted
 
 
 def show_accord(out: Console, said: Said, as_of: str | None = None) -> None:
@@ -56,14 +57,15 @@ def _digest(out: Console, digest: str, about: str) -> None:
 def _show_conditions(out: Console, said: Said) -> None:
     if not said["conditions"]:
         return
-    _heading(out, word(said["vocabulary"], "conditions"))
+    vocabulary = said["vocabulary"]
+    _heading(out, word(vocabulary, "conditions"))
     for code, one in said["conditions"].items():
         stands = one["status"].replace("_", " ") + (", questioned" if one["questioned"] else "")
         late = "overdue, escalated" if one["escalated"] else "overdue" if one["overdue"] else ""
         next_ = "" if one["satisfied"] else ", ".join(one["owed_by"])
         about = joined(
             stands + (f" ({late})" if late else ""),
-            f"gate {one['gate']}",
+            f"for {in_sentence(vocabulary, 'visit') if one['gate'] == 'visit' else one['gate']}",
             f"due {date(one['due'])}" if one["due"] else "",
             f"owed by {' + '.join(one['obligors'])}",
             f"next: {next_}" if next_ else "",
@@ -131,7 +133,7 @@ def _show_rest(out: Console, said: Said) -> None:
     if visit["proposed"]:
         pairs.append(("proposed", _window(visit["proposed"])))
     pairs += [("deadline", one["says"]) for one in said["deadlines"][:3]]
-    pairs.append(("record", f"{said['size']} entries, version v{said['version']}"))
+    pairs.append(("record", f"{counted(said['size'], 'entry', 'entries')}, version v{said['version']}"))
     for label, text in pairs:
         grid.add_row(Text(label[:1].upper() + label[1:], style="bold"), text)
     out.print(grid)
@@ -140,9 +142,10 @@ def _show_rest(out: Console, said: Said) -> None:
         told = joined(f"given by {given}" if given else "", f"waits for {missing or 'nobody'}")
         out.print(signed_line("…", f"{one['says']}: {told}"))
         out.print(Text(f"    {one['digest']}", style="dim"), soft_wrap=True)
+    name = f"the {in_sentence(vocabulary, 'understanding')}"
     digests = [
-        ("the understanding that waits for concurrence", understanding["pending"]),
-        ("the understanding", understanding["digest"]),
+        (f"{name} that waits for concurrence", understanding["pending"]),
+        (name, understanding["digest"]),
         ("the set that a consent to release names", said["release_digest"]),
         ("the amendment that waits for adoption", said["amendment_digest"]),
         ("the definition" + ("" if said["founded"] else ", to be adopted"), said["definition_digest"]),

@@ -84,7 +84,7 @@ def _key(file: Path | None, speaker: str | None) -> str:
     try:
         keys = json.loads(text)
     except ValueError as error:
-        raise SettingsProblem(f"{file} is not JSON: {error}.", "Mend it, or name another.") from None
+        raise SettingsProblem(f"{file} is not JSON: {error}.", "Correct it, or name another.") from None
     names = ", ".join(sorted(keys))
     if speaker not in keys:
         said = "no key for " + speaker if speaker else "several keys"

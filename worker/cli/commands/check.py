@@ -81,7 +81,7 @@ def read_source(file: Path) -> Source:
             f"{file} cannot be read: {error.strerror}.", "Name a file that is there and that you may read."
         ) from error
     except Unreadable as error:
-        raise SettingsProblem(f"{file} {error.said}", "Mend it at the place named.") from None
+        raise SettingsProblem(f"{file} {error.said}", "Correct it at the place named.") from None
 
 
 def read(file: Path) -> tuple[Source, Definition]:
@@ -149,7 +149,7 @@ def _tell_errors(file: Path, errors: tuple[Wrong, ...], as_json: bool) -> None:
     for one in errors:
         # As compilers write it, so that editors find the place.
         print(f"{file}:{one.line or 1}: {one.field}: {one.problem}")
-    print(f"✗ {len(errors)} error{'s' if len(errors) > 1 else ''}. Mend what is named, then check again.")
+    print(f"✗ {len(errors)} error{'s' if len(errors) > 1 else ''}. Correct what is named, then check again.")
 
 
 def _tell(file: Path, definition: Definition, warnings: tuple[Wrong, ...]) -> None:

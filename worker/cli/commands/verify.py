@@ -140,8 +140,9 @@ def _read(
 
     trust = _trust(policy, command_key or [], held or [], tsa_certificate or [])
     told: list[dict[str, Any]] = []
+    spoken = ["diplomatic"]
     with _file_errors(as_json=as_json), progress_bar("read") as progress:
-        report = verify_bundle(file, trust, progress, minutes=lambda one: told.append(_told(one)))
+        report = verify_bundle(file, trust, progress, minutes=lambda one: told.append(_told(one, spoken)))
     code = report.exit_code()
     if as_json:
         final = report.final_size or 0
@@ -180,19 +181,22 @@ def _file_errors(*, as_json: bool) -> Iterator[None]:
         raise typer.Exit(EXIT_MALFORMED) from None
 
 
-def _told(minute: Minute) -> dict[str, Any]:
-    """A minute as JSON values, with its sentences."""
+def _told(minute: Minute, spoken: list[str]) -> dict[str, Any]:
+    """A minute as JSON values, with its sentences; ``spoken`` keeps the vocabulary, which the first entry names."""
     from activities.ledger.entry import time_text
     from activities.reading.minutes import entry_says
 
     def says(event: RecordedEvent) -> str:
         try:
-            return entry_says(event)
+            return entry_says(event, spoken[-1])
         except Exception:
             # The record may be anybody's: what is no event of the model has its type, and the fold says what is wrong.
             return event.type
 
     first = next((event for event in minute.events if "act" in event.facts), minute.events[0])
+    opened = first.facts.get("event", {}).get("definition") if first.position == 0 else None
+    if isinstance(opened, dict):
+        spoken.append(str(opened.get("vocabulary", spoken[-1])))
     return {
         "position": minute.last,
         "time": time_text(first.time),

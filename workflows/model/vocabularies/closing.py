@@ -16,4 +16,6 @@ WORDS = {
     "understanding": "closing memorandum",
     "host": "offeror",
     "guest": "offeree",
+    "arrival": "opening of the meeting",
+    "advance": "preparation",
 }

@@ -16,4 +16,6 @@ WORDS = {
     "understanding": "understanding",
     "host": "host",
     "guest": "guest",
+    "arrival": "arrival",
+    "advance": "advance work",
 }

@@ -75,7 +75,7 @@ def authority(a: Accord, code: str) -> Iterator[Item]:
             fields = {**about, "holder": state.holder}
             yield from step(a, "owe", "issue_full_powers", says, (state.party,), subject=where, fields=fields)
         else:
-            says = f"Find the full powers of {state.holder} for {name} in due form, if they are"
+            says = f"See whether the full powers of {state.holder} for {name} are in due form, and find so"
             parties = [
                 party
                 for party in subsequent.signing_parties(a, code)

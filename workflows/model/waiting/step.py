@@ -10,7 +10,6 @@ from workflows.model.authority import expected
 from workflows.model.commands import Waiting, WaitingKind
 from workflows.model.declare import ACTS
 from workflows.model.state import Accord
-from workflows.model.vocabulary import word
 
 Item = tuple[str, Waiting]
 
@@ -104,8 +103,3 @@ def titled(code: str, title: str) -> str:
     """A condition or a document as words name it: ``C1 (Venue ready)``."""
     shown = title if len(title) <= MOST_TITLE else title[: MOST_TITLE - 1] + "…"
     return f"{code} ({shown})"
-
-
-def named(a: Accord, term: str) -> str:
-    """What the accord's vocabulary calls a term: ``the closing memorandum``."""
-    return f"the {word(a.definition.vocabulary, term).lower()}"

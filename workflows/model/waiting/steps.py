@@ -19,7 +19,8 @@ from workflows.model.declare import ACTS
 from workflows.model.rules import unmet
 from workflows.model.state import Accord
 from workflows.model.waiting.documents import after_release, authority, signing, texts
-from workflows.model.waiting.step import Item, appointing, by_any, holding, item, named, step, titled
+from workflows.model.waiting.step import Item, appointing, by_any, holding, item, step, titled
+from workflows.model.wording import named
 from workflows.tracks import subsequent, understanding
 from workflows.tracks.conditions import state as conditions
 from workflows.tracks.documents import state as documents
@@ -246,7 +247,7 @@ def _begun(a: Accord) -> Iterator[Item]:
             fields["digest"] = a.corrections[document].digest
         elif kind == "witness policy":
             fields["digest"] = one.digest
-        words = says.format(one.says).replace("of the visit", f"of {named(a, 'visit')}")
+        words = says.format(one.says)
         yield from step(a, "agree", act, words, one.missing, subject=document, fields=fields)
 
 

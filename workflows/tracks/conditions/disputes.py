@@ -34,7 +34,7 @@ def deadlines(a: Accord, code: str) -> Iterator[Deadline]:
 class ConditionQuestioned(Event):
     """A monitor reported a change. By policy an alarm, or its gate closes until a verifier confirms or revokes."""
 
-    says = "condition {condition} is questioned"
+    says = "{~condition} {condition} is questioned"
     condition: Reference
     report: Text
     source: Text
@@ -63,7 +63,7 @@ class ConditionQuestioned(Event):
 class ConditionConfirmed(Event):
     """A verifier confirmed the verdict after a question."""
 
-    says = "condition {condition} is confirmed"
+    says = "{~condition} {condition} is confirmed"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -75,7 +75,7 @@ class ConditionConfirmed(Event):
 class VerdictDisputed(Event):
     """A party disputes the verdict; the policy's other verifiers decide."""
 
-    says = "{party} disputes the verdict on condition {condition}"
+    says = "{party} disputes the verdict on {~condition} {condition}"
     condition: Reference
     party: PartyId
     decide_by: Instant
@@ -90,17 +90,17 @@ class VerdictDisputed(Event):
 class DisputeDecided(Event):
     """The dispute was upheld, and the verdict falls; or rejected, and it stands."""
 
-    says = "the dispute on condition {condition} is {outcome}"
+    says = "the dispute on {~condition} {condition} is {outcome}"
     condition: Reference
     upheld: bool
 
     @classmethod
-    def sentence(cls, facts: Mapping[str, Any]) -> str:
+    def sentence(cls, facts: Mapping[str, Any], vocabulary: str) -> str:
         """With what became of the verdict."""
         outcome = (
             "upheld, and the verdict falls" if facts.get("upheld") else "rejected, and the verdict stands"
         )
-        return super().sentence({**facts, "outcome": outcome})
+        return super().sentence({**facts, "outcome": outcome}, vocabulary)
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Revoked or verified."""
@@ -113,7 +113,7 @@ class DisputeDecided(Event):
 class DisputeExpired(Event):
     """Nobody decided the dispute in time; it falls, and the verdict stands."""
 
-    says = "the dispute on condition {condition} falls undecided, and the verdict stands"
+    says = "the dispute on {~condition} {condition} falls undecided, and the verdict stands"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -205,6 +205,7 @@ class ConditionChanged(AboutCondition):
     saw: Note = ""
     who = Who(("monitor", "verifier", "protocol"), "anyone", sees=Audience.ALL)
     says = "{by} reports a change of {condition} ({report})"
+    doing = "report a change of {a condition}"
     signal = True
     while_paused = True
 

@@ -61,7 +61,7 @@ def _escalated(code: str, since: datetime, after: str) -> Deadline:
 class ConditionDueSoon(Event):
     """The condition is due soon, and who owes it is reminded. It changes nothing else."""
 
-    says = "condition {condition} is due soon"
+    says = "{~condition} {condition} is due soon"
     reopens = False
     condition: Reference
     due: Instant
@@ -80,7 +80,7 @@ class ConditionDueSoon(Event):
 class ConditionOverdue(Event):
     """The condition's due date passed without a verdict. A reminder: it changes nothing else."""
 
-    says = "condition {condition} is overdue"
+    says = "{~condition} {condition} is overdue"
     reopens = False
     condition: Reference
 
@@ -93,7 +93,7 @@ class ConditionOverdue(Event):
 class ConditionEscalated(Event):
     """The condition is still overdue, and those who answer for the parties are told. It changes nothing else."""
 
-    says = "condition {condition} is still overdue, and the contacts are told"
+    says = "{~condition} {condition} is still overdue, and the contacts are told"
     reopens = False
     condition: Reference
     told: tuple[DelegateId, ...] = ()

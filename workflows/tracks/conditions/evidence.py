@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from workflows.model.authority import holders
+from workflows.model.authority import able
 from workflows.model.commands import Actor
 from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, Evidence
@@ -19,7 +19,7 @@ from workflows.tracks.conditions.state import NO_FINDINGS, VERIFIER, AboutCondit
 class EvidenceSubmitted(Event):
     """An obligor submitted evidence for a condition."""
 
-    says = "{party} submits evidence for condition {condition}"
+    says = "{party} submits evidence for {~condition} {condition}"
     condition: Reference
     digest: Digest
     grade: Grade
@@ -44,7 +44,7 @@ class EvidenceSubmitted(Event):
 class EvidenceReturned(Event):
     """A verifier returned the evidence: it does not show what it should."""
 
-    says = "the evidence for condition {condition} is returned"
+    says = "the evidence for {~condition} {condition} is returned"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -65,7 +65,7 @@ def obligor_checks(wanted: AboutCondition, a: Accord, by: Actor, digest: str) ->
         by.party in terms.obligors,
         f"{by.party} does not owe {code}",
         f"it is owed by {', '.join(terms.obligors)}",
-        holders(a, ("obligor",), terms.obligors),
+        able(a, ("obligor",), terms.obligors).who,
         terms.due,
         code,
     )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from workflows.model.authority import holders
+from workflows.model.authority import able, appoint
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Who
 from workflows.model.state import Accord, Condition
 from workflows.model.terms import ConditionTerms
 from workflows.model.values import GRADES, Reference, some
+from workflows.model.wording import called, counted, do, listed, named
 
 MOST_REPORTS = 100
 """Ids of its own latest reports that a condition remembers for each delegate who reports."""
@@ -120,19 +121,39 @@ def _owed_itself(a: Accord, code: str) -> tuple[str, ...]:
     submitted = condition.status in ("evidence_submitted", "verified") and adequate(a, code)
     if submitted:
         return tuple(one for one in terms.policy.verifiers if one not in condition.findings)
-    return holders(a, ("obligor",), terms.obligors) or tuple(
-        a.definition.parties[p].contact for p in terms.obligors
-    )
+    return able(a, ("obligor",), terms.obligors).who
+
+
+class _Satisfied:
+    """The answers for one state: five gates and what blocks them ask for each of hundreds of conditions."""
+
+    _latest: ClassVar[tuple[Accord, dict[str, Check]] | None] = None
+
+    @classmethod
+    def of(cls, a: Accord) -> dict[str, Check]:
+        """What was answered for this very state."""
+        latest = cls._latest
+        if latest is None or latest[0] is not a:
+            latest = cls._latest = (a, {})
+        return latest[1]
 
 
 def check_satisfied(a: Accord, code: str) -> Check:
     """Guard: the condition is satisfied; if not, why, who owes it, and when it is due."""
+    answered = _Satisfied.of(a)
+    check = answered.get(code)
+    if check is None:
+        check = answered[code] = _check_satisfied(a, code)
+    return check
+
+
+def _check_satisfied(a: Accord, code: str) -> Check:
     terms, condition = a.definition.conditions[code], a.conditions[code]
     met = satisfied(a, code)
     return Check(
         "condition_satisfied",
         met,
-        f"{code} ({terms.title}) is {_status_words(a, code)}",
+        "" if met else f"{code} ({terms.title}): {_status_words(a, code)}{_nobody(a, code)}",
         "" if met else _next_step(a, code),
         tuple(condition.findings) if met else owed_by(a, code),
         terms.due,
@@ -147,34 +168,94 @@ def _next_step(a: Accord, code: str) -> str:
         waiting = [one for one in resting_on(a, code) if not own_state_holds(a, one)]
         return f"bring {some(waiting)}, on which {code} depends, to a verdict"
     if condition.status == "disputed":
-        return f"the verifiers of {code} who did not give the verdict decide the dispute"
+        return f"the verifiers of {code} who did not give the verdict decide the dispute (decide-dispute)"
     if condition.status == "verified":
-        return f"a verifier of {code} confirms the verdict, or revokes it"
+        return f"a verifier of {code} confirms the verdict, or revokes it (confirm-verdict)"
     if condition.status == "evidence_submitted" and adequate(a, code):
-        step = f"the verifiers of {code} verify it by the evidence that is submitted, or return that"
+        step = f"the verifiers of {code} verify it by the evidence (verify-condition), or return that (return-evidence)"
     else:
-        step = f"{', '.join(terms.obligors)} submits {terms.policy.grade} evidence for {code}, which is then verified"
+        step = (
+            f"{do(terms.obligors, 'submits', 'submit')} {_graded(terms)} for {code}, which is then verified"
+        )
     mine = beneficiaries(a, code)
-    return step + (f"; or {', '.join(mine)} waives it" if terms.waivable and mine else "")
+    return step + (f"; or {do(mine, 'waives', 'waive')} it" if terms.waivable and mine else "")
+
+
+def _nobody(a: Accord, code: str) -> str:
+    """That nobody is appointed who could bring the condition forward itself, and who appoints somebody."""
+    condition, terms = a.conditions[code], a.definition.conditions[code]
+    if own_state_holds(a, code):
+        return ""
+    if condition.status not in ("evidence_submitted", "verified", "disputed") or not adequate(a, code):
+        return able(a, ("obligor",), terms.obligors).nobody
+    waiting = owed_by(a, code)
+    if any(one in a.delegates and "verifier" in a.delegates[one].roles for one in waiting):
+        return ""
+    owners = a.definition.owners()
+    sides = dict.fromkeys(side for one in waiting if (side := owners.get(one)) is not None)
+    contacts = [a.definition.parties[side].contact for side in sides]
+    return f"; nobody of them is appointed as verifier yet: {appoint(contacts)}" if contacts else ""
+
+
+def _graded(terms: ConditionTerms) -> str:
+    grade = terms.policy.grade
+    return "evidence" if grade == "declared" else f"evidence of grade {grade} or better"
 
 
 def _status_words(a: Accord, code: str) -> str:
+    """Why a condition is not satisfied, as a person says it."""
     condition, terms = a.conditions[code], a.definition.conditions[code]
-    words = condition.status.replace("_", " ")
-    if condition.reason and condition.status in (*FALLEN, "returned"):
-        words += f" ({condition.reason})"
-    if condition.status in ("evidence_submitted", "lapsed", "revoked", "returned") and condition.findings:
-        words += f", {len(condition.findings)} of {terms.policy.need} verifiers found it met"
-    if condition.questioned:
-        words += ", questioned by a monitor's report"
-    if condition.status in ("agreed", "evidence_submitted") and not adequate(a, code):
-        words += f", waiting for evidence of grade {terms.policy.grade}"
     waiting = [other for other in terms.depends_on if not satisfied(a, other)]
+    if own_state_holds(a, code):
+        return f"it is {condition.status}, but depends on {listed(waiting)}"
+    words = _itself(a, code)
+    if condition.status in ("evidence_submitted", *FALLEN, "returned") and condition.findings:
+        needed = counted(terms.policy.need, "verifier", "verifiers")
+        words += f"; {len(condition.findings)} of {needed} found it met"
     if waiting:
-        words += f", and depends on {', '.join(waiting)}"
+        words += f"; and it depends on {listed(waiting)}"
     if condition.overdue and not satisfied(a, code):
-        words += ", overdue and escalated" if condition.escalated else ", overdue"
+        words += "; overdue, and the contacts are told" if condition.escalated else "; overdue"
     return words
+
+
+def _itself(a: Accord, code: str) -> str:
+    """How a condition stands that does not hold itself, in words."""
+    condition, terms = a.conditions[code], a.definition.conditions[code]
+    because = f": {condition.reason}" if condition.reason else ""
+    if condition.status == "evidence_submitted":
+        if not adequate(a, code):
+            return f"evidence is in, but none of grade {terms.policy.grade} or better"
+        missing = owed_by(a, code)
+        if not missing:
+            return "evidence is in, and every verifier has found"
+        return f"evidence is in; {do(missing, 'has', 'have')} not given a verdict yet"
+    if condition.status == "disputed":
+        return f"the verdict is disputed, and {do(deciders(a, code), 'has', 'have')} not decided yet"
+    if condition.status == "verified":
+        return "it is verified, but a monitor's report questions it"
+    if condition.status == "returned":
+        return f"the evidence was returned{because}"
+    if condition.status == "lapsed":
+        return f"the verdict has lapsed{because}"
+    if condition.status == "revoked":
+        return f"the verdict was revoked{because}"
+    return f"{_graded(terms)} is not in yet"
+
+
+STATUS = {
+    "agreed": "waiting for evidence",
+    "evidence_submitted": "waiting for a verdict",
+    "returned": "waiting for other evidence",
+    "lapsed": "lapsed",
+    "revoked": "revoked",
+}
+"""How a condition stands, in words, where the status is not a word that says so."""
+
+
+def status_words(*statuses: str) -> str:
+    """Statuses of conditions as people call them."""
+    return listed([STATUS.get(one, one) for one in dict.fromkeys(statuses)], "or")
 
 
 def adequate(a: Accord, code: str) -> bool:
@@ -236,7 +317,7 @@ def not_released(a: Accord) -> Check:
     return Check(
         "not_released",
         a.released_at is None,
-        "the documents are released; what was released is never undone",
+        f"{named(a, 'documents')} are released; what was released is never undone",
         "agree on a later instrument",
     )
 
@@ -255,8 +336,8 @@ class AboutCondition(Act):
         return Check(
             "condition_known",
             now is not None and now.status != "removed" and self.condition in a.definition.conditions,
-            f"there is no condition {self.condition}",
-            f"the conditions are {', '.join(a.definition.conditions) or 'none'}",
+            f"there is no {called(a, 'condition')} {self.condition}",
+            f"{named(a, 'conditions')} are {', '.join(a.definition.conditions) or 'none'}",
             subject=self.condition,
         )
 
@@ -266,8 +347,8 @@ class AboutCondition(Act):
         return Check(
             "condition_status",
             status in allowed,
-            f"{self.condition} is {status.replace('_', ' ')}",
-            f"it is for conditions that are {' or '.join(allowed).replace('_', ' ')}",
+            f"{self.condition} is {status_words(status)}",
+            f"it is for {called(a, 'conditions')} that are {status_words(*allowed)}",
             owed_by(a, self.condition),
             a.definition.conditions[self.condition].due,
             self.condition,
@@ -293,8 +374,8 @@ class AboutCondition(Act):
         return Check(
             "not_the_obligor",
             terms.policy.joint or by.party not in terms.obligors,
-            f"{by.party} owes {self.condition}: nobody verifies its own condition",
-            f"let {' or '.join(others)} do it"
+            f"{by.party} owes {self.condition}: nobody verifies its own {called(a, 'condition')}",
+            f"let {listed(others, 'or')} do it"
             if others
             else "amend its policy, with every party: all of its verifiers stand for who owes it",
             others,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from workflows.model.authority import holders
+from workflows.model.authority import able
 from workflows.model.commands import Actor
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Check, Event, Stamp, act, event
@@ -77,7 +77,7 @@ def _fallen(a: Accord, code: str, status: str, reason: str, at: datetime) -> Acc
 class ConditionFoundMet(Event):
     """One verifier found the condition met, on named evidence."""
 
-    says = "{verifier} finds condition {condition} met"
+    says = "{verifier} finds {~condition} {condition} met"
     condition: Reference
     verifier: DelegateId
     evidence: tuple[Digest, ...]
@@ -97,7 +97,7 @@ class ConditionFoundMet(Event):
 class FindingsFell(Event):
     """Findings from which no verdict had followed fell: the texts on which they were are others now."""
 
-    says = "the findings on condition {condition} fall: {cause}"
+    says = "the findings on {~condition} {condition} fall: {cause}"
     condition: Reference
     cause: Text
 
@@ -110,7 +110,7 @@ class FindingsFell(Event):
 class ConditionVerified(Event):
     """The verdict: as many verifiers as the policy needs found the condition met on the same evidence."""
 
-    says = "condition {condition} is verified"
+    says = "{~condition} {condition} is verified"
     condition: Reference
     evidence: tuple[Digest, ...]
     policy: Digest
@@ -146,7 +146,7 @@ class ConditionVerified(Event):
 class VerdictRevoked(Event):
     """A verifier revoked the verdict."""
 
-    says = "the verdict on condition {condition} is revoked"
+    says = "the verdict on {~condition} {condition} is revoked"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -159,7 +159,7 @@ class VerdictRevoked(Event):
 class VerdictLapsed(Event):
     """A verdict ended by itself: its time was over, or a text changed that it was about."""
 
-    says = "the verdict on condition {condition} lapses: {cause}"
+    says = "the verdict on {~condition} {condition} lapses: {cause}"
     condition: Reference
     cause: Text
 
@@ -172,7 +172,7 @@ class VerdictLapsed(Event):
 class CurePeriodEnded(Event):
     """The time to cure a fallen condition is over; the parties have a right to terminate."""
 
-    says = "the time to cure condition {condition} is over"
+    says = "the time to cure {~condition} {condition} is over"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -239,7 +239,7 @@ class VerifyCondition(AboutCondition):
             not waiting,
             f"{self.condition} is about texts that are not agreed: {', '.join(waiting)}",
             "agree on the texts first",
-            holders(a, ("treaty_section",)),
+            able(a, ("treaty_section",)).who,
             terms.due,
             self.condition,
         )
@@ -266,7 +266,7 @@ class VerifyCondition(AboutCondition):
             not unknown,
             f"{', '.join(unknown)} was not submitted for {self.condition}",
             f"name digests that were: {', '.join(submitted) or 'none yet'}",
-            holders(a, ("obligor",), terms.obligors),
+            able(a, ("obligor",), terms.obligors).who,
             terms.due,
             self.condition,
         )
@@ -277,7 +277,7 @@ class VerifyCondition(AboutCondition):
             f"{self.condition} asks for {policy.grade} evidence; what is named is "
             + ", ".join(sorted({submitted[d].grade for d in self.evidence if d in submitted})),
             f"submit {policy.grade} evidence and name its digest",
-            holders(a, ("obligor",), terms.obligors),
+            able(a, ("obligor",), terms.obligors).who,
             terms.due,
             self.condition,
         )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from workflows.model.authority import holders
+from workflows.model.authority import able
 from workflows.model.commands import Actor
 from workflows.model.declare import Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
@@ -28,7 +28,7 @@ from workflows.tracks.conditions.state import (
 class ConditionWaived(Event):
     """A beneficiary waived the condition; it is waived when each of them has."""
 
-    says = "{party} waives condition {condition}"
+    says = "{party} waives {~condition} {condition}"
     condition: Reference
     party: PartyId
 
@@ -46,7 +46,7 @@ class ConditionWaived(Event):
 class WaiverWithdrawn(Event):
     """A beneficiary withdrew its waiver before every beneficiary had waived."""
 
-    says = "{party} withdraws its waiver of condition {condition}"
+    says = "{party} withdraws its waiver of {~condition} {condition}"
     condition: Reference
     party: PartyId
 
@@ -60,7 +60,7 @@ class WaiverWithdrawn(Event):
 class ConditionDeferred(Event):
     """The beneficiary deferred the condition to a later gate."""
 
-    says = "condition {condition} is deferred to the gate {gate}"
+    says = "{~condition} {condition} is deferred to the gate {gate}"
     condition: Reference
     gate: Text
 
@@ -81,7 +81,7 @@ class _ForBeneficiary(AboutCondition):
             by.party in mine,
             f"{by.party} is no beneficiary of {self.condition}",
             f"its beneficiaries are {', '.join(mine) or 'none'}",
-            holders(a, BENEFICIARY.roles, mine),
+            able(a, BENEFICIARY.roles, mine).who,
             subject=self.condition,
         )
 
@@ -112,7 +112,7 @@ class WaiveCondition(_ForBeneficiary):
             by.party not in a.conditions[self.condition].waived_by,
             f"{by.party} has waived it already",
             "the other beneficiaries have to waive it too",
-            holders(a, BENEFICIARY.roles, self._waiting(a)),
+            able(a, BENEFICIARY.roles, self._waiting(a)).who,
             subject=self.condition,
         )
 

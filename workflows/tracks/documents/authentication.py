@@ -52,7 +52,7 @@ class _StepTaken(Event):
 class ConcordanceCertified(_StepTaken):
     """Every party's treaty section certified that the language texts say the same."""
 
-    says = "the texts of document {document} are certified to say the same"
+    says = "the texts of {~document} {document} are certified to say the same"
     step = "concordance"
     mark = "certified"
 
@@ -66,7 +66,7 @@ class ConcordanceCertified(_StepTaken):
 class DocumentInitialled(_StepTaken):
     """Every party's treaty section initialled the document: it is authentic and definitive."""
 
-    says = "document {document} is initialled"
+    says = "{~document} {document} is initialled"
     step = "initials"
     mark = "initialled"
 
@@ -80,7 +80,7 @@ class DocumentInitialled(_StepTaken):
 class ExecutionVersionApproved(_StepTaken):
     """Every party approved the copy that is to be signed."""
 
-    says = "the copy of document {document} that is to be signed is approved"
+    says = "the copy of {~document} {document} that is to be signed is approved"
     step = "execution"
     mark = "execution"
 
@@ -133,7 +133,7 @@ class _TakeStep(AboutDocument):
             self.after,
             asked and not waits,
             f"{self.document} {waits if asked else self.needless}",
-            self.first if asked else "leave this step out, and take the document's next one",
+            self.first if asked else "leave this step out, and take the next one",
             check_ready(a, self.document).who,
             subject=self.document,
         )

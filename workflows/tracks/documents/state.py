@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from workflows.model.authority import holders
+from workflows.model.authority import NOBODY, able
 from workflows.model.canonical import digest_of
 from workflows.model.consent import missing, subject
 from workflows.model.declare import Act, Audience, Check, Who
 from workflows.model.state import Accord, Document, SeatState
 from workflows.model.terms import DocumentTerms
 from workflows.model.values import Reference
+from workflows.model.wording import called, do, named
 
 
 def _terms_digest(terms: DocumentTerms) -> str:
@@ -166,7 +167,6 @@ def check_ready(a: Accord, code: str) -> Check:
     """Guard: the document is ready to be signed; if not, its next step and who owes it."""
     document, terms = a.documents[code], a.definition.documents[code]
     digest = document_digest(a, code) or ""
-    treaty = ("treaty_section", "drafter")
     if not texts_agreed(a, code):
         waiting: list[str] = []
         absent = False
@@ -180,31 +180,30 @@ def check_ready(a: Accord, code: str) -> Check:
                 lacking = missing(a, text_subject(code, language), text.digest)
                 waiting.append(f"the text in {language} is not agreed by {', '.join(lacking)}")
                 lagging.update(dict.fromkeys(lacking))
-        who = list(holders(a, treaty, tuple(a.definition.parties)) if absent else ())
-        who += holders(a, ("treaty_section",), tuple(lagging))
+        who, nobody = able(a, ("treaty_section", "drafter")) if absent else NOBODY
+        more, lacks = able(a, ("treaty_section",), tuple(lagging))
+        who, nobody = (*who, *more), nobody or lacks
         reason, step = "; ".join(waiting), "propose what is missing, and let every party agree to each text"
     elif not concordant(a, code):
         lacking = missing(a, f"concordance/{code}", digest)
         reason = f"the concordance of {', '.join(terms.languages)} is not certified by {', '.join(lacking)}"
-        step = f"{', '.join(lacking)} certifies the concordance"
-        who = list(holders(a, ("treaty_section",), lacking))
+        step = f"{do(lacking, 'certifies', 'certify')} the concordance"
+        who, nobody = able(a, ("treaty_section",), lacking)
     elif not authenticated(a, code):
         lacking = missing(a, f"initials/{code}", digest)
-        reason, who = (
-            f"it is not initialled by {', '.join(lacking)}",
-            list(holders(a, ("treaty_section",), lacking)),
-        )
-        step = f"{', '.join(lacking)} initials it"
+        reason = f"it is not initialled by {', '.join(lacking)}"
+        step = f"{do(lacking, 'initials', 'initial')} it"
+        who, nobody = able(a, ("treaty_section",), lacking)
     else:
         lacking = missing(a, f"execution/{code}", digest)
         reason = f"the execution version is not approved by {', '.join(lacking)}"
-        step = f"{', '.join(lacking)} approves the execution version"
-        who = list(holders(a, ("treaty_section",), lacking))
+        step = f"{do(lacking, 'approves', 'approve')} the execution version"
+        who, nobody = able(a, ("treaty_section",), lacking)
     met = executable(a, code)
     return Check(
         "document_ready",
         met,
-        "" if met else f"{code} ({terms.title}): {reason}",
+        "" if met else f"{code} ({terms.title}): {reason}{nobody}",
         "" if met else step,
         () if met else tuple(dict.fromkeys(who)),
         subject=code,
@@ -233,8 +232,8 @@ class AboutDocument(Act):
         return Check(
             "document_known",
             document is not None and not document.removed and self.document in a.definition.documents,
-            f"there is no document {self.document}",
-            f"the documents are {', '.join(a.definition.documents) or 'none'}",
+            f"there is no {called(a, 'document')} {self.document}",
+            f"{named(a, 'documents')} are {', '.join(a.definition.documents) or 'none'}",
             subject=self.document,
         )
 

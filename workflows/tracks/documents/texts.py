@@ -24,7 +24,7 @@ from workflows.tracks.documents.state import (
 class TextProposed(Event):
     """A version of a document's text in one language was put forward; beside an agreed text, as an amendment."""
 
-    says = "version {number} of document {document} in {language} is proposed"
+    says = "version {number} of {~document} {document} in {language} is proposed"
     document: Reference
     language: Language
     digest: Digest
@@ -47,7 +47,7 @@ class TextProposed(Event):
 class TextAgreed(Event):
     """Every party agreed to the text."""
 
-    says = "the text of document {document} in {language} is agreed"
+    says = "the text of {~document} {document} in {language} is agreed"
     document: Reference
     language: Language
     digest: Digest
@@ -84,7 +84,7 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
 class TextCommented(Event):
     """A party commented on a version of a text; the comment is named by its digest. It changes nothing."""
 
-    says = "the text of document {document} in {language} is commented on"
+    says = "the text of {~document} {document} in {language} is commented on"
     changes_state = False
     document: Reference
     language: Language

@@ -21,6 +21,7 @@ from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act
 from workflows.model.definition import Definition
 from workflows.model.state import Accord, Appointment
 from workflows.model.values import Digest, Text
+from workflows.model.wording import named
 from workflows.tracks.conditions.state import adopt_terms as adopt_conditions
 from workflows.tracks.documents.state import adopt_terms as adopt_documents
 from workflows.tracks.founding.appointments import candidates, contacts, taken_from
@@ -35,7 +36,7 @@ SUBJECT = "definition"
 class AccordOpened(Event):
     """A definition was proposed and the accord's record begins. The only event without a state before it."""
 
-    says = "the accord is opened with a definition that is proposed"
+    says = "{the accord} is opened with a definition that is proposed"
     accord: Text
     definition: dict[str, object]
     digest: Digest
@@ -50,7 +51,7 @@ class AccordOpened(Event):
 class DefinitionAdopted(Event):
     """Every party has adopted the definition: the accord is founded, and its terms are agreed."""
 
-    says = "the definition is adopted, and the accord founded"
+    says = "the definition is adopted, and {the accord} founded"
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -137,7 +138,7 @@ def before_release(a: Accord) -> Check:
     return Check(
         "not_released",
         a.released_at is None,
-        "documents are released already: what was released is never undone",
+        f"{named(a, 'documents')} are released already: what was released is never undone",
         "agree on a later instrument instead",
     )
 

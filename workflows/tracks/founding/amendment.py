@@ -15,6 +15,7 @@ from workflows.model.declare import Act, Audience, Check, Event, Who, act, party
 from workflows.model.definition import Definition
 from workflows.model.state import Accord
 from workflows.model.values import Note
+from workflows.model.wording import called, named
 from workflows.tracks.founding.adoption import SUBJECT, DefinitionProposed, before_release, named_are_free
 
 
@@ -45,7 +46,7 @@ class AmendDefinition(Act):
         yield Check(
             "rules_not_older",
             not a.founded or d.rules >= now.rules,
-            f"the accord is judged by rules {now.rules}, and the amendment names the older rules {d.rules}",
+            f"{named(a, 'accord')} is judged by rules {now.rules}, and the amendment names the older rules {d.rules}",
             f"name rules {now.rules}, or newer ones; what was judged by them cannot be judged by older ones",
         )
         too_large = d.too_large()
@@ -60,7 +61,7 @@ class AmendDefinition(Act):
             "foundation_kept",
             same,
             "clock, illustrative mark and host cannot be amended",
-            "open another accord for that",
+            f"open another {called(a, 'accord')} for that",
         )
         yield _parties_kept(a, d, by)
         if not a.founded:
@@ -103,7 +104,7 @@ def _withdrawn_stay_out(a: Accord, d: Definition) -> Check:
         "withdrawn_stay_out",
         not back,
         f"{', '.join(back)} was left out of this proposal before, or its contact was",
-        "open another accord with it",
+        f"open another {called(a, 'accord')} with it",
     )
 
 

@@ -17,6 +17,7 @@ from workflows.model.definition import Definition
 from workflows.model.state import Accord, Condition, Document, SeatState
 from workflows.model.terms import ConditionTerms, DocumentTerms, Seat
 from workflows.model.values import DelegateId, Instant, Language, PartyId, Reference, Text, some
+from workflows.model.wording import named
 from workflows.tracks.conditions.state import NO_FINDINGS, NOT_OF_THE_TERMS, cure_ground, with_condition
 from workflows.tracks.documents.state import AFTER_AGREEMENT, set_seat, text_subject, with_document
 from workflows.tracks.founding.appointments import DelegateRevoked
@@ -32,7 +33,7 @@ LONG_STOP = "long-stop date passed"
 class VerdictReopened(Event):
     """An amendment changed a condition's terms: what was found under the old ones is void. The evidence stays."""
 
-    says = "the verdict on condition {condition} is void: {cause}"
+    says = "the verdict on {~condition} {condition} is void: {cause}"
     condition: Reference
     cause: Text
 
@@ -47,7 +48,7 @@ class VerdictReopened(Event):
 class EvidenceReopened(Event):
     """An amendment changed who owes a condition: what the ones before submitted is evidence of it no more."""
 
-    says = "the evidence for condition {condition} counts no more: {cause}"
+    says = "the evidence for {~condition} {condition} counts no more: {cause}"
     condition: Reference
     cause: Text
 
@@ -62,7 +63,7 @@ class EvidenceReopened(Event):
 class WaiverReopened(Event):
     """By an amendment a waiver is not that of every beneficiary any more, or the condition cannot be waived."""
 
-    says = "the waiver of condition {condition} is open again: {cause}"
+    says = "the waiver of {~condition} {condition} is open again: {cause}"
     condition: Reference
     cause: Text
     waived_by: tuple[PartyId, ...] = Field(description="the beneficiaries whose own waivers stay")
@@ -78,7 +79,7 @@ class WaiverReopened(Event):
 class DeferralReopened(Event):
     """An amendment changed the gate that a condition guards: its deferral from the gate before is void."""
 
-    says = "the deferral of condition {condition} is void: {cause}"
+    says = "the deferral of {~condition} {condition} is void: {cause}"
     condition: Reference
     cause: Text
 
@@ -91,7 +92,7 @@ class DeferralReopened(Event):
 class DueDateMoved(Event):
     """An amendment gave a condition another due date: reminders of the one before are over. Nothing else changes."""
 
-    says = "the due date of condition {condition} is moved"
+    says = "the due date of {~condition} {condition} is moved"
     condition: Reference
     due: Instant | None = None
 
@@ -104,7 +105,7 @@ class DueDateMoved(Event):
 class ConditionRemoved(Event):
     """An amendment dropped a condition: it guards nothing any more."""
 
-    says = "condition {condition} is dropped"
+    says = "{~condition} {condition} is dropped"
     condition: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -118,7 +119,7 @@ class ConditionRemoved(Event):
 class TextReopened(Event):
     """An amendment took a language away from a document: its text there is none of the document's any more."""
 
-    says = "the text of document {document} in {language} is dropped: {cause}"
+    says = "the text of {~document} {document} in {language} is dropped: {cause}"
     document: Reference
     language: Language
     cause: Text
@@ -136,7 +137,7 @@ class TextReopened(Event):
 class StepReopened(Event):
     """An amendment changed a document's languages: a step that was taken on all of its texts is to be taken anew."""
 
-    says = "the step {step} of document {document} is to be taken anew: {cause}"
+    says = "the step {step} of {~document} {document} is to be taken anew: {cause}"
     document: Reference
     step: Text
     cause: Text
@@ -151,7 +152,7 @@ class StepReopened(Event):
 class SeatReopened(Event):
     """An amendment changed who signs in a seat, or by what authority: full powers of before are for it no more."""
 
-    says = "seat {seat} of document {document} is open again: {cause}"
+    says = "seat {seat} of {~document} {document} is open again: {cause}"
     document: Reference
     seat: SeatName
     party: PartyId
@@ -167,7 +168,7 @@ class SeatReopened(Event):
 class SeatRemoved(Event):
     """An amendment took a seat away from a document."""
 
-    says = "seat {seat} of document {document} is dropped"
+    says = "seat {seat} of {~document} {document} is dropped"
     document: Reference
     seat: SeatName
 
@@ -181,7 +182,7 @@ class SeatRemoved(Event):
 class DocumentRemoved(Event):
     """An amendment dropped a document: its texts stay readable, and nothing follows on it any more."""
 
-    says = "document {document} is dropped"
+    says = "{~document} {document} is dropped"
     document: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -224,7 +225,7 @@ def reopened(a: Accord, amended: Definition) -> Iterator[Event]:
         if was is None or document.removed:
             continue
         if will is None:
-            yield from _void(code, document, "the amendment drops the document")
+            yield from _void(code, document, f"the amendment drops {named(a, 'document')}")
             yield DocumentRemoved(document=code)
         else:
             yield from _document(a, code, document, was, will)

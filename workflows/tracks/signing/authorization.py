@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from workflows.model.authority import holders
+from workflows.model.authority import able
 from workflows.model.commands import Actor
 from workflows.model.consent import same_digest
 from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
@@ -23,12 +23,12 @@ NOT_AUTHORIZED = "not authorized"
 def authorized(a: Accord, document: str, party: str) -> Check:
     """Guard: the party's competent authority has authorized signing, where the document asks for that."""
     asked = a.definition.documents[document].authorization
-    who = holders(a, ("competent_authority",), (party,))
+    who, nobody = able(a, ("competent_authority",), (party,))
     return Check(
         "signing_authorized",
         not asked or party in a.documents[document].authorized_by,
-        f"the competent authority of {party} has not authorized signing {document}",
-        "let it authorize signing",
+        f"the competent authority of {party} has not authorized signing {document}{nobody}",
+        "let it authorize signing (authorize-signing)",
         who,
         subject=document,
     )
@@ -47,7 +47,7 @@ def _without(a: Accord, document: str, party: str) -> Accord:
 class SigningAuthorized(Event):
     """A party's competent authority authorized its signature of a document; with a digest, of these texts only."""
 
-    says = "{party} authorizes its signature of document {document}"
+    says = "{party} authorizes its signature of {~document} {document}"
     document: Reference
     party: PartyId
     digest: Digest | None = None
@@ -62,7 +62,7 @@ class SigningAuthorized(Event):
 class SigningAuthorizationWithdrawn(Event):
     """A party's competent authority took its authorization back; a held signature waits for another."""
 
-    says = "{party} withdraws the authorization of its signature of document {document}"
+    says = "{party} withdraws the authorization of its signature of {~document} {document}"
     document: Reference
     party: PartyId
 
@@ -75,7 +75,7 @@ class SigningAuthorizationWithdrawn(Event):
 class SigningAuthorizationLapsed(Event):
     """An authorization for certain texts lapsed, since the document's texts are others now."""
 
-    says = "the authorization of {party} to sign document {document} lapses: {cause}"
+    says = "the authorization of {party} to sign {~document} {document} lapses: {cause}"
     document: Reference
     party: PartyId
     cause: Text
@@ -91,7 +91,7 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
         for party, digest in a.documents[code].authorized_by.items():
             if digest is not None and digest != document_digest(a, code):
                 yield SigningAuthorizationLapsed(
-                    document=code, party=party, cause="the document's text changed"
+                    document=code, party=party, cause=f"the text of {code} changed"
                 )
                 return
 

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from workflows.model.authority import holders
+from workflows.model.authority import able
 from workflows.model.commands import Actor
 from workflows.model.consent import same_digest
 from workflows.model.deadlines import Deadline
 from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, FullPowers
 from workflows.model.values import DelegateId, Digest, Instant, Note, PartyId, Reference, show_date
+from workflows.model.wording import listed
 from workflows.tracks.documents.state import AboutDocument, live, set_seat
 
 SeatName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}(-[2-9])?$")]
@@ -32,7 +33,7 @@ def authority_of(a: Accord, document: str, seat: str, at: datetime) -> Check:
     """Guard: the seat's holder has authority to sign: ex officio, or by full powers found in due form."""
     state = a.documents[document].seats[seat]
     powers = state.powers
-    authorities = holders(a, ("competent_authority",), (state.party,))
+    authorities = able(a, ("competent_authority",), (state.party,))
     remedy = f"the competent authority of {state.party} issues full powers, and the other parties find them in due form"
     if not needs_powers(a, document, seat):
         return Check("authority_valid", True, subject=document)
@@ -58,14 +59,14 @@ def authority_of(a: Accord, document: str, seat: str, at: datetime) -> Check:
         )
         met = not lacking
         reason = f"the full powers of {state.holder} are not found in due form by {', '.join(lacking)}"
-        who = holders(a, ("treaty_section",), lacking)
-        remedy = f"the treaty sections of {', '.join(lacking)} find them in due form"
+        who = able(a, ("treaty_section",), lacking)
+        remedy = f"the treaty sections of {listed(lacking)} find them in due form"
     return Check(
         "authority_valid",
         met,
-        "" if met else reason,
+        "" if met else reason + who.nobody,
         "" if met else remedy,
-        who,
+        who.who,
         subject=document,
     )
 
@@ -97,7 +98,7 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
 class FullPowersIssued(Event):
     """A party's competent authority issued full powers for a seat; a successor takes the seat by it."""
 
-    says = "full powers for seat {seat} of document {document} are issued to {holder}"
+    says = "full powers for seat {seat} of {~document} {document} are issued to {holder}"
     document: Reference
     seat: SeatName
     holder: DelegateId
@@ -124,7 +125,7 @@ def _with_powers(a: Accord, document: str, seat: str, **changes: Any) -> Accord:
 class FullPowersFound(Event):
     """Another party's treaty section found full powers in due form."""
 
-    says = "{party} finds the full powers for seat {seat} of document {document} in due form"
+    says = "{party} finds the full powers for seat {seat} of {~document} {document} in due form"
     document: Reference
     seat: SeatName
     party: PartyId
@@ -140,7 +141,7 @@ class FullPowersFound(Event):
 class FullPowersRevoked(Event):
     """Full powers were revoked: the seat is vacant; a held signature waits for confirmation or a successor."""
 
-    says = "the full powers for seat {seat} of document {document} are revoked"
+    says = "the full powers for seat {seat} of {~document} {document} are revoked"
     document: Reference
     seat: SeatName
 
@@ -153,7 +154,7 @@ class FullPowersRevoked(Event):
 class FullPowersExpired(Event):
     """Full powers ended by themselves."""
 
-    says = "the full powers for seat {seat} of document {document} expire"
+    says = "the full powers for seat {seat} of {~document} {document} expire"
     document: Reference
     seat: SeatName
 
@@ -232,7 +233,7 @@ class IssueFullPowers(_AboutSeat):
             "one_seat_each",
             not others,
             f"{self.holder} holds the seat {', '.join(others)} on {self.document} already",
-            "a person signs a document once: name another holder",
+            "a person signs {self.document} once: name another holder",
             subject=self.document,
         )
         yield Check(
@@ -260,12 +261,13 @@ class _AboutPowers(_AboutSeat):
         """Guard: full powers are issued for the seat, and neither revoked nor expired."""
         powers = a.documents[self.document].seats[self.seat].powers
         state = "not issued" if powers is None else powers.status
+        who, nobody = able(a, ("competent_authority",), (a.documents[self.document].seats[self.seat].party,))
         return Check(
             "full_powers_issued",
             state == "issued",
-            f"full powers for {self.seat} on {self.document} are {state}",
-            "let the party's competent authority issue them",
-            holders(a, ("competent_authority",), (a.documents[self.document].seats[self.seat].party,)),
+            f"full powers for {self.seat} on {self.document} are {state}{nobody}",
+            "let the party's competent authority issue them (issue-full-powers)",
+            who,
             subject=self.document,
         )
 
@@ -290,7 +292,7 @@ class FindFullPowers(_AboutPowers):
             seat.party != by.party,
             f"they are {by.party}'s own: nobody finds its own full powers in due form",
             "let the other parties' treaty sections find them",
-            holders(a, ("treaty_section",), tuple(p for p in a.definition.parties if p != seat.party)),
+            able(a, ("treaty_section",), (p for p in a.definition.parties if p != seat.party)).who,
             subject=self.document,
         )
         yield self.powers_issued(a)

@@ -20,6 +20,7 @@ from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check, Event, Stamp, Who, act, event
 from workflows.model.state import Accord, SeatState, SignedPage
 from workflows.model.values import Digest, Note, PartyId, Reference
+from workflows.model.wording import called
 from workflows.tracks.documents.state import document_digest, live, set_seat
 from workflows.tracks.signing.full_powers import SeatName
 
@@ -109,7 +110,7 @@ def places(a: Accord) -> Iterator[Place]:
 class SignedPageDeposited(Event):
     """A scan of a signed page was deposited: evidence of the paper form of a signature that is on the record."""
 
-    says = "the signed page {code} is deposited: seat {seat} of document {document}"
+    says = "the signed page {code} is deposited: seat {seat} of {~document} {document}"
     reopens = False
     document: Reference
     seat: SeatName
@@ -154,7 +155,7 @@ class DepositSignedPage(Act):
         yield Check(
             "page_known",
             not unknown,
-            f"no signature page of this accord, as its texts stand, has the code {', '.join(unknown)}",
+            f"no signature page of this {called(a, 'accord')}, as its texts stand, has the code {', '.join(unknown)}",
             "compare it with the page; if a text was changed since that was printed, it is of a text that no longer "
             "stands: print it anew, and let it be signed anew",
         )

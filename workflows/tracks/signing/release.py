@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from workflows.model.authority import holders
+from workflows.model.authority import able
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Actor
 from workflows.model.consent import (
@@ -27,6 +27,7 @@ from workflows.model.consent import (
 from workflows.model.declare import Act, Audience, Check, Event, Gate, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, Reference, show_time
+from workflows.model.wording import called, do, named
 from workflows.tracks import understanding
 from workflows.tracks.conditions.state import on_gates, resting_on
 from workflows.tracks.documents.state import AboutDocument, document_digest, is_open, live, with_document
@@ -116,23 +117,25 @@ def release_agreed(a: Accord) -> Check:
     """Guard: every party has consented to release this very set."""
     digest = release_digest(a)
     waiting = missing(a, "release", digest)
+    who, nobody = able(a, RELEASING, waiting)
     return Check(
         "release_agreed",
         not waiting,
-        f"consent to the release is missing from {', '.join(waiting)}",
-        "each party consents to the release by its digest",
-        holders(a, RELEASING, waiting),
+        f"consent to the release is missing from {', '.join(waiting)}{nobody}",
+        f"{do(waiting, 'consents', 'consent')} to the release by its digest (consent-to-release)",
+        who,
     )
 
 
 def to_release(a: Accord) -> Check:
     """What is left when every seat holds and every party has consented: the registrar's act."""
+    who, nobody = able(a, ("registrar",))
     return Check(
         "released",
         a.released_at is not None,
-        "everything is held and agreed; the signatures are not released yet",
-        "the registrar releases the signatures",
-        holders(a, ("registrar",)),
+        f"everything is held and agreed; the signatures are not released yet{nobody}",
+        "the registrar releases the signatures (release-signatures)",
+        who,
     )
 
 
@@ -166,7 +169,7 @@ class SignaturesReleased(Event):
 class DocumentSevered(Event):
     """Every party agreed to go on without a document that the understanding says is severable."""
 
-    says = "document {document} is severed"
+    says = "{~document} {document} is severed"
     document: Reference
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -228,14 +231,14 @@ class SeverDocument(AboutDocument):
         yield Check(
             "severable",
             now.status == "effective" and self.document in now.severable,
-            f"no understanding in effect says that {self.document} is severable",
-            "propose an understanding that says so, and let every party concur in it",
+            f"no {called(a, 'understanding')} in effect says that {self.document} is severable",
+            f"propose another {called(a, 'understanding')} that says so, and let every party concur in it",
             subject=self.document,
         )
         yield Check(
             "not_the_last",
             len(live(a)) > 1,
-            f"{self.document} is the last document",
+            f"{self.document} is the last of {named(a, 'documents')}",
             "terminate instead",
             subject=self.document,
         )

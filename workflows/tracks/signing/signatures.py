@@ -88,7 +88,7 @@ def _seat_words(seat: SeatState) -> str:
 class SignatureHeld(Event):
     """A signature was affixed, and is held until release."""
 
-    says = "the signature on seat {seat} of document {document} is held"
+    says = "the signature on seat {seat} of {~document} {document} is held"
     document: Reference
     seat: SeatName
     holder: DelegateId
@@ -110,7 +110,7 @@ class SignatureHeld(Event):
 class SignatureVoided(Event):
     """A held signature is void: its document changed, its holder was succeeded, or it was withdrawn."""
 
-    says = "the signature on seat {seat} of document {document} is void: {cause}"
+    says = "the signature on seat {seat} of {~document} {document} is void: {cause}"
     document: Reference
     seat: SeatName
     cause: Text
@@ -136,11 +136,11 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
 def _void_for(document: Document, digest: str | None, seat: SeatState, signature: Signature) -> str:
     """Why a held signature is void, in words; empty, where it is not."""
     if document.severed:
-        return "the document was severed"
+        return "it was severed"
     if document.removed:
         return ""
     if signature.digest != digest:
-        return "the document's text changed"
+        return "the text changed"
     return f"{seat.holder} succeeds {signature.holder} in the seat" if signature.holder != seat.holder else ""
 
 

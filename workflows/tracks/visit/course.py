@@ -14,6 +14,7 @@ from workflows.model.consent import (
 from workflows.model.declare import Act, Audience, Check, Event, Gate, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
 from workflows.model.values import Digest, Line, Note, Text, show_date
+from workflows.model.wording import called, do, named
 from workflows.tracks.visit.state import (
     PROTOCOL,
     arriving,
@@ -21,6 +22,7 @@ from workflows.tracks.visit.state import (
     confirmation_digest,
     confirmed,
     to_confirm,
+    visit_is,
     with_visit,
 )
 
@@ -29,7 +31,7 @@ from workflows.tracks.visit.state import (
 class VisitConfirmed(Event):
     """Every party confirmed: the visit takes place."""
 
-    says = "the visit is confirmed"
+    says = "{the visit} is confirmed"
     digest: Digest
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -41,7 +43,7 @@ class VisitConfirmed(Event):
 class VisitOnHold(Event):
     """The visit was put on hold: by a party, or because what it rests on has fallen."""
 
-    says = "the visit is on hold: {cause}"
+    says = "{the visit} is on hold: {cause}"
     cause: Text
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -54,7 +56,7 @@ class VisitOnHold(Event):
 class AdvanceDone(Event):
     """The advance work on the spot is done."""
 
-    says = "the advance work is done"
+    says = "{the advance} is done"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Ready for arrival."""
@@ -65,7 +67,7 @@ class AdvanceDone(Event):
 class VisitArrived(Event):
     """Host and guest recorded the arrival. A latch: nothing that lapses later undoes it."""
 
-    says = "the arrival is recorded"
+    says = "{the arrival} is recorded"
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
         """Arrived; dates that were proposed are over with it."""
@@ -93,7 +95,7 @@ class ConfirmVisit(Act):
 
     note: Note = ""
     who = PROTOCOL
-    says = "{by} confirms the visit"
+    says = "{by} confirms {the visit}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """To be confirmed; the gate of the visit; not confirmed by this party."""
@@ -101,7 +103,7 @@ class ConfirmVisit(Act):
         yield Check(
             "visit_to_confirm",
             status in ("tentative", "on_hold"),
-            f"the visit is {status.replace('_', ' ')}",
+            f"{named(a, 'visit')} is {visit_is(a)}",
             "nothing is left to confirm" if confirmed(a).met else to_confirm(a),
         )
         yield Gate("visit")
@@ -118,7 +120,7 @@ class HoldVisit(Act):
 
     note: Note = ""
     who = Who(("protocol",), "any", sees=Audience.ALL)
-    says = "{by} puts the visit on hold"
+    says = "{by} puts {the visit} on hold"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Confirmed, and not arrived."""
@@ -126,8 +128,8 @@ class HoldVisit(Act):
         yield Check(
             "visit_confirmed",
             a.visit.status in ("confirmed", "advance_done"),
-            f"the visit is {a.visit.status.replace('_', ' ')}",
-            "only a confirmed visit can be put on hold",
+            f"{named(a, 'visit')} is {visit_is(a)}",
+            f"only a confirmed {called(a, 'visit')} can be put on hold",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
@@ -141,14 +143,14 @@ class RecordAdvanceDone(Act):
 
     note: Note = ""
     who = Who(("protocol", "verifier"), "any", sees=Audience.ALL)
-    says = "{by} records that the advance work is done"
+    says = "{by} records that {the advance} is done"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Confirmed."""
         yield Check(
             "visit_confirmed",
             a.visit.status == "confirmed",
-            f"the visit is {a.visit.status.replace('_', ' ')}",
+            f"{named(a, 'visit')} is {visit_is(a)}",
             "nothing is left to do" if confirmed(a).met else confirmed(a).remedy,
             confirmed(a).who,
         )
@@ -164,7 +166,7 @@ class RecordArrival(Act):
 
     note: Note = ""
     who = Who(("protocol",), "any", agree="host and guest", sees=Audience.ALL)
-    says = "{by} records the arrival"
+    says = "{by} records {the arrival}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """Confirmed, its gate open, the window begun, by one of those who arrive or receive."""
@@ -175,15 +177,15 @@ class RecordArrival(Act):
         yield Check(
             "window_open",
             window is not None and window.begins <= at,
-            f"the visit begins on {show_date(window.begins if window else None)}",
-            "record the arrival when it happens",
+            f"{named(a, 'visit')} begins on {show_date(window.begins)}" if window else "no dates are agreed",
+            f"record {named(a, 'arrival')} when it happens",
             by=window.begins if window else None,
         )
         yield Check(
             "arriving_party",
             by.party in arriving(a),
             f"{by.party} neither hosts nor is required to arrive",
-            f"{', '.join(arriving(a))} record it",
+            f"{do(arriving(a), 'records', 'record')} it",
         )
         yield not_yet_given(a, "arrival", confirmation_digest(a), by)
 

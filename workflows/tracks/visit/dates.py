@@ -15,6 +15,7 @@ from workflows.model.consent import (
 from workflows.model.declare import Act, Check, Event, Stamp, act, event, party_of
 from workflows.model.state import Accord
 from workflows.model.values import Digest, Note, Window, show_date
+from workflows.model.wording import named
 from workflows.tracks.visit.state import (
     PROTOCOL,
     before_arrival,
@@ -27,7 +28,7 @@ from workflows.tracks.visit.state import (
 class DatesProposed(Event):
     """New dates for the visit were proposed."""
 
-    says = "new dates are proposed"
+    says = "new dates are proposed for {the visit}"
     window: Window
     digest: Digest
 
@@ -40,7 +41,7 @@ class DatesProposed(Event):
 class DatesAgreed(Event):
     """Every party agreed to the new dates. A visit that was confirmed is postponed by it, and confirmed anew."""
 
-    says = "the new dates are agreed"
+    says = "the new dates of {the visit} are agreed"
     window: Window
     postponed: bool
 
@@ -81,7 +82,7 @@ class ProposeDates(Act):
     window: Window
     note: Note = ""
     who = PROTOCOL
-    says = "{by} proposes dates for the visit"
+    says = "{by} proposes dates for {the visit}"
 
     def target(self) -> str:
         """The proposed window."""
@@ -91,7 +92,10 @@ class ProposeDates(Act):
         """Before arrival, ahead, before the long stop, and different."""
         yield from dates_can_be(a, self.window, at)
         yield Check(
-            "dates_differ", self.window != a.visit.window, "these are the current dates", "confirm the visit"
+            "dates_differ",
+            self.window != a.visit.window,
+            "these are the current dates",
+            f"confirm {named(a, 'visit')}, or propose other dates",
         )
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:
@@ -108,7 +112,7 @@ class AgreeDates(Act):
     digest: Digest
     note: Note = ""
     who = PROTOCOL
-    says = "{by} agrees to the proposed dates"
+    says = "{by} agrees to the proposed dates of {the visit}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Dates are proposed, of this digest, which can still be, and the party has not agreed."""

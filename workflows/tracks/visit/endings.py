@@ -16,10 +16,12 @@ from workflows.model.consent import (
 from workflows.model.declare import Act, Check, Event, Gate, Stamp, act, event, party_of
 from workflows.model.state import Accord
 from workflows.model.values import Note
+from workflows.model.wording import named
 from workflows.tracks.visit.state import (
     PLANNED,
     PROTOCOL,
     confirmation_digest,
+    visit_is,
     with_visit,
 )
 
@@ -28,7 +30,7 @@ from workflows.tracks.visit.state import (
 class VisitEnded(Event):
     """Every party agreed that the visit is completed, curtailed, or cancelled."""
 
-    says = "the visit is {outcome}"
+    says = "{the visit} is {outcome}"
     outcome: Literal["completed", "curtailed", "cancelled"]
 
     def apply(self, a: Accord, stamp: Stamp) -> Accord:
@@ -65,10 +67,10 @@ def _is_arrived(a: Accord) -> Check:
     return Check(
         "visit_under_way",
         a.visit.status == "arrived",
-        f"the visit is {a.visit.status.replace('_', ' ')}",
+        f"{named(a, 'visit')} is {visit_is(a)}",
         "nothing is left to do"
         if a.visit.arrived_at is not None
-        else "record the arrival first; what has not begun is cancelled instead (cancel-visit)",
+        else f"record {named(a, 'arrival')} first; what has not begun is cancelled instead (cancel-visit)",
     )
 
 
@@ -77,7 +79,7 @@ class CompleteVisit(_Ending):
     """Agree, for your party, that the visit is completed."""
 
     who = PROTOCOL
-    says = "{by} records that the visit is completed"
+    says = "{by} records that {the visit} is completed"
 
     def when(self, a: Accord) -> Check:
         """Under way."""
@@ -89,7 +91,7 @@ class CurtailVisit(_Ending):
     """Agree, for your party, to end a visit that is under way before its time."""
 
     who = PROTOCOL
-    says = "{by} agrees to curtail the visit"
+    says = "{by} agrees to curtail {the visit}"
 
     def when(self, a: Accord) -> Check:
         """Under way."""
@@ -101,14 +103,14 @@ class CancelVisit(_Ending):
     """Agree, for your party, to cancel a visit that has not begun."""
 
     who = PROTOCOL
-    says = "{by} agrees to cancel the visit"
+    says = "{by} agrees to cancel {the visit}"
 
     def when(self, a: Accord) -> Check:
         """Planned."""
         return Check(
             "visit_planned",
             a.visit.status in PLANNED,
-            f"the visit is {a.visit.status.replace('_', ' ')}",
+            f"{named(a, 'visit')} is {visit_is(a)}",
             "what is under way is curtailed instead (curtail-visit)"
             if a.visit.status == "arrived"
             else "nothing is left to cancel",

@@ -439,7 +439,7 @@ def _refusal(last: Entry) -> Any:
         found = event.get("refusal")
         return found if isinstance(found, dict) else None
     if last.said["type"] == "signal_refused":
-        remedy = "mend it, and send it again"
+        remedy = "correct it, and send it again"
         return {"guard": "signal_taken_up", "reason": event.get("reason"), "remedy": remedy, "unmet": []}
     return None
 
