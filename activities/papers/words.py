@@ -34,6 +34,7 @@ class Words:
     words: Mapping[str, str]
     months: tuple[str, ...]
     date_form: str
+    vocabulary: str = "diplomatic"
 
     def __getitem__(self, key: str) -> str:
         return self.words[key]
@@ -86,7 +87,7 @@ def words_of(language: str, vocabulary: str) -> Words:
         )
     told = yaml.safe_load((FOLDER / f"{base}.yaml").read_text(encoding="utf-8"))
     changed = told["closing"] if vocabulary == "closing" else {}
-    return Words(base, {**told["words"], **changed}, tuple(told["months"]), told["date"])
+    return Words(base, {**told["words"], **changed}, tuple(told["months"]), told["date"], vocabulary)
 
 
 def languages_of(a: Accord) -> tuple[str, ...]:
