@@ -20,7 +20,7 @@ def source_of(backend: Memory, **changes: Any) -> Source:
     key = "example.org/log+abcdef01+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiM="
     given: dict[str, Any] = {
         "state": a,
-        "lines": tuple(line_of(told) for told in backend.log),
+        "lines": tuple(line_of(told, a.definition.vocabulary) for told in backend.log),
         "bound": bound,
         "log": LogKeys((key,), f"log {key}\nwitness w1 {key} https://w.example/\nquorum w1\n", ("made up",)),
     }
