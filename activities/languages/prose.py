@@ -130,8 +130,9 @@ class Prose:
             return _dated(date)
         for separator, last in ((" or ", "or"), (" and ", "and")):
             parts = value.replace(separator, ", ").split(", ")
-            if separator in value and all(_ID.fullmatch(one) for one in parts):
-                return formats.listed([self.say(one, depth + 1) or one for one in parts], last)
+            said = [self.say(one, depth + 1) or (one if _ID.fullmatch(one) else None) for one in parts]
+            if separator in value and None not in said:
+                return formats.listed([str(one) for one in said], last)
         return ", ".join(self.say(one, depth + 1) or one for one in _CLAUSE.split(value))
 
 

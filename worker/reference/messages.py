@@ -21,11 +21,11 @@ from activities.languages.prose import CONTEXT
 from api.answers.problems import TABLE
 from api.pages.forms import HINTS, declared_fields, label_of
 from api.pages.verifying import shown_words
-from api.pages.words import STATUSES, all_guarded
+from api.pages.words import CANNOT_BE_UNDONE, STATUSES, all_guarded
 from worker.reference.prose import guard_names, messages, problems
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES
-from workflows.model.vocabulary import VOCABULARIES
+from workflows.model.vocabulary import VOCABULARIES, phrase, reworded
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -66,26 +66,34 @@ def template() -> Catalog:
 def _declared() -> list[tuple[str, str, str]]:
     """What is said by declarations: context, message, file."""
     found: list[tuple[str, str, str]] = []
-    for name, act in ACTS.items():
+    for act in ACTS.values():
         file = act.__module__.replace(".", "/") + ".py"
-        found += [("act", name.replace("_", " ").capitalize(), file), ("act", act.text(), file)]
+        for vocabulary in VOCABULARIES:
+            found.append(("act", act.phrase(vocabulary).capitalize(), file))
+            found.append(("act", reworded(act.text(), vocabulary), file))
     for field, hint in declared_fields():
         found.append(("field", label_of(field), "api/pages/forms.py"))
         if hint and field not in HINTS:
-            found.append(("field", hint, "api/pages/forms.py"))
-    found += [("field", hint, "api/pages/forms.py") for hint in HINTS.values()]
+            found += [("field", one, "api/pages/forms.py") for one in _by_each(hint)]
+    found += [("field", one, "api/pages/forms.py") for hint in HINTS.values() for one in _by_each(hint)]
+    found += [("", one, "api/pages/words.py") for said in CANNOT_BE_UNDONE.values() for one in _by_each(said)]
     found += [("", one, "api/pages/verifier/page.html") for one in shown_words()]
     for kind, values in STATUSES.items():
         found += [(kind, one.replace("_", " "), "api/pages/words.py") for one in values]
     for name, words in VOCABULARIES.items():
         found += [(name, one, f"workflows/model/vocabularies/{name}.py") for one in words.values()]
     found += [("guarded", one, "api/pages/words.py") for one in all_guarded()]
-    found += [("gate", one, "workflows/model/rules.py") for one in GATES.values()]
+    found += [("gate", one, "workflows/model/rules.py") for said in GATES.values() for one in _by_each(said)]
     found += [("problem", title, "api/answers/problems.py") for _, title in TABLE.values()]
-    found += [("guard", one.replace("_", " "), file) for one, file in guard_names(ROOT).items()]
-    said = {**messages(ROOT), **problems(ROOT)}
-    found += [(CONTEXT, one, file) for one, file in said.items()]
+    for name, file in guard_names(ROOT).items():
+        found += [("guard", phrase(one, name), file) for one in VOCABULARIES]
+    found += [(CONTEXT, one, file) for one, file in {**messages(ROOT), **problems(ROOT)}.items()]
     return found
+
+
+def _by_each(text: str) -> list[str]:
+    """A text of our own as each vocabulary says it."""
+    return [reworded(text, one) for one in VOCABULARIES]
 
 
 def updated(language: str, messages_: Catalog) -> Catalog:

@@ -15,7 +15,7 @@ from pathlib import Path
 from activities.reference.guards import guards_of_gate
 from workflows.model.declared import ACTS
 from workflows.model.rules import GATES
-from workflows.model.vocabulary import VOCABULARIES, word
+from workflows.model.vocabulary import VOCABULARIES, placeholders
 
 ROOMS = ("workflows/model", "workflows/tracks", "workflows/record")
 
@@ -44,13 +44,15 @@ _VALUES = (
     *("declined", "withdrawn", "expired", "tentative", "confirmed", "advance_done", "on_hold"),
     *("arrived", "completed", "curtailed", "cancelled", "held", "released", "void"),
     *("effective", "stale", "definition", "declared", "reported", "documented", "inspected"),
-    *("visit", "signing", "ceremony", "subsequent"),
+    *("visit", "signing", "ceremony", "subsequent", "evidence"),
 )
 """Values of the record that sentences name as they stand."""
 
 _FIELD = re.compile(r"\{[a-z_0-9]+\}")
-_TERM = re.compile(r"\{the ([a-z]+)\}")
-_NO_SENTENCE = ("the {lower}", "witness policy")
+_TERM = re.compile(r"\{((?:the |a |~)[a-z]+)\}")
+_NO_SENTENCE = ("witness policy",)
+_MAKERS = ("saying.py", "vocabulary.py", "wording.py")
+"""Files that put sentences together, and say none."""
 
 ALSO = (
     "{code} ({title})",
@@ -86,14 +88,19 @@ def messages(root: Path) -> dict[str, str]:
     found: dict[str, str] = dict.fromkeys(ALSO, "worker/reference/prose.py")
     for room in ROOMS:
         for file in sorted((root / room).rglob("*.py")):
+            if file.name in _MAKERS:
+                continue
             place = file.relative_to(root).as_posix()
-            for one in _Sentences(ast.parse(file.read_text(encoding="utf-8"))).all():
-                if one not in _NO_SENTENCE:
-                    found.setdefault(one, place)
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            for vocabulary in VOCABULARIES:
+                for one in _Sentences(tree, vocabulary=vocabulary).all():
+                    if one not in _NO_SENTENCE:
+                        found.setdefault(one, place)
     for one in _VALUES:
         found.setdefault(one.replace("_", " "), "workflows/model/values.py")
     for act in ACTS.values():
-        found.setdefault(act.who.describe(), "workflows/model/declare.py")
+        for vocabulary in VOCABULARIES:
+            found.setdefault(act.who.describe(vocabulary), "workflows/model/declare.py")
     return found
 
 
@@ -126,10 +133,16 @@ def guard_names(root: Path) -> dict[str, str]:
 
 
 class _Sentences:
-    """The sentences of one file."""
+    """The sentences of one file, as one vocabulary says them."""
 
-    def __init__(self, tree: ast.Module, places: Mapping[str, tuple[int, ...]] = _PLACES) -> None:
+    def __init__(
+        self,
+        tree: ast.Module,
+        places: Mapping[str, tuple[int, ...]] = _PLACES,
+        vocabulary: str = "diplomatic",
+    ) -> None:
         self._tree = tree
+        self._terms = placeholders(vocabulary)
         self._places = places
         self._named = _NAMED if places is _PLACES else ("wrong",)
         self._further: list[str] = []
@@ -166,6 +179,7 @@ class _Sentences:
                     "_BEGUN",
                     "needless",
                     "first",
+                    "STATUS",
                 ):
                     yield node.value
 
@@ -194,14 +208,15 @@ class _Sentences:
         for one in self._ways(node, known):
             plain = _FIELD.sub("", one)
             if _LETTERS.search(plain) and (not spaced or " " in one.strip()):
-                yield one
+                # What is put behind a sentence is one of its own.
+                yield one.removeprefix("; ")
 
     def _ways(self, node: ast.expr, known: dict[str, list[ast.expr]]) -> list[str]:
         """Every way in which an expression can be said."""
         match node:
             case ast.Constant(value=str(text)):
-                return _in_each_vocabulary(text)
-            case ast.Name(id="nobody") | ast.Call(func=ast.Name(id="_nobody")):
+                return [_TERM.sub(lambda term: self._terms.get(term[1], term[0]), text)]
+            case ast.Name(id="nobody") | ast.Attribute(attr="nobody") | ast.Call(func=ast.Name(id="_nobody")):
                 # What goes on after a semicolon is a sentence of its own.
                 return [""]
             case ast.Dict(values=values):
@@ -226,11 +241,8 @@ class _Sentences:
                 ways = [way for one in known[name] for way in self._ways(one, rest)]
             case ast.Subscript(value=ast.JoinedStr() | ast.Call() | ast.Name() as whole):
                 ways = self._ways(whole, known)
-            case ast.Call(
-                func=ast.Name(id="named" | "called" as form), args=[_, ast.Constant(value=str(term))]
-            ):
-                the = "the " if form == "named" else ""
-                ways = list(dict.fromkeys(f"{the}{word(one, term).lower()}" for one in VOCABULARIES))
+            case ast.Call(func=ast.Name(id="named" | "called" as form), args=[_, term]):
+                ways = [self._terms[f"{'the ' if form == 'named' else '~'}{self._term(term)}"]]
             case ast.Call(
                 func=ast.Name(id="do"),
                 args=[names, ast.Constant(value=str(one)), ast.Constant(value=str(many)), *_],
@@ -249,15 +261,6 @@ class _Sentences:
             case _:
                 ways = [_field(node)]
         return ways if len(ways) <= _MOST else [_field(node)]
-
-
-def _in_each_vocabulary(text: str) -> list[str]:
-    """A sentence with terms in braces (``{the visit}``), by each vocabulary."""
-    made = (
-        _TERM.sub(lambda found, one=vocabulary: f"the {word(one, found[1]).lower()}", text)  # type: ignore[misc]
-        for vocabulary in VOCABULARIES
-    )
-    return list(dict.fromkeys(made))
 
 
 def _few(parts: list[list[str]]) -> bool:
@@ -339,6 +342,8 @@ def _name(node: ast.AST) -> str:
             return "act"
         case ast.Call(func=ast.Attribute(attr="replace" | "isoformat" | "get", value=value)):
             return _name(value)
+        case ast.Call(func=ast.Attribute(attr="phrase")):
+            return "act"
         case ast.Call(func=ast.Attribute(attr=name)):
             return name.strip("_").lower()
         case ast.Call(func=ast.Name(id="len")):

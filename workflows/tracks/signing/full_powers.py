@@ -233,7 +233,7 @@ class IssueFullPowers(_AboutSeat):
             "one_seat_each",
             not others,
             f"{self.holder} holds the seat {', '.join(others)} on {self.document} already",
-            "a person signs {self.document} once: name another holder",
+            f"a person signs {self.document} once: name another holder",
             subject=self.document,
         )
         yield Check(
