@@ -58,7 +58,13 @@ OWN_WORDS = frozenset(("title", "ground", "office", "reason"))
 SENTENCES = frozenset(("words", "remedy", "cause", "terminated"))
 """Fields that hold sentences, of which there may be several."""
 
+NAMES = frozenset(("contacts",))
+"""Fields that hold ids in a row."""
+
 _DEEPEST = 4
+_MOST_CLAUSES = 2
+"""Clauses, parted by semicolons, that one message has beside its fields."""
+
 _LONGEST = 2_000
 """Characters of a sentence; the model's have at most a thousand."""
 
@@ -67,6 +73,8 @@ _CLAUSE = re.compile(r", (?![^()]*\))")
 """Where one part of a sentence ends, and not within parentheses."""
 
 _ID = re.compile(r"[\w.:/+-]+")
+_ACT = re.compile(r"[a-z]+(?:-[a-z]+)+")
+"""An act that a sentence names in parentheses, and no cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +103,47 @@ class Prose:
 
     def say(self, text: str, depth: int = 0) -> str | None:
         """A sentence in the language; none where it is not one of the model's."""
+        whole = self._whole(text, depth)
+        if whole is not None or depth >= _DEEPEST or len(text) > _LONGEST:
+            return whole
+        if "; " in text and (row := self._row(text.split("; "), depth)) is not None:
+            return row
+        # What a document or a condition does: "D1 is not agreed in fr".
+        about, _, rest = text.partition(" ")
+        done = self.say(rest, _DEEPEST) if _ID.fullmatch(about) and rest else None
+        return None if done is None else f"{about}: {done}"
+
+    def _whole(self, text: str, depth: int) -> str | None:
+        """What one message says; none where no message does."""
         exact = self._exact.get(text)
         if exact is not None or depth > _DEEPEST or len(text) > _LONGEST:
             return exact
         for form in self._forms:
             if form.words in text and (fits := form.pattern.fullmatch(text)):
                 found = fits.groupdict()
+                if _ACT.fullmatch(found.get("cause", "")):
+                    continue
                 if "words" in found and self.say(found["words"], depth + 1) is None:
                     continue
                 values = {name: self._value(name, value, depth) for name, value in found.items()}
                 return FIELD.sub(lambda field, given=values: given[field[1]], form.says)  # type: ignore[misc]
-        if depth >= _DEEPEST:
-            return None
-        if "; " in text:
-            parts = [self.say(one, depth + 1) for one in text.split("; ")]
-            if None not in parts:
-                return "; ".join(str(one) for one in parts)
-        # What a document or a condition does: "D1 is not agreed in fr".
-        about, _, rest = text.partition(" ")
-        done = self.say(rest, _DEEPEST) if _ID.fullmatch(about) and rest else None
-        return None if done is None else f"{about}: {done}"
+        return None
+
+    def _row(self, clauses: list[str], depth: int) -> str | None:
+        """Sentences one after another; one may have a semicolon within it."""
+        done: list[str] = []
+        at = 0
+        while at < len(clauses):
+            for size in range(min(_MOST_CLAUSES, len(clauses) - at), 0, -1):
+                one = "; ".join(clauses[at : at + size])
+                said = self._whole(one, depth) if size > 1 else self.say(one, depth)
+                if said is not None:
+                    done.append(said)
+                    at += size
+                    break
+            else:
+                return None
+        return "; ".join(done)
 
     def _value(self, name: str, value: str, depth: int) -> str:
         if name in OWN_WORDS:
@@ -122,7 +151,10 @@ class Prose:
         if name == "act":
             return pgettext("act", value.capitalize())
         if name in ("role", "roles"):
-            return ", ".join(pgettext("role", one.replace("_", " ")) for one in value.split(", "))
+            either = value.split(" or ")
+            roles = either if len(either) > 1 else value.split(", ")
+            said = [pgettext("role", one.replace("_", " ")) for one in roles]
+            return formats.listed(said, "or") if len(either) > 1 else ", ".join(said)
         whole = self.say(value, depth + 1)
         if whole is not None:
             return whole
@@ -130,9 +162,9 @@ class Prose:
             return _dated(date)
         for separator, last in ((" or ", "or"), (" and ", "and")):
             parts = value.replace(separator, ", ").split(", ")
-            said = [self.say(one, depth + 1) or (one if _ID.fullmatch(one) else None) for one in parts]
-            if separator in value and None not in said:
-                return formats.listed([str(one) for one in said], last)
+            shown = [self.say(one, depth + 1) or (one if _ID.fullmatch(one) else None) for one in parts]
+            if separator in value and None not in shown:
+                return formats.listed([str(one) for one in shown], last)
         return ", ".join(self.say(one, depth + 1) or one for one in _CLAUSE.split(value))
 
 
@@ -154,6 +186,8 @@ def _holds(field: str) -> str:
     """What may stand in a field: an id, anything, or what is no further sentence."""
     if field in IDS:
         return "[^ ,;()]+"
+    if field in NAMES:
+        return "[^;:]+?"
     return ".+?" if field in (*OWN_WORDS, *SENTENCES) else "[^;]+?"
 
 

@@ -92,7 +92,8 @@ def phrase(vocabulary: str, act: str) -> str:
 
 
 _SAID = re.compile(
-    r"(?<!\{)\b(an? )?(accord|advance work|arrival|conditions?|documents?|guests?|host|invitation|understanding|visit)\b",
+    r"(?<!\{)\b(an? )?"
+    r"(accord|advance work|arrival|conditions?|documents?|guests?|host|invitation|understanding|visit)\b",
     re.I,
 )
 

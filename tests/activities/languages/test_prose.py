@@ -26,8 +26,14 @@ ENGLISH = re.compile(r"\b[a-z]{2,}(?: [a-z]{2,}){2,}\b")
     [
         ("the accord is closed", "договорённость закрыта"),
         (
-            "C1 (Venue ready) is agreed, overdue",
-            "C1 («Venue ready»): согласовано, подтверждений нет, просрочено",
+            "C1 (Venue ready): evidence is in; a.one and b.two have not given a verdict yet; overdue",
+            "C1 («Venue ready»): подтверждение представлено; заключения ещё нет: a.one и b.two; просрочено",
+        ),
+        (
+            "no understanding has been proposed; nobody of AA and BB is appointed as protocol or verifier yet: "
+            "a.one or b.two appoints somebody (appoint-delegate)",
+            "договорённость сторон не предложена; никто от AA и BB ещё не назначен на роль (протокольная служба "
+            "или проверяющий): назначить представителя должен контакт: a.one или b.two (appoint-delegate)",
         ),
         ("let a.one or b.two do it", "это может сделать: a.one или b.two"),
         ("AA has consented to this already", "AA: согласие уже дано"),
