@@ -15,6 +15,7 @@ from tests.simulation.small import digest
 from workflows.model.consent import SUBJECTS, ConsentGiven
 from workflows.model.fold import evolve
 from workflows.model.state import Accord
+from workflows.model.vocabulary import VOCABULARIES
 
 
 def ended_early() -> Iterator[Play]:
@@ -60,8 +61,10 @@ def test_every_kind_of_consent_shows_while_others_are_waited_for() -> None:
 
 @pytest.mark.parametrize("kind", sorted(SUBJECTS))
 def test_a_kind_says_in_words_what_it_is(kind: str) -> None:
-    words = SUBJECTS[kind].says(*(f"<{part}>" for part in SUBJECTS[kind].parts))
-    assert all(f"<{part}>" in words for part in SUBJECTS[kind].parts)
+    for vocabulary in VOCABULARIES:
+        words = SUBJECTS[kind].says(vocabulary, *(f"<{part}>" for part in SUBJECTS[kind].parts))
+        assert all(f"<{part}>" in words for part in SUBJECTS[kind].parts)
+        assert "{" not in words
 
 
 def test_a_corrigendum_waits_for_those_who_signed_and_an_amendment_for_those_whom_it_adds() -> None:

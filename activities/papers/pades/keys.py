@@ -25,9 +25,9 @@ class KeyFile:
 
 @dataclass(frozen=True, slots=True)
 class TokenKey:
-    """A private key in a token, with the certificate of the same label. ``library`` is the token's PKCS#11 module."""
+    """A private key in a token, with the certificate of the same label. ``module`` is the token's PKCS#11 module."""
 
-    library: Path
+    module: Path
     key: str
     token: str | None = None
     pin: str | None = field(default=None, repr=False)

@@ -90,6 +90,7 @@ def sign(content: bytes, signing: Signing, reason: str) -> bytes:
             raise SigningProblem(
                 f"The token did not sign: {_name(error)}.", "Look whether its key may sign, and try again."
             ) from None
+        # Reason: pyHanko raises NotImplementedError for a key of a kind that it does not sign with.
         except (PdfError, SigningError, NotImplementedError, ValueError) as error:
             raise SigningProblem(
                 f"The PDF cannot be signed by this key: {_line(error)}.",
@@ -186,11 +187,11 @@ def _of_file(key: KeyFile) -> signers.SimpleSigner:
 @contextmanager
 def _session(key: TokenKey) -> Iterator[Any]:
     try:
-        slots = pkcs11.lib(str(key.library)).get_slots(token_present=True)
+        slots = pkcs11.lib(str(key.module)).get_slots(token_present=True)
         tokens = [slot.get_token() for slot in slots]
     except (token_errors.PKCS11Error, OSError) as error:
         raise SigningProblem(
-            f"The PKCS#11 module {key.library} cannot be used: {_name(error)}.",
+            f"The PKCS#11 module {key.module} cannot be used: {_name(error)}.",
             "Name the module that came with the token, such as /usr/lib/softhsm/libsofthsm2.so, and plug the token in.",
         ) from None
     labels = [token.label for token in tokens if token.flags & pkcs11.TokenFlag.TOKEN_INITIALIZED]

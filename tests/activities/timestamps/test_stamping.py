@@ -373,6 +373,7 @@ def test_a_token_of_openssl_is_read_and_verified(authority: TestAuthority, tmp_p
             timeout=30,
         )
     except FileNotFoundError:
+        # Reason: it is a program of the system; another authority, in Python, answers in the tests beside this one.
         pytest.skip("openssl's command is not here")
     token = answered(asked, (tmp_path / "r.tsr").read_bytes())
     Authorities([authority.root]).verify(token, b"hello")

@@ -10,6 +10,7 @@ from tests.simulation.invariants.oracle import (
     ENDED,
     RELEASE,
     binding,
+    digest_of_terms,
     document_digest,
     facts,
     guarding,
@@ -142,9 +143,13 @@ class Memory:
     def _amended(self, before: Accord, after: Accord) -> None:
         old, new = before.definition, after.definition
         for code in before.conditions:
-            if code not in new.conditions or new.conditions[code] != old.conditions.get(code):
-                for kept in (self.evidence, self.findings, self.waivers):
-                    kept.pop(code, None)
+            was, will = old.conditions.get(code), new.conditions.get(code)
+            if was is None or will is None or was.obligors != will.obligors:
+                self.evidence.pop(code, None)
+            # A title or a due date is none of the terms on which somebody found.
+            if was is None or will is None or digest_of_terms(was) != digest_of_terms(will):
+                self.findings.pop(code, None)
+                self.waivers.pop(code, None)
                 self.fallen.discard(code)
         for code in before.documents:
             was, will = old.documents.get(code), new.documents.get(code)
