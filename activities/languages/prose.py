@@ -186,6 +186,8 @@ def _holds(field: str) -> str:
     """What may stand in a field: an id, anything, or what is no further sentence."""
     if field in IDS:
         return "[^ ,;()]+"
+    if field == "date":
+        return _DATE.pattern.replace("(\\d", "(?:\\d")
     if field in NAMES:
         return "[^;:]+?"
     return ".+?" if field in (*OWN_WORDS, *SENTENCES) else "[^;]+?"
