@@ -24,7 +24,7 @@ from api.routes.accords import state_as_of
 from api.routes.lists import MOST_WORDS
 from api.views import accord_view, condition_view, consent_views, document_view, status_view
 from workflows.model.declared import ACTS
-from workflows.model.rules import GATES, LADDER, NEXT_GATE, gate, gate_says, stage
+from workflows.model.rules import LADDER, NEXT_GATE, gate, stage
 from workflows.model.state import Accord
 from workflows.model.summary import searchable
 from workflows.model.values import INSTALLATION
@@ -362,7 +362,6 @@ async def signing_room(request: Request, parts: Parts, session: Visitor, accord:
             for check in gate(a, "release")
             if not check.met and (check.guard, check.subject) not in told
         ],
-        gate_words={name: gate_says(a, name) for name in GATES},
         actions=(
             *(offer for offer in offered if offer.open or offer.act is not DepositSignedPage),
             *chain.from_iterable(withdrawing),

@@ -114,6 +114,14 @@ def _act_title(context: Context, act: type[Act] | str, vocabulary: str | None = 
 
 
 @pass_context
+def _kind(context: Context, name: str) -> Markup:
+    """The kind of an entry as words; in other languages its name, as programs know it."""
+    if language() == ENGLISH:
+        return escape(phrase(_spoken(context), name))
+    return Markup("<code>{}</code>").format(name)
+
+
+@pass_context
 def act_text(context: Context, act: type[Act]) -> str:
     """The sentence that says what an act does."""
     return pgettext("act", reworded(act.text(), _spoken(context)))
@@ -317,6 +325,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "gate_says": gate_says,
     "guard_met": guard_met,
     "guarded": guarded,
+    "kind": _kind,
     "listed": listed,
     "number": formats.number,
     "prose": prose,
