@@ -17,7 +17,7 @@ from tests.simulation.small import small
 from workflows.model.definition import Definition
 from workflows.model.rules import LADDER
 from workflows.model.summary import current_details, ladder, summarize
-from workflows.model.vocabulary import TERMS, VOCABULARIES, word, words_in
+from workflows.model.vocabulary import TERMS, VOCABULARIES, reworded, word, words_in
 
 FURTHER = {term: f"a {term}" for term in TERMS}
 
@@ -90,3 +90,7 @@ def test_words_change_nothing_else() -> None:
         details = current_details(play.state)
         assert f"**{word(name, 'documents').capitalize()}**" in details
         assert word(name, "signing") in details
+
+
+def test_the_keys_of_a_written_form_stay_as_they_are() -> None:
+    assert reworded("a document: {document: D1}", "closing") == "a transaction document: {document: D1}"
