@@ -147,14 +147,17 @@ class Prose:
 
     def _value(self, name: str, value: str, depth: int) -> str:
         if name in OWN_WORDS:
-            return value
+            # What the model says behind them is no part of them: "not legible; overdue".
+            own, _, behind = value.rpartition("; ")
+            said = self._exact.get(behind) if own and name == "reason" else None
+            return value if said is None else f"{own}; {said}"
         if name == "act":
             return pgettext("act", value.capitalize())
         if name in ("role", "roles"):
             either = value.split(" or ")
             roles = either if len(either) > 1 else value.split(", ")
-            said = [pgettext("role", one.replace("_", " ")) for one in roles]
-            return formats.listed(said, "or") if len(either) > 1 else ", ".join(said)
+            named = [pgettext("role", one.replace("_", " ")) for one in roles]
+            return formats.listed(named, "or") if len(either) > 1 else ", ".join(named)
         whole = self.say(value, depth + 1)
         if whole is not None:
             return whole

@@ -35,6 +35,15 @@ ENGLISH = re.compile(r"\b[a-z]{2,}(?: [a-z]{2,}){2,}\b")
             "договорённость сторон не предложена; никто от AA и BB ещё не назначен на роль (протокольная служба "
             "или проверяющий): назначить представителя должен контакт: a.one или b.two (appoint-delegate)",
         ),
+        (
+            "K1 (Merger): the evidence was returned: not legible; overdue",
+            "K1 («Merger»): подтверждение возвращено: not legible; просрочено",
+        ),
+        (
+            "aa.x (AA) may not record opening of the meeting; it takes an offeree's protocol",
+            "aa.x (AA) не вправе совершить действие «Отметить открытие встречи»; это вправе: "
+            "протокольная служба адресата оферты",
+        ),
         ("let a.one or b.two do it", "это может сделать: a.one или b.two"),
         ("AA has consented to this already", "AA: согласие уже дано"),
         (
