@@ -21,7 +21,7 @@ def test_a_forced_guard_lets_pass_what_it_refused() -> None:
     play = Play(pair()).go("founded")
     play.do("aa.protocol", "issue_invitation")
     assert play.guard(*refused) == "authority"
-    with forced(("workflows.model.authority", "authority_checks", "authority")):
+    with forced(("workflows.model.authority", "_no_authority", "authority")):
         assert play.attempt(*refused).refusal is None
     assert play.preview(*refused).refusal is not None, "and the guard is back afterwards"
 
