@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from temporalio.envconfig import ClientConfigProfile
+
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import read_settings
 from tests.activities.ledger.making import append, event
@@ -16,7 +18,7 @@ ERASED = event(
 
 async def test_without_temporal_what_is_in_the_database_is_deleted_all_the_same(database_url: str) -> None:
     # Nobody serves port 9 (discard) here.
-    settings = read_settings(database_url=database_url, temporal_address="127.0.0.1:9")
+    settings = read_settings(database_url=database_url, temporal=ClientConfigProfile(address="127.0.0.1:9"))
     async with PostgresLedger.connect(database_url) as ledger:
         await ledger.record([append("a", 0, "d/1"), append("a", 1, "d/2", events=(ERASED,))])
         assert (await ledger.entries("a"))[0].particulars is not None

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
-from activities.errors import SettingsProblem
-from activities.identity.keyfiles import load_key
-from api.client.signing import OwnKey
-from workflows.model.commands import Instant
-from workflows.model.declare import Rejected
-
-_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+# What signs is imported where something is signed: every command has these options, and starts with this file.
 
 SignWith = Annotated[
     Path | None,
@@ -66,13 +58,22 @@ def own_headers(
     """
     if file is None:
         return {}
+
+    from datetime import datetime
+
+    from pydantic import TypeAdapter, ValidationError
+
+    from api.client.signing import OwnKey
+    from workflows.model.commands import Instant
+    from workflows.model.declare import Rejected
+
     if not delegate:
         raise typer.BadParameter(
             "say whose act it is with --signer, such as aa.contact", param_hint="--signer"
         )
     version = if_match.strip('"').removeprefix("v")
     try:
-        end = _INSTANT.validate_python(not_after) if not_after else None
+        end = TypeAdapter[datetime](Instant).validate_python(not_after) if not_after else None
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise typer.BadParameter(said, param_hint="--not-after") from None
@@ -93,10 +94,18 @@ def own_headers(
 
 def key_header(file: Path | None) -> dict[str, str]:
     """The header that names the key for a dry run, which takes no signature."""
-    return {} if file is None else OwnKey("", _key(file)).dry_headers()
+    if file is None:
+        return {}
+
+    from api.client.signing import OwnKey
+
+    return OwnKey("", _key(file)).dry_headers()
 
 
 def _key(file: Path) -> Any:
+    from activities.errors import SettingsProblem
+    from activities.identity.keyfiles import load_key
+
     try:
         return load_key(file)
     except OSError as error:
