@@ -260,19 +260,15 @@ def _command(row: asyncpg.Record) -> StoredCommand:
 
 def stored_entry(row: asyncpg.Record) -> StoredEntry:
     """An entry from a row of ``SELECT_ENTRIES``."""
-    return StoredEntry(
-        accord=row["accord"],
-        position=row["position"],
-        feed=row["feed"],
-        content=row["bytes"],
-        leaf=row["leaf"],
-        facts=_payload(row["facts_salt"], row["facts"]),
-        particulars=_payload(row["particulars_salt"], row["particulars"]),
-    )
+    return _entry(row, _payload(row["particulars_salt"], row["particulars"]))
 
 
 def entry_with_facts(row: asyncpg.Record) -> StoredEntry:
     """An entry without its particulars, from a row of ``entries`` with the columns ``facts_salt`` and ``facts``."""
+    return _entry(row, None)
+
+
+def _entry(row: asyncpg.Record, particulars: Payload | None) -> StoredEntry:
     return StoredEntry(
         accord=row["accord"],
         position=row["position"],
@@ -280,5 +276,5 @@ def entry_with_facts(row: asyncpg.Record) -> StoredEntry:
         content=row["bytes"],
         leaf=row["leaf"],
         facts=_payload(row["facts_salt"], row["facts"]),
-        particulars=None,
+        particulars=particulars,
     )

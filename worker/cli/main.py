@@ -78,7 +78,9 @@ def report(error: Exception) -> int:
     if "--json" in sys.argv:
         print(json.dumps({"error": {"what": what, "remedy": remedy, "details": details}}), file=sys.stderr)
     else:
-        lines = [typer.style(f"Error: {what}", fg="red" if sys.stderr.isatty() else None), details, remedy]
+        said = f"Error: {what}"
+        # Styled with no colour it would still end in an escape code, which no file or pipe is for.
+        lines = [typer.style(said, fg="red") if sys.stderr.isatty() else said, details, remedy]
         print("\n".join(line for line in lines if line), file=sys.stderr)
     return code
 

@@ -10,8 +10,10 @@ import pytest
 
 from activities.definitions.check import read_definition, read_file, warnings
 from activities.definitions.structured import Source, Unreadable, Wrong, read_yaml
+from activities.errors import SettingsProblem
 from tests.simulation.small import small
 from tests.worker.cli.conftest import entente
+from worker.cli.main import report
 from worker.demo.scenarios import __file__ as scenarios
 from workflows.model.definition import Definition
 
@@ -213,3 +215,8 @@ async def test_the_command_and_its_exit_codes(tmp_path: Path) -> None:
 def test_an_error_reads_as_a_line() -> None:
     assert str(Wrong("a.b", "is wrong", 3)) == "line 3: a.b: is wrong"
     assert str(Wrong("(whole)", "is wrong")) == "is wrong"
+
+
+def test_an_error_in_a_pipe_has_no_escape_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(SettingsProblem("It is not there.", "Name another.")) == SettingsProblem.exit_code
+    assert capsys.readouterr().err == "Error: It is not there.\nName another.\n"

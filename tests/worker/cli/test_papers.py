@@ -89,10 +89,12 @@ async def test_what_a_key_is_not_told_by_is_refused_at_once(tmp_path: Path) -> N
         "paper-sign", paper, "--sign-with", str(certified().file(tmp_path, "bare.p12", None))
     )
     assert "The PDF cannot be signed" in bare.err
+    locked = str(certified().file(tmp_path, "locked.p12", "secret"))
     for words, said in (
         ((), "name the key"),
-        (("--sign-with", "a.p12"), "nobody can be asked here"),
-        (("--sign-with", "a.p12", "--sign-pkcs11", "m.so"), "not both"),
+        (("--sign-with", "a.p12"), "'a.p12' does not exist"),
+        (("--sign-with", locked), "nobody can be asked here"),
+        (("--sign-with", locked, "--sign-pkcs11", "m.so"), "not both"),
         (("--sign-pkcs11", "m.so"), "name the key in the token"),
         (("--sign-pkcs11", "m.so", "--token-key", "k"), "ENTENTE_PKCS11_PIN"),
         (("--token-key", "k"), "it is for --sign-pkcs11"),

@@ -20,7 +20,12 @@ PIN = "ENTENTE_PKCS11_PIN"
 SignWith = Annotated[
     Path | None,
     typer.Option(
-        "--sign-with", metavar="FILE", help="Sign by the key in this PKCS#12 file (.p12).", show_default=False
+        "--sign-with",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Sign by the key in this PKCS#12 file (.p12).",
+        show_default=False,
     ),
 ]
 PassphraseFile = Annotated[
