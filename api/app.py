@@ -21,7 +21,18 @@ from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.pages import accords as page_accords
-from api.pages import acting, contents, desk, entering, live, opening, operating, providers, verifying
+from api.pages import (
+    acting,
+    contents,
+    desk,
+    entering,
+    live,
+    opening,
+    operating,
+    providers,
+    signing,
+    verifying,
+)
 from api.pages import papers as page_papers
 from api.pages import record as page_record
 from api.problems import FAILURES, of_exception, overloaded
@@ -114,6 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
         desk,
         opening,
         page_accords,
+        signing,
         acting,
         contents,
         page_record,
