@@ -33,6 +33,7 @@ from api.pages import (
     signing,
     verifying,
 )
+from api.pages import joining as page_joining
 from api.pages import papers as page_papers
 from api.pages import record as page_record
 from api.problems import FAILURES, of_exception, overloaded
@@ -120,6 +121,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     for pages in (
         entering,
+        page_joining,
         providers,
         verifying,
         desk,
