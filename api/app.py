@@ -21,7 +21,19 @@ from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.pages import accords as page_accords
-from api.pages import acting, contents, desk, entering, live, opening, operating, providers, verifying
+from api.pages import (
+    acting,
+    contents,
+    desk,
+    entering,
+    live,
+    opening,
+    operating,
+    providers,
+    signing,
+    verifying,
+)
+from api.pages import joining as page_joining
 from api.pages import papers as page_papers
 from api.pages import record as page_record
 from api.problems import FAILURES, of_exception, overloaded
@@ -109,11 +121,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     for pages in (
         entering,
+        page_joining,
         providers,
         verifying,
         desk,
         opening,
         page_accords,
+        signing,
         acting,
         contents,
         page_record,

@@ -165,6 +165,12 @@ async def _check_appointed(parts: Backend, state: Accord, contact: str, delegate
     claims = await parts.claims.of((contact, delegate))
     if claims.get(delegate) is None or claims.get(delegate) != claims.get(contact):
         raise Problem("forbidden", f"{delegate} is claimed by another side in this installation.")
+    if not await parts.claims.speaks_for(contact, delegate):
+        raise Problem(
+            "forbidden",
+            f"Somebody held a key as {delegate} before your side claimed the id, so that who it is the operator says. "
+            "Ask whoever runs the installation for the key, or to confirm your claim (`entente keys give`).",
+        )
 
 
 @router.get(
@@ -255,23 +261,45 @@ async def _opened(request: Request, parts: Backend, secret: str) -> JoinLink:
     return found
 
 
-async def join_in_browser(request: Request, parts: Backend, link: str) -> tuple[str, str]:
-    """Join by a link, given whole or by its secret part, from a page: the delegate, and the key that is made.
+async def link_in_browser(request: Request, parts: Backend, link: str) -> JoinLink:
+    """The open link that a page is sent, given whole or by its secret part.
 
     Raises:
-        Problem: ``malformed``, ``not_found``, ``link_ended``, or ``forbidden``, as the operation has them.
+        Problem: ``malformed``, ``not_found``, ``link_ended`` or ``rate_limited``, as the operation has them.
     """
     await parts.limits.count("key", f"from {address_of(request)}")
-    secret = link.strip().rpartition("#")[2]
-    if not re.fullmatch(LINK, secret):
+    secret = secret_of(link)
+    if secret is None:
         raise Problem(
             "malformed", "This is no joining link. Take the whole link, with all that stands behind the #."
         )
     found = await _opened(request, parts, secret)
     await _appointed(parts, found)
-    return found.delegate, await _key_by(
-        parts, found, "made in a browser by a joining link", within(None, None)
-    )
+    return found
+
+
+def secret_of(link: str) -> str | None:
+    """The secret part of a joining link; none where it is none."""
+    secret = link.strip().rpartition("#")[2]
+    return secret if re.fullmatch(LINK, secret) else None
+
+
+async def join_by_key(parts: Backend, found: JoinLink) -> str:
+    """Join by a link from a page: the key that is made.
+
+    Raises:
+        Problem: ``link_ended``, or ``forbidden``.
+    """
+    return await _key_by(parts, found, "made in a browser by a joining link", within(None, None))
+
+
+async def join_by_account(parts: Backend, found: JoinLink, token: Token) -> None:
+    """Join by a link from a page: the account of a provider that is the delegate from then on.
+
+    Raises:
+        Problem: ``link_ended``, or ``linked_elsewhere``.
+    """
+    await _linked(parts, found, token)
 
 
 async def _key_by(parts: Backend, found: JoinLink, label: str, expires: datetime | None) -> str:
@@ -303,7 +331,7 @@ async def _linked(parts: Backend, found: JoinLink, token: Token) -> None:
     if other != found.delegate:
         raise Problem(
             "linked_elsewhere",
-            f"Your provider's account is {other} here already. Join without a token: then a key is made.",
+            f"Your provider's account is {other} here already. Join without it: then a key is made.",
         )
 
 
@@ -347,6 +375,8 @@ async def _appointed(parts: Backend, found: JoinLink) -> Appointment:
         raise _ended(
             "out of date: the appointment it is for was revoked, or its maker is no contact any more"
         )
+    if not await parts.claims.speaks_for(found.made_by, found.delegate):
+        raise _ended("out of date: its maker's side has no claim on that delegate's id any more")
     return one
 
 
