@@ -21,7 +21,19 @@ from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.pages import accords as page_accords
-from api.pages import acting, contents, desk, entering, live, opening, operating, providers, verifying
+from api.pages import (
+    acting,
+    contents,
+    desk,
+    entering,
+    inviting,
+    live,
+    opening,
+    operating,
+    own,
+    providers,
+    verifying,
+)
 from api.pages import joining as page_joining
 from api.pages import papers as page_papers
 from api.pages import record as page_record
@@ -114,8 +126,10 @@ def create_app(settings: Settings) -> FastAPI:
         providers,
         verifying,
         desk,
+        own,
         opening,
         page_accords,
+        inviting,
         acting,
         contents,
         page_record,

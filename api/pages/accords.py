@@ -121,6 +121,12 @@ class Shown:
         identity = self.seen.identity
         return INSTALLATION if identity.kind == "operator" else identity.principal
 
+    @property
+    def is_contact(self) -> bool:
+        """Whether the visitor is the contact of a party of the accord."""
+        mine = self.state.delegates.get(self.acts_as)
+        return mine is not None and not mine.revoked and "contact" in mine.roles
+
     def offers(self, names: tuple[str, ...], **given: str) -> tuple[Offer, ...]:
         """The acts of the visitor among those named; none where the past is shown, or nobody acts."""
         if self.at_position is not None or self.seen.identity.kind == "auditor":
@@ -376,5 +382,11 @@ async def people(request: Request, parts: Parts, session: Visitor, accord: str) 
     seen_whole(one.seen.access)
     view = accord_view(one.state, one.present)
     return accord_page(
-        request, "people.html", one, "people", view=view, actions=one.offers(ON_PAGE["people"])
+        request,
+        "people.html",
+        one,
+        "people",
+        view=view,
+        invites=one.is_contact,
+        actions=one.offers(ON_PAGE["people"]),
     )
