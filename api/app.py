@@ -32,6 +32,7 @@ from api.pages import (
     operating,
     own,
     providers,
+    signing,
     verifying,
 )
 from api.pages import joining as page_joining
@@ -130,6 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
         opening,
         page_accords,
         inviting,
+        signing,
         acting,
         contents,
         page_record,

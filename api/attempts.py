@@ -2,7 +2,7 @@
 
 Nobody is locked out by a stranger's attempts: a right key that was in use here lately is served, whatever others have
 tried from the same address, and one key's id bars wrong secrets alone. Beyond the rate the database is asked for
-nobody else from there. Counts are this process's own; of several API processes each lets so much through.
+nobody else from there.
 """
 
 from __future__ import annotations

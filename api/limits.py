@@ -1,8 +1,11 @@
 """How often something may be asked for: with a key, by a delegate, on an accord, by whom nobody knows, and openings.
 
 Each is counted by itself, with the settings' rates, over a sliding window. Acts on an accord are counted for each
-party: what one party's delegates send takes nothing from another's share. Counts are this process's own; of several
-API processes each lets so much through.
+party: what one party's delegates send takes nothing from another's share.
+
+Counts are this process's own, so that no act waits for a shared store. Of several API processes each lets through its
+part of the rate, so that all together let through no more; the operator says how many there are
+(``ENTENTE_API_PROCESSES``).
 """
 
 from __future__ import annotations
@@ -37,14 +40,16 @@ class Limits:
     def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._now = now
-        self._rates: dict[Kind, tuple[RateLimitItem, ...]] = {
-            "key": _parsed(settings.rate_key),
-            "delegate": _parsed(settings.rate_delegate),
-            "accord": _parsed(settings.rate_accord),
-            "opening": _parsed(settings.rate_opening),
-            "failures": _parsed(settings.rate_failures),
-            "failures_of_key": _parsed(settings.rate_failures),
+        self._processes = settings.api_processes
+        rates: dict[Kind, str] = {
+            "key": settings.rate_key,
+            "delegate": settings.rate_delegate,
+            "accord": settings.rate_accord,
+            "opening": settings.rate_opening,
+            "failures": settings.rate_failures,
+            "failures_of_key": settings.rate_failures,
         }
+        self._rates = {kind: _parsed(text, self._processes) for kind, text in rates.items()}
 
     async def count(self, kind: Kind, *whose: str) -> None:
         """Count one more; what is refused counts as nothing.
@@ -72,15 +77,22 @@ class Limits:
         standing = await self._limiter.get_window_stats(rate, kind, *whose)
         seconds = max(1, math.ceil(standing.reset_time - self._now()))
         said = _SAYS[kind].format(rate=_shown(rate))
+        by = "" if self._processes == 1 else f" by each of the {self._processes} processes of this API"
         return Problem(
             "rate_limited",
-            f"Not taken: {said}. Nothing was done; send the same request again after {seconds} s.",
+            f"Not taken: {said}{by}. Nothing was done; send the same request again after {seconds} s.",
             headers={"Retry-After": str(seconds)},
         )
 
 
-def _parsed(text: str) -> tuple[RateLimitItem, ...]:
-    return () if text == NO_LIMIT else tuple(parse_many(text))
+def _parsed(text: str, processes: int) -> tuple[RateLimitItem, ...]:
+    """The rates in a text, each divided by the processes; at least one in each, since none would serve nobody."""
+    if text == NO_LIMIT:
+        return ()
+    return tuple(
+        type(rate)(max(1, rate.amount // processes), rate.multiples, rate.namespace)
+        for rate in parse_many(text)
+    )
 
 
 def _shown(rate: RateLimitItem) -> str:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from activities.files.errors import FileRefused, OtherOffset
-from activities.files.register import Register
+from activities.files.register import Held, Register
 from activities.files.store import Store
 from activities.runtime.mediatypes import begins_as
 from activities.runtime.settings import Settings
@@ -42,11 +42,13 @@ class Depositing:
         self._store = store
         self._register = register
         self._most = settings.file_bytes
-        self._most_together = settings.files_bytes
+        self._most_together = Held(MOST_CONTENTS, settings.files_bytes)
         self.types = settings.file_types
 
     async def check(self, where: Where, size: int | None, media_type: str) -> None:
-        """Whether a content of this size (none where it is not told) and type would be taken.
+        """Whether a content of this size (none where it is not told) and type would be taken, as things stand now.
+
+        What is sent at the same time is not known yet: the register looks again, when all has arrived.
 
         Raises:
             FileRefused: ``type_not_taken``, ``too_large``, or ``too_many``.
@@ -59,14 +61,8 @@ class Depositing:
             )
         if size is not None and size > self._most:
             raise self._too_large()
-        held = await self._register.held(where.accord, where.side)
-        if held.count >= MOST_CONTENTS or held.size + (size or 0) > self._most_together:
-            raise FileRefused(
-                "too_many",
-                f"{where.side} has deposited {held.count:,} contents of {held.size:,} bytes in this accord; "
-                f"at most {MOST_CONTENTS:,} of {self._most_together:,} bytes are kept of one side",
-                "deposit elsewhere what is large, or ask the operator for more",
-            )
+        held = await self._register.held(where.accord, where.side, where.digest)
+        held.room_for(where.side, size or 0, self._most_together)
 
     def _too_large(self) -> FileRefused:
         return FileRefused(
@@ -79,7 +75,7 @@ class Depositing:
         """Take a content that comes in one piece; its size in bytes.
 
         Raises:
-            FileRefused: ``digest_differs``, ``type_differs``, ``too_large``.
+            FileRefused: ``digest_differs``, ``type_differs``, ``too_large``, ``too_many``.
             StoreUnavailable: the store cannot take it.
             LedgerError: the register cannot be written.
         """
@@ -88,8 +84,9 @@ class Depositing:
         try:
             await self._store.put(name, aiter(counted))
             kept = await self._register.deposit(
-                where.accord, where.digest, where.side, where.delegate, counted.size, media_type, name
-            )
+                where.accord, where.digest, where.side, where.delegate, counted.size, media_type, name,
+                self._most_together,
+            )  # fmt: skip
         except BaseException:
             await self._store.delete(name)
             raise
@@ -117,7 +114,9 @@ class Depositing:
             raise FileRefused(
                 "too_many", f"A content comes in at most {MOST_PARTS:,} parts", "send larger ones"
             )
-        await self._register.begin(where.accord, where.digest, where.side, where.delegate, size, media_type)
+        await self._register.begin(
+            where.accord, where.digest, where.side, where.delegate, size, media_type, self._most_together
+        )
         name = self._store.new_name(f"{where.accord}/parts")
         try:
             await self._store.put(name, _exactly(content, ends - begins))

@@ -77,10 +77,24 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a side has deposited in an accord: how many contents, and their bytes together."""
+    """What a side has deposited in an accord, or may: how many contents, and their bytes together."""
 
     count: int
     size: int
+
+    def room_for(self, side: str, size: int, most: Held) -> None:
+        """See that one more content of ``size`` bytes is within ``most``.
+
+        Raises:
+            FileRefused: ``too_many``.
+        """
+        if self.count >= most.count or self.size + size > most.size:
+            raise FileRefused(
+                "too_many",
+                f"{side} has deposited {self.count:,} contents of {self.size:,} bytes in this accord; "
+                f"at most {most.count:,} of {most.size:,} bytes are kept of one side",
+                "deposit elsewhere what is large, or ask the operator for more",
+            )
 
 
 class Register:
@@ -197,26 +211,25 @@ class Register:
             )
         return [row["accord"] for row in rows]
 
-    async def held(self, accord: str, side: str) -> Held:
-        """What a side has deposited in an accord, and is sending.
+    async def held(self, accord: str, side: str, besides: str) -> Held:
+        """What a side has deposited in an accord, and is sending in parts, besides the content of one digest.
 
         Raises:
             LedgerError: the database cannot be asked.
         """
         with translated("count contents", _ROLE):
-            row = await self._pool.fetchrow(
-                "select count(*), coalesce(sum(size), 0)::bigint as size from ("
-                "select f.size from file_deposits d join files f using (accord, digest) "
-                "where d.accord = $1 and d.side = $2 "
-                "union all select u.size from file_uploads u where u.accord = $1 and u.side = $2) as all_of_them",
-                accord,
-                side,
-            )
-        assert row is not None  # noqa: S101 - a count is always there
-        return Held(row["count"], row["size"])
+            return await _held(self._pool, accord, side, besides)
 
     async def deposit(
-        self, accord: str, digest: str, side: str, delegate: str, size: int, media_type: str, name: str
+        self,
+        accord: str,
+        digest: str,
+        side: str,
+        delegate: str,
+        size: int,
+        media_type: str,
+        name: str,
+        most: Held,
     ) -> str:
         """Put on the register that a side has sent a content, which is the object ``name``.
 
@@ -224,10 +237,13 @@ class Register:
             The object that is the content: another one where it was here already, and ``name`` is not needed.
 
         Raises:
+            FileRefused: ``too_many``; with it the side would have more than ``most``, whatever it sends at once.
             LedgerError: the database cannot be written.
         """
         with translated("register contents", _ROLE):
             async with self._pool.acquire() as connection, connection.transaction():
+                await _one_at_a_time(connection, accord, side)
+                (await _held(connection, accord, side, digest)).room_for(side, size, most)
                 # "Do update" locks a row that is there, so that nobody takes it away meanwhile.
                 kept: str = await connection.fetchval(
                     "insert into files (accord, digest, size, media_type, object) values ($1, $2, $3, $4, $5) "
@@ -265,21 +281,24 @@ class Register:
         )
 
     async def begin(
-        self, accord: str, digest: str, side: str, delegate: str, size: int, media_type: str
+        self, accord: str, digest: str, side: str, delegate: str, size: int, media_type: str, most: Held
     ) -> None:
-        """Begin an upload in parts; one that has begun with this size goes on.
+        """Begin an upload in parts, which counts from now on; one that has begun with this size goes on.
 
         Raises:
-            FileRefused: ``other_size``.
+            FileRefused: ``other_size``, or ``too_many``: with it the side would have more than ``most``.
             LedgerError: the database cannot be written.
         """
         with translated("begin an upload", _ROLE):
-            known = await self._pool.fetchval(
-                "insert into file_uploads (accord, digest, side, delegate, size, media_type) "
-                "values ($1, $2, $3, $4, $5, $6) on conflict (accord, digest, side) "
-                "do update set touched = now() returning size",
-                accord, digest, side, delegate, size, media_type,
-            )  # fmt: skip
+            async with self._pool.acquire() as connection, connection.transaction():
+                await _one_at_a_time(connection, accord, side)
+                (await _held(connection, accord, side, digest)).room_for(side, size, most)
+                known = await connection.fetchval(
+                    "insert into file_uploads (accord, digest, side, delegate, size, media_type) "
+                    "values ($1, $2, $3, $4, $5, $6) on conflict (accord, digest, side) "
+                    "do update set touched = now() returning size",
+                    accord, digest, side, delegate, size, media_type,
+                )  # fmt: skip
         if known != size:
             raise FileRefused(
                 "other_size",
@@ -318,6 +337,29 @@ class Register:
                 side,
             )
         return parts or ()
+
+
+async def _one_at_a_time(connection: Any, accord: str, side: str) -> None:
+    """Wait until nobody else registers contents of the side, and keep the others waiting until the transaction ends."""
+    await connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended(format('files %s %s', $1::text, $2::text), 0))",
+        accord,
+        side,
+    )
+
+
+async def _held(connection: Any, accord: str, side: str, besides: str) -> Held:
+    row = await connection.fetchrow(
+        "select count(*), coalesce(sum(size), 0)::bigint as size from ("
+        "select f.size from file_deposits d join files f using (accord, digest) "
+        "where d.accord = $1 and d.side = $2 and d.digest <> $3 "
+        "union all select u.size from file_uploads u where u.accord = $1 and u.side = $2 and u.digest <> $3"
+        ") as all_of_them",
+        accord,
+        side,
+        besides,
+    )
+    return Held(row["count"], row["size"])
 
 
 def _naming(row: Any) -> Naming | None:

@@ -129,10 +129,9 @@ class Delegates:
                 token.subject,
             )
         if found is None and token.delegate is not None and token.contact is not None:
-            claims = await self._claims.of({token.delegate, token.contact})
-            side = claims.get(token.contact)
             # An id that nobody has claimed, or another side has, is not this provider's to give.
-            found = token.delegate if side is not None and claims.get(token.delegate) == side else None
+            speaks = await self._claims.speaks_for(token.contact, token.delegate)
+            found = token.delegate if speaks else None
         if found is not None:
             self._held[token] = (self._passed(), found)
             while len(self._held) > MOST_HELD:
@@ -156,6 +155,8 @@ class Delegates:
     async def keys(self, principal: str) -> list[KeyAbout]:
         """A delegate's keys, and those of the delegates whom it claimed, the newest first; at most 1000.
 
+        Of whom held a key before being claimed none: that person is the operator's to know.
+
         Raises:
             LedgerError: the database cannot be asked.
         """
@@ -163,7 +164,8 @@ class Delegates:
             rows = await self._pool.fetch(
                 "select id, principal, label, scopes, created, expires, revoked from api_keys "
                 "where kind = 'delegate' and (principal = $1 or principal in "
-                "(select delegate from delegate_claims where claimed_by = $1)) order by created desc, id limit 1000",
+                "(select delegate from delegate_claims where claimed_by = $1 and not holds_earlier_key(delegate))) "
+                "order by created desc, id limit 1000",
                 principal,
             )
         return [KeyAbout(**{**row, "scopes": tuple(row["scopes"])}) for row in rows]
@@ -192,7 +194,7 @@ class Delegates:
         with translated("list identities", _ROLE):
             rows = await self._pool.fetch(
                 "select issuer, subject, principal, linked from federated_identities where principal = $1 or principal "
-                "in (select delegate from delegate_claims where claimed_by = $1) "
+                "in (select delegate from delegate_claims where claimed_by = $1 and not holds_earlier_key(delegate)) "
                 "order by linked desc, issuer, subject limit 1000",
                 principal,
             )

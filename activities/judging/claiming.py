@@ -18,27 +18,32 @@ CLAIMING = ("adopt_definition", "appoint_delegate", "appoint_delegates")
 """The acts that claim. A mere proposal, by which anybody could take up ids, does not."""
 
 
-def named_for(definition: Definition, contact: str) -> Claim:
-    """The ids that a definition names for the party of this contact, its own included, and the others' contacts."""
+def named_for(definition: Definition, contact: str, party: str | None = None) -> Claim:
+    """The ids that a definition names for this contact's party, its own included; the others' contacts; officers.
+
+    ``party`` is that of a contact in office whom the definition replaces.
+    """
     owners = definition.owners()
-    party = owners.get(contact)
-    if party is None:
-        # A further contact, whom its party has appointed: the definition names nobody for it.
+    party = owners.get(contact) or party
+    if party not in definition.parties:
         return Claim(contact, ())
     return Claim(
         contact,
         tuple(one for one, side in owners.items() if side == party),
         tuple(one.contact for name, one in definition.parties.items() if name != party),
+        tuple(one for one, side in owners.items() if side is None),
     )
 
 
 def named_by(state: Accord, command: Command) -> Claim | None:
     """The ids that an act names for the delegate's own side; none where it names none."""
+    appointed = state.delegates.get(command.delegate)
+    party = None if appointed is None else appointed.party
     if command.act == "adopt_definition":
         pending = state.amendment if state.founded and state.amendment is not None else state.definition
-        return named_for(pending, command.delegate)
+        return named_for(pending, command.delegate, party)
     if command.act == "amend_definition":
-        return named_for(Definition.model_validate(command.fields["definition"]), command.delegate)
+        return named_for(Definition.model_validate(command.fields["definition"]), command.delegate, party)
     if command.act == "appoint_delegate":
         return Claim(command.delegate, (str(command.fields.get("delegate")),))
     if command.act == "appoint_delegates":

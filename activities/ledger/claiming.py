@@ -13,10 +13,11 @@ async def take(connection: Any, accord: str, claim: Claim) -> tuple[tuple[str, s
     Where it returns any, the transaction is to be undone. Whoever claims one of them at the same moment is waited for.
     """
     rows = await connection.fetch(
-        "select delegate, claimed_by from claim_delegates($1, $2, $3, $4) order by delegate",
+        "select delegate, claimed_by from claim_delegates($1, $2, $3, $4, $5) order by delegate",
         claim.contact,
         sorted(set(claim.delegates)),
         sorted(set(claim.apart)),
+        sorted(set(claim.officers)),
         accord,
     )
     return tuple((row["delegate"], row["claimed_by"]) for row in rows)

@@ -78,11 +78,15 @@ def _checked_json(value: Summary | Refusal) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The ids that an act claims for the side of a contact, and the contacts of other parties, of other sides."""
+    """The ids that an act claims for the side of a contact, and the contacts of other parties, of other sides.
+
+    ``officers`` of all parties are of no side: they become their own, if nobody has claimed them.
+    """
 
     contact: str
     delegates: tuple[str, ...]
     apart: tuple[str, ...] = ()
+    officers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,13 @@ class Settings(BaseSettings):
         description="requests that one API process has under way at the most, open streams apart; what comes beyond "
         "that is answered 503 at once",
     )
+    api_processes: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="API processes that serve behind one balancer: each counts for itself, and lets through its part "
+        "of the rates below",
+    )
     rate_key: RateLimits = Field(
         default="12000/minute", description="requests with one API key; none: as many as come"
     )

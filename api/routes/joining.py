@@ -178,6 +178,12 @@ async def _check_appointed(parts: Backend, state: Accord, contact: str, delegate
     claims = await parts.claims.of((contact, delegate))
     if claims.get(delegate) is None or claims.get(delegate) != claims.get(contact):
         raise Problem("forbidden", f"{delegate} is claimed by another side in this installation.")
+    if not await parts.claims.speaks_for(contact, delegate):
+        raise Problem(
+            "forbidden",
+            f"Somebody held a key as {delegate} before your side claimed the id, so that who it is the operator says. "
+            "Ask whoever runs the installation for the key, or to confirm your claim (`entente keys give`).",
+        )
 
 
 @router.get(
@@ -382,6 +388,8 @@ async def _appointed(parts: Backend, found: JoinLink) -> Appointment:
         raise _ended(
             "out of date: the appointment it is for was revoked, or its maker is no contact any more"
         )
+    if not await parts.claims.speaks_for(found.made_by, found.delegate):
+        raise _ended("out of date: its maker's side has no claim on that delegate's id any more")
     return one
 
 

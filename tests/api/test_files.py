@@ -280,6 +280,48 @@ async def test_a_side_deposits_so_much_and_no_more(files_api: Api, filler: Fille
     assert (await put(files_api, bytes(2_000_000), "bb.contact", kind="text/plain")).status_code == 201
 
 
+async def test_uploads_at_once_are_together_no_more_than_a_side_may_deposit(
+    files_api: Api, filler: Filler
+) -> None:
+    """Each found room before any other was counted, so that a side had as much as it sent at the same time."""
+    await three(filler)
+    uploads = files_api.app.state.backend.uploads
+    uploads._each = uploads._most = 40
+    everybody = asyncio.Barrier(20)
+
+    async def slowly(content: bytes) -> AsyncIterator[bytes]:
+        await everybody.wait()
+        yield content
+
+    async def whole(number: int) -> httpx.Response:
+        content = bytes([number]) * 1_500_000
+        by = ("aa.contact", "aa.protocol")[number % 2]
+        return await put(files_api, content, by, kind="text/plain", body=slowly(content))
+
+    answers = await asyncio.gather(*map(whole, range(20)))
+    assert sorted(one.status_code for one in answers) == [201] * 6 + [413] * 14
+    problem(next(one for one in answers if one.status_code == 413), 413, "too_many_files")
+    assert len(kept(files_api)) == 6, "nothing of those that found no room"
+
+    async def begun(number: int) -> httpx.Response:
+        return await put(
+            files_api, b"first", "bb.contact", digest=digest_bytes(b"%d" % number), kind="text/plain",
+            headers={"Content-Range": "bytes 0-4/1500000"},
+        )  # fmt: skip
+
+    answers = await asyncio.gather(*map(begun, range(20)))
+    assert sorted(one.status_code for one in answers) == [202] * 6 + [413] * 14
+    # Its own first part, sent again, is in nobody's way.
+    again = next(number for number, one in enumerate(answers) if one.status_code == 202)
+    problem(await begun(again), 409, "other_offset")
+    problem(await put(files_api, bytes(1_000_001), "bb.contact", kind="text/plain"), 413, "too_many_files")
+    interrupted = await put(
+        files_api, b"%d" % again, "bb.contact", kind="text/plain", digest=digest_bytes(b"%d" % again)
+    )
+    assert interrupted.status_code == 201, "what was begun is ended by sending it whole"
+    assert (await put(files_api, bytes(1_000_000), "bb.contact", kind="text/plain")).status_code == 201
+
+
 async def test_what_nothing_names_is_swept(files_api: Api, filler: Filler, database_url: str) -> None:
     await three(filler)
     named = await submitted(filler)

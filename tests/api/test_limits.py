@@ -11,6 +11,7 @@ import pytest
 
 from activities.errors import SettingsProblem
 from activities.runtime.settings import Settings, read_settings
+from api.limits import Limits
 from tests.api.conftest import Api, on_a_socket, problem, serving
 from tests.api.filling import Filler
 from tests.simulation.small import bare, small
@@ -100,6 +101,21 @@ async def test_a_short_rate_is_over_when_retry_after_says_so(
         # A sliding window counts what came before by its share; it is empty after two whole windows.
         await asyncio.sleep(1 + int(refused[-1].headers["retry-after"]))
         assert (await api.get("/accords/a")).status_code == 200
+
+
+async def test_processes_together_let_through_no_more_than_the_rate(
+    limited: Callable[..., Settings], filler: Filler
+) -> None:
+    """A caller whom a balancer sends to one process after the other had the rate as many times as there are."""
+    await filler.found("a", bare())
+    settings = limited(rate_key="5/minute; 1/day", api_processes=2)
+    assert {one.amount for one in Limits(settings)._rates["key"]} == {2, 1}
+    settings = limited(rate_key="5/minute", api_processes=2)
+    async with serving(settings) as one, serving(settings) as other:
+        one._tokens["aa.contact"] = await other.token("aa.contact")
+        answers = [await api.get("/accords/a") for _ in range(3) for api in (one, other)]
+        assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 2
+        assert "by each of the 2 processes" in told(answers[-1])["detail"]
 
 
 async def test_without_a_rate_nothing_is_counted(limited: Callable[..., Settings], filler: Filler) -> None:

@@ -16,7 +16,7 @@ from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.reaching import Reaching, parse_networks
 from activities.runtime.settings import Settings
-from activities.timestamps.token import Authorities, parse_certificates
+from activities.timestamps.token import Authorities, parse_certificates, with_a_root
 from activities.witness.stamping import Stamping
 
 NETWORKS = "ENTENTE_TSA_NETWORKS"
@@ -31,7 +31,7 @@ def known_authorities(file: Path | None) -> Authorities | None:
     if file is None:
         return None
     try:
-        return Authorities(parse_certificates(file.read_bytes()))
+        return Authorities(with_a_root(parse_certificates(file.read_bytes())))
     except OSError as error:
         raise SettingsProblem(
             f"The certificates of the time-stamp authorities cannot be read from {file}: {error.strerror}.",

@@ -25,6 +25,14 @@ from pg_roles r where r.rolname in ('entente_writer', 'entente_reader', 'entente
 """
 
 
+_EXCESS = """
+select concat_ws(', ', case when rolsuper then 'it is a superuser' end,
+    case when rolcreaterole then 'it makes roles' end, case when rolreplication then 'it replicates' end)
+from pg_roles where rolname = current_user
+"""
+_OWNS = "select pg_has_role(relowner, 'usage') from pg_class where oid = to_regclass('entries')"
+
+
 async def database(settings: Settings) -> AsyncIterator[Finding]:
     """Everything about the database, as far as it answers."""
     try:
@@ -72,6 +80,19 @@ async def _schema(dsn: str) -> Finding:
 async def _roles(connection: asyncpg.Connection[Any]) -> Finding:
     roles = {row["role"]: row["held"] for row in await connection.fetch(_ROLES)}
     user = await connection.fetchval("select current_user")
+    excess = await connection.fetchval(_EXCESS)
+    if excess:
+        return warning(
+            "privileges",
+            f"The login {user} may more than any process of Entente needs: {excess}. Whoever has its password can undo "
+            "what keeps the record as it is.",
+            "Make a login for each kind of process, and one that owns the schema for who migrates: "
+            "deploy/docs/postgres.md says how.",
+        )
+    if await connection.fetchval(_OWNS):
+        return ok(
+            "privileges", f"the login {user} owns the tables: it may migrate and make keys, and no more"
+        )
     if roles.get("entente_reader") and roles.get("entente_writer"):
         return ok("privileges", f"the login {user} may read and record")
     if roles.get("entente_reader") and roles.get("entente_api"):

@@ -32,6 +32,7 @@ from activities.timestamps.token import (
     parse_certificates,
     question,
     read,
+    with_a_root,
 )
 from activities.tlog.cosignature import CosignatureSigner
 from activities.tlog.note import signature_of
@@ -345,8 +346,11 @@ def test_a_file_without_a_certificate_is_refused(content: bytes) -> None:
 
 
 def test_a_certificate_that_is_no_root_proves_nothing(authority: TestAuthority) -> None:
-    with pytest.raises(Malformed, match="is a root"):
-        parse_certificates(authority.between.public_bytes(Encoding.PEM))
+    between = parse_certificates(authority.between.public_bytes(Encoding.PEM))
+    with pytest.raises(Malformed, match=r"is a root.*issued by CN=Illustrative root"):
+        with_a_root(between)
+    assert with_a_root((*between, authority.root)) == (authority.between, authority.root)
+    assert with_a_root(()) == ()
     assert len(parse_certificates(authority.root.public_bytes(Encoding.DER))) == 1
 
 

@@ -65,6 +65,8 @@ async def test_what_is_as_it_has_to_be_is_said_to_be(settings: Settings) -> None
     # The tests' own Postgres does without the disk, and no worker runs.
     assert all_.pop("durability").level == "wrong"
     assert all_.pop("worker").level == "warning"
+    # They enter it as the superuser.
+    assert all_.pop("privileges").level == "warning"
     assert all_.pop("payload key").level == "skipped"
     assert all_.pop("paper key").level == "skipped"
     assert all_.pop("time-stamp authorities").level == "skipped"
@@ -144,7 +146,21 @@ async def test_a_login_that_may_not_write(settings: Settings, database_url: str)
         assert f"GRANT entente_reader, entente_writer TO {login};" in privileges.remedy
         await connection.execute(f"grant entente_api to {login}")
         assert (await found(database(lesser)))["privileges"].level == "ok"
+        # Whoever owns the tables needs no role; whoever may more is told.
+        tables = (
+            "select relname from pg_class where relname in ('entries', 'schema_migrations', 'schema_support')"
+        )
+        for row in await connection.fetch(f"{tables} and relkind = 'r'"):
+            await connection.execute(f"alter table {row[0]} owner to {login}")
+        privileges = (await found(database(lesser)))["privileges"]
+        assert (privileges.level, "owns the tables" in privileges.what) == ("ok", True)
+        await connection.execute(f"alter role {login} createrole")
+        privileges = (await found(database(lesser)))["privileges"]
+        assert (privileges.level, "it makes roles" in privileges.what) == ("warning", True)
+        assert "is a superuser" in (await found(database(settings)))["privileges"].what
     finally:
+        await connection.execute(f"reassign owned by {login} to current_user")
+        await connection.execute(f"drop owned by {login}")
         await connection.execute(f"drop role {login}")
         await connection.close()
 

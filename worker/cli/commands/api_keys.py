@@ -25,6 +25,8 @@ def register(app: typer.Typer) -> None:
     keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
     keys.command("add", epilog="Example: entente keys add ru.protocol --label 'laptop of the section'")(_add)
     keys.command("ls", epilog="Example: entente keys ls --json")(_list)
+    keys.command("claims", epilog="Example: entente keys claims ru.protocol")(_claims)
+    keys.command("give", epilog="Example: entente keys give ru.protocol ru.contact")(_give)
     keys.command("revoke", epilog="Example: entente keys revoke h3k5m7p2q4r6")(_revoke)
     app.add_typer(keys, name="keys")
 
@@ -94,15 +96,26 @@ def _add(
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key and print it. It is stored hashed, so that it cannot be shown a second time."""
+    """Make a key and print it. It is stored hashed, so that it cannot be shown a second time.
+
+    Who has claimed the delegate's id already is told: give the key to that side's person alone.
+    """
     from activities.identity.keys import create_key
     from activities.identity.scopes import SCOPES
 
     expires = ends_after(valid_for)
-    token = _with_database(
-        state_dir,
-        lambda connection: create_key(connection, principal, label, kind, expires, tuple(scope or SCOPES)),
-    )
+
+    async def make(connection: asyncpg.Connection[Any]) -> tuple[str, asyncpg.Record | None]:
+        made = await create_key(connection, principal, label, kind, expires, tuple(scope or SCOPES))
+        return made, await connection.fetchrow(f"{_CLAIMS} where delegate = $1", principal)
+
+    token, claim = _with_database(state_dir, make)
+    if claim is not None and kind == "delegate" and claim["claimed_by"] != principal:
+        typer.echo(
+            f"note: {claim['claimed_by']} has claimed {principal}, in {claim['accord']}. If its person is of another "
+            f"side, revoke this key, or correct the claim: entente keys give {principal} CONTACT",
+            err=True,
+        )
     print(json.dumps({"principal": principal, "kind": kind, "key": token}) if as_json else token)
 
 
@@ -135,6 +148,63 @@ def _list(state_dir: StateDir = None, as_json: Json = False) -> None:
             f"{word} {ends:%Y-%m-%d %H:%M}" if ends else "–",
         )
     Console().print(table)
+
+
+_CLAIMS = (
+    "select delegate, claimed_by, accord, claimed, confirmed, holds_earlier_key(delegate) as held_before "
+    "from delegate_claims"
+)
+
+
+def _claims(
+    delegate: Annotated[
+        list[str] | None, typer.Argument(help="Of these ids alone; of all by default.")
+    ] = None,
+    state_dir: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """List whose each delegate's id is: the contact whose side claimed it first, and in which accord."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = _with_database(
+        state_dir,
+        lambda connection: connection.fetch(
+            f"{_CLAIMS} where $1::text[] is null or delegate = any ($1) order by delegate", delegate or None
+        ),
+    )
+    if as_json:
+        print(json.dumps([dict(row) for row in rows], default=lambda time: time.isoformat()))
+        return
+    table = Table("id", "claimed by", "in", "on", "")
+    for row in rows:
+        table.add_row(
+            row["delegate"],
+            row["claimed_by"],
+            row["accord"],
+            f"{row['claimed']:%Y-%m-%d %H:%M}",
+            "confirmed" if row["confirmed"] else "held a key before" if row["held_before"] else "",
+        )
+    Console().print(table)
+
+
+def _give(
+    delegate: Annotated[str, typer.Argument(help="The id, such as ru.protocol.")],
+    contact: Annotated[str, typer.Argument(help="The contact whose side it is of.")],
+    state_dir: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """Say whose a delegate's id is: correct a claim, or confirm one on somebody who held a key before."""
+    from activities.errors import RuntimeProblem
+    from activities.identity.claims import give_claim
+
+    was = _with_database(state_dir, lambda connection: give_claim(connection, delegate, contact))
+    if was is None:
+        raise RuntimeProblem(
+            f"Nobody has claimed {delegate!r}.", "`entente keys claims` shows what is claimed."
+        )
+    said = {"delegate": delegate, "claimed_by": contact, "was": was}
+    print(json.dumps(said) if as_json else f"{delegate} is of the side of {contact} (it was of {was}'s)")
 
 
 def _revoke(
