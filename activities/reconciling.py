@@ -28,7 +28,7 @@ from activities.ledger.postgres import PostgresLedger
 from activities.ledger.repairing import accords_after, columns_fit, repair_summary
 from activities.reading.standing import standing_of
 from activities.reading.states import States
-from activities.runtime.accords import run_accord
+from activities.runtime.accords import look_again, run_accord
 from activities.runtime.alive import alive
 from activities.runtime.metrics import DIFFERENCES, RECONCILED
 from workflows.messages import Status
@@ -215,7 +215,7 @@ class Reconciler:
             f"the workflow stands at {status.size} entries in {status.stage or 'no stage'} and waits for {told}, "
             f"the record at {standing.size} in {standing.stage} and {due}"
         )
-        return [_Seen(DifferenceKind.WORKFLOW_BEHIND, what, None if simulated else self._anew(state.id))]
+        return [_Seen(DifferenceKind.WORKFLOW_BEHIND, what, None if simulated else self._caught_up(state.id))]
 
     def _absent(self, state: Accord, simulated: bool) -> list[_Seen]:
         """No workflow runs: a difference where something falls due, for which nobody has to act.
@@ -233,9 +233,15 @@ class Reconciler:
 
         return [_Seen(DifferenceKind.NO_WORKFLOW, what[:400], start)]
 
-    def _anew(self, accord: str) -> Callable[[], Awaitable[bool]]:
-        async def start() -> bool:
+    def _caught_up(self, accord: str) -> Callable[[], Awaitable[bool]]:
+        async def repair() -> bool:
+            # First what takes nothing away: signals that wait in a run would be lost with it.
+            await look_again(self._client, accord)
+            for pause in self._pauses:
+                await asyncio.sleep(pause)
+                if not any(each.kind is DifferenceKind.WORKFLOW_BEHIND for each in await self._look(accord)):
+                    return True
             await run_accord(self._client, accord, self._task_queue, anew=True)
             return True
 
-        return start
+        return repair

@@ -21,7 +21,21 @@ from api.backend import make_backend
 from api.docs import SECURITY_POLICY, page
 from api.openapi import document
 from api.pages import accords as page_accords
-from api.pages import acting, contents, desk, entering, live, opening, operating, providers, verifying
+from api.pages import (
+    acting,
+    contents,
+    desk,
+    entering,
+    inviting,
+    live,
+    opening,
+    operating,
+    own,
+    providers,
+    signing,
+    verifying,
+)
+from api.pages import joining as page_joining
 from api.pages import papers as page_papers
 from api.pages import record as page_record
 from api.problems import FAILURES, of_exception, overloaded
@@ -31,6 +45,7 @@ from api.routes import (
     clock,
     feeds,
     files,
+    finality,
     health,
     identity,
     joining,
@@ -95,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
         notices,
         record,
         ledger,
+        finality,
         files,
         texts,
         papers,
@@ -109,11 +125,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     for pages in (
         entering,
+        page_joining,
         providers,
         verifying,
         desk,
+        own,
         opening,
         page_accords,
+        inviting,
+        signing,
         acting,
         contents,
         page_record,

@@ -67,7 +67,7 @@ def status_view(a: Accord, present: Present, *, cleared: bool = True) -> StatusV
         updated_at=a.time,
         released_at=a.released_at,
         arrived_at=a.visit.arrived_at,
-        window=_window(a.visit.window or a.definition.window),
+        window=window_view(a.visit.window or a.definition.window),
         gates=gate_views(a),
         next_deadline=pending[0].at if pending else None,
         paused=a.paused is not None,
@@ -86,51 +86,13 @@ def accord_view(a: Accord, present: Present) -> AccordView:
         declined_by=a.declined_by,
         terminated_because=a.terminated,
         termination_grounds=a.termination_grounds,
-        parties=_parties(a),
-        delegates=tuple(
-            DelegateView(
-                delegate=one.delegate,
-                party=one.party,
-                office=one.office,
-                roles=one.roles,
-                valid_from=one.valid_from,
-                valid_until=one.valid_until,
-                in_force=one.holds(present.time),
-                keys=tuple(
-                    KeyView(key=key.id, public_key=key.public_key, enrolled=key.enrolled, revoked=key.revoked)
-                    for key in a.keys.get(one.delegate, ())
-                ),
-            )
-            for one in a.delegates.values()
-        ),
-        invitation=InvitationView(
-            status=a.invitation.status,
-            issued_at=a.invitation.issued_at,
-            valid_until=a.invitation.valid_until,
-            received=dict(a.invitation.received),
-            answers=dict(a.invitation.answers),
-        ),
+        parties=party_views(a),
+        delegates=delegate_views(a, present),
+        invitation=invitation_view(a),
         conditions={code: condition_view(a, code) for code in a.definition.conditions},
         documents={code: document_view(a, code) for code in a.definition.documents},
-        understanding=UnderstandingView(
-            status=a.understanding.status,
-            digest=a.understanding.digest,
-            pending=a.understanding.pending,
-            severable=a.understanding.severable,
-            effective_at=a.understanding.effective_at,
-            suspended_by=understanding.suspended_by(a) if a.founded else (),
-            cause=a.understanding.cause,
-            pins=PinsView.model_validate(a.understanding.pins),
-        ),
-        visit=VisitView(
-            status=a.visit.status,
-            window=_window(a.visit.window),
-            proposed=_window(a.visit.proposed),
-            proposed_digest=dates_digest(a),
-            arrived_at=a.visit.arrived_at,
-            cause=a.visit.cause,
-            minutes=a.visit.minutes,
-        ),
+        understanding=understanding_view(a),
+        visit=visit_view(a),
         consents=tuple(consent_views(a)),
         blocking=() if a.ended else tuple(check.as_unmet() for check in blocking(a)),
         deadlines=tuple(
@@ -153,7 +115,8 @@ def gate_view(a: Accord, name: str) -> GateView:
     return GateView(says=gate_says(a, name), open=not any(guards.values()), guards=guards)
 
 
-def _parties(a: Accord) -> dict[str, PartyView]:
+def party_views(a: Accord) -> dict[str, PartyView]:
+    """The parties, and whether each has adopted the definition."""
     adopted = consent.given(a, "definition", a.definition_digest)
     return {
         code: PartyView(
@@ -166,6 +129,64 @@ def _parties(a: Accord) -> dict[str, PartyView]:
         )
         for code, party in a.definition.parties.items()
     }
+
+
+def delegate_views(a: Accord, present: Present) -> tuple[DelegateView, ...]:
+    """The delegates with their offices, roles and keys."""
+    return tuple(
+        DelegateView(
+            delegate=one.delegate,
+            party=one.party,
+            office=one.office,
+            roles=one.roles,
+            valid_from=one.valid_from,
+            valid_until=one.valid_until,
+            in_force=one.holds(present.time),
+            keys=tuple(
+                KeyView(key=key.id, public_key=key.public_key, enrolled=key.enrolled, revoked=key.revoked)
+                for key in a.keys.get(one.delegate, ())
+            ),
+        )
+        for one in a.delegates.values()
+    )
+
+
+def invitation_view(a: Accord) -> InvitationView:
+    """The invitation and its answers."""
+    return InvitationView(
+        status=a.invitation.status,
+        issued_at=a.invitation.issued_at,
+        valid_until=a.invitation.valid_until,
+        received=dict(a.invitation.received),
+        answers=dict(a.invitation.answers),
+    )
+
+
+def understanding_view(a: Accord) -> UnderstandingView:
+    """The understanding, and what it pins."""
+    return UnderstandingView(
+        status=a.understanding.status,
+        digest=a.understanding.digest,
+        pending=a.understanding.pending,
+        severable=a.understanding.severable,
+        effective_at=a.understanding.effective_at,
+        suspended_by=understanding.suspended_by(a) if a.founded else (),
+        cause=a.understanding.cause,
+        pins=PinsView.model_validate(a.understanding.pins),
+    )
+
+
+def visit_view(a: Accord) -> VisitView:
+    """The visit, its dates and those proposed."""
+    return VisitView(
+        status=a.visit.status,
+        window=window_view(a.visit.window),
+        proposed=window_view(a.visit.proposed),
+        proposed_digest=dates_digest(a),
+        arrived_at=a.visit.arrived_at,
+        cause=a.visit.cause,
+        minutes=a.visit.minutes,
+    )
 
 
 def condition_view(a: Accord, code: str) -> ConditionView:
@@ -183,7 +204,7 @@ def condition_view(a: Accord, code: str) -> ConditionView:
         "waivable": terms.waivable,
         "deferrable": terms.deferrable,
         "due": terms.due,
-        "terms_digest": conditions.terms_digest(terms),
+        "terms_digest": conditions.terms_digest(terms) if now is None else now.terms,
     }
     if now is None:
         # Until the definition is adopted its conditions are only proposed.
@@ -318,7 +339,8 @@ def _seat(state: SeatState, terms: DocumentTerms, name: str) -> SeatView:
     )
 
 
-def _window(window: Any) -> WindowView | None:
+def window_view(window: Any) -> WindowView | None:
+    """Dates, if there are any."""
     if window is None:
         return None
     return WindowView(begins=window.begins, ends=window.ends, place=window.place)

@@ -84,7 +84,11 @@ async def insist(
             summary=what,
         )
     except ActivityError as error:
-        raise _final(error.cause) from None
+        failed = _final(error.cause)
+        if doubt is not None and failed.type not in FINAL:
+            # Ended by hand: what an attempt committed before is on the record all the same.
+            doubt()
+        raise failed from None
     if doubt is not None:
         # Somebody may have given this answer by hand: once there is time, the record is asked.
         doubt()
@@ -102,5 +106,7 @@ async def insist(
 def _final(cause: BaseException | None) -> ApplicationError:
     """The error with which an activity failed for good, as an update can fail with it."""
     if isinstance(cause, ApplicationError):
-        return ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True)
+        # Who ends one by hand may give any type, or none.
+        kind = cause.type if cause.type in FINAL else FailureKind.NOT_RECORDED
+        return ApplicationError(cause.message, *cause.details, type=kind, non_retryable=True)
     return ApplicationError(f"recording failed: {cause}", type=FailureKind.NOT_RECORDED, non_retryable=True)

@@ -55,6 +55,9 @@ FINAL = tuple(
 NUDGE = "nudge"
 """The signal that wakes an accord's workflow and says nothing: the run looks whether it is to be continued."""
 
+LOOK_AGAIN = "look_again"
+"""The signal at which an accord's workflow asks the record again where the accord stands. It is not recorded."""
+
 
 class RawSignal(Message):
     """A signal as it came, kept until it is recorded: ``data`` is base64 of its first argument's bytes.

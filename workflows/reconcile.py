@@ -42,7 +42,7 @@ class DifferenceKind(StrEnum):
     NO_WORKFLOW = "no_workflow"
     """No workflow runs for an open accord in which something falls due: one is started from the ledger."""
     WORKFLOW_BEHIND = "workflow_behind"
-    """The workflow holds another standing than the record has: it is started anew from the ledger."""
+    """The workflow holds another standing than the record has: it asks the record again, or is started anew from it."""
     WORKFLOW_AHEAD = "workflow_ahead"
     """The workflow was told of more entries than the ledger has, which was put back: not repaired."""
     WORKFLOW_SILENT = "workflow_silent"

@@ -16,10 +16,11 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows.asking import ask, insist
 from workflows.messages import (
+    LOOK_AGAIN,
     NUDGE,
     AccordInput,
     FailureKind,
@@ -146,12 +147,16 @@ class AccordWorkflow:
 
     async def _opened(self) -> bool:
         """Whether an accord is opened here, before too long."""
-        if self._standing.size:
-            return True
-        try:
-            await workflow.wait_condition(lambda: self._standing.size > 0, timeout=UNOPENED)
-        except TimeoutError:
-            await workflow.wait_condition(workflow.all_handlers_finished)
+        while not self._standing.size:
+            try:
+                await workflow.wait_condition(
+                    lambda: self._standing.size > 0 or self._doubted, timeout=UNOPENED
+                )
+            except TimeoutError:
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                break
+            if self._doubted:
+                await self._stand()
         return self._standing.size > 0
 
     async def _next_deadline(self) -> None:
@@ -313,16 +318,20 @@ class AccordWorkflow:
     def _signalled(self, name: str, raws: Sequence[RawValue]) -> None:
         """Keep a signal until it is recorded. Any name, any argument: the recorder reads it, not the workflow.
 
-        A nudge alone says nothing that could be recorded. By its task the run learns of another version of the workers.
+        Two alone say nothing that is recorded. By a nudge's task the run learns of another version of the workers.
         """
-        if name == NUDGE:
-            return
-        self._signals.take(name, raws, workflow.now())
+        if name == LOOK_AGAIN:
+            self._doubt()
+        elif name != NUDGE:
+            self._signals.take(name, raws, workflow.now())
 
     async def _minute(self, line: str) -> None:
         """Put a line of the minutes into the history: what followed from an act is known only once it is recorded."""
-        if line:
-            self._minutes.append(line)
+        if not line:
+            return
+        self._minutes.append(line)
+        # It adorns what is recorded by now: that it cannot be done must fail no act, and end no accord.
+        with contextlib.suppress(FailureError):
             await workflow.execute_local_activity(
                 "minute", schedule_to_close_timeout=timedelta(minutes=1), summary=line
             )
@@ -373,7 +382,8 @@ class AccordWorkflow:
         self._doubted = True
 
     def _over(self) -> bool:
-        return self._standing.closed and workflow.all_handlers_finished()
+        # What came before the end goes on the record too, as not taken up: nobody would ever learn of it otherwise.
+        return self._standing.closed and not self._signals and workflow.all_handlers_finished()
 
     def _erased_since(self) -> bool:
         """Whether particulars were erased that this run's history holds."""

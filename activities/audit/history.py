@@ -106,6 +106,7 @@ class _History:
     def __init__(self, events: list[dict[str, Any]]) -> None:
         self._events = events
         self._updates: dict[str, Update] = {}
+        self._admitted: dict[str, dict[str, Any]] = {}
         self._answers: list[Answer] = []
         self._signals: dict[int, Signals] = {}
         self._records: set[int] = set()
@@ -127,15 +128,28 @@ class _History:
             tuple(self._signals.values()),
         )
 
+    def _workflowExecutionUpdateAdmittedEventAttributes(self, number: int, told: dict[str, Any]) -> None:
+        """After a reset what was done since is to be done anew: what is asked stands here, not where it is accepted."""
+        request = told["request"]
+        identity = str(request["meta"]["updateId"])
+        self._admitted[identity] = request
+        self._asked(number, identity, request)
+
     def _workflowExecutionUpdateAcceptedEventAttributes(self, number: int, told: dict[str, Any]) -> None:
-        request = told["acceptedRequest"]
+        identity = str(told["protocolInstanceId"])
+        request = told.get("acceptedRequest") or self._admitted.get(identity)
+        if request is None:
+            raise ValueError(f"event {number} accepts an update that does not say what it asks")
+        self._asked(number, identity, request)
+
+    def _asked(self, number: int, identity: str, request: dict[str, Any]) -> None:
         command, unread = None, ""
         try:
             command = Command.model_validate(_first(request["input"]["args"]))
         except (ValidationError, KeyError, IndexError) as error:
             unread = f"its argument is no command: {str(error)[:100]}"
         name = str(request["input"]["name"])
-        self._updates[str(told["protocolInstanceId"])] = Update(number, name, command, unread)
+        self._updates[identity] = Update(number, name, command, unread)
 
     def _workflowExecutionUpdateCompletedEventAttributes(self, number: int, told: dict[str, Any]) -> None:
         identity = str(told["meta"]["updateId"])

@@ -12,6 +12,16 @@ WEBHOOK, NOTICES = "Webhook", "Notices"
 """The workflows' names on the task queue."""
 
 
+def webhook_workflow(webhook: str) -> str:
+    """The id of an endpoint's workflow. No accord has one with a colon, whatever its title is."""
+    return f"webhook:{webhook}"
+
+
+def notices_workflow(principal: str) -> str:
+    """The id of the workflow of a person's notices; as above, and whatever name the person took."""
+    return f"notices:{principal}"
+
+
 async def tell_webhook(
     client: Client,
     webhook: str,
@@ -30,7 +40,7 @@ async def tell_webhook(
     await client.start_workflow(
         WEBHOOK,
         WebhookInput(webhook=webhook, backoff=backoff),
-        id=f"webhook-{webhook}",
+        id=webhook_workflow(webhook),
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -52,7 +62,7 @@ async def tell_person(
     await client.start_workflow(
         NOTICES,
         NoticesInput(principal=principal, together=together),
-        id=f"notices-{principal}",
+        id=notices_workflow(principal),
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,

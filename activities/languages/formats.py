@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import Literal
 
 from babel.dates import format_skeleton, get_datetime_format
@@ -62,8 +63,13 @@ def distance(at: datetime, now: datetime) -> str:
     for unit, size in _UNITS:
         if abs(seconds) >= size:
             amount = int(abs(seconds) // size)
-            return _distance(unit, amount, seconds > 0).format(n=number(amount))
+            return _far(language(), unit, amount, seconds > 0)
     return gettext("now")
+
+
+@lru_cache(maxsize=4096)
+def _far(_spoken: str, unit: str, amount: int, ahead: bool) -> str:
+    return _distance(unit, amount, ahead).format(n=number(amount))
 
 
 def _distance(unit: str, n: int, ahead: bool) -> str:

@@ -76,6 +76,8 @@ class InstallationKey:
         self._ciphers = {_id_of(each): AESGCM(each) for each in secrets_}
         self.id = _id_of(secrets_[0])
         """The id of the one that wraps."""
+        self.ids = frozenset(self._ciphers)
+        """The ids of all that unwrap."""
 
     def __repr__(self) -> str:
         return f"InstallationKey({self.id})"

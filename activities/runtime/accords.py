@@ -11,8 +11,9 @@ from typing import Any, TypedDict
 
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError, RPCStatusCode
 
-from workflows.messages import AccordInput
+from workflows.messages import LOOK_AGAIN, AccordInput
 from workflows.model.commands import Command
 
 WORKFLOW = "Accord"
@@ -65,6 +66,19 @@ async def run_accord(
         start_signal_args=[] if signal is None else [signal],
         **_options(accord, task_queue, conflict),
     )
+
+
+async def look_again(client: Client, accord: str) -> None:
+    """Have the accord's workflow ask the record where the accord stands; nothing where none runs.
+
+    Raises:
+        RPCError: the server does not answer.
+    """
+    try:
+        await client.get_workflow_handle(accord).signal(LOOK_AGAIN)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
 
 
 def start_operation(

@@ -38,8 +38,8 @@ _MARK: Final = b"entente payload 1\n"
 INSTALLATION: Final = "*"
 """Whose the data key is for what belongs to no accord. (No accord has this id.)"""
 
-NO_ACCORDS: Final = "reconcile-"
-"""Workflows whose ids begin so are no accord's."""
+NO_ACCORDS: Final = "reconcile:"
+"""Workflows whose ids begin so are no accord's, whose ids have no colon."""
 
 
 class Undecryptable(EntenteError):

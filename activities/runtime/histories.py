@@ -50,6 +50,10 @@ def did(history: WorkflowHistory, act: str) -> bool:
     """Whether an update of this name succeeded in the history."""
     asked = set()
     for event in history.events:
+        admitted = event.workflow_execution_update_admitted_event_attributes.request
+        if admitted.input.name == act:
+            # After a reset the name of what is done anew stands here alone.
+            asked.add(admitted.meta.update_id)
         accepted = event.workflow_execution_update_accepted_event_attributes
         if accepted.accepted_request.input.name == act:
             asked.add(accepted.protocol_instance_id)

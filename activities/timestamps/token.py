@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -180,9 +180,9 @@ def parse_certificates(content: bytes) -> tuple[x509.Certificate, ...]:
     """The certificates in a file: one in DER, or any number in PEM.
 
     Raises:
-        Malformed: there are none, none is a root (signed by its own key), or one does not read.
+        Malformed: there are none, or one does not read.
     """
-    remedy = "Give the authority's root certificate, PEM or DER, from the authority itself"
+    remedy = _REMEDY
     if len(content) > MAX_CERTIFICATE_FILE:
         raise Malformed("the file is too long for certificates", remedy)
     try:
@@ -190,12 +190,32 @@ def parse_certificates(content: bytes) -> tuple[x509.Certificate, ...]:
             found = tuple(x509.load_pem_x509_certificates(content))
         else:
             found = (x509.load_der_x509_certificate(content),)
-        roots_of(found)
+        for one in found:
+            # Read when they are first asked for, which is when those that are none are noticed.
+            _ = one.subject, one.issuer
     except Exception:  # Whatever the two parsers raise.
         raise Malformed("it holds no certificate that reads, in PEM or DER", remedy) from None
-    if not roots_of(found):
-        raise Malformed("no certificate in it is a root, which is one that is signed by its own key", remedy)
     return found
+
+
+_REMEDY: Final = "Give the authority's root certificate, PEM or DER, from the authority itself"
+
+
+def with_a_root(certificates: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """The same certificates, of one file or of several together, if there is a root among them.
+
+    Raises:
+        Malformed: there are certificates, and none is signed by its own key: it names who issued the topmost ones.
+    """
+    if certificates and not roots_of(certificates):
+        subjects = {one.subject for one in certificates}
+        above = sorted({one.issuer.rfc4514_string() for one in certificates if one.issuer not in subjects})
+        raise Malformed(
+            "none of these certificates is a root, which is one that is signed by its own key; they were issued by "
+            + ", ".join(above or ["one another"]),
+            f"{_REMEDY}, together with these",
+        )
+    return tuple(certificates)
 
 
 def roots_of(certificates: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
@@ -358,4 +378,5 @@ __all__ = [
     "parse_certificates",
     "question",
     "read",
+    "with_a_root",
 ]

@@ -23,7 +23,7 @@ QUESTIONS: Final[dict[str, tuple[int, str]]] = {
 }
 """The questions in the order in which they are reported, with the exit code where the answer is no.
 
-The last two are asked of bundles with files, or with tokens of time, alone.
+The last two are asked of bundles with files, or with tokens of time, alone; the last also by who brings certificates.
 """
 
 SOMETIMES: Final = ("files", "timestamps")
@@ -47,9 +47,10 @@ EXIT_WITHHELD: Final = 21
 MOST_PROBLEMS: Final = 20
 """Problems kept for each finding; all are counted."""
 
-Status = Literal["holds", "fails", "unproven", "withheld"]
+Status = Literal["holds", "fails", "unproven", "withheld", "unchecked"]
 """``unproven``: nothing speaks against it, and it rests on the bundle's own word; the reader brought nothing to hold it
-against. ``withheld``: what is here is proved by what the reader brought, and a part is withheld or lawfully erased."""
+against. ``withheld``: what is here is proved by what the reader brought, and a part is withheld or lawfully erased.
+``unchecked``: the reader did not ask, and nothing is claimed by it; the rest stands without it."""
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Finding:
     gaps: dict[str, int] = field(default_factory=dict)
     absent: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    unchecked: str = ""
 
     @property
     def status(self) -> Status:
@@ -71,6 +73,8 @@ class Finding:
             return "fails"
         if self.gaps:
             return "unproven"
+        if self.unchecked:
+            return "unchecked"
         return "withheld" if self.absent else "holds"
 
     def fail(self, problem: str) -> None:
@@ -103,6 +107,7 @@ class Finding:
             "problems": self.problems,
             "unproven": self.gaps,
             "withheld": self.absent,
+            "unchecked": self.unchecked,
             "notes": self.notes,
         }
 
@@ -136,7 +141,8 @@ class Report:
     def exit_code(self, *, strict: bool = False) -> int:
         """The code of the first question whose answer is no; else 20 where something is unproven; else 0.
 
-        ``strict`` also asks that nothing is withheld or erased: 21 where something is.
+        ``strict`` also asks that nothing is withheld or erased: 21 where something is. What the reader did not ask for
+        and is claimed by nothing changes no code.
         """
         statuses = {finding.question: finding.status for finding in self.findings.values()}
         for question, status in statuses.items():

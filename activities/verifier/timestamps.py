@@ -16,10 +16,11 @@ from activities.tlog.note import encode_base64
 from activities.verifier.findings import Finding
 from activities.verifier.outside import AHEAD, EntryTimes, OutsideTime
 
-NOT_BELIEVED: Final = (
-    "tokens of time are not believed, no certificate: none was given; give --tsa-certificate with the root of the "
-    "authority"
+NOT_CHECKED: Final = (
+    "you gave no certificate of an authority, so nothing is believed by these tokens, and nothing rests on them; to "
+    "have them checked, give --tsa-certificate with the root of the authority"
 )
+NONE: Final = "there is no token of time in it, and you gave the certificate of an authority"
 UNKNOWN: Final = "tokens of authorities whose certificates you did not give count for nothing"
 
 
@@ -37,6 +38,7 @@ class Timestamps:
         self._finding = finding
         self._origin = origin
         self._tokens = tokens
+        self._asked = bool(certificates)
         self._known = Authorities(certificates)
         self._ahead = next(tokens, None)
         self._entries = entries
@@ -51,13 +53,13 @@ class Timestamps:
 
     def finish(self) -> None:
         """Say what is not believed."""
-        if not self._unknown:
-            return
-        if not self._known:
-            self._finding.gap(NOT_BELIEVED)
+        if not self._asked:
+            self._finding.unchecked = NOT_CHECKED
+        elif not self._finding.checked:
+            self._finding.gap(NONE)
         elif not self.times:
             self._finding.gap("no token is of an authority whose certificate you gave")
-        else:
+        elif self._unknown:
             self._finding.note(f"{UNKNOWN}: {self._unknown:,}")
 
     def _judge(self, one: BundledToken, root: Callable[[], bytes]) -> None:

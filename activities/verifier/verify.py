@@ -115,7 +115,8 @@ class _Verification:
             self.report.findings["files"] = Finding("files")
             self._files = Files(self.report["files"], bundle.files, bundle.file)
         self._timestamps = None
-        if manifest.timestamps:
+        # Who brings an authority's certificate asks for its time, also where somebody took the tokens out.
+        if manifest.timestamps or trust.authorities:
             finding = self.report.findings["timestamps"] = Finding("timestamps")
             self._timestamps = Timestamps(
                 finding, manifest.origin, bundle.timestamps(), trust.authorities, self._times

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,7 +10,6 @@ from fastapi import APIRouter, Query, Request, Response
 from activities.reading.listing import Filters
 from activities.reading.versions import versions
 from api.access import seen_whole
-from api.answers.accord import DocumentView
 from api.calls import After, Parts, cursor, read_cursor
 from api.clock import Present
 from api.pages.desk import Line
@@ -21,8 +19,21 @@ from api.pages.rendering import page
 from api.pages.visiting import PageRoute, Seen, Visitor, seen_by
 from api.problems import not_found
 from api.routes.accords import state_as_of
+from api.routes.finality import shown_finality
 from api.routes.lists import MOST_WORDS
-from api.views import accord_view, condition_view, consent_views, document_view, status_view
+from api.views import (
+    accord_view,
+    condition_view,
+    consent_views,
+    delegate_views,
+    document_view,
+    invitation_view,
+    party_views,
+    status_view,
+    understanding_view,
+    visit_view,
+    window_view,
+)
 from workflows.model.declared import ACTS
 from workflows.model.rules import LADDER, NEXT_GATE, gate, stage
 from workflows.model.state import Accord
@@ -31,7 +42,6 @@ from workflows.model.values import INSTALLATION
 from workflows.model.vocabulary import VOCABULARIES
 from workflows.model.waiting.steps import waiting
 from workflows.tracks.conditions.state import beneficiaries
-from workflows.tracks.signing.pages import DepositSignedPage, Place, places
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -121,6 +131,12 @@ class Shown:
         identity = self.seen.identity
         return INSTALLATION if identity.kind == "operator" else identity.principal
 
+    @property
+    def is_contact(self) -> bool:
+        """Whether the visitor is the contact of a party of the accord."""
+        mine = self.state.delegates.get(self.acts_as)
+        return mine is not None and not mine.revoked and "contact" in mine.roles
+
     def offers(self, names: tuple[str, ...], **given: str) -> tuple[Offer, ...]:
         """The acts of the visitor among those named; none where the past is shown, or nobody acts."""
         if self.at_position is not None or self.seen.identity.kind == "auditor":
@@ -182,7 +198,9 @@ async def overview(
     before = None
     if one.at_position is None:
         before = await parts.looks.look(one.seen.identity.principal, accord, one.state.size)
-    view = accord_view(one.state, one.present)
+    view, finality = accord_view(one.state, one.present), None
+    if one.at_position is None:
+        finality = await shown_finality(request, parts, accord, one.state.size)
     return accord_page(
         request,
         "accord.html",
@@ -190,8 +208,9 @@ async def overview(
         "overview",
         view=view,
         gate_name=NEXT_GATE[view.stage],
-        mine=_mine(one) if one.at_position is None else [],
+        mine=mine(one) if one.at_position is None else [],
         since=before if before is not None and before < one.state.size else None,
+        finality=finality,
         actions=one.offers(ON_PAGE["overview"]),
     )
 
@@ -229,7 +248,7 @@ def guard_link(a: Accord, guard: str, subject: str | None) -> str:
     return f"{link}/people" if guard == "founded" else link
 
 
-def _mine(one: Shown) -> list[Line]:
+def mine(one: Shown) -> list[Line]:
     """What waits on the visitor in the accord, the earliest due first."""
     a, now = one.state, one.present.time
     steps = [step for step in waiting(a).values() if one.acts_as in step.who]
@@ -299,73 +318,12 @@ async def visit(request: Request, parts: Parts, session: Visitor, accord: str) -
         "visit.html",
         one,
         "visit",
-        view=accord_view(one.state, one.present),
+        invitation=invitation_view(one.state),
+        understanding=understanding_view(one.state),
+        visit=visit_view(one.state),
+        window=window_view(one.state.visit.window or one.state.definition.window),
         checks=list(gate(one.state, "visit")),
         actions=one.offers(ON_PAGE["visit"]),
-    )
-
-
-SIGNING = (
-    "sign_document",
-    "consent_to_release",
-    "release_signatures",
-    "find_full_powers",
-    "issue_full_powers",
-)
-"""What is done in the signing room."""
-
-
-def _pages_by_original(a: Accord) -> dict[str, dict[str | None, list[Place]]]:
-    """The seats on the signature pages of each document, by original, where a signature is on the record."""
-    found: dict[str, dict[str | None, list[Place]]] = {}
-    for one in places(a):
-        found.setdefault(one.document, {}).setdefault(one.original, []).append(one)
-    return {
-        document: originals
-        for document, originals in found.items()
-        if any(place.signed for listed in originals.values() for place in listed)
-    }
-
-
-def _holds(document: DocumentView, who: str) -> bool:
-    """Whether somebody's signature on a document is held."""
-    return any(seat.holder == who and seat.signature is not None for seat in document.seats.values())
-
-
-@router.get("/accords/{accord}/signing")
-async def signing_room(request: Request, parts: Parts, session: Visitor, accord: str) -> Response:
-    """The seats in their order, full powers, held signatures, and what the release still waits for."""
-    one = await shown(request, parts, session, accord)
-    seen_whole(one.seen.access)
-    a = one.state
-    view = accord_view(a, one.present)
-    signing = [check for check in gate(a, "signing") if not check.met]
-    told = {(check.guard, check.subject) for check in signing}
-    held = [code for code, it in view.documents.items() if _holds(it, one.acts_as)]
-    withdrawing = [one.offers(("withdraw_signature",), document=code) for code in held]
-    offered = one.offers(ON_PAGE["signing"])
-    pages = _pages_by_original(a)
-    scans = [place.scan.digest for place in places(a) if place.scan is not None]
-    return accord_page(
-        request,
-        "signing.html",
-        one,
-        "signing",
-        view=view,
-        mine=[line for line in _mine(one) if line.step.act in SIGNING],
-        signing=signing,
-        pages=pages,
-        files=await readable(parts, one.seen, scans),
-        deposits=any(offer.act is DepositSignedPage for offer in offered),
-        further=[
-            check
-            for check in gate(a, "release")
-            if not check.met and (check.guard, check.subject) not in told
-        ],
-        actions=(
-            *(offer for offer in offered if offer.open or offer.act is not DepositSignedPage),
-            *chain.from_iterable(withdrawing),
-        ),
     )
 
 
@@ -374,7 +332,13 @@ async def people(request: Request, parts: Parts, session: Visitor, accord: str) 
     """The parties, their delegates, offices, roles and keys; and the definition with what waits for adoption."""
     one = await shown(request, parts, session, accord)
     seen_whole(one.seen.access)
-    view = accord_view(one.state, one.present)
     return accord_page(
-        request, "people.html", one, "people", view=view, actions=one.offers(ON_PAGE["people"])
+        request,
+        "people.html",
+        one,
+        "people",
+        invites=one.is_contact,
+        parties=party_views(one.state),
+        delegates=delegate_views(one.state, one.present),
+        actions=one.offers(ON_PAGE["people"]),
     )

@@ -124,6 +124,9 @@ def offers(
     a: Accord, delegate: str, at: datetime, acts: Iterable[str], given: Mapping[str, str] | None = None
 ) -> tuple[Offer, ...]:
     """Of ``acts`` those that are the delegate's, each for what is given; the open ones first."""
+    if at > a.time:
+        # One state for all of them, whose gates are then judged once.
+        a = a.changed(time=at)
     made = [
         one
         for name in acts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import pass_context
@@ -181,16 +182,22 @@ def listed(names: Iterable[Any], last: str = "and") -> str:
     return formats.listed([str(one) for one in names], last)
 
 
+@lru_cache(maxsize=4096)
+def _time(_spoken: str, at: datetime, only_day: bool) -> Markup:
+    text = formats.day(at, UTC) if only_day else formats.moment(at, UTC, _UTC)
+    written = at.isoformat().replace("+00:00", "Z")
+    return Markup(f'<time datetime="{written}">{escape(text)}</time>')  # noqa: S704 - both parts are escaped
+
+
 def when(at: datetime | None, now: datetime | None = None, *, only_day: bool = False) -> Markup:
     """A time in UTC, as an element that the browser's script completes by the reader's own; beside it how far."""
     if at is None:
         return Markup('<span class="none">{}</span>').format(gettext("no date"))
-    at = at.astimezone(UTC)
-    text = formats.day(at, UTC) if only_day else formats.moment(at, UTC, _UTC)
-    shown = Markup('<time datetime="{}">{}</time>').format(at.isoformat().replace("+00:00", "Z"), text)
+    shown = _time(language(), at.astimezone(UTC), only_day)
     if now is None:
         return shown
-    return shown + Markup(' <span class="beside">({})</span>').format(formats.distance(at, now))
+    far = escape(formats.distance(at, now))
+    return Markup(f'{shown} <span class="beside">({far})</span>')  # noqa: S704 - both parts are escaped
 
 
 def day(at: datetime | None, now: datetime | None = None) -> Markup:
@@ -207,12 +214,27 @@ def digest(text: str | None) -> Markup:
     ).format(text[:19], text)
 
 
+def people(ids: Iterable[str], me: str | None) -> Markup:
+    """Delegates in a row, the reader marked among them."""
+    mine = (
+        ""
+        if me is None
+        else f'<span class="id me">{escape(me)}</span> <span class="you">{escape(gettext("(you)"))}</span>'
+    )
+    shown = [mine if one == me else f'<span class="id">{escape(one)}</span>' for one in ids]
+    if not shown:
+        return Markup('<span class="none">{}</span>').format(gettext("nobody named"))
+    return Markup(", ".join(shown))  # noqa: S704 - every part is escaped
+
+
 @pass_context
 def shortened(context: Context, text: str) -> Markup:
     """A sentence with the digests in it cut to their beginning; the whole is in the title.
 
     An act that it names, as `(confirm-visit)`, is a link to the act's form.
     """
+    if _MARKED.search(text) is None:
+        return escape(text)
     parts: list[Any] = []
     end, a = 0, context.get("a")
     for found in _MARKED.finditer(text):
@@ -328,6 +350,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "kind": _kind,
     "listed": listed,
     "number": formats.number,
+    "people": people,
     "prose": prose,
     "shortened": shortened,
     "status": status_word,

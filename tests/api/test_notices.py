@@ -272,7 +272,7 @@ async def test_a_person_is_told_by_a_worker_as_it_happens(
         telling(settings, temporal_client),
     ):
         await chosen(api, mailbox, principal)
-        workflow = temporal_client.get_workflow_handle(f"notices-{principal}")
+        workflow = temporal_client.get_workflow_handle(f"notices:{principal}")
         await workflow.terminate("a test waits less for more of the news")
         await tell_person(temporal_client, principal, settings.task_queue, together=0.1)
         await filler.open("visit-1", definition)

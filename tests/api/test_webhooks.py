@@ -245,7 +245,7 @@ async def test_a_worker_delivers_by_itself_and_tries_again(
         telling(settings, temporal_client),
     ):
         hook = await added(api, receiver.url)
-        await temporal_client.get_workflow_handle(f"webhook-{hook['id']}").terminate(
+        await temporal_client.get_workflow_handle(f"webhook:{hook['id']}").terminate(
             "a test's pauses are short"
         )
         await tell_webhook(temporal_client, hook["id"], settings.task_queue, backoff=(0.1, 0.2, 60.0))
@@ -265,7 +265,7 @@ async def test_a_worker_delivers_by_itself_and_tries_again(
         assert done.status_code == 204
         await tell_webhook(temporal_client, hook["id"], settings.task_queue)
         async with asyncio.timeout(20):
-            await temporal_client.get_workflow_handle(f"webhook-{hook['id']}").result()
+            await temporal_client.get_workflow_handle(f"webhook:{hook['id']}").result()
 
 
 @pytest.mark.parametrize(

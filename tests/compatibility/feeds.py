@@ -59,8 +59,8 @@ async def _webhook(client: Client, settings: Settings, filler: Filler, pool: asy
         await receiver.received(6 + await filler.ledger.feed_position())
         await webhooks.delete(hook.id, owner)
         await tell_webhook(client, hook.id, settings.task_queue)
-        await client.get_workflow_handle(f"webhook-{hook.id}").result()
-    return f"webhook-{hook.id}"
+        await client.get_workflow_handle(f"webhook:{hook.id}").result()
+    return f"webhook:{hook.id}"
 
 
 async def _notices(client: Client, settings: Settings, filler: Filler, pool: asyncpg.Pool) -> str:
@@ -75,8 +75,8 @@ async def _notices(client: Client, settings: Settings, filler: Filler, pool: asy
         await asyncio.sleep(2)
     await notices.forget("bb.contact")
     await tell_person(client, "bb.contact", settings.task_queue)
-    await client.get_workflow_handle("notices-bb.contact").result()
-    return "notices-bb.contact"
+    await client.get_workflow_handle("notices:bb.contact").result()
+    return "notices:bb.contact"
 
 
 async def record(version: str) -> None:

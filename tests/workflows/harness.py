@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,11 +16,15 @@ from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.identity.signing import CommandSigner
+from activities.identity.signing import CommandSigner, CommandVerifier
 from activities.ledger.postgres import PostgresLedger
+from activities.ledger.writer import BatchWriter
+from activities.reading.states import States
+from activities.recording import Recorder
 from activities.runtime.accords import start_operation
 from activities.runtime.settings import Settings, read_settings
 from worker.main import accord_worker
+from workflows.messages import RecordAnswer, RecordRequest
 from workflows.model.commands import Command, Receipt
 from workflows.model.definition import Definition
 from workflows.model.fold import evolve
@@ -147,6 +152,15 @@ async def failure_of(call: Any) -> ApplicationError:
     cause = failed.value.cause
     assert isinstance(cause, ApplicationError)
     return cause
+
+
+async def record_past_the_workflow(engine: Engine, accord: str) -> RecordAnswer:
+    """Record an act as the recorder does, while the workflow of the accord knows nothing of it."""
+    command = engine.command(accord, "aa.contact", "record_statement", digest="sha256:" + "2" * 64)
+    async with BatchWriter(engine.ledger) as writer:
+        verifier = CommandVerifier((engine.signer.public_key,))
+        recorder = Recorder(engine.ledger, writer, States(engine.ledger), verifier)
+        return await recorder.record(RecordRequest(command=command, at=datetime.now(UTC)))
 
 
 @asynccontextmanager

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
+from temporalio import activity
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import ActivityFailureError, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import ActivityFailureError, Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
 
 from activities.tlog.merkle import Frontier
 from tests.simulation.small import bare, digest, small
-from tests.workflows.harness import Engine
+from tests.workflows.harness import Engine, failure_of, record_past_the_workflow, running_engine
 from workflows.messages import AccordInput, RecordAnswer, RecordRequest, Standing
 from workflows.model.commands import TICK, UNATTRIBUTED, Command, Message, Receipt
 from workflows.model.definition import Definition
@@ -265,6 +267,66 @@ async def test_an_activity_failed_by_hand_ends_no_accord(engine: Engine) -> None
         await hand.fail(ApplicationError("by hand", type="Rejected", non_retryable=True))
     assert (await said(engine, accord, "after")).status == "recorded"
     assert await status(engine, accord) is WorkflowExecutionStatus.RUNNING
+
+
+async def test_after_an_activity_failed_by_hand_the_record_is_asked(engine: Engine) -> None:
+    """What an attempt had committed by then would stay unknown to the workflow, and its deadline with it."""
+    accord = await founded(engine)
+    past = (await record_past_the_workflow(engine, accord)).standing.size
+    async with stuck(engine, accord):
+        sending = asyncio.create_task(said(engine, accord, "said"))
+        hand = await pending_activity(engine, accord, "record")
+        await hand.fail(ApplicationError("by hand", non_retryable=True))
+        assert (await failure_of(sending)).type == "NotRecorded"
+        for _ in range(100):
+            known = (await engine.handle(accord).query(AccordWorkflow.status)).size
+            if known == past:
+                break
+            await asyncio.sleep(0.05)
+        assert known == past
+
+
+async def test_a_line_of_the_minutes_that_cannot_be_written_fails_no_act_and_ends_no_accord(
+    database_url: str, temporal_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a worker is so busy that the local activity for it runs out of time."""
+
+    @activity.defn(name="minute")
+    async def minute() -> None:
+        raise ApplicationError("no time", non_retryable=True)
+
+    def without_minutes(*args: Any, activities: Sequence[Any], **options: Any) -> Worker:
+        kept = [each for each in activities if each.__name__ != "minute"]
+        return Worker(*args, activities=[*kept, minute], **options)
+
+    monkeypatch.setattr("worker.main.Worker", without_minutes)
+    async with running_engine(database_url, temporal_client) as busy:
+        accord = await founded(busy)
+        size = (await busy.state(accord)).size
+        await busy.handle(accord).signal("unheard_of", "text")
+        for _ in range(100):
+            if (await busy.state(accord)).size > size:
+                break
+            await asyncio.sleep(0.05)
+        assert (await said(busy, accord, "after")).position == size + 1
+        assert await status(busy, accord) is WorkflowExecutionStatus.RUNNING
+
+
+async def test_signals_that_came_before_the_end_are_on_the_record(engine: Engine) -> None:
+    accord = await engine.open(small())
+    await engine.act(accord, "bb.contact", "decline_definition")
+    async with stuck(engine, accord):
+        for number in range(60):
+            await engine.handle(accord).signal("unheard_of", f"text {number}")
+        await pending_activity(engine, accord, "record_signals")
+        closing = asyncio.create_task(engine.act(accord, "aa.contact", "close_accord"))
+        await asyncio.sleep(0.2)
+    await closing
+    assert await asyncio.wait_for(engine.handle(accord).result(), 30) == "terminated"
+    entries = [entry.entry() for entry in await engine.ledger.entries(accord, 0, 200)]
+    assert [entry.type for entry in entries].count("signal_refused") == 60
+    [closed] = [entry.position for entry in entries if entry.type == "accord_closed"]
+    assert closed < entries[-1].position
 
 
 async def roll_back(engine: Engine, accord: str, size: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -13,18 +13,14 @@ import pytest_asyncio
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.testing import ActivityEnvironment
 
-from activities.identity.signing import CommandVerifier
 from activities.ledger.connections import writing_pool
-from activities.ledger.writer import BatchWriter
-from activities.reading.states import States
 from activities.reconciling import Reconciler
-from activities.recording import Recorder
 from activities.runtime.metrics import REGISTRY
 from activities.tlog.merkle import Frontier
 from tests.simulation.small import bare, small
-from tests.workflows.harness import Engine
+from tests.workflows.harness import Engine, record_past_the_workflow
 from worker.background.reconciling import schedule_id, schedule_reconciling
-from workflows.messages import RecordRequest, Status
+from workflows.messages import Status
 from workflows.model.definition import Definition
 from workflows.model.summary import summarize
 from workflows.reconcile import DifferenceKind, PageReport, PageRequest, ReconcileInput, ReconcileWorkflow
@@ -106,31 +102,40 @@ async def test_a_workflow_that_is_gone_is_started_where_something_falls_due(
         assert await compared(engine, pool, nothing_due) == []
 
 
-async def test_a_workflow_that_is_behind_is_started_anew(engine: Engine, pool: asyncpg.Pool) -> None:
-    """The database is put back and forth: the workflow learns its standing while the ledger has less of it."""
+async def test_a_workflow_that_is_behind_asks_the_record_again(engine: Engine, pool: asyncpg.Pool) -> None:
     accord = await opened(engine)
     status = await engine.handle(accord).query("status", result_type=Status)
     # What another writer records past the workflow, which nobody tells of it.
-    other = await writer_past_the_workflow(engine, accord)
+    other = (await record_past_the_workflow(engine, accord)).standing.size
+    before = (await engine.handle(accord).describe()).run_id
     assert other == status.size + 1
     assert await compared(engine, pool, accord) == [(DifferenceKind.WORKFLOW_BEHIND, True)]
+    status = await engine.handle(accord).query("status", result_type=Status)
+    assert status.size == other
+    # It was told to look: its run goes on, and with it whatever waits in it.
+    assert (await engine.handle(accord).describe()).run_id == before
+    assert await compared(engine, pool, accord) == []
+
+
+async def test_a_workflow_that_stays_behind_is_started_anew(
+    engine: Engine, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accord = await opened(engine)
+    other = (await record_past_the_workflow(engine, accord)).standing.size
+    before = (await engine.handle(accord).describe()).run_id
+
+    async def unheard(client: Client, accord: str) -> None:
+        """It does not look."""
+
+    monkeypatch.setattr("activities.reconciling.look_again", unheard)
+    assert await compared(engine, pool, accord) == [(DifferenceKind.WORKFLOW_BEHIND, True)]
+    assert (await engine.handle(accord).describe()).run_id != before
     for _ in range(100):
         status = await engine.handle(accord).query("status", result_type=Status)
         if status.size == other:
             break
         await asyncio.sleep(0.05)
     assert status.size == other
-    assert await compared(engine, pool, accord) == []
-
-
-async def writer_past_the_workflow(engine: Engine, accord: str) -> int:
-    """Record an act as the recorder does, while the workflow of the accord knows nothing of it."""
-    command = engine.command(accord, "aa.contact", "record_statement", digest="sha256:" + "2" * 64)
-    async with BatchWriter(engine.ledger) as writer:
-        verifier = CommandVerifier((engine.signer.public_key,))
-        recorder = Recorder(engine.ledger, writer, States(engine.ledger), verifier)
-        answer = await recorder.record(RecordRequest(command=command, at=datetime.now(UTC)))
-    return answer.standing.size
 
 
 async def test_a_workflow_that_knows_more_than_the_ledger_is_only_reported(
@@ -248,7 +253,7 @@ async def test_a_run_hands_on_what_it_has_found(engine: Engine) -> None:
     report = await engine.client.execute_workflow(
         ReconcileWorkflow.run,
         ReconcileInput(accords=7, differences=3, repaired=2),
-        id=f"reconcile-{uuid.uuid4().hex}",
+        id=f"reconcile:{uuid.uuid4().hex}",
         task_queue=engine.settings.task_queue,
         execution_timeout=timedelta(minutes=1),
     )

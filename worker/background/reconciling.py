@@ -17,6 +17,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
+from activities.runtime.codec import NO_ACCORDS
 from workflows.reconcile import ReconcileInput, ReconcileWorkflow
 
 EVERY = timedelta(hours=1)
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 def schedule_id(task_queue: str) -> str:
     """The id of the schedule, and of the workflows that it starts, of the installation with this task queue."""
-    return f"reconcile-{task_queue}"
+    return f"{NO_ACCORDS}{task_queue}"
 
 
 async def schedule_reconciling(client: Client, task_queue: str) -> None:

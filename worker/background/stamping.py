@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -16,8 +14,9 @@ from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.reaching import Reaching, parse_networks
 from activities.runtime.settings import Settings
-from activities.timestamps.token import Authorities, parse_certificates
+from activities.timestamps.token import Authorities, parse_certificates, with_a_root
 from activities.witness.stamping import Stamping
+from worker.background.beside import beside
 
 NETWORKS = "ENTENTE_TSA_NETWORKS"
 
@@ -31,7 +30,7 @@ def known_authorities(file: Path | None) -> Authorities | None:
     if file is None:
         return None
     try:
-        return Authorities(parse_certificates(file.read_bytes()))
+        return Authorities(with_a_root(parse_certificates(file.read_bytes())))
     except OSError as error:
         raise SettingsProblem(
             f"The certificates of the time-stamp authorities cannot be read from {file}: {error.strerror}.",
@@ -68,10 +67,5 @@ async def stamping(settings: Settings, pause: float = 5.0) -> AsyncIterator[None
     ):
         checkpoints = Checkpoints(PostgresLedger(pool), pool, keys, guard)
         asking = Stamping(checkpoints, pool, settings.tsa, reaching, known)
-        task = asyncio.create_task(asking.run(pause), name="stamping")
-        try:
+        async with beside(asking.run(pause), "stamping"):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task

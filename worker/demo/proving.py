@@ -36,6 +36,7 @@ class Proven:
         return all(
             finding.status == ("unproven" if finding.question == "quorum" else "holds")
             for finding in self.report.findings.values()
+            if finding.status != "unchecked"
         )
 
 

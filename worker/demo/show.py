@@ -324,6 +324,7 @@ def show_proof(console: Console, proven: Proven) -> None:
         "fails": ("✗", "bold red"),
         "unproven": ("?", "yellow"),
         "withheld": ("–", "cyan"),
+        "unchecked": ("–", "cyan"),
     }
     for finding in proven.report.findings.values():
         sign, style = signs[finding.status]

@@ -23,11 +23,15 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.feeds.starting import NOTICES, WEBHOOK
 from activities.runtime.accords import WORKFLOW
 from workflows.messages import NUDGE
 
 AT_ONCE = 20
 """Runs that are nudged or moved at the same time."""
+
+NUDGED = (WORKFLOW, WEBHOOK, NOTICES)
+"""The workflows that may wait for days, and know a nudge. A comparison of all accords goes over by itself."""
 
 PER_SECOND = 50.0
 """Runs that are nudged or moved in a second: each folds its accord anew, beside the acts that people wait for."""
@@ -137,7 +141,7 @@ async def retire(
     async def one(run: WorkflowExecution) -> None:
         if stranded:
             await move(client, run)
-        if run.workflow_type == WORKFLOW:
+        if run.workflow_type in NUDGED:
             await nudge(client, run, current, turn)
 
     return await _each(client.list_workflows(_on(deployment, old)), one)

@@ -244,7 +244,8 @@ def judge(
 ) -> Iterable[Check]:
     """Every guard of an act at ``at``, authority first. One that finds its object unknown ends the list."""
     # The gates know only the state; a state without a deadline up to ``at`` is the state at that time.
-    a = a.changed(time=max(a.time, at))
+    if at > a.time:
+        a = a.changed(time=at)
     yield from _until_final(_guards(a, wanted, actor, at, own, required_version))
 
 

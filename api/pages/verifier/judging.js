@@ -63,7 +63,7 @@ class Verifier {
       for (const question of ["record", "consistency", "completeness"]) this.gap(question, why);
     }
     const findings = QUESTIONS.map((question) => this.finding(question));
-    if (this.manifest.timestamps) findings.push({ question: "timestamps", status: "unproven", problems: [], why: NOT_CHECKED });
+    if (this.manifest.timestamps) findings.push({ question: "timestamps", status: "unchecked", problems: [], why: NOT_CHECKED });
     return { manifest: this.manifest, entries: this.entries, findings };
   }
 

@@ -19,8 +19,8 @@ const asked = (question) => ({
   completeness: [say("Completeness"), say("Asked is whether nothing is missing: every command has its entries, every entry its command.")],
   timestamps: [say("Timestamps"), say("Asked is whether every token of time is over this record, of an authority that you know, and no entry says that it is later.")],
 })[question];
-const SIGNS = { holds: "✓", fails: "✗", unproven: "?", withheld: "◐" };
-const worded = (status) => ({ holds: say("holds"), fails: say("fails"), unproven: say("not proven"), withheld: say("holds for what is here; a part is withheld") })[status];
+const SIGNS = { holds: "✓", fails: "✗", unproven: "?", withheld: "◐", unchecked: "–" };
+const worded = (status) => ({ holds: say("holds"), fails: say("fails"), unproven: say("not proven"), withheld: say("holds for what is here; a part is withheld"), unchecked: say("not checked here, and nothing rests on it") })[status];
 
 const upperFirst = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const byId = (id) => document.getElementById(id);

@@ -56,10 +56,14 @@ async def test_each_accord_has_a_key_that_opens_nothing_of_another(
     with pytest.raises(Undecryptable, match="is unknown"):
         await one.decode([unknown])
     # What belongs to no accord, such as the comparison of all, has a key of its own.
-    assert (await codec_of(keys, "reconcile-q-2026").encode([PAYLOAD]))[0].metadata[KEY_ID] not in (
+    assert (await codec_of(keys, "reconcile:q-2026").encode([PAYLOAD]))[0].metadata[KEY_ID] not in (
         sealed.metadata[KEY_ID],
         other.metadata[KEY_ID],
     )
+    # An accord may be called anything: what it holds has to be erasable by itself.
+    named = "reconcile-the-two-2abcdefghi"
+    [own] = await codec_of(keys, named).encode([PAYLOAD])
+    assert (await keys.of(own.metadata[KEY_ID].decode())).subject == named
 
 
 async def test_processes_that_begin_at_once_agree_on_one_key(pool: asyncpg.Pool[Any], file: Path) -> None:

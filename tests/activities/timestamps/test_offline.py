@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import asyncpg
+from cryptography.hazmat.primitives.serialization import Encoding
 from temporalio.client import Client
 
 from activities.bundle.export import export_accord
@@ -96,9 +97,20 @@ async def test_tokens_are_gathered_by_the_worker_and_verified_with_the_network_o
     assert (outside[0]["first"], outside[-1]["last"]) == (0, size - 1)
     assert {one["kind"] for one in outside} <= {"authority", "witness"}
     without = await asyncio.to_thread(run, "verify", str(bundle), *known)
-    assert without.returncode == 20
-    assert "not believed, no certificate" in without.stdout
+    assert without.returncode == 0
+    assert "you gave no certificate of an authority" in without.stdout
+    assert "Not asked, and of no weight: timestamps" in without.stdout
     assert "by the witness w.test/1" in without.stdout
+    # What stands between root and signer may be in a file of its own; alone it leads nowhere.
+    (tmp_path / "between.der").write_bytes(authority.between.public_bytes(Encoding.DER))
+    between = ("--tsa-certificate", str(tmp_path / "between.der"))
+    both = await asyncio.to_thread(
+        run, "verify", str(bundle), *known, *between, "--tsa-certificate", str(roots)
+    )
+    assert both.returncode == 0, both.stdout
+    alone = await asyncio.to_thread(run, "verify", str(bundle), *known, *between)
+    assert alone.returncode == 2
+    assert "issued by CN=Illustrative root" in " ".join(alone.stderr.replace("│", " ").split())
 
     with Bundle(bundle) as opened:
         token = list(opened.timestamps())[-1]

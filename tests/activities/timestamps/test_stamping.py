@@ -32,6 +32,7 @@ from activities.timestamps.token import (
     parse_certificates,
     question,
     read,
+    with_a_root,
 )
 from activities.tlog.cosignature import CosignatureSigner
 from activities.tlog.note import signature_of
@@ -125,6 +126,15 @@ def counted(url: str, result: str) -> float:
     return (
         REGISTRY.get_sample_value("entente_timestamp_answers_total", {"authority": url, "result": result})
         or 0.0
+    )
+
+
+def figures(url: str) -> tuple[float | None, float]:
+    """How many accords an authority has not stamped, and since how many seconds."""
+    labels = {"authority": url}
+    return (
+        REGISTRY.get_sample_value("entente_timestamp_unstamped_accords", labels),
+        REGISTRY.get_sample_value("entente_timestamp_lag_seconds", labels) or 0.0,
     )
 
 
@@ -296,8 +306,24 @@ async def test_an_authority_that_was_down_is_asked_again(log: Log, authority: Te
             assert await one.sweep() == 0
             asked.append(len(service.requests))
         assert asked == [1, 1, 2, 2, 3, 3]
+        unstamped, lag = figures(service.url)
+        assert (unstamped, lag > 0) == (1, True)
+        # Another process asks meanwhile: this one tells nothing of it.
         failing, now = False, 71.0
+        async with log.stamping(service.url).authorities[0]._alone():
+            assert await one.sweep() == 0
+            assert figures(service.url) == (0, 0)
         assert await one.sweep() == 1
+        assert figures(service.url) == (0, 0)
+        # A checkpoint that it did not stamp is covered by a later one that it did.
+        failing, now = True, 100.0
+        await log.grow("a")
+        await one.sweep()
+        assert figures(service.url)[0] == 1
+        failing, now = False, 200.0
+        await log.grow("a")
+        assert await one.sweep() == 1
+        assert figures(service.url) == (0, 0)
         await log.grow("a")
         assert await one.sweep() == 1
 
@@ -345,8 +371,11 @@ def test_a_file_without_a_certificate_is_refused(content: bytes) -> None:
 
 
 def test_a_certificate_that_is_no_root_proves_nothing(authority: TestAuthority) -> None:
-    with pytest.raises(Malformed, match="is a root"):
-        parse_certificates(authority.between.public_bytes(Encoding.PEM))
+    between = parse_certificates(authority.between.public_bytes(Encoding.PEM))
+    with pytest.raises(Malformed, match=r"is a root.*issued by CN=Illustrative root"):
+        with_a_root(between)
+    assert with_a_root((*between, authority.root)) == (authority.between, authority.root)
+    assert with_a_root(()) == ()
     assert len(parse_certificates(authority.root.public_bytes(Encoding.DER))) == 1
 
 

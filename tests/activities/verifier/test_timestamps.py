@@ -95,11 +95,9 @@ async def test_what_nobody_is_known_for_is_not_believed(
     whole = max(record.notes)
     other = TestAuthority("Other", keys=(3, 4, 5))
     tokens = [(whole, authority.token(text_of(record, whole), LATER))]
-    unknown = await told(record, tmp_path, tokens)
+    unknown = await told(record, tmp_path, tokens, other.root)
     assert (unknown.exit_code(), unknown["timestamps"].status) == (20, "unproven")
-    assert "not believed, no certificate" in str(unknown["timestamps"].gaps)
     assert all(one.kind == "witness" for one in unknown.outside)
-    assert (await told(record, tmp_path, tokens, other.root))["timestamps"].status == "unproven"
     # Beside one that is believed another counts for nothing, and harms nothing.
     both = [*tokens, (whole, other.token(text_of(record, whole), LATER - timedelta(days=100)))]
     report = await told(record, tmp_path, both, authority.root)
@@ -111,6 +109,31 @@ async def test_what_nobody_is_known_for_is_not_believed(
     alone = agreed(tmp_path / "b", record.trust(policy=None, authorities=(authority.root,)))
     assert alone["timestamps"].status == "holds"
     assert [(one.first, one.last + 1, one.before) for one in alone.outside] == [(0, whole, LATER)]
+
+
+async def test_who_brings_no_certificate_is_told_that_nothing_was_asked_and_not_that_something_is_wrong(
+    record: Record, authority: TestAuthority, tmp_path: Path
+) -> None:
+    whole = max(record.notes)
+    token = authority.token(text_of(record, whole), LATER)
+    report = await told(record, tmp_path, [(whole, token)])
+    # As of the same record without tokens.
+    plain = agreed(await record.export(tmp_path / "c"), record.trust())
+    assert (report.exit_code(strict=True), plain.exit_code(strict=True)) == (0, 0)
+    assert (report["timestamps"].status, report["timestamps"].checked) == ("unchecked", 1)
+    assert "nothing is believed by these tokens" in report["timestamps"].unchecked
+    assert report.outside == plain.outside
+    # A token that is over something else, or none, needs no certificate to be wrong.
+    for wrong in (authority.token(b"something else"), token[:-1]):
+        assert (await told(record, tmp_path, [(whole, wrong)])).exit_code() == 23
+
+
+async def test_who_brings_a_certificate_is_told_that_the_tokens_were_taken_out(
+    record: Record, authority: TestAuthority, tmp_path: Path
+) -> None:
+    report = agreed(await record.export(tmp_path / "c"), record.trust(authorities=(authority.root,)))
+    assert (report.exit_code(), report["timestamps"].status) == (20, "unproven")
+    assert "no token of time in it" in str(report["timestamps"].gaps)
 
 
 async def test_a_token_that_does_not_fit_is_found(
@@ -167,7 +190,7 @@ async def test_entries_that_say_they_are_later_than_a_token_contradict_it(
     assert report.exit_code() == 23
     assert "one of the two clocks was wrong" in report["timestamps"].problems[0]
     # Who does not know the authority is told nothing by it.
-    assert (await told(record, tmp_path, early))["timestamps"].status == "unproven"
+    assert (await told(record, tmp_path, early))["timestamps"].status == "unchecked"
     # Without the facts of the opening nobody knows whether the clock is real; a withheld entry has no time.
     assert (await told(record, tmp_path, early, authority.root, audience="none"))[
         "timestamps"

@@ -14,6 +14,9 @@ from temporalio.api.enums.v1 import EventType, VersioningBehavior
 from temporalio.client import Client
 
 from activities.errors import RuntimeProblem
+from activities.feeds.starting import tell_webhook, webhook_workflow
+from activities.feeds.webhooks import Owner, Webhooks
+from activities.ledger.connections import writing_pool
 from tests.simulation.small import digest, small
 from tests.workflows.harness import Engine, engine_for
 from worker.background import rollout as background
@@ -175,13 +178,22 @@ async def test_an_old_version_drains_while_people_act_and_its_workers_can_go(
     busy = [Acting(engine, accord) for accord in accords[:2]]
     await asyncio.gather(*(each.more() for each in busy))
     assert {await versions.carrying(accord) for accord in accords} == {"one"}
+    # A webhook that nobody answers waits for minutes, and one with nothing to deliver for a day.
+    async with writing_pool(engine.settings.database_dsn(), max_size=1) as pool:
+        hook = await Webhooks(pool).add(Owner("aa.contact"), "one", "https://receiver.example/")
+    await tell_webhook(engine.client, hook.id, engine.settings.task_queue, backoff=(600.0,))
+    waiting = webhook_workflow(hook.id)
+    for _ in range(100):
+        if await versions.carrying(waiting) == "one":
+            break
+        await asyncio.sleep(0.1)
     founded = (await engine.state(accords[-1])).size
 
     # As a rolling update does it: once the new one is ready, the old one is told to stop, which it does in its time.
     await versions.start("two", Changed)
     await versions.ready("two")
     await versions.rollouts["one"].hand_over()
-    assert {await versions.carrying(accord) for accord in accords} == {"two"}
+    assert {await versions.carrying(each) for each in (*accords, waiting)} == {"two"}
     await versions.stop("one")
     await asyncio.gather(*(each.more() for each in busy))
     await versions.until("one", "drained")

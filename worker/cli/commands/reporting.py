@@ -41,6 +41,7 @@ def print_report(report: Report, code: int) -> None:
         "fails": ("✗ FAILS   ", "bold red"),
         "unproven": ("? unproven", "yellow"),
         "withheld": ("– in part ", "cyan"),
+        "unchecked": ("– unasked ", "cyan"),
     }
     for finding in report.findings.values():
         label, style = styles[finding.status]
@@ -52,6 +53,8 @@ def print_report(report: Report, code: int) -> None:
             console.print(Text(f"      … and {finding.failures - len(finding.problems):,} more"))
         for gap, count in [*finding.gaps.items(), *finding.absent.items()]:
             console.print(Text(f"      {printable(gap)}" + (f" ({count:,} times)" if count > 1 else "")))
+        if finding.status == "unchecked":
+            console.print(Text(f"      {printable(finding.unchecked)}"))
         for note in finding.notes:
             console.print(Text(f"      {printable(note)}"))
     console.print(Text(_conclusion(report, code)))
@@ -68,7 +71,7 @@ def _time_lines(report: Report) -> list[str]:
     )
     found = report.outside
     if not found:
-        return [f"time: by {own} alone; nobody outside whom you know vouches for any of it"]
+        return [f"time: by {own} alone; nobody outside whom you know vouches for any of it{_unasked(report)}"]
     lines = [f"time: by {own}; from outside there are upper bounds, and no lower ones: {NO_LOWER_BOUND}"]
     for kind in ("authority", "witness"):
         lines += _stretch_lines([one for one in found if one.kind == kind])
@@ -76,6 +79,13 @@ def _time_lines(report: Report) -> list[str]:
     if covered < report.size:
         lines.append(f"  entries from {covered:,} on: by that clock alone")
     return lines
+
+
+def _unasked(report: Report) -> str:
+    finding = report.findings.get("timestamps")
+    if finding is None or finding.status != "unchecked":
+        return ""
+    return f"; authorities' tokens that are in it ({finding.checked:,}) are not checked"
 
 
 def _stretch_lines(found: list[Stretch]) -> list[str]:
@@ -104,8 +114,10 @@ def _conclusion(report: Report, code: int) -> str:
 
     if code in (0, EXIT_WITHHELD):
         part = f" A part is withheld or erased: {those('withheld')}." if those("withheld") else ""
-        return f"Nothing is wrong with what is here, by the keys and the policy that you gave.{part}" + (
-            f" (exit code {code})" if code else ""
+        unasked = f" Not asked, and of no weight: {those('unchecked')}." if those("unchecked") else ""
+        return (
+            f"Nothing is wrong with what is here, by the keys and the policy that you gave.{part}{unasked}"
+            + (f" (exit code {code})" if code else "")
         )
     if code == EXIT_UNPROVEN:
         return (

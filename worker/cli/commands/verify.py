@@ -45,7 +45,8 @@ Certificates = Annotated[
     list[Path] | None,
     typer.Option(
         "--tsa-certificate",
-        help="Root certificate (PEM or DER) of a time-stamp authority, from the authority itself; may be repeated.",
+        help="Root certificate (PEM or DER) of a time-stamp authority, from the authority itself, and those that stand "
+        "between it and the signer, in one file or in several; may be repeated.",
     ),
 ]
 
@@ -267,7 +268,7 @@ def _processes(file: Path) -> Iterator[Executor | None]:
 
 def _trust(policy: Path | None, command_keys: list[str], held: list[Path], certificates: list[Path]) -> Trust:
     """What the options bring. One that is wrong is wrong usage, whatever the bundle is."""
-    from activities.timestamps.token import parse_certificates
+    from activities.timestamps.token import parse_certificates, with_a_root
     from activities.tlog.policy import parse
     from activities.verifier.acts import parse_command_key
     from activities.verifier.held import parse_held
@@ -275,17 +276,18 @@ def _trust(policy: Path | None, command_keys: list[str], held: list[Path], certi
 
     for key in command_keys:
         _given("--command-key", lambda key=key: parse_command_key(key))
+    brought = [
+        certificate
+        for path in certificates
+        for certificate in _given(
+            "--tsa-certificate", lambda path=path: parse_certificates(path.read_bytes())
+        )
+    ]
     return Trust(
         None if policy is None else _given("--policy", lambda: parse(policy.read_bytes())),
         tuple(command_keys),
         tuple(_given("--held", lambda path=path: parse_held(path.read_bytes())) for path in held),
-        tuple(
-            certificate
-            for path in certificates
-            for certificate in _given(
-                "--tsa-certificate", lambda path=path: parse_certificates(path.read_bytes())
-            )
-        ),
+        _given("--tsa-certificate", lambda: with_a_root(brought)),
     )
 
 

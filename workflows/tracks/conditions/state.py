@@ -125,17 +125,23 @@ def _owed_itself(a: Accord, code: str) -> tuple[str, ...]:
 
 
 class _Satisfied:
-    """The answers for one state: five gates and what blocks them ask for each of hundreds of conditions."""
+    """The answers for a state: five gates and what blocks them ask for each of hundreds of conditions.
 
-    _latest: ClassVar[tuple[Accord, dict[str, Check]] | None] = None
+    They are kept for two states: a page shows one as it is recorded, and the acts on it as of now.
+    """
+
+    _latest: ClassVar[tuple[tuple[Accord, dict[str, Check]], ...]] = ()
 
     @classmethod
     def of(cls, a: Accord) -> dict[str, Check]:
         """What was answered for this very state."""
         latest = cls._latest
-        if latest is None or latest[0] is not a:
-            latest = cls._latest = (a, {})
-        return latest[1]
+        for state, answered in latest:
+            if state is a:
+                return answered
+        answered = {}
+        cls._latest = ((a, answered), *latest[:1])
+        return answered
 
 
 def check_satisfied(a: Accord, code: str) -> Check:

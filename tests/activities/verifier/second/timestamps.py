@@ -211,7 +211,7 @@ def stamped(
     brought: Sequence[x509.Certificate],
     entries: list[Entry | None],
 ) -> str:
-    """The answer to the question: fails, unproven, withheld or holds."""
+    """The answer to the question: fails, unproven, unchecked, withheld or holds."""
     answers = [judged(content, texts[size], brought) for size, content in found]
     believed = [(size, one) for (size, _), one in zip(found, answers, strict=True) if isinstance(one, Token)]
     fails, part = "fails" in answers, False
@@ -225,8 +225,8 @@ def stamped(
         fails |= real is True and any(time > late for time in told)
     if fails:
         return "fails"
-    if "unknown" in answers and not believed:
-        return "unproven"
+    if not believed:
+        return "unproven" if brought else "unchecked"
     return "withheld" if part else "holds"
 
 

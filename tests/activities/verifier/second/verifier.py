@@ -40,7 +40,7 @@ class Brought:
 
 
 def verify(path: Path, brought: Brought) -> dict[str, str]:
-    """Each question's answer: fails, unproven, withheld or holds. Raises NoBundle for what is malformed."""
+    """Each question's answer: fails, unproven, unchecked, withheld or holds. Raises NoBundle for what is malformed."""
     return _Verifier(Members(path), brought).run()
 
 
@@ -51,6 +51,7 @@ class _Verifier:
         self.fails: dict[str, list[str]] = {name: [] for name in (*QUESTIONS, "files", "timestamps")}
         self.unproven: set[str] = set()
         self.withheld: set[str] = set()
+        self.unchecked: set[str] = set()
         need("manifest.json" in members.content, "no manifest")
         self.manifest = self._manifest()
         self.size, self.accord = self.manifest["size"], self.manifest["accord"]
@@ -64,10 +65,12 @@ class _Verifier:
             self.questions = (*self.questions, "files")
             self.files = files(members)
             wanted |= {"files.jsonl", *self.files}
+        self.tokens: list[tuple[int, bytes]] = []
         if "timestamps" in self.manifest:
-            self.questions = (*self.questions, "timestamps")
             self.tokens = tokens(members, self.size)
             wanted |= {"timestamps.jsonl"}
+        if "timestamps" in self.manifest or brought.certificates:
+            self.questions = (*self.questions, "timestamps")
         need(wanted == members.content.keys(), "the members")
         self.claimed = [key(line, (1,)) for line in self.manifest["log_keys"]]
         for text in self.manifest["command_keys"]:
@@ -129,7 +132,7 @@ class _Verifier:
         found = {}
         for name in self.questions:
             rest = "unproven" if name in self.unproven else "withheld" if name in self.withheld else "holds"
-            found[name] = "fails" if self.fails[name] else rest
+            found[name] = "fails" if self.fails[name] else "unchecked" if name in self.unchecked else rest
         return found
 
     def _stamps(self, entries: list[Entry | None]) -> None:
@@ -141,6 +144,7 @@ class _Verifier:
         answer = stamped(self.tokens, texts, brought, entries)
         self.fails["timestamps"] += ["a token"] if answer == "fails" else []
         self.unproven |= {"timestamps"} if answer == "unproven" else set()
+        self.unchecked |= {"timestamps"} if answer == "unchecked" else set()
         self.withheld |= {"timestamps"} if answer == "withheld" else set()
 
     # 1
