@@ -26,13 +26,17 @@ from api.pages import (
     contents,
     desk,
     entering,
+    inviting,
     live,
     opening,
     operating,
+    own,
     providers,
     signing,
+    terms,
     verifying,
 )
+from api.pages import joining as page_joining
 from api.pages import papers as page_papers
 from api.pages import record as page_record
 from api.problems import FAILURES, of_exception, overloaded
@@ -122,11 +126,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     for pages in (
         entering,
+        page_joining,
         providers,
         verifying,
         desk,
+        own,
         opening,
         page_accords,
+        inviting,
+        terms,
         signing,
         acting,
         contents,

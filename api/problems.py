@@ -221,7 +221,8 @@ def of_exception(error: Exception) -> Problem:
             return Problem("busy", f"The request was not taken: {error.what}. {_SEND_AGAIN}")
         case RequestValidationError():
             found = tuple(
-                FieldError(field=str(item["loc"][-1]), problem=str(item["msg"])) for item in error.errors()
+                FieldError(field=str(item["loc"][-1]), problem=str(item["msg"]).removeprefix("Value error, "))
+                for item in error.errors()
             )
             listing = "; ".join(f"{each.field}: {each.problem}" for each in found[:5])
             return Problem("malformed", f"The request is malformed: {listing}.", errors=found)

@@ -43,15 +43,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Going:
-    """One sign-in under way, as the browser keeps it: at which provider, and where the person was going then."""
+    """One sign-in under way, as the browser keeps it: at which provider, and where the person was going then.
+
+    Who joins has the joining link's secret there too, and nothing of it goes to the provider.
+    """
 
     secret: str
     issuer: str
     path: str
+    link: str = ""
 
     def derived(self, what: str) -> str:
         """The state, nonce or verifier: 43 characters that nobody makes without the secret."""
-        said = "\0".join((f"entente {what}", self.issuer, self.path))
+        said = "\0".join((f"entente {what}", self.issuer, self.path, self.link))
         made = hmac.digest(self.secret.encode(), said.encode(), hashlib.sha256)
         return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
@@ -83,15 +87,15 @@ class SignIns:
             for issuer, one in self._providers.items()
         }
 
-    def begin(self, issuer: str, path: str) -> Going:
-        """A new sign-in at a provider.
+    def begin(self, issuer: str, path: str, link: str = "") -> Going:
+        """A new sign-in at a provider; with the secret of a joining link, by which the person is to join.
 
         Raises:
             NotAuthenticated: people do not sign in there.
         """
         if issuer not in self._providers:
             raise NotAuthenticated("Nobody signs in here by that provider.")
-        return Going(secrets.token_urlsafe(32), issuer, path)
+        return Going(secrets.token_urlsafe(32), issuer, path, link)
 
     async def address(self, going: Going, return_to: str) -> str:
         """Where the browser goes to.

@@ -21,11 +21,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
-ENGLISH = "en"
-FOLDER = Path(__file__).parent / "catalogues"
+from activities.languages.names import ENGLISH as ENGLISH
+from activities.languages.names import NAMES as NAMES
 
-NAMES = {"en": "English", "ru": "Русский", "ko": "한국어", "zh": "中文"}
-"""What each language calls itself, in the order in which they are offered."""
+FOLDER = Path(__file__).parent / "catalogues"
 
 _speaking: ContextVar[str] = ContextVar("language", default=ENGLISH)
 

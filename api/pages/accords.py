@@ -131,6 +131,12 @@ class Shown:
         identity = self.seen.identity
         return INSTALLATION if identity.kind == "operator" else identity.principal
 
+    @property
+    def is_contact(self) -> bool:
+        """Whether the visitor is the contact of a party of the accord."""
+        mine = self.state.delegates.get(self.acts_as)
+        return mine is not None and not mine.revoked and "contact" in mine.roles
+
     def offers(self, names: tuple[str, ...], **given: str) -> tuple[Offer, ...]:
         """The acts of the visitor among those named; none where the past is shown, or nobody acts."""
         if self.at_position is not None or self.seen.identity.kind == "auditor":
@@ -331,6 +337,7 @@ async def people(request: Request, parts: Parts, session: Visitor, accord: str) 
         "people.html",
         one,
         "people",
+        invites=one.is_contact,
         parties=party_views(one.state),
         delegates=delegate_views(one.state, one.present),
         actions=one.offers(ON_PAGE["people"]),

@@ -34,7 +34,6 @@ from api.pages.visiting import (
     session_of,
 )
 from api.problems import Problem, not_found
-from api.routes.joining import join_in_browser
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -145,36 +144,6 @@ async def has_signed_in(
     if await session_of(request) is None:
         return page(request, "no_cookie.html", 403)
     return RedirectResponse(local_path(going), 303, {"Cache-Control": "no-store"})
-
-
-@router.get("/join")
-async def join(request: Request, parts: Parts) -> Response:
-    """The ways to join by the link that led here; what is secret in it stays in the browser until it is sent."""
-    await session_of(request)
-    return _join_page(request, parts)
-
-
-@router.post("/join")
-async def joined(request: Request, parts: Parts) -> Response:
-    """Join by a link in the browser: a key is made, and shown once."""
-    await session_of(request)
-    given = await form_of(request, None)
-    try:
-        delegate, key = await join_in_browser(request, parts, given.get("link", [""])[0])
-    except Problem as problem:
-        return _join_page(request, parts, problem.status, wrong=problem.detail)
-    return _join_page(request, parts, delegate=delegate, key=key)
-
-
-def _join_page(request: Request, parts: Backend, status: int = 200, **said: str) -> Response:
-    return page(
-        request,
-        "join.html",
-        status,
-        server=str(request.base_url).rstrip("/"),
-        providers=parts.sign_ins.offered,
-        **{"wrong": None, "key": None, "delegate": None, **said},
-    )
 
 
 @router.post("/sign-out")

@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import Field
 
 from activities.identity.delegates import JoinLink
-from activities.identity.keys import IdentityProblem
+from activities.identity.keys import Identity, IdentityProblem
 from activities.identity.scopes import SCOPES, all_within
 from activities.identity.tokens import Token, Tokens
 from api.access import seen_whole
@@ -67,7 +67,8 @@ class JoinByLink(Message):
     expires: Instant | None = Field(default=None, description="when the key that is made expires")
 
 
-def _status(one: JoinLink, now: datetime) -> str:
+def status_of(one: JoinLink, now: datetime) -> str:
+    """What became of a link: open, used, withdrawn or expired."""
     if one.accepted is not None:
         return "used"
     if one.revoked is not None:
@@ -83,7 +84,7 @@ def _link_view(one: JoinLink) -> JoinLinkView:
         made_by=one.made_by,
         created=one.created,
         expires=one.expires,
-        status=_status(one, datetime.now(UTC)),
+        status=status_of(one, datetime.now(UTC)),
     )
 
 
@@ -108,6 +109,22 @@ async def make_join_link(
     expires, with the key that makes it at the latest; another for the same delegate ends the one before. Send it by a
     way that only that person reads.
     """
+    shown = await link_made(
+        request, parts, identity, accord, idempotency_key(given_key),
+        await model_body(request, MakeJoinLink, "The link"),
+    )  # fmt: skip
+    location = f"/v1/accords/{accord}/join-links/{shown.about.id}"
+    return answer(shown, 201, {"Location": location, "Cache-Control": "no-store"})
+
+
+async def link_made(
+    request: Request, parts: Backend, identity: Identity, accord: str, key: str, wanted: MakeJoinLink
+) -> MadeJoinLink:
+    """Make a joining link, once under an idempotency key.
+
+    Raises:
+        Problem: ``forbidden``, ``not_found``, ``malformed``, ``shown_once`` or ``idempotency_key_reused``.
+    """
     contact = acting(identity)
     if not all_within(SCOPES, identity.scopes):
         # Whoever joins gets a key that is good for everything.
@@ -116,8 +133,6 @@ async def make_join_link(
             f"This key is good for {', '.join(identity.scopes)}, and a joining link leads to more. Use one that is "
             f"good for {', '.join(SCOPES)}.",
         )
-    key = idempotency_key(given_key)
-    wanted = await model_body(request, MakeJoinLink, "The link")
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
     await _check_appointed(parts, state, contact, wanted.delegate)
@@ -144,9 +159,7 @@ async def make_join_link(
         raise Problem("forbidden", f"{error.what} {error.remedy}") from None
     base = (parts.settings.public_url or str(request.base_url)).rstrip("/")
     # Behind a "#", which no browser sends and no server logs.
-    shown = MadeJoinLink(about=_link_view(made), token=token, link=f"{base}/join#{token}")
-    location = f"/v1/accords/{accord}/join-links/{made.id}"
-    return answer(shown, 201, {"Location": location, "Cache-Control": "no-store"})
+    return MadeJoinLink(about=_link_view(made), token=token, link=f"{base}/join#{token}")
 
 
 async def _check_appointed(parts: Backend, state: Accord, contact: str, delegate: str) -> None:
@@ -261,23 +274,45 @@ async def _opened(request: Request, parts: Backend, secret: str) -> JoinLink:
     return found
 
 
-async def join_in_browser(request: Request, parts: Backend, link: str) -> tuple[str, str]:
-    """Join by a link, given whole or by its secret part, from a page: the delegate, and the key that is made.
+async def link_in_browser(request: Request, parts: Backend, link: str) -> JoinLink:
+    """The open link that a page is sent, given whole or by its secret part.
 
     Raises:
-        Problem: ``malformed``, ``not_found``, ``link_ended``, or ``forbidden``, as the operation has them.
+        Problem: ``malformed``, ``not_found``, ``link_ended`` or ``rate_limited``, as the operation has them.
     """
     await parts.limits.count("key", f"from {address_of(request)}")
-    secret = link.strip().rpartition("#")[2]
-    if not re.fullmatch(LINK, secret):
+    secret = secret_of(link)
+    if secret is None:
         raise Problem(
             "malformed", "This is no joining link. Take the whole link, with all that stands behind the #."
         )
     found = await _opened(request, parts, secret)
     await _appointed(parts, found)
-    return found.delegate, await _key_by(
-        parts, found, "made in a browser by a joining link", within(None, None)
-    )
+    return found
+
+
+def secret_of(link: str) -> str | None:
+    """The secret part of a joining link; none where it is none."""
+    secret = link.strip().rpartition("#")[2]
+    return secret if re.fullmatch(LINK, secret) else None
+
+
+async def join_by_key(parts: Backend, found: JoinLink) -> str:
+    """Join by a link from a page: the key that is made.
+
+    Raises:
+        Problem: ``link_ended``, or ``forbidden``.
+    """
+    return await _key_by(parts, found, "made in a browser by a joining link", within(None, None))
+
+
+async def join_by_account(parts: Backend, found: JoinLink, token: Token) -> None:
+    """Join by a link from a page: the account of a provider that is the delegate from then on.
+
+    Raises:
+        Problem: ``link_ended``, or ``linked_elsewhere``.
+    """
+    await _linked(parts, found, token)
 
 
 async def _key_by(parts: Backend, found: JoinLink, label: str, expires: datetime | None) -> str:
@@ -309,7 +344,7 @@ async def _linked(parts: Backend, found: JoinLink, token: Token) -> None:
     if other != found.delegate:
         raise Problem(
             "linked_elsewhere",
-            f"Your provider's account is {other} here already. Join without a token: then a key is made.",
+            f"Your provider's account is {other} here already. Join without it: then a key is made.",
         )
 
 
@@ -336,7 +371,7 @@ async def _appointed(parts: Backend, found: JoinLink) -> Appointment:
     Raises:
         Problem: ``link_ended``.
     """
-    status = _status(found, datetime.now(UTC))
+    status = status_of(found, datetime.now(UTC))
     state = await parts.reader.state(found.accord)
     one = None if state is None else state.delegates.get(found.delegate)
     by = None if state is None else state.delegates.get(found.made_by)

@@ -18,6 +18,7 @@ from activities.feeds.starting import tell_person
 from activities.identity.keys import Identity
 from activities.languages.catalogues import ENGLISH, gettext, spoken
 from activities.languages.choosing import known
+from activities.languages.names import NAMES
 from api.answers.telling import NoticeView
 from api.backend import Backend
 from api.calls import Caller, Parts, answer, problems
@@ -51,7 +52,7 @@ class NoticeChoice(BaseModel):
     hour: Annotated[int, Field(ge=0, le=23, description="of the digest, in the zone")] = 7
     zone: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$", examples=["Asia/Seoul"])] = "UTC"
     language: Annotated[
-        Literal["en", "ru", "ko", "zh"] | None,
+        Literal[tuple(NAMES)] | None,  # type: ignore[valid-type]
         Field(description="of the messages; none: as before, or English"),
     ] = None
 

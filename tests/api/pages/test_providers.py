@@ -19,7 +19,7 @@ import pytest_asyncio
 from activities.ledger.claiming import take
 from activities.ledger.store import Claim
 from activities.runtime.settings import Settings
-from api.pages.providers import COOKIE as GOING
+from api.pages.going import COOKIE as GOING
 from api.pages.visiting import COOKIE
 from tests.api.conftest import serving
 from tests.api.filling import Filler

@@ -46,3 +46,18 @@ def test_what_is_no_option_of_any_command_is_told() -> None:
     result = CliRunner().invoke(make_app(), ["--nonsense"])
     assert result.exit_code == 2
     assert "--nonsense" in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--language", "xx"], "choose one of en (English), ru (Русский)"),
+        (["--hour", "24"], "'--hour': give 23 at most"),
+        (["--hour", "-1"], "'--hour': give 0 at least"),
+        (["--hour", "noon"], "'--hour': give a whole number"),
+    ],
+)
+def test_a_wrong_value_is_told_in_plain_words(args: list[str], said: str) -> None:
+    result = CliRunner().invoke(make_app(), ["notices", *args], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert said in result.output

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import typer
 from typer.core import CompletionItem, TyperGroup  # type: ignore[attr-defined]
 
 PANELS: dict[str, tuple[str, ...]] = {
@@ -52,6 +54,23 @@ PANELS: dict[str, tuple[str, ...]] = {
 """The subcommands in the order in which one needs them, under what one needs them for."""
 
 
+PLAIN = (
+    (re.compile("^Value error, "), ""),
+    (re.compile(r"^Input should be less than or equal to (\S+)$"), r"give \1 at most"),
+    (re.compile(r"^Input should be greater than or equal to (\S+)$"), r"give \1 at least"),
+    (re.compile("^Input should be a valid integer.*"), "give a whole number"),
+    (re.compile("^Input should be a valid number.*"), "give a number"),
+)
+"""What pydantic says of an option's value, and how a person is told."""
+
+
+def plain(said: str) -> str:
+    """What is wrong with a value, without the words of the library that found it."""
+    for pattern, words in PLAIN:
+        said = pattern.sub(words, said)
+    return said
+
+
 class WithActs(TyperGroup):
     """Subcommands, and behind them the acts of the registry, which are read only when one is asked for.
 
@@ -75,6 +94,14 @@ class WithActs(TyperGroup):
             if at is not None:
                 args = [args[at], *args[:at], *args[at + 1 :]]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand; a wrong value of one of its options is told in plain words."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = plain(error.message)
+            raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The subcommand; ``act`` where the first word is an act's name."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from activities.languages.names import NAMES
 from worker.cli.client.options import Place, placed
 
 
-class Language(StrEnum):
-    """The languages of messages, by BCP 47 tags."""
-
-    EN = "en"
-    RU = "ru"
-    KO = "ko"
-    ZH = "zh"
+def _language(tag: str | None) -> str | None:
+    if tag is not None and tag not in NAMES:
+        languages = ", ".join(f"{one} ({name})" for one, name in NAMES.items())
+        raise typer.BadParameter(f"messages are not written in {tag!r}; choose one of {languages}")
+    return tag
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +36,14 @@ def _notices(
     hour: Annotated[int, typer.Option(min=0, max=23, help="The hour of the digest, in the zone.")] = 7,
     zone: Annotated[str, typer.Option(help="Your zone, such as Europe/Oslo.")] = "UTC",
     language: Annotated[
-        Language | None,
-        typer.Option(help="Of the messages; as before, if none is given.", show_default=False),
+        str | None,
+        typer.Option(
+            help="Of the messages; as before, if none is given.",
+            metavar=f"[{'|'.join(NAMES)}]",
+            show_default=False,
+            callback=_language,
+            autocompletion=lambda: list(NAMES),
+        ),
     ] = None,
     confirm: Annotated[
         str | None, typer.Option(metavar="CODE", help="Confirm the address by the code.", show_default=False)
@@ -62,7 +66,7 @@ def _notices(
         elif address is not None:
             mode = "at_once" if at_once else "daily"
             chosen = {"address": address, "mode": mode, "hour": hour, "zone": zone}
-            spoken = {} if language is None else {"language": language.value}
+            spoken = {} if language is None else {"language": language}
             said = calls.put("/v1/notices", {**chosen, **spoken})
         else:
             said = calls.get("/v1/notices")
