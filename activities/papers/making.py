@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import east_asian_width
 
 from activities.errors import EntenteError
 from activities.papers.binding import receipt_blocks, receipt_text, rests_on
@@ -16,7 +17,7 @@ from activities.papers.book.files import deposited_files, index_of_files
 from activities.papers.book.pages import Shown, shown_on_pages
 from activities.papers.calendar import calendar
 from activities.papers.children import child
-from activities.papers.coverage import spelled
+from activities.papers.coverage import breakable, spelled
 from activities.papers.kinds import BOOK, BY_THE_LEAF, CALENDAR, KINDS, known_kind
 from activities.papers.people import party
 from activities.papers.source import Source
@@ -28,6 +29,10 @@ LONGEST = 150.0
 
 LONGEST_WITH_FILES = 100.0
 """Seconds that a book with files on its pages may take, before it is set without them."""
+
+
+RUNNING = 130
+"""Characters of the accord's title above every page; those of Han and Hangul count twice."""
 
 
 class TooLong(EntenteError):
@@ -99,7 +104,7 @@ def job(
         "title": title,
         "lang": w.language,
         "marks": marks,
-        "running": a.definition.title,
+        "running": _running(a.definition.title),
         "bound": w.say("bound", accord=bound.accord, position=bound.position, date=w.date(at)),
         "page": w["page"],
         "papers": [{"title": one.title, "blocks": list(one.blocks)} for one in papers],
@@ -107,7 +112,7 @@ def job(
     if book is not None:
         data["book"] = book
     lacking: set[str] = set()
-    data = spelled(data, lacking)
+    data = breakable(spelled(data, lacking))
     if lacking:
         said = w.say("missing_characters", codes=w.list(f"U+{ord(one):04X}" for one in sorted(lacking)[:40]))
         data["papers"][-1]["blocks"].append(para(said, style="small"))
@@ -117,6 +122,16 @@ def job(
     if deposits is not None:
         told["folder"] = str(deposits.folder)
     return json.dumps(told), tuple(sorted(lacking))
+
+
+def _running(title: str) -> str:
+    """A title as it stands above every page: what is longer than four lines beside the marks would leave the page."""
+    room = RUNNING
+    for index, character in enumerate(title):
+        room -= 2 if east_asian_width(character) in "WF" else 1
+        if room < 0:
+            return f"{title[:index].rstrip()}…"
+    return title
 
 
 def _book(source: Source, w: Words, deposits: Deposits | None, shown: Mapping[str, Shown]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pypdfium2
 import pytest
 from pypdf import PdfReader
 
+from activities.papers.coverage import breakable
 from activities.papers.kinds import BOOK, CALENDAR, KINDS
 from activities.papers.making import job, make_paper
 from activities.papers.press import press
@@ -199,3 +201,27 @@ async def test_a_record_whose_last_entry_is_not_of_a_whole_second_is_set_too() -
     source = await scenario("jv-closing")
     at = source.bound.time.replace(microsecond=123456)
     assert press(job(replace(source, bound=replace(source.bound, time=at)), "protocol", "en")[0])
+
+
+async def test_a_long_title_stays_on_the_page_and_off_the_marks() -> None:
+    source = await scenario("state-visit")
+    definition = source.state.definition
+    titled = definition.model_copy(update={"title": "Treaty" * 30})
+    long = replace(source, state=replace(source.state, definition=titled))
+    told = json.loads(job(long, "checklist", "en")[0])["data"]
+    assert told["running"].replace("\u200b", "") == ("Treaty" * 30)[:130] + "…"
+    paper = press(job(long, "checklist", "en")[0])
+    page = pypdfium2.PdfDocument(paper)[0]
+    text = page.get_textpage()
+    boxes = [text.get_charbox(index) for index in range(text.count_chars())]
+    words = text.get_text_range()
+    marks = words.index("ILLUSTRATIVE")
+    title, end = re.search("T\u200b?r\u200b?e", words), words.index("…")
+    assert title is not None
+    assert title.start() < end
+    # Beside one another: no letter of the title reaches into the marks, nor beyond the page.
+    assert max(box[2] for box in boxes[title.start() : end]) < boxes[marks][0]
+    assert max(box[3] for box in boxes) < page.get_height()
+    # What people copy is left as it is.
+    kept = {"mono": "a" * 64, "text": f"sha256:{'a' * 64} {'id-' * 30}", "word": "b" * 48}
+    assert breakable(kept) == {**kept, "word": "\u200b".join("b" * 48)}
