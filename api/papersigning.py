@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
 import structlog
 
 from activities.papers.kinds import BOOK
+from activities.papers.pades.apart import holder_apart, sign_apart
 from activities.papers.pades.configured import signing_of
-from activities.papers.pades.keys import Signing, SigningProblem
+from activities.papers.pades.keys import SigningProblem
 from activities.runtime.settings import Settings
 from api.problems import FieldError, Problem, unavailable
 
 SIGNED_KINDS = ("certificate", BOOK)
 """The papers that an installation signs. Others are for the parties to sign: a seal on them would say too much."""
+
+RESTING = 30.0
+"""Seconds after which a key that could not be opened is tried again."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,17 +36,23 @@ class PaperSigning:
         """
         self._signing = signing_of(settings)
         self._holder: tuple[str, datetime] | None = None
+        self._looking = asyncio.Lock()
+        self._again = 0.0
 
     async def holder(self) -> str | None:
         """Whose key it is; none, where there is no key that can sign now."""
         if self._signing is None:
             return None
+        # Opening a key takes a process: one for all who ask meanwhile, and none for a while where it does not open.
+        async with self._looking:
+            if self._holder is None and time.monotonic() >= self._again:
+                try:
+                    self._holder = await holder_apart(self._signing.key)
+                except SigningProblem as problem:
+                    log.warning("papers cannot be signed", problem=problem.what, remedy=problem.remedy)
+                    self._again = time.monotonic() + RESTING
         if self._holder is None:
-            try:
-                self._holder = await asyncio.to_thread(_holder, self._signing)
-            except SigningProblem as problem:
-                log.warning("papers cannot be signed", problem=problem.what, remedy=problem.remedy)
-                return None
+            return None
         name, until = self._holder
         return name if until > datetime.now(UTC) else None
 
@@ -67,24 +78,10 @@ class PaperSigning:
         """
         assert self._signing is not None  # noqa: S101 - `check` has refused that
         try:
-            return await asyncio.to_thread(_sign, content, self._signing, reason)
+            return await sign_apart(content, self._signing, reason)
         except SigningProblem as problem:
             # Where the operator keeps the key is not the caller's business.
             log.error("a paper was not signed", problem=problem.what, remedy=problem.remedy)
             raise unavailable(
                 "The installation's key cannot sign now. Ask for the paper unsigned, or tell whoever runs this."
             ) from problem
-
-
-# What signs is loaded by those alone who sign: it takes a second and 40 MB.
-def _holder(signing: Signing) -> tuple[str, datetime]:
-    from activities.papers.pades.signing import holder_of
-
-    holder = holder_of(signing.key)
-    return holder.name, holder.until
-
-
-def _sign(content: bytes, signing: Signing, reason: str) -> bytes:
-    from activities.papers.pades.signing import sign
-
-    return sign(content, signing, reason)

@@ -65,8 +65,13 @@ _DEEPEST = 4
 _MOST_CLAUSES = 2
 """Clauses, parted by semicolons, that one message has beside its fields."""
 
-_LONGEST = 2_000
-"""Characters of a sentence; the model's have at most a thousand."""
+_LONGEST = 1_000
+"""Characters of a sentence; the model's have no more."""
+
+_MOST_WORK = 200
+_STRETCH = 64
+"""Parts of a sentence that are looked up, a long one counting once more for each so many characters: the model's come
+to some dozens. A party's own words may have parts without end, and are not worth the time."""
 
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?: (\d\d):(\d\d) UTC)?")
 _CLAUSE = re.compile(r", (?![^()]*\))")
@@ -91,6 +96,27 @@ class _Form:
         return len(FIELD.sub("", self.says))
 
 
+class _TooManyParts(Exception):
+    """A text has more parts than any sentence of the model."""
+
+
+class _Lookups:
+    """How many parts of one text may still be looked up."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_WORK
+
+    def one_more(self, text: str) -> None:
+        """Count one.
+
+        Raises:
+            _TooManyParts: there were as many as there may be.
+        """
+        self._left -= 1 + len(text) // _STRETCH
+        if self._left < 0:
+            raise _TooManyParts
+
+
 class Prose:
     """The sentences of one language."""
 
@@ -101,20 +127,27 @@ class Prose:
         forms.sort(key=lambda form: (-len(FIELD.sub("", form[0])), "{words}" not in form[0]))
         self._forms = [form for _, form in forms]
 
-    def say(self, text: str, depth: int = 0) -> str | None:
+    def say(self, text: str) -> str | None:
         """A sentence in the language; none where it is not one of the model's."""
-        whole = self._whole(text, depth)
+        try:
+            return self._say(text, 0, _Lookups())
+        except _TooManyParts:
+            return None
+
+    def _say(self, text: str, depth: int, lookups: _Lookups) -> str | None:
+        whole = self._whole(text, depth, lookups)
         if whole is not None or depth >= _DEEPEST or len(text) > _LONGEST:
             return whole
-        if "; " in text and (row := self._row(text.split("; "), depth)) is not None:
+        if "; " in text and (row := self._row(text.split("; "), depth, lookups)) is not None:
             return row
         # What a document or a condition does: "D1 is not agreed in fr".
         about, _, rest = text.partition(" ")
-        done = self.say(rest, _DEEPEST) if _ID.fullmatch(about) and rest else None
+        done = self._say(rest, _DEEPEST, lookups) if _ID.fullmatch(about) and rest else None
         return None if done is None else f"{about}: {done}"
 
-    def _whole(self, text: str, depth: int) -> str | None:
+    def _whole(self, text: str, depth: int, lookups: _Lookups) -> str | None:
         """What one message says; none where no message does."""
+        lookups.one_more(text)
         exact = self._exact.get(text)
         if exact is not None or depth > _DEEPEST or len(text) > _LONGEST:
             return exact
@@ -123,20 +156,20 @@ class Prose:
                 found = fits.groupdict()
                 if _ACT.fullmatch(found.get("cause", "")) or not _closed(found.get("title", "")):
                     continue
-                if "words" in found and self.say(found["words"], depth + 1) is None:
+                if "words" in found and self._say(found["words"], depth + 1, lookups) is None:
                     continue
-                values = {name: self._value(name, value, depth) for name, value in found.items()}
+                values = {name: self._value(name, value, depth, lookups) for name, value in found.items()}
                 return FIELD.sub(lambda field, given=values: given[field[1]], form.says)  # type: ignore[misc]
         return None
 
-    def _row(self, clauses: list[str], depth: int) -> str | None:
+    def _row(self, clauses: list[str], depth: int, lookups: _Lookups) -> str | None:
         """Sentences one after another; one may have a semicolon within it."""
         done: list[str] = []
         at = 0
         while at < len(clauses):
             for size in range(min(_MOST_CLAUSES, len(clauses) - at), 0, -1):
                 one = "; ".join(clauses[at : at + size])
-                said = self._whole(one, depth) if size > 1 else self.say(one, depth)
+                said = self._whole(one, depth, lookups) if size > 1 else self._say(one, depth, lookups)
                 if said is not None:
                     done.append(said)
                     at += size
@@ -145,7 +178,7 @@ class Prose:
                 return None
         return "; ".join(done)
 
-    def _value(self, name: str, value: str, depth: int) -> str:
+    def _value(self, name: str, value: str, depth: int, lookups: _Lookups) -> str:
         if name in OWN_WORDS:
             # What the model says behind them is no part of them: "not legible; overdue".
             own, _, behind = value.rpartition("; ")
@@ -158,17 +191,21 @@ class Prose:
             roles = either if len(either) > 1 else value.split(", ")
             named = [pgettext("role", one.replace("_", " ")) for one in roles]
             return formats.listed(named, "or") if len(either) > 1 else ", ".join(named)
-        whole = self.say(value, depth + 1)
+        whole = self._say(value, depth + 1, lookups)
         if whole is not None:
             return whole
         if (date := _DATE.fullmatch(value)) is not None:
             return _dated(date)
         for separator, last in ((" or ", "or"), (" and ", "and")):
+            if separator not in value:
+                continue
             parts = value.replace(separator, ", ").split(", ")
-            shown = [self.say(one, depth + 1) or (one if _ID.fullmatch(one) else None) for one in parts]
-            if separator in value and None not in shown:
+            shown = [
+                self._say(one, depth + 1, lookups) or (one if _ID.fullmatch(one) else None) for one in parts
+            ]
+            if None not in shown:
                 return formats.listed([str(one) for one in shown], last)
-        return ", ".join(self.say(one, depth + 1) or one for one in _CLAUSE.split(value))
+        return ", ".join(self._say(one, depth + 1, lookups) or one for one in _CLAUSE.split(value))
 
 
 def _closed(title: str) -> bool:

@@ -226,6 +226,8 @@ async def _longest(connection: asyncpg.Connection[Any]) -> str:
         "where xact_start is not null and datname = current_database() and pid <> pg_backend_pid() "
         "order by xact_start limit 3"
     )
+    if not await connection.fetchval("select pg_has_role('pg_read_all_stats', 'usage')"):
+        return f"those of others only a member of pg_read_all_stats sees; of its own it has {len(rows)}"
     listed = [f"pid {row['pid']} of {row['usename']}, for {row['seconds']} s" for row in rows]
     return "; ".join(listed) or "none is left by now"
 

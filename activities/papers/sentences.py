@@ -1,4 +1,6 @@
-"""The record's sentences in a paper's language. What no file translates stands in English, as the record has it."""
+"""The record's sentences in a paper's language and vocabulary. What no file translates stands in English, as the record
+has it; so does a reason or a cause that is not the model's own.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from activities.languages.catalogues import spoken
+from activities.languages.prose import prose as in_spoken
 from activities.papers.blocks import Piece, lines, quoted, strong
 from activities.papers.source import Line
 from activities.papers.words import FOLDER, Words
@@ -25,13 +29,18 @@ class _Fields(dict[str, Any]):
 
 
 @cache
-def sentences(language: str) -> Mapping[str, Any]:
-    """The sentences of a language by ``acts`` and ``events``, how it writes by whom, and words for values."""
+def sentences(language: str, vocabulary: str = "diplomatic") -> Mapping[str, Any]:
+    """The sentences of a language by ``acts`` and ``events``, how it writes by whom, and words for values.
+
+    What the file has under a vocabulary's name takes the place of the others.
+    """
     file = FOLDER / "record" / f"{language}.yaml"
     if not file.exists():
         return {"by": "", "acts": {}, "events": {}, "values": {}}
-    found: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return found
+    told: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    own = told.get(vocabulary, {})
+    parts = {part: {**told[part], **own.get(part, {})} for part in ("acts", "events", "values")}
+    return {"by": told["by"], **parts}
 
 
 def says(line: Line, w: Words) -> Piece:
@@ -41,12 +50,24 @@ def says(line: Line, w: Words) -> Piece:
         return quoted(line.says) if done is None else done
     if done is None:
         return lines(strong(w["refused"]), quoted(line.says.removeprefix("✗ refused: ")))
-    return lines(strong(w["refused"]), done, quoted(reason_of(line.facts.get("event", {}))))
+    english = reason_of(line.facts.get("event", {}))
+    reason = _prose(w)(english)
+    return lines(strong(w["refused"]), done, quoted(reason) if reason == english else reason)
 
 
 def translated(line: Line, w: Words) -> str | None:
     """What was done or followed, in the paper's language; none, where nobody has put it into that."""
-    return said_of(line.type, line.facts, line.delegate, line.party, w, str)
+    return said_of(line.type, line.facts, line.delegate, line.party, w, _prose(w))
+
+
+def _prose(w: Words) -> Callable[[str], str]:
+    """The model's own sentences in the language of ``w``."""
+
+    def said(text: str) -> str:
+        with spoken(w.language):
+            return in_spoken(text)
+
+    return said
 
 
 def said_of(
@@ -58,7 +79,7 @@ def said_of(
     prose: Callable[[str], str],
 ) -> str | None:
     """What an entry of a kind says was done or followed; ``prose`` puts a cause and the like."""
-    told = sentences(w.language)
+    told = sentences(w.language, w.vocabulary)
     act = facts.get("act")
     name = str(act["name"]) if act is not None else kind
     if act is not None and name in ACTS:
@@ -83,6 +104,6 @@ def _value(key: str, value: Any, values: Mapping[str, str], w: Words, prose: Cal
         return w.list(str(one) for one in value)
     if key in _TERMS:
         return w.term(key, str(value))
-    if key == "subject" and prose is not str:
+    if key == "subject":
         return prose(in_words(str(value), w.vocabulary))
     return values.get(str(value)) or (prose(str(value)) if key == "cause" else str(value))

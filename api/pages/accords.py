@@ -19,6 +19,7 @@ from api.pages.rendering import page
 from api.pages.visiting import PageRoute, Seen, Visitor, seen_by
 from api.problems import not_found
 from api.routes.accords import state_as_of
+from api.routes.finality import finality_of
 from api.routes.lists import MOST_WORDS
 from api.views import (
     accord_view,
@@ -130,6 +131,12 @@ class Shown:
         identity = self.seen.identity
         return INSTALLATION if identity.kind == "operator" else identity.principal
 
+    @property
+    def is_contact(self) -> bool:
+        """Whether the visitor is the contact of a party of the accord."""
+        mine = self.state.delegates.get(self.acts_as)
+        return mine is not None and not mine.revoked and "contact" in mine.roles
+
     def offers(self, names: tuple[str, ...], **given: str) -> tuple[Offer, ...]:
         """The acts of the visitor among those named; none where the past is shown, or nobody acts."""
         if self.at_position is not None or self.seen.identity.kind == "auditor":
@@ -191,7 +198,9 @@ async def overview(
     before = None
     if one.at_position is None:
         before = await parts.looks.look(one.seen.identity.principal, accord, one.state.size)
-    view = accord_view(one.state, one.present)
+    view, finality = accord_view(one.state, one.present), None
+    if one.at_position is None:
+        finality = await finality_of(request, parts, accord, one.state.size)
     return accord_page(
         request,
         "accord.html",
@@ -201,6 +210,7 @@ async def overview(
         gate_name=NEXT_GATE[view.stage],
         mine=mine(one) if one.at_position is None else [],
         since=before if before is not None and before < one.state.size else None,
+        finality=finality,
         actions=one.offers(ON_PAGE["overview"]),
     )
 
@@ -327,6 +337,7 @@ async def people(request: Request, parts: Parts, session: Visitor, accord: str) 
         "people.html",
         one,
         "people",
+        invites=one.is_contact,
         parties=party_views(one.state),
         delegates=delegate_views(one.state, one.present),
         actions=one.offers(ON_PAGE["people"]),

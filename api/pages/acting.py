@@ -43,6 +43,9 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z")
 MOST_ENTRIES = 200
 """Entries that are shown of what followed from an act."""
 
+APPOINTED = "delegate_appointed"
+"""The entry of somebody who was appointed, and can be invited by a link."""
+
 Given = Mapping[str, tuple[str, ...]]
 
 
@@ -259,6 +262,7 @@ def _refused_page(request: Request, one: Shown, act: type[Act], refusal: Refusal
         "",
         act=act,
         receipt=None,
+        appointed=None,
         refusal=refusal,
         entries=[],
         more=0,
@@ -293,6 +297,7 @@ async def outcome(request: Request, parts: Parts, session: Visitor, accord: Acco
         "",
         act=ACTS[receipt.act],
         receipt=receipt,
+        appointed=next((it.facts["event"]["delegate"] for it in recorded if it.type == APPOINTED), None),
         refusal=receipt.refusal,
         entries=entries,
         more=max(0, receipt.position - receipt.first_position + 1 - MOST_ENTRIES),

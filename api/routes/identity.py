@@ -170,9 +170,18 @@ async def make_api_key(
     It expires with the key that makes it; and one that is made with a provider's token, which is good for minutes,
     after as many days as the operator lets it, 90 by default.
     """
+    wanted_key = idempotency_key(given_key)
+    shown = await key_made(parts, identity, wanted_key, await model_body(request, MakeApiKey, "The key"))
+    return answer(shown, 201, {"Location": f"/v1/api-keys/{shown.id}", "Cache-Control": "no-store"})
+
+
+async def key_made(parts: Backend, identity: Identity, key: str, wanted: MakeApiKey) -> MadeApiKey:
+    """Make a key, once under an idempotency key.
+
+    Raises:
+        Problem: ``forbidden``, ``malformed``, ``shown_once`` or ``idempotency_key_reused``.
+    """
     delegate = acting(identity)
-    key = idempotency_key(given_key)
-    wanted = await model_body(request, MakeApiKey, "The key")
     if (wrong := wrong_scope(wanted.scopes)) is not None:
         said = f"{wrong[:60]!r} is none; there are {', '.join(SCOPES)}, and act: with the name of an act"
         raise Problem(
@@ -189,8 +198,7 @@ async def make_api_key(
         made = await parts.delegates.make_key(delegate, wanted.label, expires, wanted.scopes)
     except IdentityProblem as error:
         raise Problem("forbidden", f"{error.what} {error.remedy}") from None
-    shown = MadeApiKey(id=made.id, delegate=delegate, key=made.token, scopes=wanted.scopes, expires=expires)
-    return answer(shown, 201, {"Location": f"/v1/api-keys/{made.id}", "Cache-Control": "no-store"})
+    return MadeApiKey(id=made.id, delegate=delegate, key=made.token, scopes=wanted.scopes, expires=expires)
 
 
 def _bound(parts: Backend, identity: Identity) -> datetime | None:

@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import Field
 
 from activities.identity.delegates import JoinLink
-from activities.identity.keys import IdentityProblem
+from activities.identity.keys import Identity, IdentityProblem
 from activities.identity.scopes import SCOPES, all_within
 from activities.identity.tokens import Token, Tokens
 from api.access import seen_whole
@@ -67,7 +67,8 @@ class JoinByLink(Message):
     expires: Instant | None = Field(default=None, description="when the key that is made expires")
 
 
-def _status(one: JoinLink, now: datetime) -> str:
+def status_of(one: JoinLink, now: datetime) -> str:
+    """What became of a link: open, used, withdrawn or expired."""
     if one.accepted is not None:
         return "used"
     if one.revoked is not None:
@@ -83,7 +84,7 @@ def _link_view(one: JoinLink) -> JoinLinkView:
         made_by=one.made_by,
         created=one.created,
         expires=one.expires,
-        status=_status(one, datetime.now(UTC)),
+        status=status_of(one, datetime.now(UTC)),
     )
 
 
@@ -108,6 +109,22 @@ async def make_join_link(
     expires, with the key that makes it at the latest; another for the same delegate ends the one before. Send it by a
     way that only that person reads.
     """
+    shown = await link_made(
+        request, parts, identity, accord, idempotency_key(given_key),
+        await model_body(request, MakeJoinLink, "The link"),
+    )  # fmt: skip
+    location = f"/v1/accords/{accord}/join-links/{shown.about.id}"
+    return answer(shown, 201, {"Location": location, "Cache-Control": "no-store"})
+
+
+async def link_made(
+    request: Request, parts: Backend, identity: Identity, accord: str, key: str, wanted: MakeJoinLink
+) -> MadeJoinLink:
+    """Make a joining link, once under an idempotency key.
+
+    Raises:
+        Problem: ``forbidden``, ``not_found``, ``malformed``, ``shown_once`` or ``idempotency_key_reused``.
+    """
     contact = acting(identity)
     if not all_within(SCOPES, identity.scopes):
         # Whoever joins gets a key that is good for everything.
@@ -116,8 +133,6 @@ async def make_join_link(
             f"This key is good for {', '.join(identity.scopes)}, and a joining link leads to more. Use one that is "
             f"good for {', '.join(SCOPES)}.",
         )
-    key = idempotency_key(given_key)
-    wanted = await model_body(request, MakeJoinLink, "The link")
     state, access = await seen(parts, identity, accord)
     seen_whole(access)
     await _check_appointed(parts, state, contact, wanted.delegate)
@@ -144,9 +159,7 @@ async def make_join_link(
         raise Problem("forbidden", f"{error.what} {error.remedy}") from None
     base = (parts.settings.public_url or str(request.base_url)).rstrip("/")
     # Behind a "#", which no browser sends and no server logs.
-    shown = MadeJoinLink(about=_link_view(made), token=token, link=f"{base}/join#{token}")
-    location = f"/v1/accords/{accord}/join-links/{made.id}"
-    return answer(shown, 201, {"Location": location, "Cache-Control": "no-store"})
+    return MadeJoinLink(about=_link_view(made), token=token, link=f"{base}/join#{token}")
 
 
 async def _check_appointed(parts: Backend, state: Accord, contact: str, delegate: str) -> None:
@@ -358,7 +371,7 @@ async def _appointed(parts: Backend, found: JoinLink) -> Appointment:
     Raises:
         Problem: ``link_ended``.
     """
-    status = _status(found, datetime.now(UTC))
+    status = status_of(found, datetime.now(UTC))
     state = await parts.reader.state(found.accord)
     one = None if state is None else state.delegates.get(found.delegate)
     by = None if state is None else state.delegates.get(found.made_by)

@@ -135,7 +135,8 @@ async def _read(request: Request, model: type[BaseModel]) -> Any:
         raise Problem("malformed", f"The body is malformed: {listing}.", errors=found) from None
 
 
-def _owner(identity: Identity) -> Owner:
+def owner_of(identity: Identity) -> Owner:
+    """Whose endpoints the caller sees: its own, and no other's."""
     return Owner(identity.principal, identity.reads_all)
 
 
@@ -221,9 +222,20 @@ async def add_webhook(
     What fails is tried again for three days; then, or when the receiver answers 410, the endpoint is disabled. So it is
     when the key or the provider's account by which it was set up is revoked; its owner can enable it by another one.
     """
+    made = await webhook_made(parts, identity, idempotency_key(given_key), await _read(request, NewWebhook))
+    return answer(made, 201, {"Location": f"/v1/webhooks/{made.id}", "Cache-Control": "no-store"})
+
+
+async def webhook_made(
+    parts: Backend, identity: Identity, given_key: str, wanted: NewWebhook
+) -> WebhookWithSecret:
+    """Set up an endpoint, once under an idempotency key.
+
+    Raises:
+        Problem: ``forbidden``, ``not_found``, ``malformed`` or ``idempotency_key_reused``.
+    """
     # What is sent is the record: nobody has that sent who may not read it.
     good_for(identity, "read")
-    wanted: NewWebhook = await _read(request, NewWebhook)
     unknown = [one for one in wanted.types if one not in EVENTS]
     if unknown:
         said = f"there is no type of entry {unknown[0]}"
@@ -234,7 +246,7 @@ async def add_webhook(
     await _once(parts, identity, "webhooks", given_key, wanted.model_dump(mode="json"))
     try:
         hook = await parts.webhooks.add(
-            _owner(identity),
+            owner_of(identity),
             idempotency_key(given_key, identity),
             wanted.url,
             credential=identity.key_id,
@@ -250,8 +262,7 @@ async def add_webhook(
     except (CredentialRevoked, TooManyEndpoints) as error:
         raise Problem("forbidden", f"{error.what}. {error.remedy}.") from None
     await _tell(parts, hook.id)
-    view = WebhookWithSecret(**_view(hook), secret=hook.secret)
-    return answer(view, 201, {"Location": f"/v1/webhooks/{hook.id}", "Cache-Control": "no-store"})
+    return WebhookWithSecret(**_view(hook), secret=hook.secret)
 
 
 @router.get(
@@ -263,7 +274,7 @@ async def add_webhook(
 )
 async def list_webhooks(parts: Parts, identity: Caller) -> Response:
     """The endpoints that the caller has set up."""
-    hooks = await parts.webhooks.of(_owner(identity))
+    hooks = await parts.webhooks.of(owner_of(identity))
     return answer(WebhookList(items=tuple(WebhookView(**_view(one)) for one in hooks)))
 
 
@@ -276,7 +287,7 @@ async def list_webhooks(parts: Parts, identity: Caller) -> Response:
 )
 async def get_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Response:
     """How far an endpoint has got, and what is wrong with it, if anything is."""
-    return answer(WebhookView(**_view(_there(await parts.webhooks.get(webhook, _owner(identity))))))
+    return answer(WebhookView(**_view(_there(await parts.webhooks.get(webhook, owner_of(identity))))))
 
 
 @router.delete(
@@ -289,7 +300,7 @@ async def get_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Res
 )
 async def delete_webhook(webhook: WebhookId, parts: Parts, identity: Caller) -> Response:
     """Send nothing more to an endpoint, and forget it and its log."""
-    if not await parts.webhooks.delete(webhook, _owner(identity)):
+    if not await parts.webhooks.delete(webhook, owner_of(identity)):
         _there(None)
     return Response(status_code=204)
 
@@ -316,12 +327,23 @@ async def rotate_webhook_secret(
     request: Request, webhook: WebhookId, parts: Parts, identity: Caller, given_key: IdempotencyKey = None
 ) -> Response:
     """Give an endpoint a new secret. The present one signs beside it for a while, so that no delivery is lost."""
-    wanted: Rotation = await _read(request, Rotation)
-    hook = _there(await parts.webhooks.get(webhook, _owner(identity)))
+    made = await secret_rotated(parts, identity, webhook, given_key, await _read(request, Rotation))
+    return answer(made, headers={"Cache-Control": "no-store"})
+
+
+async def secret_rotated(
+    parts: Backend, identity: Identity, webhook: str, given_key: str | None, wanted: Rotation
+) -> WebhookWithSecret:
+    """Give an endpoint a new secret, once under an idempotency key.
+
+    Raises:
+        Problem: ``not_found``, ``idempotency_key_missing`` or ``idempotency_key_reused``.
+    """
+    hook = _there(await parts.webhooks.get(webhook, owner_of(identity)))
     if await _once(parts, identity, f"rotate {webhook}", given_key, wanted.model_dump(mode="json")):
         overlap = timedelta(hours=wanted.overlap_hours)
-        hook = _there(await parts.webhooks.rotate(webhook, _owner(identity), overlap))
-    return answer(WebhookWithSecret(**_view(hook), secret=hook.secret), headers={"Cache-Control": "no-store"})
+        hook = _there(await parts.webhooks.rotate(webhook, owner_of(identity), overlap))
+    return WebhookWithSecret(**_view(hook), secret=hook.secret)
 
 
 @router.post(
@@ -337,9 +359,9 @@ async def replay_webhook(
 ) -> Response:
     """Send all that is for an endpoint beyond a feed position again, each under the webhook-id that it had."""
     wanted: Replay = await _read(request, Replay)
-    hook = _there(await parts.webhooks.get(webhook, _owner(identity)))
+    hook = _there(await parts.webhooks.get(webhook, owner_of(identity)))
     if await _once(parts, identity, f"replay {webhook}", given_key, wanted.model_dump(mode="json")):
-        hook = _there(await parts.webhooks.replay(webhook, _owner(identity), wanted.since))
+        hook = _there(await parts.webhooks.replay(webhook, owner_of(identity), wanted.since))
     await _tell(parts, webhook)
     return answer(WebhookView(**_view(hook)))
 
@@ -361,13 +383,13 @@ async def switch_webhook(
     given_key: IdempotencyKey = None,
 ) -> Response:
     """Enable an endpoint again, which goes on where it was, or disable it for a while."""
-    hook = _there(await parts.webhooks.get(webhook, _owner(identity)))
+    hook = _there(await parts.webhooks.get(webhook, owner_of(identity)))
     active = switch == "enable"
     if await _once(parts, identity, f"switch {webhook}", given_key, switch):
         reason = None if active else "its owner disabled it"
         by = identity.key_id if active else ""
         switched = parts.webhooks.switch(
-            webhook, _owner(identity), active=active, reason=reason, credential=by
+            webhook, owner_of(identity), active=active, reason=reason, credential=by
         )
         try:
             hook = _there(await switched)
@@ -394,7 +416,7 @@ async def list_deliveries(
 ) -> Response:
     """Every attempt of the last 30 days, the last one first: when, what was answered, how long it took."""
     inner = read_cursor(after)
-    _there(await parts.webhooks.get(webhook, _owner(identity)))
+    _there(await parts.webhooks.get(webhook, owner_of(identity)))
     before = None if inner is None else int(inner)
     found = await parts.webhooks.attempts(webhook, before, limit + 1)
     following = cursor(str(found[limit - 1].number)) if len(found) > limit else None

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from activities.errors import EntenteError, SettingsProblem
+from activities.ledger.installation import InstallationKey
 from activities.ledger.migrate import load, pending
 from activities.runtime.settings import Settings
 from worker.doctor.clocks import skew
@@ -23,6 +24,17 @@ _ROLES = """
 select r.rolname as role, pg_has_role(current_user, r.oid, 'usage') as held
 from pg_roles r where r.rolname in ('entente_writer', 'entente_reader', 'entente_api')
 """
+
+
+_EXCESS = """
+select concat_ws(', ', case when rolsuper then 'it is a superuser' end,
+    case when rolcreaterole then 'it makes roles' end, case when rolreplication then 'it replicates' end)
+from pg_roles where rolname = current_user
+"""
+_WRAPPED = (
+    "select wrapped_by, count(*) as keys from payload_keys where wrapped is not null group by wrapped_by"
+)
+_OWNS = "select pg_has_role(relowner, 'usage') from pg_class where oid = to_regclass('entries')"
 
 
 async def database(settings: Settings) -> AsyncIterator[Finding]:
@@ -53,6 +65,8 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
         yield ok("database", f"Postgres {version} answers")
         yield await _schema(dsn)
         yield await _roles(connection)
+        async for finding in _payload_keys(connection, settings):
+            yield finding
         yield await _safety(connection)
         yield await _clock(connection)
     finally:
@@ -72,6 +86,19 @@ async def _schema(dsn: str) -> Finding:
 async def _roles(connection: asyncpg.Connection[Any]) -> Finding:
     roles = {row["role"]: row["held"] for row in await connection.fetch(_ROLES)}
     user = await connection.fetchval("select current_user")
+    excess = await connection.fetchval(_EXCESS)
+    if excess:
+        return warning(
+            "privileges",
+            f"The login {user} may more than any process of Entente needs: {excess}. Whoever has its password can undo "
+            "what keeps the record as it is.",
+            "Make a login for each kind of process, and one that owns the schema for who migrates: "
+            "deploy/docs/postgres.md says how.",
+        )
+    if await connection.fetchval(_OWNS):
+        return ok(
+            "privileges", f"the login {user} owns the tables: it may migrate and make keys, and no more"
+        )
     if roles.get("entente_reader") and roles.get("entente_writer"):
         return ok("privileges", f"the login {user} may read and record")
     if roles.get("entente_reader") and roles.get("entente_api"):
@@ -83,6 +110,46 @@ async def _roles(connection: asyncpg.Connection[Any]) -> Finding:
         "entente_reader and entente_api.",
         f"As the owner of the database: GRANT entente_reader, entente_writer TO {user}; (for an API: entente_api)",
     )
+
+
+async def _payload_keys(connection: asyncpg.Connection[Any], settings: Settings) -> AsyncIterator[Finding]:
+    """Whether the key file opens every data key that there is; nothing where there are none."""
+    try:
+        wrapped = {row["wrapped_by"]: row["keys"] for row in await connection.fetch(_WRAPPED)}
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError):
+        # Told by what the schema and the privileges are.
+        return
+    if not wrapped:
+        return
+    if settings.payload_key_file is None:
+        yield wrong(
+            "data keys",
+            f"{sum(wrapped.values())} data keys are here, so payloads in Temporal are encrypted, and "
+            "ENTENTE_PAYLOAD_KEY_FILE is not set: these accords cannot be carried on.",
+            "Set it to the file that the workers before had; deploy/docs/encryption.md says what to do if it is lost.",
+        )
+        return
+    try:
+        installation = InstallationKey.load(settings.payload_key_file)
+    except SettingsProblem:
+        # Told where the keys are looked at.
+        return
+    lost = {secret: keys for secret, keys in wrapped.items() if secret not in installation.ids}
+    if lost:
+        yield wrong(
+            "data keys",
+            f"{sum(lost.values())} data keys are wrapped by {', '.join(sorted(lost))}, which the key file lacks.",
+            "Put that line back into ENTENTE_PAYLOAD_KEY_FILE, then run `entente payload-key rewrap`.",
+        )
+    elif set(wrapped) != {installation.id}:
+        yield warning(
+            "data keys",
+            f"{sum(keys for secret, keys in wrapped.items() if secret != installation.id)} data keys are wrapped by an "
+            "older secret of the key file.",
+            "Run `entente payload-key rewrap`, then take the older lines out of the file.",
+        )
+    else:
+        yield ok("data keys", f"the key file opens all {sum(wrapped.values())}")
 
 
 async def _safety(connection: asyncpg.Connection[Any]) -> Finding:

@@ -60,7 +60,7 @@ class Postgres(Server):
         return address(f"{LOOPBACK}:{self.port}", self._password, database, login)
 
     async def make_logins(self) -> None:
-        """Make the logins of worker, API and eraser in the migrated database."""
+        """Make the logins of who migrates, of worker, API and eraser; before each migration."""
         await make_logins(self.url(), self._password)
 
     def _url(self, database: str, port: int) -> str:

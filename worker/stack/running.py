@@ -19,7 +19,7 @@ from worker.stack.postgres import address
 class Running:
     """Where a running stack can be reached. Its database's addresses have credentials in them.
 
-    ``database_url`` is the superuser's, who migrates and makes keys; ``erasing_url`` that of who erases.
+    ``database_url`` is that of who owns the tables, migrates and makes keys; ``erasing_url`` that of who erases.
     """
 
     api_url: str
@@ -38,7 +38,7 @@ def running_stack(state_dir: Path) -> Running | None:
         password = (state / "postgres.password").read_text().strip() if postgres else ""
     except (OSError, ValueError, KeyError):
         return None
-    url = address(postgres, password) if postgres else None
+    url = address(postgres, password, login="migrator") if postgres else None
     erasing = address(postgres, password, login="eraser") if postgres else None
     return Running(
         addresses.get("api", ""), addresses.get("temporal_ui"), url, addresses.get("temporal"), erasing

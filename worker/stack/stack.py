@@ -119,8 +119,8 @@ class Stack:
 
     @property
     def database_url(self) -> str:
-        """The ledger's database, with the credentials of who migrates: of an embedded one, the superuser's."""
-        return self._postgres.url() if self._postgres is not None else self.settings.database_dsn()
+        """The ledger's database, with the credentials of who migrates and owns the tables."""
+        return self._process_url("migrator")
 
     def _process_url(self, login: Login) -> str:
         """The ledger's database as one of the processes enters it."""
@@ -180,9 +180,9 @@ class Stack:
             raise self._already_running()
         try:
             await self._start_servers()
-            self.applied_migrations = await migrate_database(self.database_url)
             if self._postgres is not None:
                 await self._postgres.make_logins()
+            self.applied_migrations = await migrate_database(self.database_url)
             self._prepare_processes()
             if not self._servers_only:
                 await self._start_processes()

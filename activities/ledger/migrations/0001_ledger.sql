@@ -75,6 +75,22 @@ comment on column commands.salt is 'Without it nobody can try texts against the 
 comment on column commands.outline is 'The digest of the command without its free text: tells a retry when that is erased.';
 comment on column commands.signed is 'The canonical signed command; null once erased with the particulars it caused.';
 
+-- A summary's texts and times as lists are asked for them. A time names its zone, so that what it means hangs on no setting.
+
+create function summary_texts(value jsonb) returns text[] language sql immutable parallel safe as $$
+    select coalesce(array(select jsonb_array_elements_text(value)), '{}')
+$$;
+
+create function summary_time(value text) returns timestamptz language plpgsql immutable parallel safe strict as $$
+begin
+    return value::timestamptz;
+end
+$$;
+
+-- What lists look at of every accord stands beside the summary, which is too large to be read for each. Postgres derives it
+-- whenever a summary is written, so that it cannot say anything else. A further such column is no stored one: adding that
+-- would write the whole table anew, and acts would wait.
+
 create table accords (
     accord text collate "C" primary key,
     ordinal bigint generated always as identity unique,
@@ -84,13 +100,31 @@ create table accords (
     position bigint not null,
     next_deadline timestamptz,
     ended boolean not null,
-    summary jsonb not null
+    summary jsonb not null,
+    guards text[] not null generated always as (summary_texts(summary->'guards')) stored,
+    observers text[] not null generated always as (summary_texts(summary->'observers')) stored,
+    words tsvector not null generated always as (array_to_tsvector(summary_texts(summary->'words'))) stored,
+    updated timestamptz generated always as (summary_time(summary->>'updated')) stored,
+    due timestamptz generated always as (summary_time(summary->>'due')) stored,
+    periods jsonb generated always as (nullif(summary->'periods', '{}')) stored,
+    simulated boolean not null generated always as (coalesce((summary->>'simulated')::boolean, false)) stored,
+    vocabulary text generated always as (summary->>'vocabulary') stored
 ) with (fillfactor = 70);
 comment on table accords is 'The read model: what a list of accords shows, folded by the model that wrote the entries.';
 comment on column accords.ordinal is 'Order of opening; a list is paged by it, newest first.';
 create index accords_members on accords using gin (members);
 create index accords_parties on accords using gin (parties);
 create index accords_stage on accords (stage, ordinal);
+comment on column accords.guards is 'The guards that block the next stage.';
+comment on column accords.observers is 'Members who see cleared status only.';
+comment on column accords.words is 'What a search finds it by: words of its id, its title, and the parties'' codes and names.';
+comment on column accords.updated is 'The time of the last entry, by the accord''s clock.';
+comment on column accords.due is 'When the first step that it waits for is due.';
+comment on column accords.periods is 'Of members whose appointment is dated: from when until when; none, where nobody''s is.';
+create index accords_guards on accords using gin (guards);
+create index accords_words on accords using gin (words);
+create index accords_updated on accords (updated);
+create index accords_due on accords (due) where due is not null;
 
 create table feed (
     one boolean primary key default true check (one),
@@ -313,6 +347,7 @@ grant select, insert, update on heads, accords to entente_writer;
 grant select, update on feed to entente_writer;
 -- It writes with the rights of who calls it, so this is for databases that give nobody a function by default.
 grant execute on function append_batch to entente_writer;
+grant execute on function summary_texts, summary_time to entente_writer, entente_reader;
 
 grant select on entries, payloads, merkle_nodes, heads, commands, accords, feed to entente_reader;
 
@@ -334,3 +369,4 @@ grant update (signed, salt) on commands to entente_eraser;
 drop table feed, accords, commands, heads, merkle_nodes, payloads, entries;
 drop function append_batch;
 drop function refuse_change(), refuse_change_of_command(), refuse_deletion_of_facts();
+drop function summary_time(text), summary_texts(jsonb);

@@ -1,36 +1,7 @@
--- What accords wait for, as lists and desks are asked for it: columns derived from the summary, and a row for each
--- step and each who is waited for.
+-- What accords wait for, as desks are asked for it: a row for each step and each who is waited for, and one for whoever it
+-- is, so that what waits on others can be read by its due date as well.
 
 -- migrate:up
-
-create function summary_texts(value jsonb) returns text[] language sql immutable parallel safe as $$
-    select coalesce(array(select jsonb_array_elements_text(value)), '{}')
-$$;
-
--- A summary's times name their zone, so that what they mean hangs on no setting.
-create function summary_time(value text) returns timestamptz language plpgsql immutable parallel safe strict as $$
-begin
-    return value::timestamptz;
-end
-$$;
-
--- Postgres derives them itself whenever a summary is written, so that they cannot say anything else.
-alter table accords
-    add column guards text[] not null generated always as (summary_texts(summary->'guards')) stored,
-    add column observers text[] not null generated always as (summary_texts(summary->'observers')) stored,
-    add column words tsvector not null
-        generated always as (array_to_tsvector(summary_texts(summary->'words'))) stored,
-    add column updated timestamptz generated always as (summary_time(summary->>'updated')) stored,
-    add column due timestamptz generated always as (summary_time(summary->>'due')) stored;
-comment on column accords.guards is 'The guards that block the next stage.';
-comment on column accords.observers is 'Members who see cleared status only.';
-comment on column accords.words is 'What a search finds it by: words of its id, its title, and the parties'' codes and names.';
-comment on column accords.updated is 'The time of the last entry, by the accord''s clock.';
-comment on column accords.due is 'When the first step that it waits for is due.';
-create index accords_guards on accords using gin (guards);
-create index accords_words on accords using gin (words);
-create index accords_updated on accords (updated);
-create index accords_due on accords (due) where due is not null;
 
 create table waiting (
     accord text collate "C" not null,
@@ -38,20 +9,21 @@ create table waiting (
     who text collate "C" not null,
     kind text not null check (kind in ('owe', 'verify', 'agree', 'sign')),
     due timestamptz not null,
-    primary key (accord, key, who)
+    primary key (accord, who, key) include (due, kind)
 );
 comment on table waiting is 'Every step that an accord waits for, by each delegate and each party that is waited for.';
 comment on column waiting.key is 'Names the step in the accord''s summary, where what it is stands.';
-comment on column waiting.who is 'A delegate''s id, or a party''s code, which begins with a capital.';
+comment on column waiting.who is 'A delegate''s id, a party''s code, which begins with a capital, or * for anybody.';
 comment on column waiting.due is 'Infinity, where it has no date: such steps come last.';
-create index waiting_who on waiting (who, due, accord, key);
+-- Read from the indexes alone: in one accord, whoever else is waited for there, and by due date over all of them.
+create index waiting_who on waiting (who, due, accord, key) include (kind);
 
 create function waiting_of(summary jsonb) returns table (key text, who text, kind text, due timestamptz)
 language sql stable as $$
     select step.key, named.who, step.value->>'kind', coalesce((step.value->>'by')::timestamptz, 'infinity')
     from jsonb_each(coalesce(summary->'waiting', '{}')) as step (key, value),
         lateral (
-            select jsonb_array_elements_text(step.value->'who')
+            select '*' union all select jsonb_array_elements_text(step.value->'who')
             union select jsonb_array_elements_text(step.value->'parties')
         ) as named (who)
 $$;
@@ -99,7 +71,7 @@ create trigger waiting_is_listed after update on accords
 
 grant select, insert, update, delete on waiting to entente_writer;
 grant select on waiting to entente_reader;
-grant execute on function summary_texts, summary_time, waiting_of to entente_writer, entente_reader;
+grant execute on function waiting_of to entente_writer, entente_reader;
 
 -- What was recorded before is listed when the reconciler has written its row anew.
 
@@ -109,5 +81,3 @@ drop trigger waiting_is_listed on accords;
 drop trigger waiting_is_listed_anew on accords;
 drop function list_waiting_changed(), list_waiting_anew(), waiting_of(jsonb);
 drop table waiting;
-alter table accords drop column due, drop column updated, drop column words, drop column observers, drop column guards;
-drop function summary_time(text), summary_texts(jsonb);

@@ -80,7 +80,9 @@ def sign(content: bytes, signing: Signing, reason: str) -> bytes:
     """
     with _opened(signing.key) as signer:
         try:
-            made = asyncio.run(_signed(content, signer, signing.authority, reason))
+            # Not as bytes: where it sets signals, the standard library writes a task's whole result out, and throws it
+            # away, which takes seconds for a large paper.
+            made = asyncio.run(_signed(content, signer, signing.authority, reason)).getvalue()
         except TimestampRequestError as error:
             raise SigningProblem(
                 f"The time-stamp authority {signing.authority} gave no time stamp: {_line(error)}.",
@@ -104,7 +106,7 @@ def sign(content: bytes, signing: Signing, reason: str) -> bytes:
     return made
 
 
-async def _signed(content: bytes, signer: Any, authority: str | None, reason: str) -> bytes:
+async def _signed(content: bytes, signer: Any, authority: str | None, reason: str) -> io.BytesIO:
     # What follows on the mark of the end begins on a line of its own.
     whole = content if content.endswith((b"\n", b"\r")) else content + b"\n"
     writer = IncrementalPdfFileWriter(io.BytesIO(whole))
@@ -121,8 +123,8 @@ async def _signed(content: bytes, signer: Any, authority: str | None, reason: st
     )
     stamper = None if authority is None else HTTPTimeStamper(authority, timeout=PATIENCE)
     by = signers.PdfSigner(metadata, signer=signer, timestamper=stamper, new_field_spec=spec)
-    made = await by.async_sign_pdf(writer)
-    return bytes(made.getvalue())
+    made: io.BytesIO = await by.async_sign_pdf(writer)
+    return made
 
 
 def _hash_for(certificate: x509.Certificate) -> str:

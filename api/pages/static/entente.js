@@ -18,7 +18,7 @@ function ownTimes(root) {
 // A digest can be copied whole.
 function copyable(root) {
   if (!navigator.clipboard) return;
-  for (const whole of root.querySelectorAll(".digest .whole:not([data-copyable])")) {
+  for (const whole of root.querySelectorAll(".digest .whole:not([data-copyable]), .whole[data-copy]:not([data-copyable])")) {
     whole.dataset.copyable = "";
     const button = document.createElement("button");
     button.type = "button";
@@ -204,7 +204,14 @@ function fromHash(root) {
   history.replaceState(null, "", location.pathname);
 }
 
-function improve(root) { ownTimes(root); copyable(root); droppable(root); once(root); fromHash(root); }
+// A field for a zone that nobody has chosen yet begins with the reader's own.
+function ownZone(root) {
+  const field = root.querySelector("[data-own-zone]");
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (field !== null && zone) field.value = zone;
+}
+
+function improve(root) { ownTimes(root); copyable(root); droppable(root); once(root); fromHash(root); ownZone(root); }
 
 document.addEventListener("DOMContentLoaded", () => {
   improve(document);

@@ -12,7 +12,7 @@ import pytest
 
 import api
 from activities.languages.catalogues import spoken
-from activities.languages.prose import prose
+from activities.languages.prose import Prose, prose
 from tests.activities.languages.plays import steps_of
 from workflows.model.consent import pending
 from workflows.model.declare import Check
@@ -160,3 +160,31 @@ def test_the_refusal_of_every_act_is_said_in_another_language() -> None:
     with spoken("ru"):
         left = [one for one in sorted(said) if (shown := prose(one)) == one or ENGLISH.search(shown)]
     assert left == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the closing meeting is " + "a, " * 300,
+        "the accord is terminated: " + "a (" * 300,
+        "the accord is terminated: " + "nothing is left to do; " * 40,
+        "no understanding has been proposed; " * 27,
+        "AA and BB and " * 70,
+    ],
+)
+def test_a_text_of_parts_without_end_is_not_worth_the_time(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: each part was looked up, again for each way to divide the text: half a second of a page's loop."""
+    looked_up = 0
+    whole = Prose._whole
+
+    def counted(self: Prose, *given: Any) -> str | None:
+        nonlocal looked_up
+        looked_up += 1
+        return whole(self, *given)
+
+    monkeypatch.setattr(Prose, "_whole", counted)
+    with spoken("ru"):
+        prose(text)
+    assert looked_up <= 201

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from activities.errors import Locked
-from activities.ledger.migrate import load, migrate, parse, pending
+from activities.ledger.migrate import Migration, load, migrate, parse, pending
 from activities.ledger.postgres import PostgresLedger
 from tests.activities.ledger.making import append
 from tests.activities.ledger.test_postgres_schema import connected, empty_database
@@ -75,12 +75,24 @@ async def catalogue(url: str) -> dict[str, list[Any]]:
         }
 
 
+MANY = """
+insert into accords (accord, stage, parties, members, position, ended, summary)
+select 'many-' || n, 'signing', '{AA}', '{aa.contact}', 1, false, jsonb_build_object(
+    'title', 'Title ' || n, 'words', jsonb_build_array('title', n::text), 'waiting', jsonb_build_object(
+        'step', jsonb_build_object('kind', 'owe', 'who', jsonb_build_array('aa.contact'), 'parties', '[]'::jsonb)))
+from generate_series(1, $1::int) n
+"""
+
+
 async def test_every_migration_from_the_oldest_on_runs_under_acts_and_loses_none(
     empty_database: str, database_url: str, tmp_path: Path
 ) -> None:
     first, *later = load()
     (tmp_path / first.name).write_text(FILES.joinpath(first.name).read_text())
     assert await migrate(empty_database, folder=tmp_path) == [first.name]
+    # So many rows that whatever writes them anew under a lock keeps acts waiting for longer than they wait.
+    async with connected(empty_database) as connection:
+        await connection.execute(MANY, 20_000)
     async with acting(empty_database) as recorded:
         for migration in later:
             before = dict(recorded)
@@ -152,6 +164,86 @@ async def test_an_index_is_made_beside_acts_and_one_that_was_cut_short_is_made_a
         await connection.execute("delete from t")
         assert await migrate(empty_database, folder=tmp_path) == ["0002_index.sql"]
         assert await connection.fetchval("select indisvalid from pg_index where indexrelid = 't_x'::regclass")
+
+
+FILLING = (
+    "-- migrate:up\nalter table accords add column label text;\n-- migrate:down\nselect 1;\n",
+    (Path(__file__).parents[3] / "deploy/docs/postgres.md")
+    .read_text()
+    .split("```sql\n-- migrate:up")[1]
+    .split("```")[0],
+    "-- migrate:up transaction:false\ncreate index concurrently accords_label on accords (label);\n"
+    "-- migrate:down\nselect 1;\n",
+)
+"""The steps by which a column comes to a large table: it, what is in it of what is there (as documented), its index."""
+
+
+async def test_a_column_comes_to_a_large_table_by_steps_beside_acts(
+    database_url: str, tmp_path: Path
+) -> None:
+    for migration in load():
+        (tmp_path / migration.name).write_text(FILES.joinpath(migration.name).read_text())
+    column, filled, index = FILLING
+    names = ["9000_label.sql", "9001_labels.sql", "9002_label_index.sql"]
+    filled = f"-- migrate:up{filled}-- migrate:down\nselect 1;\n"
+    async with connected(database_url) as connection:
+        await connection.execute(MANY, 5_000)
+        async with acting(database_url) as recorded:
+            (tmp_path / names[0]).write_text(column)
+            assert await migrate(database_url, folder=tmp_path) == names[:1]
+            before = dict(recorded)
+            (tmp_path / names[1]).write_text(filled)
+            filling = asyncio.create_task(migrate(database_url, folder=tmp_path))
+            await further(recorded, before)
+            assert not filling.done()
+            assert await filling == names[1:2]
+            (tmp_path / names[2]).write_text(index)
+            assert await migrate(database_url, folder=tmp_path) == names[2:]
+        left = "select count(*) from accords where label is distinct from coalesce(summary->>'title', '')"
+        assert await connection.fetchval(left) == 0
+
+
+LARGE = (
+    "entries|payloads|commands|merkle_nodes|heads|accords|waiting|checkpoints|cosignatures|timestamps|idempotency_keys|"
+    "files|file_namings|file_deposits|delegate_claims|payload_keys"
+)
+HOLDING = re.compile(
+    rf"\bcreate (unique )?index (?!concurrently)\w+ on ({LARGE})\b"
+    rf"|^(update|insert into|delete from) ({LARGE})\b"
+    rf"|\balter table ({LARGE})\b[^;]*(\bstored\b|\balter column \w+ (type|set not null)"
+    r"|\badd (constraint \w+ )?(primary key|unique|exclude)(?! using index)|\bcheck\b(?![^;,]* not valid))",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What takes as long as a table is large, under a lock for which everybody waits."""
+
+
+def holding(migration: Migration) -> bool:
+    """Whether a migration holds up whoever writes to a large table that was there before."""
+    text = re.sub(r"--.*", "", migration.up)
+    made = re.findall(r"^create table (\w+)", text, re.MULTILINE)
+    text = re.sub(r"\$\$.*?\$\$", "", text, flags=re.DOTALL) if migration.in_transaction else ""
+    return any(not set(made) & set(re.findall(r"\w+", match.group())) for match in HOLDING.finditer(text))
+
+
+def test_no_migration_holds_up_acts_for_as_long_as_a_table_is_large() -> None:
+    assert [migration.name for migration in load()[1:] if holding(migration)] == []
+
+
+def test_what_holds_up_acts_is_recognised() -> None:
+    made = "-- migrate:up\n{}\n-- migrate:down\nselect 1;\n"
+    for statement in (
+        "create index a on accords (b);", "update accords set a = 1;",
+        "alter table accords\n add column b text generated always as (summary->>'b') stored;",
+        "alter table waiting drop constraint a, add constraint a primary key (accord, who, key);",
+        "alter table entries alter column a type bigint;", "alter table heads add check (size > 0);",
+    ):  # fmt: skip
+        assert holding(parse("0001_a.sql", made.format(statement)))
+    for statement in (
+        "alter table accords add column b text;", "create table waiting (a int);\ncreate index c on waiting (a);",
+        "alter table waiting drop constraint a, add constraint a primary key using index b;", "drop index a;",
+        "alter table heads add constraint a check (size > 0) not valid;", "create index a on webhooks (b);",
+    ):  # fmt: skip
+        assert not holding(parse("0001_a.sql", made.format(statement)))
 
 
 BREAKING = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from string import Formatter
 from typing import Any
@@ -75,12 +76,16 @@ def test_a_regional_tag_is_read_as_its_language_and_an_unknown_one_names_those_t
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_each_translated_sentence_is_of_an_act_or_event_and_has_its_fields(language: str) -> None:
-    there = sentences(language)
-    for kind, declared in (("acts", ACTS), ("events", EVENTS)):
-        # Words of the vocabulary, such as {the visit} and {~document}, each language has in its own sentence.
-        said = fields({name: declared[name].says for name in there[kind]})
-        facts = {name: [one for one in names if one.isidentifier()] for name, names in said.items()}
-        assert fields(there[kind]) == facts
+    whole = sentences(language)
+    for vocabulary in ("diplomatic", "closing"):
+        there = sentences(language, vocabulary)
+        assert there["acts"].keys() == whole["acts"].keys()
+        assert there["events"].keys() == whole["events"].keys()
+        for kind, declared in (("acts", ACTS), ("events", EVENTS)):
+            # Words of the vocabulary, such as {the visit} and {~document}, each language has in its own sentence.
+            said = fields({name: declared[name].says for name in there[kind]})
+            facts = {name: [one for one in names if one.isidentifier()] for name, names in said.items()}
+            assert fields(there[kind]) == facts
     assert missing((FOLDER / "record" / f"{language}.yaml").read_text(encoding="utf-8")) == set()
 
 
@@ -92,6 +97,39 @@ async def test_what_happens_in_the_scenarios_is_told_in_the_language(language: s
         lacking = [line.says for line in source.lines if translated(line, w) is None]
         # What was declared since may still stand in English; who adds an act need not know every language.
         assert len(lacking) < 0.05 * len(source.lines), lacking
+
+
+BEYOND_A_CLOSING = {
+    "ru": r"визит|приглаш|договорённост|прибыти|полномочи(?!я и порядок)",
+    "ko": r"방문|초청|합의 절차|양해|선발|도착",
+    "zh": r"访问|邀请|协议进程|谅解|先遣|抵达|全权证书",
+}
+"""What a visit of state has and a closing has not: visit, invitation, accord, understanding, arrival, full powers."""
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+async def test_a_closing_has_no_visit_and_no_invitation_in_any_language(language: str) -> None:
+    closing, visit = await scenario("jv-closing"), await scenario("state-visit")
+    foreign = re.compile(BEYOND_A_CLOSING[language], re.IGNORECASE)
+    w = words_of(language, "closing")
+    assert [told for line in closing.lines if foreign.search(told := str(says(line, w)))] == []
+    # Nor in a sentence of what did not happen in this one.
+    there = sentences(language, "closing")
+    told_otherwise = {name: one for part in ("acts", "events") for name, one in there[part].items()}
+    assert {name: one for name, one in told_otherwise.items() if foreign.search(one)} == {}
+    of_visit = words_of(language, "diplomatic")
+    assert any(foreign.search(str(says(line, of_visit))) for line in visit.lines)
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+async def test_reasons_for_refusals_are_told_in_the_language(language: str) -> None:
+    for name in ("state-visit", "jv-closing"):
+        source = await scenario(name)
+        w = words_of(language, source.state.definition.vocabulary)
+        refused = [says(line, w) for line in source.lines if line.refused]
+        assert refused
+        # What is English is marked as such, for whoever reads the page aloud.
+        assert not [one for one in refused if "quoted" in str(one)]
 
 
 async def test_what_nobody_has_translated_stands_as_the_record_has_it() -> None:

@@ -28,7 +28,7 @@ async def test_a_delegate_joins_by_a_link_and_signs_in(browser: Browser, filler:
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "private, no-store"
     assert "You are known as aa.treaty now" in answer.text
-    [key] = re.findall(r'<code class="whole">(ent_\w+)</code>', answer.text)
+    [key] = re.findall(r'<code class="whole" data-copy>(ent_\w+)</code>', answer.text)
     again = await browser.post("/join", {"link": link})
     assert (again.status_code, "The link is used" in again.text) == (410, True)
     assert (await browser.post("/sign-in", {"key": key, "next": "/"})).status_code == 303

@@ -111,5 +111,6 @@ class Up:
             raise
 
     def database_url(self) -> str:
+        """As the superuser."""
         password = (self.state / "postgres.password").read_text().strip()
         return f"postgresql://entente:{password}@{self.ready['addresses']['postgres']}/entente"

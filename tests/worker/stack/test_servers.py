@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import pytest
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
+from activities.identity.keys import create_key
+from activities.ledger.migrate import migrate
+from worker.stack.logins import make_logins, password_of, role_of
 from worker.stack.temporal import NAMESPACE, SEARCH_ATTRIBUTES
 
 
@@ -40,3 +45,29 @@ async def test_temporal_keeps_histories_and_knows_the_search_attributes(temporal
         ListSearchAttributesRequest(namespace=NAMESPACE)
     )
     assert set(SEARCH_ATTRIBUTES) <= set(attributes.custom_attributes)
+
+
+async def test_what_a_superuser_migrated_before_is_given_to_who_migrates_now(database_url: str) -> None:
+    """As in a state directory of before; then the next migration is the owner's."""
+    await make_logins(database_url, "secret")
+    # Whatever is right already stays.
+    await make_logins(database_url, "secret")
+    parts = urlsplit(database_url)
+    place = parts.netloc.rpartition("@")[2]
+    owner = f"{role_of('migrator')}:{password_of('migrator', 'secret')}"
+    url = urlunsplit(parts._replace(netloc=f"{owner}@{place}"))
+    assert await migrate(url) == []
+    connection = await asyncpg.connect(url)
+    try:
+        assert not await connection.fetchval(
+            "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' "
+            "and pg_get_userbyid(relowner) <> current_user"
+        )
+        await connection.execute("alter table accords add column probe text")
+        await connection.execute("create table probe (x int)")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("create role probe")
+        # Functions that act with their owner's rights go on doing what they are for.
+        assert await create_key(connection, "aa.contact", "test")
+    finally:
+        await connection.close()

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from activities.errors import SettingsProblem
 from activities.papers.making import job
+from activities.papers.pades.apart import sign_apart
 from activities.papers.pades.configured import signing_of
 from activities.papers.pades.keys import KeyFile, Signing, SigningProblem, TokenKey
 from activities.papers.pades.reading import certificates_in, signatures_in
@@ -68,6 +69,8 @@ async def test_a_key_in_a_token_signs(
     (signature,) = await asyncio.to_thread(signatures_in, made, certificates_in(root))
     assert (signature.intact, signature.trusted) == (True, True)
     assert openssl_says(made, root, tmp_path)
+    apart = await sign_apart(paper, Signing(key), "Certificate of the record")
+    assert (await asyncio.to_thread(signatures_in, apart))[0].intact
     # The only token needs no name, and is logged out of again.
     assert holder_of(TokenKey(module, label, None, PIN)) == holder_of(key)
 
