@@ -215,6 +215,9 @@ def _unpacked(name: str, unpack: zlib._Decompress | None, packed: bytes) -> Iter
         while packed and not unpack.eof:
             yield unpack.decompress(packed, _BLOCK)
             packed = unpack.unconsumed_tail
+        # All may have been read, and some of what it comes to not written yet, for want of room.
+        while not unpack.eof and (kept := unpack.decompress(b"", _BLOCK)):
+            yield kept
     except zlib.error as error:
         raise _refused(f"{name[:80]!r} does not unpack: {error}") from None
     if packed or unpack.unused_data:

@@ -159,6 +159,11 @@ class Checkpoints:
             return False
         return True
 
+    async def watched(self, accord: str) -> bool:
+        """Whether somebody is named at present to witness the accord."""
+        content = await self.policy_text(accord)
+        return content is not None and bool(policies.parse(content).witnesses)
+
     async def inclusion(self, accord: str, position: int, size: int) -> tuple[bytes, ...]:
         """The inclusion proof of an entry in the tree of ``size`` entries."""
         nodes = await self._nodes(accord, inclusion_nodes(position, size))

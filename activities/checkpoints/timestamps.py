@@ -14,9 +14,9 @@ from activities.ledger.database import translated, with_role
 from activities.tlog.note import encode_base64
 
 _UNSTAMPED = """
-select p.accord, c.size, c.cosigned
+select p.accord, c.size, c.cosigned, c.since
 from witness_policies p cross join lateral (
-    select g.size, count(*) as cosigned from cosignatures g where g.accord = p.accord
+    select g.size, count(*) as cosigned, max(g.received) as since from cosignatures g where g.accord = p.accord
     group by g.size order by g.size desc limit 1
 ) c
 where p.accord > $2 and not exists (
@@ -38,11 +38,15 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Unstamped:
-    """An accord whose last cosigned checkpoint, at ``size`` with so many cosignatures, an authority has not stamped."""
+    """An accord whose last cosigned checkpoint, at ``size`` with so many cosignatures, an authority has not stamped.
+
+    ``since`` is when the last of them came, by the database's clock.
+    """
 
     accord: str
     size: int
     cosigned: int
+    since: datetime
 
 
 class TimestampStore:

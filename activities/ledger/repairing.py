@@ -29,8 +29,9 @@ on conflict on constraint accords_pkey do update set
 # Written by triggers as the row changes; what differs although the row says the same is put right here.
 _UNLIST = "delete from waiting where accord = $1"
 _LIST = """
-insert into waiting (accord, key, who, kind, due)
-select a.accord, w.key, w.who, w.kind, w.due from accords a, lateral waiting_of(a.summary) as w where a.accord = $1
+insert into waiting (accord, key, who, kind, due, sure)
+select a.accord, w.key, w.who, w.kind, w.due, surely_seen(a.summary, w.who)
+from accords a, lateral waiting_of(a.summary) as w where a.accord = $1
 """
 
 # Also those that one of the two has and the other lacks.
@@ -49,6 +50,9 @@ select a.stage = s.stage and a.parties = s.parties and a.members = s.members and
     and not exists (
         (table listed except select * from waiting_of(a.summary))
         union all (select * from waiting_of(a.summary) except table listed)
+    )
+    and not exists (
+        select from waiting w where w.accord = $1 and w.sure and not surely_seen(a.summary, w.who)
     ) as same
 from accords a, jsonb_to_record(a.summary) as s (
     stage text, parties text[], members text[], position bigint, next_deadline timestamptz, ended boolean

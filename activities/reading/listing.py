@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import asyncpg
 
@@ -142,12 +142,31 @@ _OF_FEW = (
     "(select w.accord, w.key, w.due, w.kind from waiting w where w.accord = a.accord and {asks}{not_mine} offset 0) w"
 )
 _OF_MANY = (
-    "select {shown} from (select w.accord, w.key, w.due, w.kind from waiting w where {asks} "
-    "order by w.due, w.accord, w.key) w cross join lateral "
+    "select {shown} from (select * from ({steps}) w order by due, accord, key) w cross join lateral "
     "(select a.simulated, a.updated from accords a where a.accord = w.accord and {sees}{not_mine} offset 0) a"
 )
 """Each inner statement is to stay one (``offset``): for each accord that is one's own its steps, or for each step its
 accord."""
+
+_COUNTED = (
+    "select w.kind, case when w.sure then w.due < now() else w.{overdue} end as overdue "
+    "from (select * from ({steps}) w order by due, accord, key) w left join lateral "
+    "(select a.simulated, a.updated, true as seen from accords a "
+    "where not w.sure and a.accord = w.accord and {sees} offset 0) a on true "
+    "where w.sure or a.seen order by w.due, w.accord, w.key"
+)
+"""One's own steps; the accord is looked at only where the step's row does not say that one sees it at any time."""
+
+KINDS: tuple[WaitingKind, ...] = get_args(WaitingKind)
+
+
+def _steps(where: _Where, asks: object, kinds: Sequence[WaitingKind] = ()) -> str:
+    """The steps asked for, of each kind by itself: so the index has them in their order, and they are merged."""
+    return " union all ".join(
+        "(select w.accord, w.key, w.due, w.kind, w.sure from waiting w "  # noqa: S608
+        f"where w.kind = {where.give(kind)} and {asks} order by w.due, w.accord, w.key)"
+        for kind in dict.fromkeys(kinds or KINDS)
+    )
 
 
 def _quoted(word: str) -> str:
@@ -236,8 +255,6 @@ class Listing:
             asks.add("w.who = {}", member if waiting_on == ME else waiting_on)
             if waiting_on not in (ME, member):
                 sees.conditions.append(f"not a.observers @> array[{me}]")
-        if kinds:
-            asks.add("w.kind = any({})", list(kinds))
         if due_before is not None:
             asks.add("w.due < {}", due_before)
         if accord is not None:
@@ -252,7 +269,13 @@ class Listing:
             and await self._sees_few(member, FEW // 2 if waiting_on == OTHERS else FEW)
         )
         shown = f"w.accord, w.key, w.due, w.{_OVERDUE} as overdue"
-        listed = (_OF_FEW if few else _OF_MANY).format(shown=shown, sees=sees, asks=asks, not_mine=not_mine)
+        if few:
+            if kinds:
+                asks.add("w.kind = any({})", list(kinds))
+            listed = _OF_FEW.format(shown=shown, sees=sees, asks=asks, not_mine=not_mine)
+        else:
+            steps = _steps(asks, asks, kinds)
+            listed = _OF_MANY.format(shown=shown, sees=sees, steps=steps, not_mine=not_mine)
         rows = await self._rows(
             "select p.accord, p.key, p.overdue, o.summary->>'title' as title, o.vocabulary, o.stage, "  # noqa: S608
             "(o.summary->>'illustrative')::boolean as illustrative, o.simulated, "
@@ -282,12 +305,10 @@ class Listing:
         """How many steps wait on ``member``, by kind, and how many of them are overdue; what is due first first."""
         sees = _Where()
         me = _member(sees, member)
-        listed = _OF_MANY.format(
-            shown=f"w.kind, w.due, w.{_OVERDUE} as overdue", sees=sees, asks=f"w.who = {me}", not_mine=""
-        )
+        listed = _COUNTED.format(overdue=_OVERDUE, steps=_steps(sees, f"w.who = {me}"), sees=sees)
         rows = await self._rows(
             "select kind, count(*) as steps, count(*) filter (where overdue) as overdue "  # noqa: S608
-            f"from ({listed} order by w.due, w.accord, w.key limit {sees.give(MOST_COUNTED + 1)}) as p group by kind",
+            f"from ({listed} limit {sees.give(MOST_COUNTED + 1)}) as p group by kind",
             *sees.arguments,
         )
         by_kind = {row["kind"]: row["steps"] for row in rows}

@@ -133,6 +133,18 @@ TIMESTAMP_ANSWERS = Counter(
     ["authority", "result"],
     registry=REGISTRY,
 )
+UNSTAMPED = Gauge(
+    "entente_timestamp_unstamped_accords",
+    "Accords whose newest final checkpoint an authority has not stamped, as far as it was looked at, by authority.",
+    ["authority"],
+    registry=REGISTRY,
+)
+TIMESTAMP_LAG = Gauge(
+    "entente_timestamp_lag_seconds",
+    "Age of the oldest final checkpoint that an authority was asked to stamp and has not, by authority; else 0.",
+    ["authority"],
+    registry=REGISTRY,
+)
 OBSERVED = Gauge(
     "entente_ledger_observed_timestamp_seconds",
     "When the worker last read the figures about the ledger as a whole, in Unix time.",

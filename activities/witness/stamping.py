@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
@@ -23,7 +24,7 @@ from activities.checkpoints.checkpoints import Checkpoints
 from activities.checkpoints.timestamps import Unstamped
 from activities.errors import LedgerError
 from activities.ledger.database import translated, with_role
-from activities.runtime.metrics import TIMESTAMP_ANSWERS
+from activities.runtime.metrics import TIMESTAMP_ANSWERS, TIMESTAMP_LAG, UNSTAMPED
 from activities.runtime.reaching import Reaching, Unreachable
 from activities.timestamps.token import Authorities, Token, TokenInvalid, answered, question
 
@@ -133,6 +134,8 @@ class Authority:
         # Accords of which nothing new was final the last time, as they were then: they are not judged again until more
         # is cosigned.
         self._seen: OrderedDict[str, Unstamped] = OrderedDict()
+        # Final checkpoints that it was asked to stamp and did not, by when they had their last cosignature.
+        self._owed: dict[str, datetime] = {}
 
     async def run(self, pause: float) -> None:
         """Sweep, wait, and so on until cancelled."""
@@ -153,10 +156,14 @@ class Authority:
         """
         self._looking = 0.0
         if self._clock() < self._until:
+            self._tell()
             return 0
         kept = 0
         async with self._alone() as alone:
             if not alone:
+                # Another process asks, and tells.
+                self._owed.clear()
+                self._tell()
                 return 0
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pace.sweep):
@@ -164,20 +171,32 @@ class Authority:
                         kept += sum(await asyncio.gather(*map(self._stamp, some)))
                         if self._clock() < self._until:
                             break
+        self._tell()
         return kept
+
+    def _tell(self) -> None:
+        """Tell the figures of this authority: what it owes, and since when."""
+        now = datetime.now(UTC)
+        lag = max(((now - since).total_seconds() for since in self._owed.values()), default=0.0)
+        UNSTAMPED.labels(self.address).set(len(self._owed))
+        TIMESTAMP_LAG.labels(self.address).set(max(lag, 0.0))
 
     async def _in_turn(self) -> AsyncIterator[list[Unstamped]]:
         """A few accords at a time: on from where the last sweep stood, to the end, and then from the beginning."""
-        begun = self._after == ""
+        begun, there = self._after == "", set[str]()
         while True:
             began = time.monotonic()
             page = await self._checkpoints.timestamps.unstamped(self.address, self._after, _PAGE)
             self._looking += time.monotonic() - began
+            there |= {one.accord for one in page}
             for at in range(0, len(page), self._pace.at_once):
                 some = page[at : at + self._pace.at_once]
                 self._after = some[-1].accord
                 yield some
             if not page:
+                if begun:
+                    # Looked at from the first to the last: what is not among them is stamped, or superseded.
+                    self._owed = {accord: since for accord, since in self._owed.items() if accord in there}
                 self._after = ""
                 if begun:
                     return
@@ -228,13 +247,16 @@ class Authority:
             if len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
         if final is None:
+            self._owed.pop(one.accord, None)
             return 0
         try:
             token = await ask(self._reaching, self.address, final.note.text.encode(), self._known)
         except (Unreachable, TokenInvalid) as error:
             self._seen.pop(one.accord, None)
+            self._owed.setdefault(one.accord, one.since)
             self._failed(str(error))
             return 0
+        self._owed.pop(one.accord, None)
         await self._checkpoints.timestamps.keep(
             one.accord, final.checkpoint.size, self.address, token.content
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -53,6 +53,47 @@ class TimestampsView(View):
 
     accord: str
     items: tuple[TimestampView, ...]
+
+
+class Cosigner(View):
+    """A witness that cosigned a checkpoint."""
+
+    name: str = Field(description="the name of the witness's key")
+    time: datetime = Field(description="when it cosigned, by its own clock")
+
+
+class FinalCheckpoint(View):
+    """A checkpoint that has the quorum of the witness policy at its size."""
+
+    size: int = Field(description="entries that it commits to: those below this position are final")
+    root: str = Field(description="its Merkle root (RFC 6962), hexadecimal")
+    witnesses: tuple[Cosigner, ...] = Field(description="who cosigned it")
+
+
+class FinalityView(View):
+    """How much of a record is final, and by whom; and the times from outside over the largest stamped checkpoint."""
+
+    accord: str
+    size: int = Field(description="entries of the record now")
+    signed: bool = Field(description="false: this installation signs no checkpoints, and nothing is final")
+    witnesses_named: bool = Field(description="false: nobody is named who would make a checkpoint final")
+    final: FinalCheckpoint | None = Field(description="null as long as no checkpoint has its quorum")
+    times: tuple[TimestampView, ...] = Field(
+        description="what each authority said; empty where none has stamped a final checkpoint"
+    )
+
+
+class SheetsRead(View):
+    """A definition with the rows of sheets in it."""
+
+    definition: dict[str, Any] = Field(
+        description="as it can be sent to open an accord, or to amend its definition"
+    )
+    digest: str = Field(description="what the parties would adopt")
+    rows: dict[str, int] = Field(
+        description="how many rows each sheet has: conditions, documents, parties",
+        examples=[{"conditions": 12}],
+    )
 
 
 class CommandKey(View):

@@ -11,7 +11,7 @@ from typing import Literal
 
 import httpx
 
-from api.answers.record import PapersView, TimestampsView
+from api.answers.record import FinalityView, PapersView, TimestampsView
 from api.client import operations
 from api.client.errors import ClientError
 from api.client.files import CHUNK
@@ -52,6 +52,11 @@ class Record:
     async def checkpoint(self) -> bytes:
         """What the log commits to now, a C2SP ``tlog-checkpoint``."""
         return (await self._get(operations.GET_CHECKPOINT)).content
+
+    async def finality(self) -> FinalityView:
+        """How much of the record is final, and by whom; and its times from outside. The installation's word for it."""
+        path = operations.GET_FINALITY.at(accord=self._accord)
+        return await self._sender.read(FinalityView, Request("GET", path))
 
     async def timestamps(self, *, limit: int | None = None) -> TimestampsView:
         """What time-stamp authorities said of the largest final checkpoints; ``limit``: at most so many tokens."""

@@ -19,6 +19,7 @@ from api.pages.rendering import page
 from api.pages.visiting import PageRoute, Seen, Visitor, seen_by
 from api.problems import not_found
 from api.routes.accords import state_as_of
+from api.routes.finality import finality_of
 from api.routes.lists import MOST_WORDS
 from api.views import (
     accord_view,
@@ -197,7 +198,9 @@ async def overview(
     before = None
     if one.at_position is None:
         before = await parts.looks.look(one.seen.identity.principal, accord, one.state.size)
-    view = accord_view(one.state, one.present)
+    view, finality = accord_view(one.state, one.present), None
+    if one.at_position is None:
+        finality = await finality_of(request, parts, accord, one.state.size)
     return accord_page(
         request,
         "accord.html",
@@ -207,6 +210,7 @@ async def overview(
         gate_name=NEXT_GATE[view.stage],
         mine=mine(one) if one.at_position is None else [],
         since=before if before is not None and before < one.state.size else None,
+        finality=finality,
         actions=one.offers(ON_PAGE["overview"]),
     )
 

@@ -153,11 +153,12 @@ async def get_timestamps(
     """
     await seen(parts, identity, accord)
     found = await TimestampStore(parts.pool).latest(accord, limit)
-    view = TimestampsView(accord=accord, items=tuple(map(_timestamp, found)))
+    view = TimestampsView(accord=accord, items=tuple(map(timestamp_view, found)))
     return _answer(view.model_dump_json().encode(), "application/json")
 
 
-def _timestamp(stamp: Stamp) -> TimestampView:
+def timestamp_view(stamp: Stamp) -> TimestampView:
+    """A token of time as an answer has it."""
     token = read(stamp.token)
     return TimestampView(
         size=stamp.size,

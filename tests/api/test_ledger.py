@@ -9,21 +9,28 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.client import Client
 
+from activities.checkpoints.checkpoints import Checkpoints
 from activities.checkpoints.logkeys import LogKeys, guard_directory
+from activities.checkpoints.rollback import Guard
 from activities.checkpoints.timestamps import TimestampStore
+from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import Settings
 from activities.tlog import proofs
 from activities.tlog.checkpoint import open_checkpoint
+from activities.tlog.cosignature import CosignatureSigner
 from activities.tlog.merkle import leaf_hash
 from activities.tlog.note import parse as parse_note
+from activities.tlog.note import signature_of
 from activities.tlog.policy import parse as parse_policy
 from activities.tlog.tiles import decode_entries, parse_path
 from activities.verifier.verify import Trust, verify_bundle
 from tests.activities.timestamps.authority import known_authority
 from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
+from tests.api.pages.browser import Browser, text_of
 from tests.simulation.small import small
 from worker.main import accord_worker
 from workflows.model.definition import Definition
@@ -87,6 +94,10 @@ async def test_a_reader_checks_everything_that_was_handed_out(signing_api: Api, 
     assert (told["size"], told["authority"], told["by"]) == (size, "https://tsa.test", "CN=Illustrative TSA")
     assert base64.b64decode(told["token"]) == token
     problem(await api.get(f"/accords/{accord}/timestamps", "zz.stranger"), 404, "not_found")
+    told = (await api.get(f"/accords/{accord}/finality", "bb.eyes")).json()
+    assert (told["size"], told["witnesses_named"], told["final"]) == (size, False, None)
+    assert [(one["size"], one["by"]) for one in told["times"]] == [(size, "CN=Illustrative TSA")]
+    problem(await api.get(f"/accords/{accord}/finality", "zz.stranger"), 404, "not_found")
 
     trust = Trust(policy, api.settings.command_public_keys, authorities=(known_authority().root,))
     file = tmp_path / "bundle"
@@ -115,11 +126,52 @@ async def test_a_reader_checks_everything_that_was_handed_out(signing_api: Api, 
         problem(await api.get(f"/accords/{accord}/{nothing}"), 404, "not_found")
 
 
+async def test_how_much_is_final_is_told_with_who_cosigned_it(
+    filler: Filler, database_url: str, nowhere: str, make_settings: Callable[..., Settings], log_key: Path
+) -> None:
+    await filler.found("a", small())
+    witness = CosignatureSigner("w.test/1", Ed25519PrivateKey.generate(), lambda: 1_900_000_000)
+    settings = make_settings(database_url, nowhere, log_key_file=log_key, log_origin="entente.test")
+    async with (
+        serving(settings) as api,
+        asyncpg.create_pool(database_url, min_size=1, max_size=2) as pool,
+    ):
+        keys = LogKeys.load(log_key, "entente.test")
+        checkpoints = Checkpoints(PostgresLedger(pool), pool, keys, Guard(guard_directory(log_key)))
+        lines = f"log {keys.verifiers('a')[0].encoded()}\nwitness W {witness.verifier.encoded()}\nquorum W\n"
+        await checkpoints.set_policy("a", lines.encode())
+        told = (await api.get("/accords/a/finality")).json()
+        assert (told["witnesses_named"], told["final"], told["times"]) == (True, None, [])
+        kept = await checkpoints.sign("a")
+        size = kept.checkpoint.size
+        await checkpoints.add_cosignatures("a", size, [signature_of(kept.note.text, witness)])
+        await filler.invite("a")
+        told = (await api.get("/accords/a/finality")).json()
+        assert told["size"] > size
+        assert told["final"] == {
+            "size": size,
+            "root": kept.checkpoint.root.hex(),
+            "witnesses": [{"name": "w.test/1", "time": "2030-03-17T17:46:40Z"}],
+        }
+        browser = Browser(api)
+        async with browser.http:
+            await browser.sign_in("aa.contact")
+            for path in ("", "/minutes", "/record"):
+                page = text_of(await browser.page(f"/accords/a{path}"))
+                assert f"The first {size} entries are final" in page, path
+                assert "w.test/1" in page
+                assert "17 Mar 2030, 17:46 UTC" in page
+                assert "No authority outside has stamped" in page
+            assert "are final" not in await browser.page("/accords/a?as_of=1")
+
+
 async def test_without_a_key_or_on_an_old_database_nothing_is_signed(
     database_url: str, nowhere: str, make_settings: Callable[..., Settings], log_key: Path, filler: Filler
 ) -> None:
     await filler.do("a", "open_accord", "aa.contact", definition=small())
     async with serving(make_settings(database_url, nowhere)) as api:
+        told = (await api.get("/accords/a/finality")).json()
+        assert (told["signed"], told["final"]) == (False, None)
         assert (
             "ENTENTE_LOG_KEY_FILE"
             in problem(await api.get("/accords/a/checkpoint"), 503, "unavailable")["detail"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
@@ -15,6 +13,7 @@ from activities.ledger.postgres import PostgresLedger
 from activities.runtime.reaching import Reaching, parse_networks
 from activities.runtime.settings import Settings
 from activities.witness.cosigning import Cosigning
+from worker.background.beside import beside
 
 
 @asynccontextmanager
@@ -35,10 +34,5 @@ async def collecting_cosignatures(settings: Settings) -> AsyncIterator[None]:
         aclosing(Reaching(parse_networks(settings.witness_networks))) as reaching,
     ):
         cosigning = Cosigning(Checkpoints(PostgresLedger(pool), pool, keys, guard), reaching)
-        task = asyncio.create_task(cosigning.run(), name="cosigning")
-        try:
+        async with beside(cosigning.run(), "cosigning"):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task

@@ -6,7 +6,6 @@ Each worker reads them, so that they are there as long as one runs; whoever adds
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from activities.ledger.connections import reading_pool
 from activities.ledger.database import translated, with_role
 from activities.runtime import metrics
 from activities.runtime.settings import Settings
+from worker.background.beside import beside
 from worker.background.revival import LATE
 
 ROUND = 30.0
@@ -82,11 +82,8 @@ async def observing(settings: Settings) -> AsyncIterator[None]:
                 log.exception("reading the figures of the ledger failed")
             await asyncio.sleep(ROUND)
 
-    async with reading_pool(settings.database_dsn(), min_size=0, max_size=1) as pool:
-        task = asyncio.create_task(rounds(pool), name="observing")
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+    async with (
+        reading_pool(settings.database_dsn(), min_size=0, max_size=1) as pool,
+        beside(rounds(pool), "observing"),
+    ):
+        yield

@@ -7,7 +7,6 @@ deadline has to fall although nobody acts.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from activities.errors import LedgerError
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.accords import run_accord
 from activities.runtime.settings import Settings
+from worker.background.beside import beside
 
 ROUND = timedelta(minutes=1)
 """How often the ledger is looked through."""
@@ -64,11 +64,8 @@ async def reviving(settings: Settings, client: Client) -> AsyncIterator[None]:
                 log.exception("looking for late deadlines failed")
             await asyncio.sleep(ROUND.total_seconds())
 
-    async with PostgresLedger.connect(settings.database_dsn(), min_size=0, max_size=1) as ledger:
-        task = asyncio.create_task(rounds(ledger), name="revival")
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+    async with (
+        PostgresLedger.connect(settings.database_dsn(), min_size=0, max_size=1) as ledger,
+        beside(rounds(ledger), "revival"),
+    ):
+        yield

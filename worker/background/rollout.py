@@ -6,7 +6,6 @@ Every worker looks, so that it happens as long as one of the current version run
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from temporalio.service import RPCError
 
 from activities.errors import RuntimeProblem
 from activities.runtime.settings import Settings
+from worker.background.beside import beside
 from worker.rollout.deployment import GONE, Deployment, Version, describe, make_current
 from worker.rollout.moving import AGAIN, count_open, retire, settle_moved
 from worker.rollout.version import this_version
@@ -175,10 +175,5 @@ async def rolling_out(settings: Settings, client: Client) -> AsyncIterator[Rollo
                 log.exception("looking after the versions of the workers failed")
             await asyncio.sleep(pause)
 
-    task = asyncio.create_task(rounds(), name="rollout")
-    try:
+    async with beside(rounds(), "rollout"):
         yield rollout
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

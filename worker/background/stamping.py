@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from activities.runtime.reaching import Reaching, parse_networks
 from activities.runtime.settings import Settings
 from activities.timestamps.token import Authorities, parse_certificates, with_a_root
 from activities.witness.stamping import Stamping
+from worker.background.beside import beside
 
 NETWORKS = "ENTENTE_TSA_NETWORKS"
 
@@ -68,10 +67,5 @@ async def stamping(settings: Settings, pause: float = 5.0) -> AsyncIterator[None
     ):
         checkpoints = Checkpoints(PostgresLedger(pool), pool, keys, guard)
         asking = Stamping(checkpoints, pool, settings.tsa, reaching, known)
-        task = asyncio.create_task(asking.run(pause), name="stamping")
-        try:
+        async with beside(asking.run(pause), "stamping"):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,6 +14,7 @@ from activities.files.erasing import Erasing
 from activities.files.store import open_store
 from activities.ledger.connections import reading_pool
 from activities.runtime.settings import Settings
+from worker.background.beside import beside
 
 PAUSE = timedelta(hours=1)
 """Time between two looks at all contents."""
@@ -30,16 +30,12 @@ async def sweeping(settings: Settings, pause: timedelta = PAUSE) -> AsyncIterato
         SettingsProblem: contents cannot be kept where the settings say.
     """
     store = open_store(settings)
-    async with reading_pool(settings.database_dsn(), min_size=0, max_size=1) as pool:
-        task = asyncio.create_task(
-            _sweep(Erasing(pool, store), timedelta(days=settings.file_days), pause), name="sweeping"
-        )
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+    unnamed = timedelta(days=settings.file_days)
+    async with (
+        reading_pool(settings.database_dsn(), min_size=0, max_size=1) as pool,
+        beside(_sweep(Erasing(pool, store), unnamed, pause), "sweeping"),
+    ):
+        yield
 
 
 async def _sweep(erasing: Erasing, unnamed: timedelta, pause: timedelta) -> None:
@@ -49,4 +45,6 @@ async def _sweep(erasing: Erasing, unnamed: timedelta, pause: timedelta) -> None
         except EntenteError as error:
             # Nothing waits for it; the next round finds what this one has left.
             log.warning("contents cannot be swept now", reason=str(error))
+        except Exception:  # The next round may do better.
+            log.exception("sweeping contents failed")
         await asyncio.sleep(pause.total_seconds())

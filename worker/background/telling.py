@@ -7,7 +7,6 @@ the database says how far each has got; one too many does nothing.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from activities.feeds.starting import tell_person, tell_webhook
 from activities.ledger.connections import reading_pool
 from activities.ledger.database import translated, with_role
 from activities.runtime.settings import Settings
+from worker.background.beside import beside
 
 LOOK = 2.0
 """Seconds after which the feed is looked at, announced or not."""
@@ -111,10 +111,5 @@ async def telling(settings: Settings, client: Client) -> AsyncIterator[None]:
                     log.exception("telling of new entries failed")
                 await asyncio.sleep(PAUSE)
 
-    task = asyncio.create_task(forever(), name="telling")
-    try:
+    async with beside(forever(), "telling"):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from activities.runtime.settings import Settings
 from worker.doctor import machine
+from worker.doctor.configured import configured
 from worker.doctor.contents import contents
 from worker.doctor.finding import Finding, ok
 from worker.doctor.postgres import database
@@ -17,6 +18,8 @@ async def examine(settings: Settings, source: str) -> AsyncIterator[Finding]:
     """What each check finds, as it is found; ``source`` is where the settings come from."""
     yield ok("settings", source)
     for finding in machine.keys(settings):
+        yield finding
+    for finding in configured(settings):
         yield finding
     async for finding in database(settings):
         yield finding

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from activities.errors import EntenteError, SettingsProblem
+from activities.ledger.installation import InstallationKey
 from activities.ledger.migrate import load, pending
 from activities.runtime.settings import Settings
 from worker.doctor.clocks import skew
@@ -30,6 +31,9 @@ select concat_ws(', ', case when rolsuper then 'it is a superuser' end,
     case when rolcreaterole then 'it makes roles' end, case when rolreplication then 'it replicates' end)
 from pg_roles where rolname = current_user
 """
+_WRAPPED = (
+    "select wrapped_by, count(*) as keys from payload_keys where wrapped is not null group by wrapped_by"
+)
 _OWNS = "select pg_has_role(relowner, 'usage') from pg_class where oid = to_regclass('entries')"
 
 
@@ -61,6 +65,8 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
         yield ok("database", f"Postgres {version} answers")
         yield await _schema(dsn)
         yield await _roles(connection)
+        async for finding in _payload_keys(connection, settings):
+            yield finding
         yield await _safety(connection)
         yield await _clock(connection)
     finally:
@@ -104,6 +110,46 @@ async def _roles(connection: asyncpg.Connection[Any]) -> Finding:
         "entente_reader and entente_api.",
         f"As the owner of the database: GRANT entente_reader, entente_writer TO {user}; (for an API: entente_api)",
     )
+
+
+async def _payload_keys(connection: asyncpg.Connection[Any], settings: Settings) -> AsyncIterator[Finding]:
+    """Whether the key file opens every data key that there is; nothing where there are none."""
+    try:
+        wrapped = {row["wrapped_by"]: row["keys"] for row in await connection.fetch(_WRAPPED)}
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError):
+        # Told by what the schema and the privileges are.
+        return
+    if not wrapped:
+        return
+    if settings.payload_key_file is None:
+        yield wrong(
+            "data keys",
+            f"{sum(wrapped.values())} data keys are here, so payloads in Temporal are encrypted, and "
+            "ENTENTE_PAYLOAD_KEY_FILE is not set: these accords cannot be carried on.",
+            "Set it to the file that the workers before had; deploy/docs/encryption.md says what to do if it is lost.",
+        )
+        return
+    try:
+        installation = InstallationKey.load(settings.payload_key_file)
+    except SettingsProblem:
+        # Told where the keys are looked at.
+        return
+    lost = {secret: keys for secret, keys in wrapped.items() if secret not in installation.ids}
+    if lost:
+        yield wrong(
+            "data keys",
+            f"{sum(lost.values())} data keys are wrapped by {', '.join(sorted(lost))}, which the key file lacks.",
+            "Put that line back into ENTENTE_PAYLOAD_KEY_FILE, then run `entente payload-key rewrap`.",
+        )
+    elif set(wrapped) != {installation.id}:
+        yield warning(
+            "data keys",
+            f"{sum(keys for secret, keys in wrapped.items() if secret != installation.id)} data keys are wrapped by an "
+            "older secret of the key file.",
+            "Run `entente payload-key rewrap`, then take the older lines out of the file.",
+        )
+    else:
+        yield ok("data keys", f"the key file opens all {sum(wrapped.values())}")
 
 
 async def _safety(connection: asyncpg.Connection[Any]) -> Finding:

@@ -55,8 +55,8 @@ async def temporal(settings: Settings) -> AsyncIterator[Finding]:
     if retention < SHORT_RETENTION:
         yield warning(
             "retention",
-            f"Histories of closed runs are kept for {retention} alone. The ledger does not depend on it; looking into "
-            "a mishap does.",
+            f"Histories of closed runs are kept for less than {SHORT_RETENTION.days} days. The ledger does not depend "
+            "on it; looking into a mishap does.",
             f"temporal operator namespace update --namespace {client.namespace} --retention 90d",
         )
     else:

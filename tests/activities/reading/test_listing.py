@@ -185,6 +185,7 @@ async def test_the_rows_follow_each_entry_and_are_repaired_from_the_summary(ledg
         "update waiting set due = 'infinity' where accord = 'a'",
         "insert into waiting values ('a', 'more', 'm2', 'owe', 'infinity')",
         "delete from accords where accord = 'a'",
+        "update waiting set sure = true where accord = 'a'",
     ):
         await ledger.pool.execute(damage)
         assert not await columns_fit(ledger.pool, "a"), damage
@@ -242,3 +243,24 @@ async def test_who_sees_few_and_who_sees_many_are_told_the_same(
     monkeypatch.setattr(listing, "MOST_COUNTED", 3)
     totals = await ledger.listing.totals("m1")
     assert (totals.by_kind, totals.more) == ({"owe": 4}, True)
+
+
+async def test_steps_are_counted_where_one_sees_the_accord_whatever_its_row_knew(ledger: Ledger) -> None:
+    """The row of a step may be believed without the accord: so it follows what members and clock become."""
+    now = datetime.now(UTC)
+    late = {"x": step("x", "m1", "m2", by=now - DAY)}
+
+    async def counted(**changes: Any) -> list[tuple[int, int]]:
+        await ledger.put("a", **{"members": ("m1", "m2"), "waiting": late, **changes})
+        totals = [await ledger.listing.totals(one) for one in ("m1", "m2")]
+        return [(sum(one.by_kind.values()), one.overdue) for one in totals]
+
+    assert await counted() == [(1, 1), (1, 1)]
+    assert await counted(members=("m2",)) == [(0, 0), (1, 1)]
+    assert await counted(periods={"m2": (now + DAY, None)}) == [(1, 1), (0, 0)]
+    assert await counted(simulated=True, updated=now - 2 * DAY) == [(1, 0), (1, 0)]
+    assert await counted() == [(1, 1), (1, 1)]
+    # Rows from before the column are not believed, and say the same.
+    await ledger.pool.execute("update waiting set sure = false")
+    assert [(await ledger.listing.totals(one)).overdue for one in ("m1", "m2")] == [1, 1]
+    assert await columns_fit(ledger.pool, "a")

@@ -129,6 +129,15 @@ def counted(url: str, result: str) -> float:
     )
 
 
+def figures(url: str) -> tuple[float | None, float]:
+    """How many accords an authority has not stamped, and since how many seconds."""
+    labels = {"authority": url}
+    return (
+        REGISTRY.get_sample_value("entente_timestamp_unstamped_accords", labels),
+        REGISTRY.get_sample_value("entente_timestamp_lag_seconds", labels) or 0.0,
+    )
+
+
 async def test_each_accords_newest_final_checkpoint_is_stamped(log: Log, authority: TestAuthority) -> None:
     for accord in ("a", "b"):
         await log.grow(accord)
@@ -297,8 +306,24 @@ async def test_an_authority_that_was_down_is_asked_again(log: Log, authority: Te
             assert await one.sweep() == 0
             asked.append(len(service.requests))
         assert asked == [1, 1, 2, 2, 3, 3]
+        unstamped, lag = figures(service.url)
+        assert (unstamped, lag > 0) == (1, True)
+        # Another process asks meanwhile: this one tells nothing of it.
         failing, now = False, 71.0
+        async with log.stamping(service.url).authorities[0]._alone():
+            assert await one.sweep() == 0
+            assert figures(service.url) == (0, 0)
         assert await one.sweep() == 1
+        assert figures(service.url) == (0, 0)
+        # A checkpoint that it did not stamp is covered by a later one that it did.
+        failing, now = True, 100.0
+        await log.grow("a")
+        await one.sweep()
+        assert figures(service.url)[0] == 1
+        failing, now = False, 200.0
+        await log.grow("a")
+        assert await one.sweep() == 1
+        assert figures(service.url) == (0, 0)
         await log.grow("a")
         assert await one.sweep() == 1
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from pydantic import SecretStr
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfigProfile
@@ -25,12 +26,16 @@ import worker
 from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.errors import SettingsProblem
 from activities.identity.signing import CommandSigner
+from activities.ledger.connections import reading_pool
+from activities.ledger.installation import InstallationKey
+from activities.ledger.payload_keys import PayloadKeys
 from activities.runtime.settings import Settings, read_settings
 from activities.runtime.temporal import connect
 from tests.activities.papers.pades.material import PASSPHRASE, Certified, certified
 from tests.worker.stack.running import Up, state_directory
 from worker.doctor import machine
 from worker.doctor.clocks import skew
+from worker.doctor.configured import configured
 from worker.doctor.contents import contents
 from worker.doctor.examination import examine
 from worker.doctor.finding import Finding
@@ -68,6 +73,8 @@ async def test_what_is_as_it_has_to_be_is_said_to_be(settings: Settings) -> None
     # They enter it as the superuser.
     assert all_.pop("privileges").level == "warning"
     assert all_.pop("payload key").level == "skipped"
+    assert all_.pop("sign-in").level == "skipped"
+    assert all_.pop("mail").level == "skipped"
     assert all_.pop("paper key").level == "skipped"
     assert all_.pop("time-stamp authorities").level == "skipped"
     assert all_.pop("disk").level in ("ok", "warning")
@@ -163,6 +170,50 @@ async def test_a_login_that_may_not_write(settings: Settings, database_url: str)
         await connection.execute(f"drop owned by {login}")
         await connection.execute(f"drop role {login}")
         await connection.close()
+
+
+async def test_a_key_file_that_does_not_open_the_data_keys(
+    settings: Settings, database_url: str, tmp_path: Path
+) -> None:
+    async def level(file: Path | None) -> str:
+        given = settings.model_copy(update={"payload_key_file": file})
+        return (await found(database(given)))["data keys"].level
+
+    file, other = tmp_path / "payload-key", tmp_path / "other"
+    assert "data keys" not in await found(database(settings))
+    installation = InstallationKey.create(file)
+    InstallationKey.create(other)
+    async with reading_pool(database_url, min_size=0, max_size=1) as pool:
+        await PayloadKeys(pool, installation).newest("one")
+    assert await level(file) == "ok"
+    assert await level(None) == "wrong"
+    assert await level(other) == "wrong"
+    InstallationKey.add(file)
+    assert await level(file) == "warning"
+
+
+async def test_what_is_only_read_when_a_process_starts(settings: Settings, tmp_path: Path) -> None:
+    def level(check: str, **changes: object) -> str:
+        [finding] = [each for each in configured(settings.model_copy(update=changes)) if each.check == check]
+        return finding.level
+
+    file = tmp_path / "providers.json"
+    assert level("sign-in") == "skipped"
+    assert level("sign-in", oidc_file=file) == "wrong"
+    file.write_text('[{"issuer": "https://login.example", "audience": "entente"}]')
+    assert level("sign-in", oidc_file=file) == "ok"
+    server = {"smtp_url": SecretStr("smtp://mail.example")}
+    assert level("mail") == "skipped"
+    assert level("mail", **server) == "wrong"
+    assert level("mail", **server, mail_from="entente@example.org") == "ok"
+
+
+async def test_a_directory_for_contents_that_cannot_be_written_to(settings: Settings, tmp_path: Path) -> None:
+    wanted = tmp_path / "a file"
+    assert (await contents(settings.model_copy(update={"files_url": str(wanted)}))).level == "ok"
+    wanted.write_text("in the way")
+    finding = await contents(settings.model_copy(update={"files_url": str(wanted / "below")}))
+    assert (finding.level, str(wanted) in finding.what) == ("wrong", True)
 
 
 async def test_servers_that_are_not_there(settings: Settings) -> None:

@@ -35,6 +35,36 @@ def show_accord(out: Console, said: Said, as_of: str | None = None) -> None:
     _show_rest(out, said)
 
 
+def show_finality(out: Console, said: Said) -> None:
+    """How much of the record is final, by which witnesses; and before when it existed, by whom outside."""
+    out.print()
+    final = said["final"]
+    if final is not None:
+        later = said["size"] - final["size"]
+        waits = (
+            f"; {counted(later, 'later entry waits', 'later entries wait')} for the witnesses"
+            if later
+            else ""
+        )
+        out.print(signed_line("✓", f"final: {counted(final['size'], 'entry', 'entries')}{waits}"))
+        for one in final["witnesses"]:
+            out.print(f"    cosigned by {one['name']} at {time(one['time'])}", soft_wrap=True)
+    elif not said["signed"]:
+        out.print(signed_line("…", "final: nothing; this installation signs no checkpoints"))
+    elif said["witnesses_named"]:
+        out.print(signed_line("…", "final: nothing yet; the witnesses have not cosigned"))
+    else:
+        out.print(signed_line("…", "final: nobody is named to witness this record (propose-witness-policy)"))
+    for one in said["times"]:
+        entries = counted(one["size"], "entry", "entries")
+        out.print(
+            f"    the first {entries} existed before {time(one['time'])}, by the authority {one['by']}",
+            soft_wrap=True,
+        )
+    if not said["times"]:
+        out.print("    times are by the installation's clock; no authority outside has stamped a checkpoint")
+
+
 def _show_missing(out: Console, said: Said) -> None:
     if said["closed"] or said["terminated"]:
         out.print("Nothing is open any more.")

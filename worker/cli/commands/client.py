@@ -134,17 +134,20 @@ def _show(
 ) -> None:
     """Show how an accord stands: its stage, what is missing, who owes it, by when. Now, or as of any moment."""
     from worker.cli.client import show
-    from worker.cli.client.standing import show_accord
+    from worker.cli.client.standing import show_accord, show_finality
 
     if definition:
         _show_definition(place, accord)
         return
     with place.calls() as calls:
         said = calls.get(path_of(accord), [("as_of", as_of)] if as_of else None)
+        finality = None if as_of or said["cleared"] else calls.get(f"{path_of(accord)}/finality")
     if place.as_json:
-        show.print_json(said)
-    else:
-        show_accord(show.console(), show.readable(said), as_of)
+        show.print_json(said if finality is None else {**said, "finality": finality})
+        return
+    show_accord(show.console(), show.readable(said), as_of)
+    if finality is not None:
+        show_finality(show.console(), show.readable(finality))
 
 
 def _show_definition(place: Place, accord: str) -> None:
