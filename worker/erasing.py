@@ -16,7 +16,8 @@ from activities.files.erasing import Erasing as FilesErasing
 from activities.files.store import open_store
 from activities.ledger.connections import reading_pool
 from activities.ledger.erasing import finish_erasing
-from activities.ledger.payload_keys import FRESH, InstallationKey, PayloadKeys, has_keys
+from activities.ledger.installation import InstallationKey
+from activities.ledger.payload_keys import FRESH, PayloadKeys, has_keys
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.histories import continued_since, delete_closed_runs, key_ids, open_history
 from activities.runtime.settings import Settings

@@ -1,14 +1,10 @@
 """The data keys of payloads, in Postgres: each wrapped by the installation's key, renewed and destroyed by accord.
 
-The installation's key is a file of lines ``entente-payload-secret-1 <base64 of 32 bytes>``. The first wraps; the others
-only unwrap, while data keys are being wrapped anew after a rotation.
+What wraps them is :class:`activities.ledger.installation.InstallationKey`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import secrets
 import time
 from collections import OrderedDict
@@ -16,19 +12,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
 import structlog
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from activities.errors import SettingsProblem, Unavailable
+from activities.errors import Unavailable
 from activities.ledger.connections import reading_pool
 from activities.ledger.database import translated, with_role
-from activities.runtime.codec import NONCE_BYTES, DataKey, EncryptingCodec, Undecryptable
-from activities.runtime.durable import replace_private, write_private
+from activities.ledger.installation import KEY_BYTES, InstallationKey, UnknownSecret
+from activities.runtime.codec import DataKey, EncryptingCodec, Undecryptable
 from activities.runtime.settings import Settings
 
 FRESH = 10.0
@@ -43,9 +37,6 @@ PATIENCE = 3.0
 MOST_HELD = 10_000
 """Data keys that one process holds in memory."""
 
-_KEY_BYTES: Final = 32
-_MARK: Final = "entente-payload-secret-1"
-_WRAPPING: Final = b"entente data key 1\n"
 
 _NEWEST = """
 select id, subject, wrapped, wrapped_by from payload_keys
@@ -65,108 +56,6 @@ on conflict (subject, generation) do nothing
 """
 
 log = structlog.get_logger(__name__)
-
-
-class InstallationKey:
-    """The secrets of an installation that wrap its data keys; the first is the newest."""
-
-    def __init__(self, secrets_: Sequence[bytes]) -> None:
-        if not secrets_ or any(len(each) != _KEY_BYTES for each in secrets_):
-            raise ValueError(f"one or more secrets of {_KEY_BYTES} bytes are needed")
-        self._ciphers = {_id_of(each): AESGCM(each) for each in secrets_}
-        self.id = _id_of(secrets_[0])
-        """The id of the one that wraps."""
-        self.ids = frozenset(self._ciphers)
-        """The ids of all that unwrap."""
-
-    def __repr__(self) -> str:
-        return f"InstallationKey({self.id})"
-
-    @classmethod
-    def load(cls, path: Path) -> InstallationKey:
-        """Read the secrets from the file that the setting ``payload_key_file`` names.
-
-        Raises:
-            SettingsProblem: there is no such file, or it is none that :meth:`create` could have written.
-        """
-        try:
-            lines = path.read_text(encoding="ascii").splitlines()
-            return cls([_secret(line) for line in lines if line.strip()])
-        except (OSError, ValueError) as error:
-            raise SettingsProblem(
-                f"The key that payloads are encrypted under cannot be read from {path}: {error}.",
-                "ENTENTE_PAYLOAD_KEY_FILE has to name a file that `entente payload-key create` made.",
-            ) from error
-
-    @classmethod
-    def create(cls, path: Path) -> InstallationKey:
-        """Make a new secret in ``path``, which only its owner can read.
-
-        Raises:
-            FileExistsError: there is a file already; a secret is never overwritten.
-        """
-        secret = secrets.token_bytes(_KEY_BYTES)
-        write_private(path, _line(secret))
-        return cls([secret])
-
-    @classmethod
-    def add(cls, path: Path) -> InstallationKey:
-        """Put a new secret above those that the file has. The file is replaced whole.
-
-        Raises:
-            SettingsProblem: the file cannot be read.
-        """
-        cls.load(path)
-        replace_private(path, _line(secrets.token_bytes(_KEY_BYTES)) + path.read_bytes())
-        return cls.load(path)
-
-    def wrap(self, key_id: str, subject: str, key: bytes) -> bytes:
-        """A data key, encrypted; bound to its id and to whose it is."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._ciphers[self.id].encrypt(nonce, key, _bound(key_id, subject))
-
-    def unwrap(self, key_id: str, subject: str, wrapped: bytes, wrapped_by: str) -> bytes:
-        """The data key in plain.
-
-        Raises:
-            SettingsProblem: the secret that wrapped it is not in the file.
-            Undecryptable: the row was altered.
-        """
-        cipher = self._ciphers.get(wrapped_by)
-        if cipher is None:
-            raise SettingsProblem(
-                f"The data key {key_id} of {subject} is wrapped by {wrapped_by}, which the payload key file lacks.",
-                "Put that line back into ENTENTE_PAYLOAD_KEY_FILE, then run `entente payload-key rewrap`.",
-            )
-        try:
-            return cipher.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _bound(key_id, subject))
-        except InvalidTag:
-            raise Undecryptable(
-                f"the data key {key_id} of {subject} does not unwrap: its row was altered",
-                "Put the row of payload_keys back from a backup",
-            ) from None
-
-
-def _id_of(secret: bytes) -> str:
-    return hashlib.sha256(_MARK.encode() + b"\n" + secret).hexdigest()[:16]
-
-
-def _bound(key_id: str, subject: str) -> bytes:
-    return _WRAPPING + f"{key_id}\n{subject}".encode()
-
-
-def _line(secret: bytes) -> bytes:
-    return f"{_MARK} {base64.b64encode(secret).decode()}\n".encode()
-
-
-def _secret(line: str) -> bytes:
-    mark, _, text = line.strip().partition(" ")
-    if mark != _MARK:
-        raise ValueError(f"a line does not begin with {_MARK}")
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        raise ValueError("a line holds no base64") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +220,7 @@ class PayloadKeys:
     async def _add(self, subject: str, statement: str) -> None:
         """Add a key, unless somebody else does so at the same time."""
         key_id = secrets.token_hex(16)
-        wrapped = self._installation.wrap(key_id, subject, secrets.token_bytes(_KEY_BYTES))
+        wrapped = self._installation.wrap(key_id, subject, secrets.token_bytes(KEY_BYTES))
         with translated("add keys of payloads", with_role("entente_writer")):
             await self._pool.execute(statement, key_id, subject, wrapped, self._installation.id)
 
@@ -339,11 +228,19 @@ class PayloadKeys:
         key_id, subject = row["id"], row["subject"]
         held = self._keys.get(key_id)
         if held is None:
-            held = DataKey(key_id, subject, AESGCM(self._installation.unwrap(*row.values())))
+            held = DataKey(key_id, subject, AESGCM(self._unwrapped(*row.values())))
             self._keys[key_id] = held
             while len(self._keys) > MOST_HELD:
                 self._keys.popitem(last=False)
         return held
+
+    def _unwrapped(self, key_id: str, subject: str, wrapped: bytes, wrapped_by: str) -> bytes:
+        try:
+            return self._installation.unwrap(key_id, subject, wrapped, wrapped_by)
+        except UnknownSecret:
+            # Another process may have begun to wrap by a secret that came into the file since this one read it.
+            self._installation = self._installation.read_again()
+            return self._installation.unwrap(key_id, subject, wrapped, wrapped_by)
 
 
 async def has_keys(pool: asyncpg.Pool[Any], subject: str) -> bool:

@@ -25,8 +25,9 @@ from rich.table import Table
 from temporalio.envconfig import ClientConfigProfile
 
 from activities.identity.signing import CommandSigner
+from activities.ledger.installation import InstallationKey
 from activities.ledger.migrate import migrate
-from activities.ledger.payload_keys import InstallationKey, own_codec
+from activities.ledger.payload_keys import own_codec
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.settings import read_settings
 from activities.runtime.temporal import connect

@@ -24,7 +24,8 @@ from activities.errors import Malformed
 from activities.identity.keys import create_key
 from activities.identity.signing import CommandSigner
 from activities.ledger.connections import reading_pool
-from activities.ledger.payload_keys import InstallationKey, own_codec
+from activities.ledger.installation import InstallationKey
+from activities.ledger.payload_keys import own_codec
 from activities.ledger.postgres import PostgresLedger
 from activities.runtime.codec import is_sealed
 from activities.runtime.histories import payloads_in

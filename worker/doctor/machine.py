@@ -12,7 +12,7 @@ from pathlib import Path
 from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.errors import SettingsProblem
 from activities.identity.signing import CommandSigner, CommandVerifier
-from activities.ledger.payload_keys import InstallationKey
+from activities.ledger.installation import InstallationKey
 from activities.papers.pades.configured import signing_of
 from activities.papers.pades.keys import KeyFile, SigningProblem
 from activities.runtime.settings import Settings

@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 
 from activities.errors import EntenteError, SettingsProblem
+from activities.ledger.installation import InstallationKey
 from activities.ledger.migrate import load, pending
-from activities.ledger.payload_keys import InstallationKey
 from activities.runtime.settings import Settings
 from worker.doctor.clocks import skew
 from worker.doctor.finding import Finding, ok, warning, wrong

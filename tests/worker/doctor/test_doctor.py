@@ -27,7 +27,8 @@ from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.errors import SettingsProblem
 from activities.identity.signing import CommandSigner
 from activities.ledger.connections import reading_pool
-from activities.ledger.payload_keys import InstallationKey, PayloadKeys
+from activities.ledger.installation import InstallationKey
+from activities.ledger.payload_keys import PayloadKeys
 from activities.runtime.settings import Settings, read_settings
 from activities.runtime.temporal import connect
 from tests.activities.papers.pades.material import PASSPHRASE, Certified, certified

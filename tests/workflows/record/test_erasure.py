@@ -77,3 +77,13 @@ def test_contents_are_erased_by_an_entry_once_for_each() -> None:
     again = {**CONTENTS, "digests": [digest("c"), digest("a")]}
     assert play.guard(INSTALLATION, "erase_contents", **again) == "not_erased_yet"
     assert Play(pair()).rejected(INSTALLATION, "erase_contents", **{**CONTENTS, "digests": []}) == "malformed"
+
+
+def test_no_more_contents_are_erased_than_the_state_can_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workflows.record.erasure.MOST_ERASED", 3)
+    play = Play(pair()).go("founded")
+    play.do(INSTALLATION, "erase_contents", **CONTENTS)
+    assert play.guard(
+        INSTALLATION, "erase_contents", **{**CONTENTS, "digests": [digest("c"), digest("d")]}
+    ) == ("erasures_bounded")
+    play.do(INSTALLATION, "erase_contents", **{**CONTENTS, "digests": [digest("c")]})

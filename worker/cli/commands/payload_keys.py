@@ -30,7 +30,7 @@ def _create(file: File, as_json: Json = False) -> None:
     Name the file by ENTENTE_PAYLOAD_KEY_FILE to workers, API and codec server. Without it nobody reads what is open in
     Temporal; the ledger does not depend on it.
     """
-    from activities.ledger.payload_keys import InstallationKey
+    from activities.ledger.installation import InstallationKey
     from worker.cli.commands.keys import create
 
     create(file, lambda: InstallationKey.create(file))
@@ -43,7 +43,7 @@ def _add(file: File, as_json: Json = False) -> None:
     Give the file to every process and start each again; then `entente payload-key rewrap`; then take out the old line.
     """
     from activities.errors import SettingsProblem
-    from activities.ledger.payload_keys import InstallationKey
+    from activities.ledger.installation import InstallationKey
 
     try:
         key = InstallationKey.add(file)
@@ -55,17 +55,24 @@ def _add(file: File, as_json: Json = False) -> None:
     _say(as_json, file, key.id)
 
 
-def _rewrap(as_json: Json = False) -> None:
+def _rewrap(
+    state_dir: Annotated[
+        Path | None, typer.Option(help="The running stack's directory; .entente by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Wrap the keys of all accords by the first secret in ENTENTE_PAYLOAD_KEY_FILE. No payload is encrypted anew.
 
-    With the login that owns the database. Afterwards the file's other lines can be taken out.
+    With the login that owns the database: DATABASE_URL names it, or the stack that runs here. Afterwards the file's
+    other lines can be taken out.
     """
     from activities.errors import SettingsProblem
     from activities.ledger.connections import reading_pool
-    from activities.ledger.payload_keys import InstallationKey, PayloadKeys
-    from activities.runtime.settings import read_settings
+    from activities.ledger.installation import InstallationKey
+    from activities.ledger.payload_keys import PayloadKeys
+    from worker.stack.running import installation
 
-    settings = read_settings()
+    settings, _ = installation(state_dir)
     if settings.payload_key_file is None:
         raise SettingsProblem("ENTENTE_PAYLOAD_KEY_FILE is not set.", "Set it as the workers have it.")
     key = InstallationKey.load(settings.payload_key_file)
