@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from temporalio.service import RPCError
 
 from activities.errors import RuntimeProblem
+from activities.feeds.credentials import CredentialRevoked
 from activities.feeds.starting import tell_webhook
 from activities.feeds.webhooks import (
     LONGEST_OVERLAP,
     OVERLAP,
     Attempt,
-    CredentialRevoked,
     Owner,
     TooManyEndpoints,
     Webhook,
