@@ -274,7 +274,7 @@ def test_taking_away_is_recognised() -> None:
     ):  # fmt: skip
         assert BREAKING.search(_plain(parse("0001_a.sql", made.format(statement)).up))
     for statement in (
-        "alter table a add column b int;", "drop index a;", "create table a (b int not null);", "alter index a rename to b;",
-        "alter table a drop constraint b, add constraint b unique (c);",
+        "alter table a add column b int;", "drop index a;", "create table a (b int not null);",
+        "alter table a drop constraint b, add constraint b unique (c);", "alter index a rename to b;",
     ):  # fmt: skip
         assert not BREAKING.search(_plain(parse("0001_a.sql", made.format(statement)).up))
