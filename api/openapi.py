@@ -24,6 +24,7 @@ from api.problems import ProblemDetails
 from api.routes.clock import MoveClock
 from api.routes.identity import MakeApiKey
 from api.routes.joining import JoinByLink, MakeJoinLink
+from api.routes.sheets import ReadSheets
 from api.routes.webhook_bodies import NewWebhook, Replay, Rotation
 from workflows.model.commands import Receipt
 from workflows.model.declared import ACTS
@@ -174,6 +175,7 @@ def _extra_schemas() -> dict[str, Any]:
         MakeApiKey,
         MakeJoinLink,
         JoinByLink,
+        ReadSheets,
         *ACTS.values(),
     )
     given: tuple[type[BaseModel], ...] = (
