@@ -171,6 +171,7 @@ def _of_workbook(file: SheetFile) -> Iterator[Grid]:
                 f"{name} holds more than {file.unpacked // 2**20} MB unpacked.",
                 "Copy its cells to a new file.",
             )
+        _without_entities(name, content)
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
     except BadSheet:
         raise
@@ -185,6 +186,20 @@ def _of_workbook(file: SheetFile) -> Iterator[Grid]:
                 yield _of_worksheet(name, sheet, content)
     finally:
         book.close()
+
+
+def _without_entities(name: str, content: bytes) -> None:
+    """Refuse what declares entities: no spreadsheet does, and it takes long to find out what they come to."""
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        for info in packed.infolist():
+            if not info.filename.endswith((".xml", ".rels")):
+                continue
+            with packed.open(info) as part:
+                if b"<!DOCTYPE" in part.read(4096):
+                    raise BadSheet(
+                        f"{name} cannot be taken: its {info.filename[:80]} declares a document type.",
+                        "Save it as XLSX again; spreadsheet programs declare none.",
+                    )
 
 
 def _of_worksheet(file: str, sheet: Any, content: bytes) -> Grid:
