@@ -1,7 +1,6 @@
--- What waits on somebody is counted from the index alone: a row says whether the accord is seen by whom it waits for,
--- whatever the time. And one kind of steps is read without going through the others. Rows that were there before say no, and
--- are looked up as they were; they are put right as their accords move on. The index is built anew under the table's
--- lock, which takes some seconds for 100,000 accords; acts wait.
+-- What waits on somebody is counted from an index alone (the next migration makes it): a row says whether the accord is seen
+-- by whom it waits for, whatever the time. Rows that were there before say no, and are looked up as they were; they are put
+-- right as their accords move on.
 
 -- migrate:up
 
@@ -13,8 +12,6 @@ $$;
 alter table waiting add column sure boolean not null default false;
 comment on column waiting.sure is
     'That whom it waits for sees the accord at any time, and that the accord''s clock is the server''s. No: not known.';
-drop index waiting_who;
-create index waiting_who on waiting (who, kind, due, accord, key) include (sure);
 
 create or replace function list_waiting_anew() returns trigger language plpgsql as $$
 begin
@@ -94,7 +91,5 @@ begin
 end
 $$;
 
-drop index waiting_who;
-create index waiting_who on waiting (who, due, accord, key) include (kind);
 alter table waiting drop column sure;
 drop function surely_seen(jsonb, text);
