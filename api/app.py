@@ -33,6 +33,7 @@ from api.pages import (
     own,
     providers,
     signing,
+    terms,
     verifying,
 )
 from api.pages import joining as page_joining
@@ -133,6 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
         opening,
         page_accords,
         inviting,
+        terms,
         signing,
         acting,
         contents,

@@ -85,10 +85,15 @@ async def content_of(request: Request) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and (len(declared) > 9 or int(declared) > LARGEST):
         raise _too_large()
-    return await in_time(request, _all_of(request))
+    return await in_time(request, all_of(request))
 
 
-async def _all_of(request: Request) -> bytes:
+async def all_of(request: Request) -> bytes:
+    """The same, however slowly it comes: for who has a time of its own for it.
+
+    Raises:
+        Problem: ``too_large``.
+    """
     content = bytearray()
     async for chunk in request.stream():
         content += chunk

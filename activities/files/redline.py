@@ -28,6 +28,15 @@ _SPARE: Final = range(0xF0000, 0x10FFFE)
 
 _CHARACTER: Final = regex.compile(r"\X")
 
+_MOST_SEEDS: Final = 8
+"""Places at which a stretch that two texts may share is looked at; in what repeats itself they are many."""
+
+_LONGEST_OVERLAP: Final = 4_000
+"""Characters of what was taken out, and of what came, up to which it is asked whether they overlap."""
+
+_MOST_SHIFTS: Final = 5_000_000
+"""Characters that may be moved to let changes begin and end where words do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -35,6 +44,43 @@ class Change:
 
     op: Op
     text: str
+
+
+class _Bounded(diff_match_patch):  # type: ignore[misc]
+    """A comparison of which every step ends in time, whatever the texts.
+
+    The library heeds its deadline in one of them; the others, which make it quicker or prettier, take time by the
+    square of the length where texts repeat themselves. What would take them too long is left as it is: still true.
+    """
+
+    def diff_halfMatch(self, text1: str, text2: str) -> tuple[str, ...] | None:
+        """A stretch of at least half the longer text that both have; not looked for where much of it repeats."""
+        longer, shorter = (text1, text2) if len(text1) > len(text2) else (text2, text1)
+        for start in ((len(longer) + 3) // 4, (len(longer) + 1) // 2):
+            seed, at, seen = longer[start : start + len(longer) // 4], -1, 0
+            while seed and (at := shorter.find(seed, at + 1)) >= 0:
+                seen += 1
+                if seen > _MOST_SEEDS:
+                    return None
+        found: tuple[str, ...] | None = super().diff_halfMatch(text1, text2)
+        return found
+
+    def diff_commonOverlap(self, text1: str, text2: str) -> int:
+        """How much of the end of one text is the beginning of the other; of long ones it is not asked."""
+        if min(len(text1), len(text2)) > _LONGEST_OVERLAP:
+            return 0
+        found: int = super().diff_commonOverlap(text1, text2)
+        return found
+
+    def diff_cleanupSemanticLossless(self, diffs: list[tuple[int, str]]) -> None:
+        """Let changes begin and end where words do, if that is no long way."""
+        shifts = sum(
+            len(edit) * (len(before) + len(edit) + len(after))
+            for (_, before), (op, edit), (_, after) in zip(diffs, diffs[1:], diffs[2:], strict=False)
+            if op != 0
+        )
+        if shifts <= _MOST_SHIFTS:
+            super().diff_cleanupSemanticLossless(diffs)
 
 
 class _Characters:
@@ -58,7 +104,7 @@ class _Characters:
         """The text with one code point for each character; lines still end by ``\\n``."""
         return "".join(
             one if one == "\r\n" or (len(one) == 1 and ord(one) not in _SPARE) else self._code(one)
-            for one in _CHARACTER.findall(text)
+            for one in characters_of(text)
         )
 
     def read(self, written: str) -> str:
@@ -87,7 +133,7 @@ def redline(old: str, new: str, *, patience: float = PATIENCE) -> tuple[Change, 
 
 def _blocks(old: str, new: str, patience: float) -> Iterator[tuple[str, str, str]]:
     """Lines that were taken out, those that came in their place, and those that follow in both."""
-    lines = diff_match_patch()
+    lines = _Bounded()
     lines.Diff_Timeout = patience
     one, two, listed = lines.diff_linesToChars(old, new)
     compared = lines.diff_main(one, two, False)
@@ -106,7 +152,7 @@ def _blocks(old: str, new: str, patience: float) -> Iterator[tuple[str, str, str
 
 def _compared(gone: str, came: str, patience: float) -> list[tuple[int, str]]:
     """What differs between two stretches, character by character."""
-    compared = diff_match_patch()
+    compared = _Bounded()
     # Zero would be no limit at all.
     compared.Diff_Timeout = max(patience, 0.001)
     found = compared.diff_main(gone, came, False)
@@ -133,4 +179,9 @@ def _joined(changes: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 def counted(changes: Sequence[Change], op: Op) -> int:
     """How many characters of a kind there are."""
-    return sum(len(_CHARACTER.findall(change.text)) for change in changes if change.op == op)
+    return sum(1 for change in changes if change.op == op for _ in characters_of(change.text))
+
+
+def characters_of(text: str) -> Iterator[str]:
+    """What a reader takes for the characters of a text. One by one, so that other threads go on in between."""
+    return (found[0] for found in _CHARACTER.finditer(text))

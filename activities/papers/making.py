@@ -150,7 +150,7 @@ async def make_paper(source: Source, kind: str, language: str, deposits: Deposit
     """
     if known_kind(kind) == CALENDAR:
         w = words_of(language, source.state.definition.vocabulary)
-        return Made(kind, w.language, calendar(source, w), "text/calendar")
+        return Made(kind, w.language, await asyncio.to_thread(calendar, source, w), "text/calendar")
     if kind != BOOK or deposits is None:
         told, lacking = await asyncio.to_thread(job, source, kind, language)
         content = await press(told)

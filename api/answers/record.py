@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -75,10 +75,24 @@ class FinalityView(View):
 
     accord: str
     size: int = Field(description="entries of the record now")
+    signed: bool = Field(description="false: this installation signs no checkpoints, and nothing is final")
     witnesses_named: bool = Field(description="false: nobody is named who would make a checkpoint final")
     final: FinalCheckpoint | None = Field(description="null as long as no checkpoint has its quorum")
     times: tuple[TimestampView, ...] = Field(
         description="what each authority said; empty where none has stamped a final checkpoint"
+    )
+
+
+class SheetsRead(View):
+    """A definition with the rows of sheets in it."""
+
+    definition: dict[str, Any] = Field(
+        description="as it can be sent to open an accord, or to amend its definition"
+    )
+    digest: str = Field(description="what the parties would adopt")
+    rows: dict[str, int] = Field(
+        description="how many rows each sheet has: conditions, documents, parties",
+        examples=[{"conditions": 12}],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from types import TracebackType
@@ -12,7 +13,7 @@ import httpx
 from api.answers.lists import AccordPage, AccordRow, DeskItem, DeskView
 from api.answers.looking_ahead import OpeningDryRun
 from api.answers.people import Joined, MeView
-from api.answers.record import Keys
+from api.answers.record import Keys, SheetsRead
 from api.answers.telling import Live, Ready
 from api.client import operations
 from api.client.accord import Accord, new_key
@@ -93,6 +94,27 @@ class Entente:
         """Whether an accord could be opened with a definition; nothing is recorded."""
         request = _opening(definition, query=query_of(dry_run=True), repeatable=True)
         return await self._sender.read(OpeningDryRun, request)
+
+    async def read_sheets(
+        self,
+        sheets: Mapping[str, bytes],
+        *,
+        definition: Definition | Mapping[str, Any] | None = None,
+        accord: str | None = None,
+        zone: str = "UTC",
+        add: bool = False,
+    ) -> SheetsRead:
+        """A definition with the rows of CSV and XLSX files, by their names, in it; nothing is recorded.
+
+        The rows go into ``definition``, or into that of ``accord``. Each cell that cannot be taken is an error of the
+        answer, with a field such as ``conditions!F7``.
+        """
+        facts = definition.as_facts() if isinstance(definition, Definition) else definition
+        files = [{"name": name, "content": b64encode(content).decode()} for name, content in sheets.items()]
+        fields = {"sheets": files, "definition": facts, "accord": accord, "zone": zone, "add": add}
+        sent = {name: value for name, value in fields.items() if value is not None}
+        request = json_request("POST", operations.READ_SHEETS.at(), sent, repeatable=True)
+        return await self._sender.read(SheetsRead, request)
 
     async def accords(
         self,

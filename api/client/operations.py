@@ -78,6 +78,7 @@ GET_TILE = _declared("get_tile", "GET", "/v1/accords/{accord}/tile/{path}")
 GET_BUNDLE = _declared("get_bundle", "GET", "/v1/accords/{accord}/bundle")
 GET_KEYS = _declared("get_keys", "GET", "/v1/keys")
 
+READ_SHEETS = _declared("read_sheets", "POST", "/v1/definitions/sheets")
 LIST_PAPERS = _declared("list_papers", "GET", "/v1/accords/{accord}/papers")
 GET_PAPER = _declared("get_paper", "GET", "/v1/accords/{accord}/papers/{kind}")
 GET_SHEET = _declared("get_sheet", "GET", "/v1/accords/{accord}/sheet")

@@ -19,7 +19,7 @@ from api.pages.rendering import page
 from api.pages.visiting import PageRoute, Seen, Visitor, seen_by
 from api.problems import not_found
 from api.routes.accords import state_as_of
-from api.routes.finality import shown_finality
+from api.routes.finality import finality_of
 from api.routes.lists import MOST_WORDS
 from api.views import (
     accord_view,
@@ -200,7 +200,7 @@ async def overview(
         before = await parts.looks.look(one.seen.identity.principal, accord, one.state.size)
     view, finality = accord_view(one.state, one.present), None
     if one.at_position is None:
-        finality = await shown_finality(request, parts, accord, one.state.size)
+        finality = await finality_of(request, parts, accord, one.state.size)
     return accord_page(
         request,
         "accord.html",

@@ -103,8 +103,8 @@ async def compare(
         older=older,
         newer=newer,
         document=document if document in one.state.definition.documents else None,
-        deleted=counted(changes, "delete"),
-        inserted=counted(changes, "insert"),
+        deleted=await COMPARING.run(counted, changes, "delete"),
+        inserted=await COMPARING.run(counted, changes, "insert"),
         # Escaped there, and what nobody sees in it is shown by its code points.
         body=Markup(await COMPARING.run(redline_page.body, changes)),  # noqa: S704
     )

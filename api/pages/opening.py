@@ -31,15 +31,13 @@ from api.pages.uploading import has_files, multipart_of
 from api.pages.visiting import PageRoute, Visitor, form_of
 from api.problems import Problem
 from api.routes.accords import read_definition, tried
+from api.routes.sheets import UNPACKED
 from api.routing import in_its_own_time, unless_hung_up
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 LARGEST_SHEETS = 2 * 1024 * 1024
 """Bytes that the sheets may have which come with a definition."""
-
-UNPACKED = 8 * 1024 * 1024
-"""Bytes that an XLSX file of them may unpack to: it is read beside other requests."""
 
 KINDS = {
     "conditions": noted("{n} conditions"),

@@ -22,7 +22,7 @@ from api.pages.readable import digests_in, readable
 from api.pages.visiting import LongPageRoute, PageRoute, Visitor
 from api.pages.words import problem_words
 from api.problems import Problem, not_found
-from api.routes.finality import shown_finality
+from api.routes.finality import finality_of
 from api.routes.ledger import get_bundle, get_checkpoint, get_policy, get_proof, get_timestamps
 from api.routing import QueryFlag, WholeNumber
 
@@ -95,7 +95,7 @@ async def minutes(
         "minutes.html",
         one,
         "minutes",
-        finality=await shown_finality(request, parts, accord, one.state.size),
+        finality=await finality_of(request, parts, accord, one.state.size),
         days=_days(found),
         refused=refused,
         following=end if end > 0 else None,
@@ -175,7 +175,7 @@ async def record(request: Request, parts: Parts, session: Visitor, accord: Accor
         "record.html",
         one,
         "record",
-        finality=await shown_finality(request, parts, accord, one.state.size),
+        finality=await finality_of(request, parts, accord, one.state.size),
         head=head,
         checkpoint=checkpoint,
         missing=missing,

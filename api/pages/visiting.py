@@ -24,6 +24,7 @@ from api.access import Access, access_to
 from api.backend import Backend
 from api.bodies import content_of, media_type
 from api.calls import backend
+from api.pages.keeping import NOT_KEPT, kept_page, late_form
 from api.pages.rendering import LANGUAGE_COOKIE, error_page, language_for, page
 from api.problems import Problem, not_found, of_exception
 from api.routing import BoundedRoute, CheckedRoute
@@ -43,6 +44,18 @@ class SignInNeeded(EntenteError):
         super().__init__("Nobody is signed in.", "Sign in, and come back.")
 
 
+class OtherSession(Problem):
+    """A form without the token of the session that is there now; ``given`` is what it says."""
+
+    def __init__(self, given: dict[str, list[str]]) -> None:
+        super().__init__(
+            "forbidden",
+            "The form is not one of this session, so nothing was done: you signed in anew meanwhile, or it is an old "
+            "page. Open the page again and send it once more.",
+        )
+        self.given = given
+
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -54,7 +67,11 @@ def _as_pages(handle: Handler) -> Handler:
         try:
             return await handle(request)
         except SignInNeeded:
-            return _to_sign_in(request)
+            return await _to_sign_in(request)
+        except OtherSession as late:
+            if request.url.path in NOT_KEPT or not late.given:
+                return error_page(request, late)
+            return kept_page(request, late.given, request.state.session)
         except Exception as error:
             # `of_exception` logs what nobody foresaw.
             return error_page(request, of_exception(error))
@@ -78,10 +95,18 @@ class LongPageRoute(CheckedRoute):
         return _as_pages(super().get_route_handler())
 
 
-def _to_sign_in(request: Request) -> Response:
+async def _to_sign_in(request: Request) -> Response:
     if request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET":
         # The browser keeps a strict cookie back when another site sent it here; from this page it comes with it.
         return page(request, "arriving.html", here=_here(request))
+    if request.method == "POST":
+        try:
+            from_here(request)
+        except Problem as problem:
+            return error_page(request, problem)
+        given = await late_form(request)
+        if given:
+            return kept_page(request, given, None)
     where = f"/sign-in?next={quote(_here(request), safe='')}" if request.method == "GET" else "/sign-in"
     return RedirectResponse(where, 303, {"Cache-Control": "no-store"})
 
@@ -178,14 +203,10 @@ def with_token(given: dict[str, list[str]], session: Session) -> None:
     """Refuse a form without the session's own token, and take the token out of it.
 
     Raises:
-        Problem: ``forbidden``.
+        OtherSession: a problem as ``forbidden`` is; a page keeps what was written.
     """
     if not session.sent(given.pop("csrf", [""])[0]):
-        raise Problem(
-            "forbidden",
-            "The form is not one of this session, so nothing was done: you signed in anew meanwhile, or it is an old "
-            "page. Open the page again and send it once more.",
-        )
+        raise OtherSession(given)
 
 
 def keep(response: Response, session: Session) -> None:

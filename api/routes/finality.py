@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
-from activities.checkpoints.checkpoints import Checkpoints
 from activities.checkpoints.store import StoredCheckpoint
 from activities.tlog.cosignature import cosigned_at
 from api.answers.record import Cosigner, FinalCheckpoint, FinalityView
@@ -36,34 +35,33 @@ async def get_finality(request: Request, accord: AccordId, parts: Parts, identit
     it: a bundle proves it, by a policy and certificates of your own.
     """
     state, _ = await seen(parts, identity, accord)
-    return answer(await finality_of(checkpoints_of(request, parts), accord, state.size))
+    return answer(await finality_of(request, parts, accord, state.size))
 
 
-async def finality_of(checkpoints: Checkpoints, accord: str, size: int) -> FinalityView:
-    """The same for an accord of ``size`` entries.
+async def finality_of(request: Request, parts: Backend, accord: str, size: int) -> FinalityView:
+    """The same for an accord of ``size`` entries, for an answer or a page.
 
     Raises:
         LedgerError: the database does not answer, or an entry was altered.
     """
+    try:
+        checkpoints = checkpoints_of(request, parts)
+    except Problem:
+        # No log key: that is how it was set up, and nothing that passes.
+        return FinalityView(
+            accord=accord, size=size, signed=False, witnesses_named=False, final=None, times=()
+        )
     named = await checkpoints.watched(accord)
     final = await checkpoints.newest_final(accord, 0) if named else None
     stamps = await checkpoints.timestamps.latest(accord, SHOWN_TIMES)
     return FinalityView(
         accord=accord,
         size=size,
+        signed=True,
         witnesses_named=named,
         final=None if final is None else _final(final),
         times=tuple(timestamp_view(one) for one in stamps if one.size == stamps[0].size),
     )
-
-
-async def shown_finality(request: Request, parts: Backend, accord: str, size: int) -> FinalityView | None:
-    """The same for a page; none where this installation signs no checkpoints."""
-    try:
-        checkpoints = checkpoints_of(request, parts)
-    except Problem:
-        return None
-    return await finality_of(checkpoints, accord, size)
 
 
 def _final(kept: StoredCheckpoint) -> FinalCheckpoint:

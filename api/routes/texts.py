@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from activities.files import redline_page
 from activities.files.errors import ContentAltered, StoreUnavailable
-from activities.files.redline import LARGEST, counted, redline
+from activities.files.redline import LARGEST, Change, counted, redline
 from activities.files.register import Content
 from activities.files.store import verified
 from activities.runtime.mediatypes import TEXTS
@@ -101,15 +101,24 @@ async def get_redline(
         return Response(
             shown, 200, {"Cache-Control": "private, no-cache", **headers}, f"{HTML}; charset=utf-8"
         )
-    said = RedlineView(
+    said = await COMPARING.run(_told, accord, older, newer, changes)
+    return Response(
+        said,
+        200,
+        {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"},
+        "application/json",
+    )
+
+
+def _told(accord: str, older: str, newer: str, changes: tuple[Change, ...]) -> str:
+    return RedlineView(
         accord=accord,
         older=older,
         newer=newer,
         deleted=counted(changes, "delete"),
         inserted=counted(changes, "insert"),
         changes=tuple(ChangeView(op=one.op, text=one.text) for one in changes),
-    )
-    return answer(said, headers={"Vary": "Accept, Authorization"})
+    ).model_dump_json()
 
 
 async def text_of(parts: Backend, identity: Caller, accord: str, digest: str) -> str:

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from temporalio.service import RPCError
 
 from activities.errors import RuntimeProblem
+from activities.feeds.credentials import CredentialRevoked
 from activities.feeds.starting import tell_webhook
 from activities.feeds.webhooks import (
     Attempt,
-    CredentialRevoked,
     Owner,
     TooManyEndpoints,
     Webhook,

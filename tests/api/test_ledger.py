@@ -170,6 +170,8 @@ async def test_without_a_key_or_on_an_old_database_nothing_is_signed(
 ) -> None:
     await filler.do("a", "open_accord", "aa.contact", definition=small())
     async with serving(make_settings(database_url, nowhere)) as api:
+        told = (await api.get("/accords/a/finality")).json()
+        assert (told["signed"], told["final"]) == (False, None)
         assert (
             "ENTENTE_LOG_KEY_FILE"
             in problem(await api.get("/accords/a/checkpoint"), 503, "unavailable")["detail"]

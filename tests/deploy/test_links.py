@@ -41,4 +41,4 @@ def test_every_link_leads_somewhere() -> None:
 
 def test_every_page_is_linked_to() -> None:
     linked = {target for page in PAGES for target, _ in links(page)}
-    assert {page for page in PAGES if page not in linked} == FOUND_OTHERWISE
+    assert {page for page in PAGES if page not in linked} <= FOUND_OTHERWISE

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
+from diff_match_patch import diff_match_patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +73,31 @@ def test_long_texts_end_in_time() -> None:
     other = "".join(chr(0x4E00 + (number * 7919) % 20_000) for number in range(30_000))
     changes = redline(other, other[::-1], patience=0.2)
     assert both(changes) == (other, other[::-1])
+
+
+def test_texts_that_repeat_themselves_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found: a stretch that both have was looked for at every letter, and a change was moved letter by letter."""
+    steps = 0
+
+    def counting(name: str) -> None:
+        step = getattr(diff_match_patch, name)
+
+        def counted(self: Any, *given: str) -> int:
+            nonlocal steps
+            steps += 1
+            return int(step(self, *given))
+
+        monkeypatch.setattr(diff_match_patch, name, counted)
+
+    counting("diff_commonPrefix")
+    counting("diff_commonOverlap")
+    for old, new in (
+        ("ab" * 20_000, "ba" * 20_000),
+        ("\r\n" * 20_000, "\n\r" * 20_000),
+        ("x" + "a" * 20_000 + "y", "x" + "a" * 60_000 + "y"),
+    ):
+        assert both(redline(old, new)) == (old, new)
+    assert steps < 1_000
 
 
 class _Read(HTMLParser):

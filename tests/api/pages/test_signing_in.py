@@ -14,7 +14,7 @@ from activities.runtime.settings import Settings
 from api.pages.visiting import COOKIE, local_path
 from tests.api.conftest import Api, serving
 from tests.api.filling import Filler
-from tests.api.pages.browser import Browser, text_of
+from tests.api.pages.browser import HERE, Browser, Form, text_of
 from tests.simulation.small import small
 
 
@@ -142,3 +142,47 @@ async def test_chairs_are_the_demonstrations_and_on_this_machine(
 async def test_without_such_a_file_there_are_no_chairs(reading_api: Api) -> None:
     async with Browser(reading_api).http as http:
         assert "demonstration" not in (await http.get("/sign-in")).text
+
+
+async def test_what_was_written_is_kept_where_the_session_is_over(browser: Browser, filler: Filler) -> None:
+    await filler.found("a", small())
+    await browser.sign_in("aa.contact")
+    path = "/accords/a/do/record-statement"
+    fields = await browser.filled(await browser.page(path), path, step="preview")
+    note = "a note that took\n\nan <hour>"
+    written = [(name, note if name == "f.words" else value) for name, value in fields]
+    assert ("f.words", note) in written
+    first = browser.http.cookies[COOKIE]
+    await browser.post("/sign-out", await browser.filled(await browser.page("/accords"), "/sign-out"))
+    kept = await browser.post(path, written)
+    assert kept.status_code == 401
+    assert "signed out" in text_of(kept.text)
+    assert ("f.words", note) in Form(kept.text, path).fields
+    # Signed in anew in another window: who one is now is told, and the form carries that session's token.
+    await browser.sign_in("aa.contact")
+    assert browser.http.cookies[COOKIE] != first
+    again = await browser.post(path, Form(kept.text, path).fields)
+    assert (again.status_code, "aa.contact" in text_of(again.text)) == (403, True)
+    shown = await browser.post(path, Form(again.text, path).fields)
+    assert shown.status_code == 200, text_of(shown.text)
+    assert ("f.words", note) in Form(shown.text, path).fields
+    assert "What would follow" not in shown.text
+
+    # The same with a form that may carry files; those have to be chosen again.
+    boundary = "kept"
+    parts = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in (("definition", "title: ä"), ("key", f"web-{'a' * 22}"), ("step", "open"))
+    )
+    browser.http.cookies.clear()
+    kept = await browser.http.post(
+        "/new",
+        content=f"{parts}--{boundary}--\r\n".encode(),
+        headers={"Content-Type": f"multipart/form-data; boundary={boundary}", "Origin": HERE},
+    )
+    assert ("definition", "title: ä") in Form(kept.text, "/new").fields
+    assert ("step", "try") in Form(kept.text, "/new").fields
+    assert ("step", "open") not in Form(kept.text, "/new").fields
+    # From another site nothing is shown again.
+    stranger = await browser.post(path, written, Origin="https://elsewhere.example")
+    assert (stranger.status_code, note in stranger.text) == (403, False)

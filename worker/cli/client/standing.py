@@ -49,6 +49,8 @@ def show_finality(out: Console, said: Said) -> None:
         out.print(signed_line("✓", f"final: {counted(final['size'], 'entry', 'entries')}{waits}"))
         for one in final["witnesses"]:
             out.print(f"    cosigned by {one['name']} at {time(one['time'])}", soft_wrap=True)
+    elif not said["signed"]:
+        out.print(signed_line("…", "final: nothing; this installation signs no checkpoints"))
     elif said["witnesses_named"]:
         out.print(signed_line("…", "final: nothing yet; the witnesses have not cosigned"))
     else:

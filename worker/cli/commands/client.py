@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from worker.cli.client.options import Accord, At, Key, Place, path_of, placed, segment
 from worker.cli.client.paging import pages
-
-if TYPE_CHECKING:
-    from worker.cli.client.calling import Calls
 
 _RAW = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
@@ -144,23 +141,13 @@ def _show(
         return
     with place.calls() as calls:
         said = calls.get(path_of(accord), [("as_of", as_of)] if as_of else None)
-        finality = None if as_of or said["cleared"] else _finality(calls, accord)
+        finality = None if as_of or said["cleared"] else calls.get(f"{path_of(accord)}/finality")
     if place.as_json:
         show.print_json(said if finality is None else {**said, "finality": finality})
         return
     show_accord(show.console(), show.readable(said), as_of)
     if finality is not None:
         show_finality(show.console(), show.readable(finality))
-
-
-def _finality(calls: Calls, accord: str) -> dict[str, Any] | None:
-    """How much of the record is final; none where the installation signs no checkpoints."""
-    from worker.cli.client.calling import ApiProblem
-
-    try:
-        return calls.get(f"{path_of(accord)}/finality")
-    except ApiProblem:
-        return None
 
 
 def _show_definition(place: Place, accord: str) -> None:

@@ -1,0 +1,105 @@
+"""The definition of an accord as its parties adopt it, whole; and what an amendment that waits would change in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import yaml
+from fastapi import APIRouter, Request, Response
+
+from api.access import seen_whole
+from api.calls import AccordId, Parts
+from api.heavy import READING
+from api.pages.accords import accord_page, shown
+from api.pages.visiting import PageRoute, Visitor
+from api.routing import QueryFlag
+from api.views import consent_views
+from workflows.model.definition import Definition
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+MOST_CHANGES = 300
+"""Changes that the page lists; the text of both definitions has them all."""
+
+NOTHING = object()
+"""Stands where a definition says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One place of a definition, and what it says there before and after; none where it says nothing."""
+
+    place: str
+    before: str | None
+    after: str | None
+
+
+def changes(before: Any, after: Any, place: tuple[str, ...] = ()) -> Iterator[Change]:
+    """The places in which two definitions differ, as far down as both have a mapping there."""
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in (*before, *(each for each in after if each not in before)):
+            yield from changes(before.get(name, NOTHING), after.get(name, NOTHING), (*place, str(name)))
+        return
+    yield Change(" / ".join(place), _text(before), _text(after))
+
+
+def _text(value: Any) -> str | None:
+    if value is NOTHING:
+        return None
+    if isinstance(value, str):
+        return value
+    return written(value).removesuffix("\n...\n").strip()
+
+
+def written(value: Any) -> str:
+    """As YAML, which can be sent again as it is."""
+    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=100)
+
+
+def _compared(now: Definition, amendment: Definition) -> tuple[list[Change], bool]:
+    found = list(islice(changes(now.as_facts(), amendment.as_facts()), MOST_CHANGES + 1))
+    return found[:MOST_CHANGES], len(found) > MOST_CHANGES
+
+
+@router.get("/accords/{accord}/definition")
+async def definition(
+    request: Request,
+    parts: Parts,
+    session: Visitor,
+    accord: AccordId,
+    amendment: QueryFlag = False,
+    download: QueryFlag = False,
+) -> Response:
+    """The definition in force or proposed, or the amendment that waits, with what it would change; or as a file."""
+    one = await shown(request, parts, session, accord)
+    if not one.seen.access.reads_definition:
+        seen_whole(one.seen.access)
+    a = one.state
+    pending = a.amendment
+    text = await READING.run(written, (pending if amendment and pending else a.definition).as_facts())
+    if download:
+        name = f"{accord}-amendment.yaml" if amendment and pending else f"{accord}-definition.yaml"
+        return Response(
+            text,
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+            media_type="application/yaml",
+        )
+    compared, more = ([], False) if pending is None else await READING.run(_compared, a.definition, pending)
+    return accord_page(
+        request,
+        "definition.html",
+        one,
+        "people",
+        text=text,
+        pending=pending,
+        compared=compared,
+        more=more,
+        amendment=amendment and pending is not None,
+        consents=[each for each in consent_views(a) if each.subject == "definition"],
+        actions=one.offers(("adopt_definition", "decline_definition", "amend_definition")),
+    )
