@@ -24,12 +24,8 @@ from api.problems import ProblemDetails
 from api.routes.clock import MoveClock
 from api.routes.identity import MakeApiKey
 from api.routes.joining import JoinByLink, MakeJoinLink
-<<<<<<< HEAD
-from api.routes.webhook_bodies import NewWebhook, Replay, Rotation
-=======
 from api.routes.sheets import ReadSheets
-from api.routes.webhooks import NewWebhook, Replay, Rotation
->>>>>>> main
+from api.routes.webhook_bodies import NewWebhook, Replay, Rotation
 from workflows.model.commands import Receipt
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
