@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 CALLS: Mapping[str, str] = {
+    "read_sheets": """\
+sheets = {"conditions.csv": b"id,title,obligors\\r\\nC9,Agenda agreed,AA\\r\\n"}
+print(await api.read_sheets(sheets, accord="visit-2027"))""",
     "livez": "print(await api.livez())",
     "readyz": "print(await api.readyz())",
     "list_accords": "async for row in api.accords():\n    print(row.accord, row.stage)",
@@ -15,6 +18,7 @@ CALLS: Mapping[str, str] = {
     "get_claims": "print(await accord.claims())",
     "move_clock": 'await accord.move_clock(datetime.fromisoformat("2030-04-12T08:00:00+00:00"), key=KEY)',
     "get_definition": "definition = await accord.definition()\nprint(definition.digest())",
+    "get_finality": "print(await accord.record.finality())",
     "list_events": "async for entry in accord.events():\n    print(entry.position, entry.says)",
     "follow_accord": "async for told in accord.feed(since=0):\n    print(told.position, told.entry.says)",
     "list_files": "async for file in accord.files():\n    print(file.digest, file.size)",

@@ -5,23 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 from activities.languages.catalogues import spoken
-from api.pages import words
+from api.pages import rows
 
 
 def test_people_in_a_row_are_escaped_and_the_reader_is_marked() -> None:
-    row = words.people(("aa.contact", "<b>.contact"), "aa.contact")
+    row = rows.people(("aa.contact", "<b>.contact"), "aa.contact")
     assert row == (
         '<span class="id me">aa.contact</span> <span class="you">(you)</span>, '
         '<span class="id">&lt;b&gt;.contact</span>'
     )
-    assert words.people((), None) == '<span class="none">nobody named</span>'
+    assert rows.people((), None) == '<span class="none">nobody named</span>'
 
 
 def test_a_time_is_said_in_the_language_that_is_spoken_now() -> None:
     at = datetime(2030, 4, 1, 9, tzinfo=UTC)
-    here = words.day(at, at - timedelta(days=2))
+    here = rows.day(at, at - timedelta(days=2))
     with spoken("ru"):
-        there = words.day(at.astimezone(timezone(timedelta(hours=9))), at - timedelta(days=2))
+        there = rows.day(at.astimezone(timezone(timedelta(hours=9))), at - timedelta(days=2))
     assert "1 Apr 2030" in here
     assert "in 2 days" in here
     assert "1 апр. 2030" in there
