@@ -9,14 +9,12 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from temporalio.service import RPCError
 
 from activities.errors import RuntimeProblem
 from activities.feeds.starting import tell_webhook
 from activities.feeds.webhooks import (
-    LONGEST_OVERLAP,
-    OVERLAP,
     Attempt,
     CredentialRevoked,
     Owner,
@@ -29,7 +27,6 @@ from api.answers.telling import AttemptPage, AttemptView, WebhookList, WebhookVi
 from api.backend import Backend
 from api.bodies import json_body
 from api.calls import (
-    ACCORD_ID,
     After,
     Caller,
     IdempotencyKey,
@@ -45,6 +42,7 @@ from api.calls import (
 )
 from api.problems import FieldError, Problem
 from api.routing import BoundedRoute, WholeNumber
+from api.webhooks import NewWebhook, Replay, Rotation
 from workflows.model.canonical import canonical
 from workflows.model.declared import EVENTS
 
@@ -54,58 +52,6 @@ router = APIRouter(route_class=BoundedRoute, tags=["feeds"])
 
 TELL = 1.0
 """Seconds in which a workflow is told; the worker looks for itself, so nobody has to wait for it."""
-
-TYPE = r"^[a-z][a-z_]{0,60}$"
-
-
-class NewWebhook(BaseModel):
-    """An endpoint to set up."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: Annotated[
-        str,
-        Field(
-            max_length=400,
-            description="https://, a host and a path; no address of a private network",
-            examples=["https://monitor.example/entente"],
-        ),
-    ]
-    accord: Annotated[str | None, Field(pattern=ACCORD_ID, description="only this accord's entries")] = None
-    types: Annotated[
-        tuple[Annotated[str, Field(pattern=TYPE)], ...],
-        Field(max_length=50, description="only entries of these types; all, where none is named"),
-    ] = ()
-    label: Annotated[str, Field(max_length=200)] = ""
-    since: Annotated[
-        int | None,
-        Field(
-            ge=0,
-            lt=2**53,
-            description="entries beyond this feed position are sent; those to come, by default",
-        ),
-    ] = None
-
-
-class Rotation(BaseModel):
-    """How long the present secret goes on signing beside the new one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    overlap_hours: Annotated[
-        int, Field(ge=0, le=int(LONGEST_OVERLAP.total_seconds() // 3600), strict=True)
-    ] = int(OVERLAP.total_seconds() // 3600)
-
-
-class Replay(BaseModel):
-    """From where on everything is sent again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    since: Annotated[
-        int, Field(ge=0, lt=2**53, strict=True, description="the feed position; 0 is the beginning")
-    ]
-
 
 WebhookId = Annotated[
     str,
