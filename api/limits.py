@@ -22,7 +22,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from activities.runtime.settings import NO_LIMIT, Settings
 from api.problems import Problem
 
-Kind = Literal["key", "delegate", "accord", "opening", "failures", "failures_of_key"]
+Kind = Literal["key", "delegate", "accord", "opening", "failures", "failures_of_key", "codes"]
 
 _SAYS: dict[Kind, str] = {
     "key": "with this key {rate} requests are taken",
@@ -31,6 +31,7 @@ _SAYS: dict[Kind, str] = {
     "opening": "one delegate opens {rate} accords",
     "failures": "from one address {rate} attempts with no key, token or link in force are taken",
     "failures_of_key": "with one key's id {rate} attempts that fail are taken",
+    "codes": "for one person, and to one address, {rate} codes are sent by e-mail",
 }
 
 
@@ -48,6 +49,7 @@ class Limits:
             "opening": settings.rate_opening,
             "failures": settings.rate_failures,
             "failures_of_key": settings.rate_failures,
+            "codes": settings.rate_codes,
         }
         self._rates = {kind: _parsed(text, self._processes) for kind, text in rates.items()}
 

@@ -22,6 +22,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.errors import LedgerError
+from activities.feeds.credentials import in_force
 from activities.feeds.mail import Mail, MailFailed, written
 from activities.languages import formats
 from activities.languages.catalogues import ENGLISH, counted, gettext, noted, spoken
@@ -58,6 +59,16 @@ HEADINGS = {
 }
 
 _COLUMNS = "principal, address, mode, hour, zone, language, confirmed, changed, digest"
+
+_CHOOSE = (
+    "insert into notice_settings as n (principal, address, mode, hour, zone, code, code_until, language, credential) "  # noqa: S608
+    "values ($1, $2, $3, $4, $5, $6, now() + $7, coalesce($8, 'en'), $9) on conflict (principal) do update set "
+    "address = $2, mode = $3, hour = $4, zone = $5, language = coalesce($8, n.language), changed = now(), "
+    "tries = 0, credential = $9, "
+    "confirmed = case when n.address = $2 then n.confirmed end, "
+    "code = case when n.address = $2 and n.confirmed is not null then null else $6 end, "
+    f"code_until = now() + $7 returning {_COLUMNS}"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -106,17 +117,18 @@ class Notices:
         hour: int,
         zone: str,
         language: str | None = None,
+        *,
+        credential: str = "",
     ) -> tuple[NoticeSettings, str | None]:
-        """Keep a choice; and the code to send, where the address has yet to be confirmed. No language: as before."""
+        """Keep a choice; and the code to send, where the address has yet to be confirmed. No language: as before.
+
+        ``credential`` is the id of the key or account by which it is chosen: revoked, it takes the choice with it.
+
+        Raises:
+            CredentialRevoked: the key was revoked meanwhile.
+        """
         code = f"{secrets.randbelow(10**8):08}"
-        row = await self._row(
-            "insert into notice_settings as n (principal, address, mode, hour, zone, code, code_until, language) "  # noqa: S608
-            "values ($1, $2, $3, $4, $5, $6, now() + $7, coalesce($8, 'en')) on conflict (principal) do update set "
-            "address = $2, mode = $3, hour = $4, zone = $5, language = coalesce($8, n.language), changed = now(), "
-            "tries = 0, "
-            "confirmed = case when n.address = $2 then n.confirmed end, "
-            "code = case when n.address = $2 and n.confirmed is not null then null else $6 end, "
-            f"code_until = now() + $7 returning {_COLUMNS}",
+        arguments = (
             principal,
             address,
             mode,
@@ -125,7 +137,12 @@ class Notices:
             hashlib.sha256(code.encode()).digest(),
             CODE_HOLDS,
             language,
+            credential,
         )
+        with translated("read and keep notices", with_role("entente_api")):
+            async with self._pool.acquire() as connection, connection.transaction():
+                await in_force(connection, credential)
+                row = await connection.fetchrow(_CHOOSE, *arguments)
         if row is None:
             raise RuntimeError("an insert returns its row")
         chosen = NoticeSettings(**dict(row))

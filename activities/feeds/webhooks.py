@@ -8,16 +8,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from activities.errors import EntenteError
+from activities.feeds.credentials import in_force
 from activities.ledger.database import translated, with_role
 from workflows.model.addresses import parse_address
-
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
 
 MOST_ENDPOINTS = 20
 """Endpoints of one principal."""
@@ -45,10 +43,6 @@ class Owner(NamedTuple):
 
 class TooManyEndpoints(EntenteError):
     """The principal has as many endpoints as one may have."""
-
-
-class CredentialRevoked(EntenteError):
-    """The key by which an endpoint was to be set up or enabled is revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +141,7 @@ class Webhooks:
             async with self._pool.acquire() as connection, connection.transaction():
                 # One after the other for each principal, so that the limit holds.
                 await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 41))", principal)
-                await _in_force(connection, credential)
+                await in_force(connection, credential)
                 row = await connection.fetchrow(f"select {_COLUMNS} from webhooks where id = $1", name)  # noqa: S608
                 if row is not None:
                     return _webhook(row)
@@ -223,7 +217,7 @@ class Webhooks:
         """
         with translated("read and set up webhooks", with_role("entente_api")):
             async with self._pool.acquire() as connection, connection.transaction():
-                await _in_force(connection, credential)
+                await in_force(connection, credential)
                 row = await connection.fetchrow(
                     "update webhooks set active = $4, reason = $5, failures = 0, failing_since = null, "  # noqa: S608
                     "credential = coalesce(nullif($6, ''), credential) "
@@ -265,20 +259,6 @@ class Webhooks:
     async def _row(self, query: str, *arguments: object) -> asyncpg.Record | None:
         with translated("read and set up webhooks", with_role("entente_api")):
             return await self._pool.fetchrow(query, *arguments)
-
-
-async def _in_force(connection: Connection, credential: str) -> None:
-    """Hold off the revoking of a key until the end of the transaction, unless it is done.
-
-    An API process believes for some seconds in a key that another one revoked; what was set up by it then would stay.
-    """
-    if not credential:
-        return
-    await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 42))", credential)
-    if await connection.fetchval(
-        "select exists (select from api_keys where id = $1 and revoked is not null)", credential
-    ):
-        raise CredentialRevoked(f"The key {credential} is revoked", "Use another one")
 
 
 def _webhook(row: asyncpg.Record) -> Webhook:

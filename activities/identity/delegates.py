@@ -220,6 +220,7 @@ class Delegates:
                     account,
                     f"the account {account} by which it was set up is no delegate here any more",
                 )
+                await connection.execute("delete from notice_settings where credential = $1", account)
         self._held.clear()
         return done
 

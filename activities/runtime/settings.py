@@ -117,7 +117,6 @@ class Settings(BaseSettings):
     api_processes: int = Field(
         default=1,
         ge=1,
-        le=1000,
         description="API processes that serve behind one balancer: each counts for itself, and lets through its part "
         "of the rates below",
     )
@@ -136,6 +135,9 @@ class Settings(BaseSettings):
     rate_failures: RateLimits = Field(
         default="60/minute; 600/hour",
         description="attempts from one address with no key, token or link in force; and those with one key's id",
+    )
+    rate_codes: RateLimits = Field(
+        default="5/hour; 20/day", description="codes by e-mail, for one person and to one address"
     )
     token_key_days: int = Field(
         default=90,

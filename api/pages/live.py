@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from activities.feeds.following import Following
 from api.access import seen_whole
 from api.calls import AccordId, Parts
-from api.pages.visiting import PageRoute, Visitor, seen_by
+from api.pages.visiting import PageRoute, Visitor, seen_by, session_of
 from api.routes.feeds import CHECK, HEARTBEAT, LONGEST_LIFE, RECONNECT, SPREAD
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -48,7 +48,7 @@ async def live(request: Request, parts: Parts, session: Visitor, accord: AccordI
                     if now() >= ends:
                         return
                     if now() - checked >= CHECK:
-                        if await parts.sessions.find(session.secret) is None:
+                        if await session_of(request) is None:
                             return
                         checked = now()
                     yield b"event: moved\ndata: %d\n\n" % told.position if told.events else b": alive\n\n"

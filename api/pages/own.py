@@ -38,14 +38,8 @@ from api.routes.notices import (
     confirm_notices,
     end_notices,
 )
-from api.routes.webhooks import (
-    delete_webhook,
-    owner_of,
-    secret_rotated,
-    switch_webhook,
-    webhook_made,
-)
-from api.webhooks import NewWebhook, Rotation
+from api.routes.webhook_bodies import NewWebhook, Rotation
+from api.routes.webhooks import delete_webhook, owner_of, secret_rotated, switch_webhook, webhook_made
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -66,6 +66,27 @@ def _compared(now: Definition, amendment: Definition) -> tuple[list[Change], boo
     return found[:MOST_CHANGES], len(found) > MOST_CHANGES
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An id that a definition names for one side, and that another one has claimed."""
+
+    delegate: str
+    by: str
+
+
+def claimed_elsewhere(named: Definition, claims: Mapping[str, str]) -> list[Claimed]:
+    """Whom a definition names for a party and neither it nor its contact has claimed; and officers whom a side has."""
+    found = []
+    for delegate, party in named.owners().items():
+        by = claims.get(delegate)
+        contact = None if party is None else named.parties[party].contact
+        # Who claimed the contact is told of the contact alone: its side's further delegates are claimed with it.
+        with_contact = None if contact is None or delegate == contact else claims.get(contact)
+        if by is not None and by not in (delegate, contact, with_contact):
+            found.append(Claimed(delegate, by))
+    return found
+
+
 @router.get("/accords/{accord}/definition")
 async def definition(
     request: Request,
@@ -90,6 +111,8 @@ async def definition(
             media_type="application/yaml",
         )
     compared, more = ([], False) if pending is None else await READING.run(_compared, a.definition, pending)
+    to_adopt = a.definition if pending is None else pending
+    claims = await parts.claims.of(to_adopt.owners())
     return accord_page(
         request,
         "definition.html",
@@ -99,6 +122,7 @@ async def definition(
         pending=pending,
         compared=compared,
         more=more,
+        claimed=claimed_elsewhere(to_adopt, claims),
         amendment=amendment and pending is not None,
         consents=[each for each in consent_views(a) if each.subject == "definition"],
         actions=one.offers(("adopt_definition", "decline_definition", "amend_definition")),

@@ -21,6 +21,7 @@ from api.calls import (
     acting,
     answer,
     backend,
+    good_for,
     idempotency_key,
     problems,
     seen,
@@ -109,6 +110,9 @@ async def _before_reading(request: Request, accord: str, delegate: str) -> None:
 async def _foreseen(
     parts: Parts, identity: Caller, command: Command, at: str | None, signed: GivenSignature
 ) -> Response:
+    if at is not None:
+        # What falls due until then is of the record: a key that only acts does not learn it by trying.
+        good_for(identity, "read")
     state, access = await seen(parts, identity, command.accord)
     seen_whole(access)
     time = time_asked_for(at, state) or (await parts.clocks.present(state)).time

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from temporalio.service import RPCError
 
 from activities.errors import RuntimeProblem
+from activities.feeds.credentials import CredentialRevoked
 from activities.feeds.mail import Mail, MailFailed, written
 from activities.feeds.notices import CODE_HOLDS, NoticeSettings
 from activities.feeds.starting import tell_person
@@ -21,7 +22,7 @@ from activities.languages.choosing import known
 from activities.languages.names import NAMES
 from api.answers.telling import NoticeView
 from api.backend import Backend
-from api.calls import Caller, Parts, answer, problems
+from api.calls import Caller, Parts, answer, good_for, problems
 from api.problems import FieldError, Problem, unavailable
 from api.routing import BoundedRoute
 
@@ -119,6 +120,8 @@ async def choose_notices(choice: NoticeChoice, parts: Parts, identity: Caller) -
     A code is sent to a new address, by which it is confirmed.
     """
     principal = _mine(identity)
+    # What is sent is of the record: nobody has that sent who may not read it.
+    good_for(identity, "read")
     if choice.zone not in available_timezones():
         said = "there is no such zone in the IANA database; write one such as Europe/Oslo"
         raise Problem("malformed", f"zone: {said}.", errors=(FieldError(field="zone", problem=said),))
@@ -130,9 +133,18 @@ async def choose_notices(choice: NoticeChoice, parts: Parts, identity: Caller) -
             "This installation sends no e-mail: its operator has set no mail server (ENTENTE_SMTP_URL).",
         )
     await parts.limits.count("delegate", principal)
-    chosen, code = await parts.notices.choose(
-        principal, choice.address, choice.mode, choice.hour, choice.zone, choice.language
-    )
+    before = await parts.notices.get(principal)
+    if before is None or before.confirmed is None or before.address != choice.address:
+        # A code is sent, to whomever the address is of: nobody's mailbox is filled by that.
+        await parts.limits.count("codes", "for", principal)
+        await parts.limits.count("codes", "to", choice.address.lower())
+    try:
+        chosen, code = await parts.notices.choose(
+            principal, choice.address, choice.mode, choice.hour, choice.zone, choice.language,
+            credential=identity.key_id,
+        )  # fmt: skip
+    except CredentialRevoked as error:
+        raise Problem("forbidden", f"{error.what}. {error.remedy}.") from None
     if code is None:
         await _tell(parts, principal)
         return _shown(chosen)

@@ -25,6 +25,7 @@ from activities.errors import SettingsProblem
 from activities.feeds.mail import Mail, MailFailed
 from activities.feeds.notices import NoticeSettings, Noticing
 from activities.feeds.starting import tell_person
+from activities.identity.keys import create_key, revoke
 from activities.ledger.connections import reading_pool
 from activities.runtime.settings import Settings
 from tests.api.conftest import Api, problem, serving
@@ -222,6 +223,45 @@ async def test_an_address_is_shown_to_be_ones_own(mailing_api: Api, mailbox: Mai
     for wrong_body in wrong_bodies:
         problem(await mailing_api.call("PUT", "/v1/notices", "aa.contact", json=wrong_body), 422, "malformed")
     problem(await mailing_api.call("PUT", "/v1/notices", "auditor", json=body), 403, "forbidden")
+
+
+async def test_nobodys_mailbox_is_filled_with_codes(mailing_api: Api, mailbox: Mailbox) -> None:
+    """Found: as often as a delegate may act, six thousand times a minute, a code went to whatever address it named."""
+
+    async def choose(by: str, address: str) -> Any:
+        return await mailing_api.call("PUT", "/v1/notices", by, json={"address": address})
+
+    for number in range(5):
+        assert (await choose("code-a.contact", f"one{number}@victim.example")).status_code == 200
+    problem(await choose("code-a.contact", "one9@victim.example"), 429, "rate_limited")
+    for by in ("code-b.contact", "code-c.contact", "code-d.contact", "code-e.contact", "code-f.contact"):
+        assert (await choose(by, "one@other.example")).status_code == 200
+    problem(await choose("code-g.contact", "ONE@other.example"), 429, "rate_limited")
+    assert len(mailbox.got) == 10
+
+
+async def test_notices_end_with_the_key_by_which_they_were_chosen(
+    mailing_api: Api, mailbox: Mailbox, pool: asyncpg.Pool[Any]
+) -> None:
+    """Found: a thief was told of what waits after the key was revoked; and a key that does not read was enough."""
+
+    async def made(*scopes: str) -> str:
+        return await create_key(pool, "end.contact", "", scopes=scopes)
+
+    async def choose(token: str) -> Any:
+        headers = {"Authorization": f"Bearer {token}"}
+        body = {"address": "thief@elsewhere.example"}
+        return await mailing_api.call("PUT", "/v1/notices", None, json=body, headers=headers)
+
+    problem(await choose(await made("act")), 403, "forbidden")
+    stolen = await made("read", "act")
+    assert (await choose(stolen)).status_code == 200
+    assert (await mailing_api.get("/notices", "end.contact")).json()["address"] == "thief@elsewhere.example"
+    assert await revoke(pool, stolen.split("_")[1])
+    problem(await mailing_api.get("/notices", "end.contact"), 404, "not_found")
+    # The API believes in it for some seconds yet.
+    problem(await choose(stolen), 403, "forbidden")
+    await chosen(mailing_api, mailbox, "end.contact")
 
 
 async def test_what_a_mail_server_refuses(

@@ -15,9 +15,10 @@ from standardwebhooks.webhooks import Webhook as Signer
 from standardwebhooks.webhooks import WebhookVerificationError
 from temporalio.client import Client
 
+from activities.feeds.credentials import CredentialRevoked
 from activities.feeds.delivering import Delivering
 from activities.feeds.starting import tell_webhook
-from activities.feeds.webhooks import CredentialRevoked, Owner, Webhooks
+from activities.feeds.webhooks import Owner, Webhooks
 from activities.ledger.connections import reading_pool
 from activities.ledger.postgres import PostgresLedger
 from activities.reading.states import States

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncpg
 import yaml
 
+from activities.ledger.claiming import take
+from activities.ledger.store import Claim
 from api.pages.terms import changes
 from tests.api.filling import Filler
 from tests.api.pages.browser import Browser, text_of
@@ -59,3 +62,30 @@ def test_changes_name_the_place_and_both_sides() -> None:
         "n": ("- 1\n- 2", "- 1\n- 3"),
     }
     assert not list(changes(after, after))
+
+
+async def test_whose_delegates_another_side_has_claimed_is_told_before_adoption(
+    browser: Browser, filler: Filler, database_url: str
+) -> None:
+    named = small()
+    named["parties"]["BB"] |= {"contact": "told-b.contact", "delegates": ["told-b.envoy", "told-b.clerk"]}
+    named["conditions"]["C1"]["policy"]["verifiers"] = ["told-b.contact"]
+    named["documents"]["D1"]["seats"]["BB"] = "told-b.contact"
+    await filler.open("a", named)
+    await browser.sign_in("told-b.contact")
+    assert "Claimed by others" not in await browser.page("/accords/a/definition")
+    connection = await asyncpg.connect(database_url)
+    try:
+        for claim in (
+            Claim("told-m.contact", ("told-b.contact",)),
+            Claim("told-o.contact", ("told-b.envoy",)),
+            Claim("aa.contact", ("aa.contact",)),
+        ):
+            await take(connection, "b", claim)
+    finally:
+        await connection.close()
+    page = " ".join(text_of(await browser.page("/accords/a/definition")).split()).replace(" :", ":")
+    assert "told-b.contact: claimed by told-m.contact" in page
+    assert "told-b.envoy: claimed by told-o.contact" in page
+    assert "aa.contact: claimed" not in page
+    assert "told-b.clerk: claimed" not in page

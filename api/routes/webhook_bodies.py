@@ -1,13 +1,21 @@
-"""What callers ask of webhooks: the bodies of the operations about them."""
+"""What requests about webhooks carry, and how it is read."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Path, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from activities.feeds.webhooks import LONGEST_OVERLAP, OVERLAP
-from api.calls import ACCORD_ID
+from activities.feeds.webhooks import (
+    LONGEST_OVERLAP,
+    OVERLAP,
+)
+from api.bodies import json_body
+from api.calls import (
+    ACCORD_ID,
+)
+from api.problems import FieldError, Problem
 
 TYPE = r"^[a-z][a-z_]{0,60}$"
 
@@ -59,3 +67,37 @@ class Replay(BaseModel):
     since: Annotated[
         int, Field(ge=0, lt=2**53, strict=True, description="the feed position; 0 is the beginning")
     ]
+
+
+WebhookId = Annotated[
+    str,
+    Path(
+        max_length=40,
+        pattern=r"^wh_[a-z2-7]{20}$",
+        description="the endpoint's id",
+        examples=["wh_" + "a" * 20],
+    ),
+]
+
+
+def body_of(model: type[BaseModel]) -> dict[str, Any]:
+    """What the API's description says of such a body."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+async def read_body(request: Request, model: type[BaseModel]) -> Any:
+    """The body of a request.
+
+    Raises:
+        Problem: it is not such a body.
+    """
+    try:
+        return model.model_validate((await json_body(request)).value)
+    except ValidationError as error:
+        found = tuple(
+            FieldError(field=".".join(map(str, item["loc"])) or "(whole)", problem=str(item["msg"]))
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        listing = "; ".join(f"{each.field}: {each.problem}" for each in found[:5])
+        raise Problem("malformed", f"The body is malformed: {listing}.", errors=found) from None
