@@ -21,11 +21,12 @@ from api.answers.looking_ahead import DryRun
 from api.calls import AccordId, Parts, acting, idempotency_key
 from api.heavy import JUDGING
 from api.pages.accords import Shown, accord_page, shown
+from api.pages.checked import field_problem
 from api.pages.forms import about, form_fields, given_of, read_form
 from api.pages.readable import digests_in, readable
 from api.pages.uploading import form_with_files, has_files, may_send
 from api.pages.visiting import PageRoute, Visitor, form_of
-from api.pages.words import entry_says, field_problem
+from api.pages.words import entry_says
 from api.preview import DRY_RUN, dry_run, tried
 from api.problems import Problem, not_found
 from api.routing import FURTHER, unless_hung_up

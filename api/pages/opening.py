@@ -60,7 +60,7 @@ async def form(request: Request, session: Visitor) -> Response:
 def _page(request: Request, text: str, key: str, status: int = 200, **values: Any) -> Response:
     given: dict[str, Any] = {
         **{"errors": (), "cells": (), "said": None, "foreseen": None},
-        **{"put_in": None, "zone": "UTC", "add": False},
+        **{"put_in": None, "zone": "UTC", "add": False, "with_sheets": False},
         **values,
     }
     return page(request, "new.html", status, text=text, key=key, longest=LARGEST, **given)
@@ -118,9 +118,10 @@ async def _with_rows(
 ) -> Response:
     """The page with the rows of the sheets in its definition; or with every cell that cannot be taken."""
     if not sheets:
-        return _page(request, text, key, 422, said=gettext("Choose the sheet first: a CSV or XLSX file."))
+        said = gettext("Choose the sheet first: a CSV or XLSX file.")
+        return _page(request, text, key, 422, said=said, with_sheets=True)
     zone, add = posted.get("zone", [""])[0].strip() or "UTC", "add" in posted
-    given: dict[str, Any] = {"zone": zone, "add": add}
+    given: dict[str, Any] = {"zone": zone, "add": add, "with_sheets": True}
     try:
         made, rows = await READING.run(_rows_into, text, sheets, zone, not add)
     except BadSheet as error:

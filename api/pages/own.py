@@ -25,9 +25,10 @@ from activities.languages.catalogues import gettext, noted
 from activities.reading.listing import Filters
 from api.backend import Backend
 from api.calls import Parts, good_for
+from api.pages.checked import field_problem
 from api.pages.rendering import page
 from api.pages.visiting import PageRoute, Visitor, form_of
-from api.pages.words import field_problem, problem_words
+from api.pages.words import problem_words
 from api.problems import Problem
 from api.routes.identity import MakeApiKey, key_made, revoke_api_key, unlink_account
 from api.routes.notices import (

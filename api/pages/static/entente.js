@@ -151,6 +151,16 @@ function droppable(root) {
   }
 }
 
+// Back from what came of an act leads to its form, about the same thing, and not to a preview that would be sent once more.
+function formAddress(form) {
+  const about = new URLSearchParams();
+  for (const name of ["condition", "document", "language", "seat"]) {
+    const field = form.elements[`f.${name}`];
+    if (field && field.value) about.set(name, field.value);
+  }
+  return form.action + (about.size ? `?${about}` : "");
+}
+
 // A form that was sent says so; its key makes that a second click does nothing more.
 function once(root) {
   for (const form of root.querySelectorAll("form[data-once]:not([data-ready])")) {
@@ -158,6 +168,7 @@ function once(root) {
     form.addEventListener("submit", (event) => {
       if (form.dataset.sent) { event.preventDefault(); return; }
       form.dataset.sent = "yes";
+      if (event.submitter?.value === "send") history.replaceState(null, "", formAddress(form));
       const slow = document.createElement("p");
       slow.className = "beside";
       slow.setAttribute("role", "status");
@@ -220,7 +231,9 @@ function ownZone(root) {
 // A form that comes back begins where something is wrong in it.
 function toWrong() {
   if (location.hash) return;
-  document.querySelector('.wrong :is(input:not([type="hidden"], [type="file"]), select, textarea)')?.focus();
+  const wrong = document.querySelector(".wrong");
+  const field = wrong?.querySelector('[aria-invalid="true"], input[pattern]') ?? wrong?.querySelector('input:not([type="hidden"]), select, textarea');
+  field?.focus();
 }
 
 function improve(root) { ownTimes(root); copyable(root); droppable(root); once(root); fromHash(root); ownZone(root); }

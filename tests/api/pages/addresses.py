@@ -74,7 +74,7 @@ NO_PAGES: Mapping[str, str] = {
 }
 """What else the pages' routes give, and why it is not looked at."""
 
-PARTS = frozenset({"base.html", "accord_base.html", "parts.html", "field.html"})
+PARTS = frozenset({"base.html", "accord_base.html", "parts.html", "field.html", "finality.html"})
 """Templates of which others are made."""
 
 BY_ADDRESS = frozenset(

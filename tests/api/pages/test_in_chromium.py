@@ -143,6 +143,35 @@ async def _forms(hosted: Hosted, page: Any, accord: str) -> AsyncIterator[str]:
     yield "a link that is none"
 
 
+async def test_back_and_reload_send_nothing_again_and_lead_to_no_error(hosted: Hosted) -> None:
+    accord = (await prepare(hosted.url, hosted.keys)).accord
+    page = await hosted.sit("ru.protocol")
+    start = f"{hosted.url}/accords/{accord}/conditions/C1"
+    await page.goto(start)
+    form = f"{hosted.url}/accords/{accord}/do/record-statement"
+    await page.goto(form)
+    await page.fill("#i-digest", f"sha256:{'a' * 64}")
+    await page.click('button[value="preview"]')
+    await page.wait_for_selector("#follows")
+    await page.click('button[value="send"]')
+    await page.wait_for_selector(".recorded")
+    came = page.url
+    await page.reload()
+    assert (page.url, await page.locator(".recorded").count()) == (came, 1)
+    await page.go_back()
+    assert page.url == form
+    await page.go_back()
+    await page.go_forward()
+    # Where something is wrong the form begins there.
+    await page.goto(f"{hosted.url}/accords/{accord}/do/record-statement")
+    await page.evaluate("document.querySelector('form.act').noValidate = true")
+    await page.fill("#i-digest", "no digest")
+    await page.click('button[value="preview"]')
+    await page.wait_for_selector(".error")
+    assert await page.evaluate("document.activeElement.id") == "i-digest"
+    assert await page.input_value("#i-digest") == "no digest"
+
+
 async def test_no_page_has_an_obstacle(hosted: Hosted) -> None:
     axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
     made = await prepare(hosted.url, hosted.keys)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from markupsafe import Markup
 
-from api.pages.words import field_problem, isolated, not_turning
+from api.pages.checked import field_problem
+from api.pages.words import isolated, not_turning
 from tests.api.filling import Filler
 from tests.api.pages.browser import Browser, Form
 from tests.simulation.small import small
