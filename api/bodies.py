@@ -1,6 +1,6 @@
 """Reading request bodies: strict JSON and YAML, which say where they are wrong.
 
-How JSON and YAML are read, and what is not taken, is in ``activities/definitions/structured.py``.
+How JSON and YAML are read, and what is not taken, is in ``activities/definitions``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from activities.definitions import structured
+from activities.definitions import structured, yaml_reading
 from activities.definitions.structured import Source, Unreadable, Wrong
 from api.heavy import READING, SMALL
 from api.problems import FieldError, Problem
@@ -56,7 +56,7 @@ def read_yaml(content: bytes) -> Source:
     Raises:
         Problem: ``bad_request`` where it is no YAML, ``malformed`` where it holds what cannot be taken.
     """
-    return _taken(structured.read_yaml, content)
+    return _taken(yaml_reading.read_yaml, content)
 
 
 def media_type(request: Request) -> str:

@@ -25,7 +25,7 @@ from api.routes.clock import MoveClock
 from api.routes.identity import MakeApiKey
 from api.routes.joining import JoinByLink, MakeJoinLink
 from api.routes.sheets import ReadSheets
-from api.routes.webhooks import NewWebhook, Replay, Rotation
+from api.routes.webhook_bodies import NewWebhook, Replay, Rotation
 from workflows.model.commands import Receipt
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition

@@ -140,13 +140,13 @@ def of_refusal(outcome: Receipt | Refusal, *, act: str, accord: str, withheld: b
     refusal = outcome.refusal if isinstance(outcome, Receipt) else outcome
     if refusal is None:
         raise ValueError(f"{act} was not refused")
-    said = f"{act.replace('_', ' ')} is refused: {refusal.reason}."
+    said = f"Refused: {refusal.reason}."
     members: dict[str, Any] = {"act": act, "accord": accord, "guard": refusal.guard}
     if receipt is not None:
         members |= {"command": receipt.command, "position": receipt.position}
     if withheld:
         if refusal.guard not in _OF_STANDING:
-            said = f"refused by the guard {refusal.guard}."
+            said = "Refused. The reason is told to those who may read the accord."
     else:
         said += f" What to do: {refusal.remedy}."
         members |= {"remedy": refusal.remedy, "unmet": refusal.unmet}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from activities.bundle.format import Bundle
 from activities.errors import Malformed
-from activities.ledger.entry import Entry, Payload, parse
+from activities.ledger.entry import Entry, Payload
+from activities.ledger.parsing import parse
 from activities.ledger.store import Known, Ledger
 from activities.tlog.merkle import leaf_hash
 from workflows.record.refusals import SignalRefused

@@ -24,9 +24,10 @@ from activities.ledger.store import Ledger, StoredCommand, StoredEntry
 from activities.tlog.merkle import Frontier, Node
 from activities.tlog.note import encode_base64
 from activities.tlog.tiles import HEIGHT, WIDTH, Tile, encode_entries
+from workflows.model.attested import state_digest
 from workflows.model.canonical import canonical
 from workflows.model.fold import evolve
-from workflows.model.state import Accord, state_digest
+from workflows.model.state import Accord
 
 Progress = Callable[[int, int], None]
 """Is told how many entries of how many are written."""

@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from activities.definitions.structured import WHOLE, Source, Unreadable, Wrong, read_json, read_yaml
+from activities.definitions.structured import WHOLE, Source, Unreadable, Wrong, read_json
+from activities.definitions.yaml_reading import read_yaml
 from workflows.model.definition import Definition, Inconsistent
 from workflows.model.terms import OFFICER_ROLES, ConditionTerms
 from workflows.model.values import DelegateId, Digest, Duration, Language, PartyId, Reference, show_time

@@ -1,7 +1,6 @@
-"""Strict JSON and YAML, which say where they are wrong: for request bodies, definition files and plays.
+"""Strict JSON, what is common to it and to YAML (``yaml_reading``), and how both say where they are wrong.
 
-YAML is read by the core schema of YAML 1.2 (so that ``NO`` is Norway and not false), without anchors and tags; its
-timestamps stay text, which the definition's schema reads.
+They are for request bodies, definition files and plays.
 
 Whoever may send a document may send a hostile one. So reading takes time and memory in proportion to the document's
 length, whatever is in it: values are counted, nesting and names are bounded, and YAML is built event by event, so that
@@ -11,12 +10,9 @@ a thread that reads gives way to others in between (building a whole tree inside
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import yaml
 
 DEEPEST = 64
 """Levels that a document may be nested."""
@@ -30,17 +26,6 @@ MOST_MEMBERS = 2_000
 
 LONGEST_NAME = 200
 """Characters that the name of a field may have. The longest that means anything is a delegate's id, of 64."""
-
-_INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
-_FLOAT = re.compile(
-    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", re.ASCII
-)
-_CONSTANTS = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +117,7 @@ def _inside(lines: Lines, names: Sequence[str | int]) -> Lines | None:
     return found
 
 
-class _Refused(ValueError):
+class RefusedValue(ValueError):
     """What cannot be taken, and the dotted name of the field that it is in."""
 
     def __init__(self, said: str, name: str = WHOLE) -> None:
@@ -150,7 +135,7 @@ class _Bad:
 
 def _unique(pairs: list[tuple[str, Any]]) -> Any:
     if len(pairs) > MOST_MEMBERS:
-        return _Bad(_TOO_LONG)
+        return _Bad(TOO_LONG)
     members = dict(pairs)
     if len(members) != len(pairs):
         name = _first_repeated(key for key, _ in pairs)[:80]
@@ -198,18 +183,19 @@ def read_json(content: bytes) -> Any:
     except RecursionError:
         raise Unreadable("malformed", f"is nested more than {DEEPEST} levels deep.") from None
     try:
-        _Check().value(value)
-    except _Refused as error:
-        raise _in_field(error) from None
+        Bounds().value(value)
+    except RefusedValue as error:
+        raise in_field(error) from None
     return value
 
 
-def _in_field(error: _Refused, line: int | None = None) -> Unreadable:
+def in_field(error: RefusedValue, line: int | None = None) -> Unreadable:
+    """The error that names the field which cannot be taken, and its line where that is known."""
     wrong = Wrong(field=error.name, problem=str(error), line=line)
     return Unreadable("malformed", f"cannot be taken: {wrong}.", (wrong,))
 
 
-class _Check:
+class Bounds:
     """Whether a value can be taken: how many values it has, how deep they are nested, names and texts."""
 
     def __init__(self) -> None:
@@ -220,11 +206,11 @@ class _Check:
         """Go through a value.
 
         Raises:
-            _Refused: it cannot be taken.
+            RefusedValue: it cannot be taken.
         """
         self._count += 1
         if self._count > MOST_VALUES:
-            raise _Refused(_TOO_MANY)
+            raise RefusedValue(TOO_MANY)
         if isinstance(value, str):
             said = _wrong_text(value)
             if said:
@@ -235,10 +221,10 @@ class _Check:
             if len(self._path) >= DEEPEST:
                 raise self._refused(f"it is nested more than {DEEPEST} levels deep")
             if len(value) > MOST_MEMBERS:
-                raise self._refused(_TOO_LONG)
+                raise self._refused(TOO_LONG)
             if isinstance(value, dict):
                 for key in value:
-                    said = _wrong_name(key)
+                    said = wrong_name(key)
                     if said:
                         raise self._refused(said)
             self._path.append("")
@@ -247,15 +233,15 @@ class _Check:
                 self.value(item)
             self._path.pop()
 
-    def _refused(self, said: str, *inner: str) -> _Refused:
-        return _Refused(said, ".".join([str(part)[:80] for part in self._path] + list(inner)) or WHOLE)
+    def _refused(self, said: str, *inner: str) -> RefusedValue:
+        return RefusedValue(said, ".".join([str(part)[:80] for part in self._path] + list(inner)) or WHOLE)
 
 
-_TOO_LONG = f"an object or a list has more than {MOST_MEMBERS:,} members"
-_TOO_MANY = f"it holds more than {MOST_VALUES:,} values; split it"
+TOO_LONG = f"an object or a list has more than {MOST_MEMBERS:,} members"
+TOO_MANY = f"it holds more than {MOST_VALUES:,} values; split it"
 
 
-def _wrong_name(key: str) -> str:
+def wrong_name(key: str) -> str:
     """What is wrong with the name of a field; nothing, if nothing is."""
     if not key.isascii():
         return f"the field {key[:40]!r} has a name that is not ASCII"
@@ -275,146 +261,3 @@ def _wrong_text(value: str) -> str:
         except UnicodeEncodeError:
             return "a text holds half a surrogate pair"
     return ""
-
-
-def read_yaml(content: bytes) -> Source:
-    """The value of a YAML document whose top is a mapping, with the line of every field.
-
-    Raises:
-        Unreadable: it is no YAML, or holds what cannot be taken.
-    """
-    try:
-        source = _Reading().read(content.decode())
-    except UnicodeDecodeError as error:
-        raise Unreadable("bad_request", f"is not UTF-8: byte {error.start} cannot be read.") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        said = error.problem or error.context or "it does not read"
-        raise Unreadable("bad_request", f"is not YAML: {said}{where}.") from None
-    except yaml.YAMLError as error:
-        raise Unreadable("bad_request", f"is not YAML: {str(error)[:200]}.") from None
-    try:
-        _Check().value(source.value)
-    except _Refused as error:
-        raise _in_field(error, source.line_of(error.name)) from None
-    return source
-
-
-def _at(line: int, said: str, name: str = WHOLE) -> Unreadable:
-    wrong = Wrong(field=name, problem=said, line=line)
-    return Unreadable("malformed", f"cannot be taken: line {line}: {said}.", (wrong,))
-
-
-@dataclass(slots=True)
-class _Open:
-    """A list or an object whose end has not come yet; ``key`` is the name whose value comes next.
-
-    ``place`` is its own name or index in what is around it.
-    """
-
-    value: Any
-    lines: Lines
-    place: str
-    key: str | None = None
-    key_line: int = 0
-
-
-class _Reading:
-    """A YAML document while its events come in."""
-
-    def __init__(self) -> None:
-        self._open: list[_Open] = []
-        self._count = 0
-        self._root: Any = None
-        self._lines = Lines(1)
-        self._documents = 0
-
-    def read(self, text: str) -> Source:
-        for event in yaml.parse(text, Loader=_LOADER):
-            self._take(event, event.start_mark.line + 1 if event.start_mark else 1)
-        if not isinstance(self._root, dict):
-            raise Unreadable("malformed", "is not a mapping of fields at its top level.")
-        return Source(self._root, self._lines)
-
-    def _take(self, event: Any, line: int) -> None:
-        if isinstance(event, yaml.DocumentStartEvent):
-            self._documents += 1
-            if self._documents > 1:
-                raise Unreadable("bad_request", f"is not YAML: another document begins at line {line}.")
-            return
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _at(line, "anchors and aliases are not taken; write the value out")
-        if tag := getattr(event, "tag", None):
-            raise _at(line, f"the tag {tag[:40]} is not taken; leave it out")
-        if isinstance(event, yaml.ScalarEvent):
-            self._scalar(event, line)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            if len(self._open) == DEEPEST:
-                raise _at(line, f"it is nested more than {DEEPEST} levels deep")
-            value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
-            if self._awaits_key():
-                raise _at(line, "a key is not text", self._name())
-            place = self._place()
-            self._open.append(_Open(value, self._put(value, line), place))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._open.pop()
-
-    def _awaits_key(self) -> bool:
-        return bool(self._open) and isinstance(self._open[-1].value, dict) and self._open[-1].key is None
-
-    def _scalar(self, event: Any, line: int) -> None:
-        if not self._awaits_key():
-            self._put(_plain(event, line, self._name), line)
-            return
-        around, key = self._open[-1], event.value
-        if key in around.value:
-            raise _at(line, f"{key[:80]!r} is there twice", self._name(key[:80]))
-        if said := _wrong_name(key):
-            raise _at(line, said, self._name())
-        around.key, around.key_line = key, line
-
-    def _put(self, value: Any, line: int) -> Lines:
-        """Put a value where it belongs; returns its lines. A field stands at the line of its name."""
-        self._count += 1
-        if self._count > MOST_VALUES:
-            raise _at(line, _TOO_MANY)
-        if not self._open:
-            self._root = value
-            return self._lines
-        around = self._open[-1]
-        if len(around.value) == MOST_MEMBERS:
-            raise _at(line, _TOO_LONG, self._name())
-        if around.key is None:
-            around.value.append(value)
-            return around.lines.put(len(around.value) - 1, line)
-        key, around.key = around.key, None
-        around.value[key] = value
-        return around.lines.put(key, around.key_line)
-
-    def _place(self) -> str:
-        """The name or index of the value that comes next in what is around it."""
-        if not self._open:
-            return ""
-        around = self._open[-1]
-        return (around.key or "") if isinstance(around.value, dict) else str(len(around.value))
-
-    def _name(self, key: str | None = None) -> str:
-        """The dotted name of the value that comes next, or of ``key`` beside it."""
-        parts = [*(one.place for one in self._open), self._place() if key is None else key]
-        return ".".join(part[:80] for part in parts if part) or WHOLE
-
-
-def _plain(event: Any, line: int, name: Callable[[], str]) -> Any:
-    text: str = event.value
-    if event.style:
-        return text
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if _INTEGER.fullmatch(text):
-        if len(text) > 16:
-            raise _at(line, f"the number {text[:40]} is beyond ±(2^53 - 1)", name())
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        raise _at(line, f"the number {text[:40]} is not an integer; put it in quotation marks", name())
-    return text

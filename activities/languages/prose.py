@@ -154,7 +154,7 @@ class Prose:
         for form in self._forms:
             if form.words in text and (fits := form.pattern.fullmatch(text)):
                 found = fits.groupdict()
-                if _ACT.fullmatch(found.get("cause", "")):
+                if _ACT.fullmatch(found.get("cause", "")) or not _closed(found.get("title", "")):
                     continue
                 if "words" in found and self._say(found["words"], depth + 1, lookups) is None:
                     continue
@@ -206,6 +206,16 @@ class Prose:
             if None not in shown:
                 return formats.listed([str(one) for one in shown], last)
         return ", ".join(self._say(one, depth + 1, lookups) or one for one in _CLAUSE.split(value))
+
+
+def _closed(title: str) -> bool:
+    """Whether a title ends no parenthesis that it did not begin: else it is the rest of a sentence and no title."""
+    depth = 0
+    for character in title:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return False
+    return True
 
 
 def _form(message: str, says: str) -> _Form:

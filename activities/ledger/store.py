@@ -14,7 +14,8 @@ from typing import Literal, Protocol
 from pydantic_core import PydanticSerializationError
 
 from activities.errors import Malformed, PayloadMissing, Unrecordable
-from activities.ledger.entry import Entry, Payload, SealedEntry, parse
+from activities.ledger.entry import Entry, Payload, SealedEntry
+from activities.ledger.parsing import parse
 from activities.tlog.merkle import Coordinate, Frontier, leaf_hash
 from workflows.model.canonical import MAX_SAFE_INTEGER
 from workflows.model.commands import EventDraft, Instant, Receipt, RecordedEvent, Refusal, Summary

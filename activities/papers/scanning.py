@@ -131,12 +131,13 @@ def _of_picture(file: Path) -> Iterator[Any]:
     try:
         with Image.open(file, formats=("PNG", "JPEG", "TIFF")) as picture:
             _bounded(file, getattr(picture, "n_frames", 1))
-            if picture.width * picture.height > MOST_DOTS:
-                raise Malformed(
-                    f"{file.name} has {picture.width:,} by {picture.height:,} dots; at most {MOST_DOTS:,} are read",
-                    "Scan it with some 300 dots per inch",
-                )
             for frame in ImageSequence.Iterator(picture):
+                # Each picture of a TIFF file has a size of its own.
+                if frame.width * frame.height > MOST_DOTS:
+                    raise Malformed(
+                        f"{file.name} has {frame.width:,} by {frame.height:,} dots; at most {MOST_DOTS:,} are read",
+                        "Scan it with some 300 dots per inch",
+                    )
                 yield frame.convert("L")
     except (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError, OSError) as error:
         if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):

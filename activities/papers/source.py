@@ -11,9 +11,10 @@ from activities.ledger.store import Ledger, StoredEntry
 from activities.reading.accords import BeforeOpening, BeyondRecord
 from activities.reading.minutes import entry_says
 from activities.tlog.merkle import Frontier
+from workflows.model.attested import state_digest
 from workflows.model.commands import RecordedEvent
 from workflows.model.fold import evolve
-from workflows.model.state import Accord, state_digest
+from workflows.model.state import Accord
 from workflows.record.refusals import ActRefused, SignalRefused
 from workflows.tracks.founding.appointments import AppointDelegate
 

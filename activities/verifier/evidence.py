@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from activities.errors import LedgerError, Malformed, ProofInvalid, SignatureInvalid
 from activities.ledger.entry import Payload, decode_canonical
-from activities.ledger.entry import parse as parse_entry
+from activities.ledger.parsing import parse as parse_entry
 from activities.tlog.checkpoint import Checkpoint, contradict, open_checkpoint, parse_text
 from activities.tlog.merkle import leaf_hash, verify_consistency, verify_inclusion
 from activities.tlog.note import Ed25519Verifier, Verifier, decode_base64, encode_base64

@@ -9,6 +9,7 @@ from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
 from activities.verifier.refusals import RecordedRefusal
 from workflows.model import definition
+from workflows.model.attested import state_digest
 from workflows.model.canonical import canonical
 from workflows.model.commands import EventDraft, OwnSignature, Receipt
 from workflows.model.decide import Memory, decide
@@ -16,7 +17,7 @@ from workflows.model.declare import Rejected, parse_act
 from workflows.model.fold import evolve
 from workflows.model.repeats import Refusals
 from workflows.model.rules import stage
-from workflows.model.state import Accord, state_digest
+from workflows.model.state import Accord
 from workflows.model.upcasting import read_event
 from workflows.tracks.conditions.evidence import EvidenceSubmitted
 

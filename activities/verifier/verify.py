@@ -16,7 +16,8 @@ from cryptography import x509
 from activities.bundle.format import FORMAT, FORMAT_TEXT, Bundle, BundledCommand, BundledEntry
 from activities.checkpoints.standing import TYPES
 from activities.errors import LedgerError
-from activities.ledger.entry import Payload, parse
+from activities.ledger.entry import Payload
+from activities.ledger.parsing import parse
 from activities.tlog import policy as policies
 from activities.tlog.merkle import Frontier, Node, leaf_hash
 from activities.tlog.note import Ed25519Verifier
@@ -37,8 +38,8 @@ from activities.verifier.refusals import RecordedRefusal, Refusals
 from activities.verifier.signatures import SignatureQueue, Waiting
 from activities.verifier.timestamps import Timestamps
 from activities.verifier.witnessed import Witnessed
+from workflows.model.attested import state_digest
 from workflows.model.rules import stage
-from workflows.model.state import state_digest
 
 Progress = Callable[[int, int], None]
 """Is told how many entries of how many are done; from time to time."""

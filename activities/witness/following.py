@@ -10,7 +10,8 @@ from typing import Final
 
 from activities.bundle.format import Bundle, BundledEntry
 from activities.errors import Malformed, SignatureInvalid
-from activities.ledger.entry import Payload, parse
+from activities.ledger.entry import Payload
+from activities.ledger.parsing import parse
 from activities.tlog.merkle import root_at
 from activities.tlog.note import Ed25519Verifier, Note
 from activities.tlog.policy import NONE, Policy

@@ -26,6 +26,7 @@ from workflows.tracks.documents.authentication import (
     InitialDocument,
 )
 from workflows.tracks.documents.texts import AgreeText, CommentOnText, ProposeText
+from workflows.tracks.ending import AgreeTermination, CloseAccord, DeclineDefinition, Terminate
 from workflows.tracks.founding.adoption import AdoptDefinition
 from workflows.tracks.founding.amendment import AmendDefinition
 from workflows.tracks.founding.appointments import AppointDelegate, AppointDelegates, RevokeDelegate
@@ -45,15 +46,7 @@ from workflows.tracks.signing.full_powers import FindFullPowers, IssueFullPowers
 from workflows.tracks.signing.pages import DepositSignedPage
 from workflows.tracks.signing.release import ConsentToRelease, ReleaseSignatures, SeverDocument
 from workflows.tracks.signing.signatures import SignDocument, WithdrawSignature
-from workflows.tracks.subsequent import (
-    AgreeTermination,
-    CloseAccord,
-    DeclareInForce,
-    DeclineDefinition,
-    RatifyDocument,
-    RegisterDocument,
-    Terminate,
-)
+from workflows.tracks.subsequent import DeclareInForce, RatifyDocument, RegisterDocument
 from workflows.tracks.understanding import ConcurInUnderstanding, ProposeUnderstanding
 from workflows.tracks.visit.course import (
     ConfirmVisit,

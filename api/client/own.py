@@ -89,11 +89,11 @@ class Notices:
         mode: Literal["at_once", "daily"] = "daily",
         hour: int = 7,
         zone: str = "UTC",
-        language: Literal["en", "ru", "ko", "zh"] | None = None,
+        language: str | None = None,
     ) -> NoticeView:
         """Choose where and when; a code is sent to the address, by which :meth:`confirm` makes it count.
 
-        Without a language it stays the one that was chosen before, or English.
+        ``language`` is a BCP 47 tag such as ``ko``; without one it stays that chosen before, or English.
         """
         fields: dict[str, Any] = {"address": address, "mode": mode, "hour": hour, "zone": zone}
         if language is not None:

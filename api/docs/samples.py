@@ -1,4 +1,4 @@
-"""A request of each operation as people send it: with curl, in Python, and for acts by the command line.
+"""A request of each operation as people send it: with curl, by the project's client, and for acts by the command line.
 
 Each takes the API's address from ``$API``, the key from ``$ENTENTE_KEY`` and the accord from ``$ACCORD``.
 """
@@ -8,9 +8,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from api.docs.calls import CALLS
+from workflows.model.declare import Act
+from workflows.model.declared import ACTS
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class _Request:
 def samples(path: str, method: str, operation: Mapping[str, Any]) -> tuple[Sample, ...]:
     """The samples for an operation of the OpenAPI document."""
     request = _request(path, method, operation)
-    taken = [Sample("curl", _curl(request)), Sample("Python", _python(request))]
+    taken = [Sample("curl", _curl(request)), Sample("Python", _python(operation["operationId"], request))]
     if "x-guards" in operation:
         taken.append(Sample("Command line", _command(request)))
     return tuple(taken)
@@ -83,37 +88,70 @@ def _curl(request: _Request) -> str:
     return " \\\n  ".join(lines)
 
 
-def _python(request: _Request) -> str:
-    lines = ["import os", "", "import httpx", "", f"answer = httpx.{request.method}("]
-    path = request.path.replace("{accord}", "{os.environ['ACCORD']}")
-    lines.append(f"    f\"{{os.environ['API']}}{path}\",")
-    if request.query:
-        pairs = ", ".join(f"{k!r}: {v!r}" for k, _, v in (one.partition("=") for one in request.query))
-        lines.append(f"    params={{{pairs}}},")
-    headers = {
-        name: "f\"Bearer {os.environ['ENTENTE_KEY']}\"" if name == "Authorization" else json.dumps(value)
-        for name, value in request.headers.items()
-    }
-    if request.body is None and request.media:
-        headers["Content-Type"] = json.dumps(request.media)
-    if headers:
-        lines.append("    headers={")
-        lines += [f'        "{name}": {value},' for name, value in headers.items()]
-        lines.append("    },")
-    if request.body is not None:
-        lines.append(f"    json={_literal(request.body)},")
-    elif request.media:
-        lines.append('    content=open("FILE", "rb").read(),')
-    lines += ["    timeout=30,", ")", "answer.raise_for_status()"]
-    return "\n".join(lines)
+_PROGRAM = """\
+import asyncio
+import os
+{imports}
+
+async def main() -> None:
+    async with Entente(os.environ["API"]{key}) as api:
+{lines}
 
 
-def _literal(value: Any) -> str:
-    """JSON as Python writes it; one line for what is short."""
-    short = repr(value)
-    if len(short) < 60 or not isinstance(value, dict):
+asyncio.run(main())"""
+
+
+def _python(operation: str, request: _Request) -> str:
+    """The operation by the project's own client."""
+    act = ACTS.get(operation)
+    body = CALLS[operation] if act is None else _doing(act, request)
+    key = request.headers.get("Idempotency-Key", "")
+    body = re.sub(r"\bKEY\b(?!\")", json.dumps(key), body)
+    if "DEFINITION" in body:
+        body = f"definition = {_literal(request.body)}\n" + body.replace("DEFINITION", "definition")
+    for name in ("token", "url", "types"):
+        value = (request.body or {}).get(name)
+        written = f"({_literal(value)[1:-1]},)" if isinstance(value, list) else _literal(value)
+        body = re.sub(rf"\b{name.upper()}\b", written.replace("\\", r"\\"), body)
+    if re.search(r"\baccord\.", body):
+        body = 'accord = api.accord(os.environ["ACCORD"])\n' + body
+    if "POSITION" in body:
+        body = body.replace("POSITION", "0")
+    imports = [
+        *(["from datetime import datetime"] if "datetime." in body else []),
+        *(["from pathlib import Path"] if "Path(" in body else []),
+        "",
+        f"from api.client import Entente{', acts' if act is not None else ''}",
+    ]
+    return _PROGRAM.format(
+        imports="\n".join(imports) + "\n",
+        key=', os.environ["ENTENTE_KEY"]' if "Authorization" in request.headers else "",
+        lines=textwrap.indent(body, " " * 8),
+    )
+
+
+def _doing(act: type[Act], request: _Request) -> str:
+    fields = "".join(
+        f"        {name}={_literal(value, 8 * chr(32))},\n" for name, value in (request.body or {}).items()
+    )
+    verb = "signal" if act.signal else "do"
+    made = f"acts.{act.__name__}(\n{fields}    )" if fields else f"acts.{act.__name__}()"
+    return f"receipt = await accord.{verb}(\n    {made},\n    key=KEY,\n)\nprint(receipt)"
+
+
+def _literal(value: Any, before: str = "") -> str:
+    """JSON as Python writes it, ``before`` ahead of each further line: what is short stands on one line."""
+    if not isinstance(value, dict | list) or not value:
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    within = before + "    "
+    if isinstance(value, dict):
+        ends, parts = "{}", [f"{_literal(key)}: {_literal(one, within)}" for key, one in value.items()]
+    else:
+        ends, parts = "[]", [_literal(one, within) for one in value]
+    short = ends[0] + ", ".join(parts) + ends[1]
+    if len(short) < 64 and "\n" not in short:
         return short
-    return "{\n" + "".join(f"        {key!r}: {inner!r},\n" for key, inner in value.items()) + "    }"
+    return ends[0] + "\n" + "".join(f"{within}{one},\n" for one in parts) + before + ends[1]
 
 
 def _command(request: _Request) -> str:

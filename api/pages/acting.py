@@ -25,7 +25,7 @@ from api.pages.forms import about, form_fields, given_of, read_form
 from api.pages.readable import digests_in, readable
 from api.pages.uploading import form_with_files, has_files, may_send
 from api.pages.visiting import PageRoute, Visitor, form_of
-from api.pages.words import entry_says
+from api.pages.words import entry_says, field_problem
 from api.preview import DRY_RUN, dry_run, tried
 from api.problems import Problem, not_found
 from api.routing import FURTHER, unless_hung_up
@@ -190,7 +190,7 @@ def _with_errors(
     errors: dict[str, tuple[str, ...]] = {}
     for error in problem.members.get("errors") or ():
         field = "" if error.field == "(whole)" else error.field
-        errors[field] = (*errors.get(field, ()), prose(error.problem))
+        errors[field] = (*errors.get(field, ()), field_problem(error.problem))
     said = None if errors else prose(problem.detail)
     return _form_page(request, one, act, delegate, given, key, errors, said, 422)
 

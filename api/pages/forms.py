@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import yaml
 
-from activities.definitions.structured import Unreadable, read_yaml
+from activities.definitions.structured import Unreadable
+from activities.definitions.yaml_reading import read_yaml
 from activities.languages.catalogues import pgettext, said
 from api.pages.values import CANDIDATES, OPEN_ENDED, Choice
 from api.pages.words import value_word

@@ -27,7 +27,7 @@ from api.backend import Backend
 from api.calls import Parts, good_for
 from api.pages.rendering import page
 from api.pages.visiting import PageRoute, Visitor, form_of
-from api.pages.words import problem_words
+from api.pages.words import field_problem, problem_words
 from api.problems import Problem
 from api.routes.identity import MakeApiKey, key_made, revoke_api_key, unlink_account
 from api.routes.notices import (
@@ -37,15 +37,8 @@ from api.routes.notices import (
     confirm_notices,
     end_notices,
 )
-from api.routes.webhooks import (
-    NewWebhook,
-    Rotation,
-    delete_webhook,
-    owner_of,
-    secret_rotated,
-    switch_webhook,
-    webhook_made,
-)
+from api.routes.webhook_bodies import NewWebhook, Rotation
+from api.routes.webhooks import delete_webhook, owner_of, secret_rotated, switch_webhook, webhook_made
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -179,7 +172,8 @@ async def _done(
         made = await do(makes(session, scope), given)
     except ValidationError as error:
         listed = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)
+            f"{'.'.join(map(str, one['loc']))}: {field_problem(str(one['msg'])).removesuffix('.')}"
+            for one in error.errors(include_url=False)
         )
         problem = Problem("malformed", f"It cannot be taken: {listed}.")
     except Problem as refused:

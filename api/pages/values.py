@@ -11,8 +11,9 @@ from activities.languages.catalogues import counted, said
 from activities.languages.prose import prose
 from api.pages.words import value_word
 from workflows.model import consent
+from workflows.model.attested import state_digest
 from workflows.model.declare import Act
-from workflows.model.state import Accord, state_digest
+from workflows.model.state import Accord
 from workflows.model.values import GRADES
 from workflows.record.keys import live as live_keys
 from workflows.record.witnessing import policy_digest

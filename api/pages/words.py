@@ -57,6 +57,7 @@ DIPLOMATIC = "diplomatic"
 """The vocabulary of what is about no accord."""
 
 _MARKED = re.compile(r"sha256:([0-9a-f]{64})|\(([a-z]+(?:-[a-z]+)*)\)")
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UTC = "UTC"
 
 GUARDED: Mapping[str, str] = {
@@ -285,6 +286,21 @@ def acting_for(actor: Any) -> str:
     return gettext("{who} for {party}").format(who=actor.delegate, party=party)
 
 
+def not_turning(value: Any) -> Any:
+    """A value as it is shown: a character that turns the direction of what follows is named, and turns nothing.
+
+    What a form gives back as it was written goes past this by being marked up already (``as_written``).
+    """
+    if type(value) is not str or value.isascii():
+        return value
+    return _TURNING.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", value)
+
+
+def isolated(text: str) -> Markup:
+    """What a party or a person wrote, in the midst of a sentence: its direction is its own."""
+    return Markup("<bdi>{}</bdi>").format(not_turning(text))
+
+
 def upper_first(text: str) -> str:
     """A sentence with its first letter a capital, where it begins with a word and not with an id."""
     first, _, _ = text.partition(" ")
@@ -301,6 +317,34 @@ def irreversible(name: str, vocabulary: str = DIPLOMATIC) -> str | None:
     """What cannot be undone about an act, if anything."""
     said = CANNOT_BE_UNDONE.get(name)
     return None if said is None else gettext(reworded(said, vocabulary))
+
+
+_CHECKED: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile("Field required|(?:String|Value|Text) should have at least 1 .*"),
+        noted("It has to be filled in."),
+    ),
+    (re.compile(r"(?:Tuple|List|Set) should have at least 1 item\b.*"), noted("Choose at least one.")),
+    (
+        re.compile(r"(?:String|Value|Text) should have at most (\d+) characters?"),
+        noted("It has more than {0} characters."),
+    ),
+    (re.compile(r"(?:Tuple|List|Set) should have at most (\d+) items?\b.*"), noted("Name at most {0}.")),
+    (re.compile("(?s)String should match pattern .*"), noted("It is not written as it has to be.")),
+    (re.compile("Input should be ('.*)"), noted("It is one of {0}.")),
+    (re.compile("Input should be a valid (?:integer|number).*"), noted("Write a number here.")),
+    (re.compile("Extra inputs are not permitted"), noted("There is no such field.")),
+)
+"""What the check of a field says to programs, and how a page says it."""
+
+
+def field_problem(text: str) -> str:
+    """What is wrong with a field, as a page says it."""
+    for pattern, said in _CHECKED:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return gettext(said).format(*found.groups())
+    return prose(text)
 
 
 SAID: Mapping[str, str] = {
@@ -339,14 +383,17 @@ def is_act(name: str) -> bool:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "act_text": act_text,
     "act_title": _act_title,
+    "as_written": escape,
     "acting_for": acting_for,
     "day": day,
     "digest": digest,
     "entry_says": entry_says,
     "event_says": event_says,
+    "field_problem": field_problem,
     "gate_says": gate_says,
     "guard_met": guard_met,
     "guarded": guarded,
+    "isolated": isolated,
     "kind": _kind,
     "listed": listed,
     "number": formats.number,

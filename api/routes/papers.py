@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -27,6 +30,9 @@ from api.routes.ledger import BINARY, checkpoints_of
 from api.routing import CheckedRoute, head_only, unless_hung_up
 from workflows.model.state import Accord
 from workflows.tracks.signing.pages import places
+
+LONGEST_WAIT = 45.0
+"""Seconds that a paper waits for its turn."""
 
 # Not bounded by the API's deadline: a long record takes its time, and how many are made at once is bounded.
 router = APIRouter(route_class=CheckedRoute, tags=["papers"])
@@ -141,7 +147,7 @@ async def get_paper(
         return Response(None, 200, _headers(accord, kind, lang, state.size - 1), _media_type(kind))
 
     async def made() -> tuple[making.Made, int]:
-        async with parts.papers.turn("papers", identity.principal):
+        async with _turn(parts, identity.principal):
             with within_record(accord):
                 source = await _source(request, parts, accord, position, access, state)
             paper, position_of = await _paper(parts, source, kind, lang, access, state), source.bound.position
@@ -158,6 +164,20 @@ async def get_paper(
         raise file_problem(error) from error
     headers = _headers(accord, kind, paper.language, position_of)
     return Response(paper.content, 200, headers, paper.media_type)
+
+
+@asynccontextmanager
+async def _turn(parts: Backend, principal: str) -> AsyncIterator[None]:
+    """A place among the papers that are set; who asked has no use for one that comes after minutes."""
+    async with AsyncExitStack() as held:
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                await held.enter_async_context(parts.papers.turn("papers", principal))
+        except TimeoutError:
+            raise unavailable(
+                "Many papers are being made at the moment. Send the same request again."
+            ) from None
+        yield
 
 
 async def _paper(

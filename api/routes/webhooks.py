@@ -9,15 +9,12 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from temporalio.service import RPCError
 
 from activities.errors import RuntimeProblem
 from activities.feeds.credentials import CredentialRevoked
 from activities.feeds.starting import tell_webhook
 from activities.feeds.webhooks import (
-    LONGEST_OVERLAP,
-    OVERLAP,
     Attempt,
     Owner,
     TooManyEndpoints,
@@ -27,9 +24,7 @@ from activities.identity.keys import Identity, KeyReused
 from api.access import seen_whole
 from api.answers.telling import AttemptPage, AttemptView, WebhookList, WebhookView, WebhookWithSecret
 from api.backend import Backend
-from api.bodies import json_body
 from api.calls import (
-    ACCORD_ID,
     After,
     Caller,
     IdempotencyKey,
@@ -44,6 +39,7 @@ from api.calls import (
     seen,
 )
 from api.problems import FieldError, Problem
+from api.routes.webhook_bodies import NewWebhook, Replay, Rotation, WebhookId, body_of, read_body
 from api.routing import BoundedRoute, WholeNumber
 from workflows.model.canonical import canonical
 from workflows.model.declared import EVENTS
@@ -54,85 +50,6 @@ router = APIRouter(route_class=BoundedRoute, tags=["feeds"])
 
 TELL = 1.0
 """Seconds in which a workflow is told; the worker looks for itself, so nobody has to wait for it."""
-
-TYPE = r"^[a-z][a-z_]{0,60}$"
-
-
-class NewWebhook(BaseModel):
-    """An endpoint to set up."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: Annotated[
-        str,
-        Field(
-            max_length=400,
-            description="https://, a host and a path; no address of a private network",
-            examples=["https://monitor.example/entente"],
-        ),
-    ]
-    accord: Annotated[str | None, Field(pattern=ACCORD_ID, description="only this accord's entries")] = None
-    types: Annotated[
-        tuple[Annotated[str, Field(pattern=TYPE)], ...],
-        Field(max_length=50, description="only entries of these types; all, where none is named"),
-    ] = ()
-    label: Annotated[str, Field(max_length=200)] = ""
-    since: Annotated[
-        int | None,
-        Field(
-            ge=0,
-            lt=2**53,
-            description="entries beyond this feed position are sent; those to come, by default",
-        ),
-    ] = None
-
-
-class Rotation(BaseModel):
-    """How long the present secret goes on signing beside the new one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    overlap_hours: Annotated[
-        int, Field(ge=0, le=int(LONGEST_OVERLAP.total_seconds() // 3600), strict=True)
-    ] = int(OVERLAP.total_seconds() // 3600)
-
-
-class Replay(BaseModel):
-    """From where on everything is sent again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    since: Annotated[
-        int, Field(ge=0, lt=2**53, strict=True, description="the feed position; 0 is the beginning")
-    ]
-
-
-WebhookId = Annotated[
-    str,
-    Path(
-        max_length=40,
-        pattern=r"^wh_[a-z2-7]{20}$",
-        description="the endpoint's id",
-        examples=["wh_" + "a" * 20],
-    ),
-]
-
-
-def _body(model: type[BaseModel]) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-async def _read(request: Request, model: type[BaseModel]) -> Any:
-    try:
-        return model.model_validate((await json_body(request)).value)
-    except ValidationError as error:
-        found = tuple(
-            FieldError(field=".".join(map(str, item["loc"])) or "(whole)", problem=str(item["msg"]))
-            for item in error.errors(include_url=False, include_input=False)
-        )
-        listing = "; ".join(f"{each.field}: {each.problem}" for each in found[:5])
-        raise Problem("malformed", f"The body is malformed: {listing}.", errors=found) from None
 
 
 def owner_of(identity: Identity) -> Owner:
@@ -197,7 +114,7 @@ def _there(hook: Webhook | None) -> Webhook:
     summary="Set up a webhook",
     status_code=201,
     response_model=None,
-    openapi_extra=_body(NewWebhook),
+    openapi_extra=body_of(NewWebhook),
     responses={
         201: {
             "description": "Set up, with its secret",
@@ -222,7 +139,9 @@ async def add_webhook(
     What fails is tried again for three days; then, or when the receiver answers 410, the endpoint is disabled. So it is
     when the key or the provider's account by which it was set up is revoked; its owner can enable it by another one.
     """
-    made = await webhook_made(parts, identity, idempotency_key(given_key), await _read(request, NewWebhook))
+    made = await webhook_made(
+        parts, identity, idempotency_key(given_key), await read_body(request, NewWebhook)
+    )
     return answer(made, 201, {"Location": f"/v1/webhooks/{made.id}", "Cache-Control": "no-store"})
 
 
@@ -320,14 +239,14 @@ _POSTED = problems(
     operation_id="rotate_webhook_secret",
     summary="Change a webhook's secret",
     response_model=WebhookWithSecret,
-    openapi_extra=_body(Rotation),
+    openapi_extra=body_of(Rotation),
     responses=_POSTED,
 )
 async def rotate_webhook_secret(
     request: Request, webhook: WebhookId, parts: Parts, identity: Caller, given_key: IdempotencyKey = None
 ) -> Response:
     """Give an endpoint a new secret. The present one signs beside it for a while, so that no delivery is lost."""
-    made = await secret_rotated(parts, identity, webhook, given_key, await _read(request, Rotation))
+    made = await secret_rotated(parts, identity, webhook, given_key, await read_body(request, Rotation))
     return answer(made, headers={"Cache-Control": "no-store"})
 
 
@@ -351,14 +270,14 @@ async def secret_rotated(
     operation_id="replay_webhook",
     summary="Have everything sent again",
     response_model=WebhookView,
-    openapi_extra=_body(Replay),
+    openapi_extra=body_of(Replay),
     responses=_POSTED,
 )
 async def replay_webhook(
     request: Request, webhook: WebhookId, parts: Parts, identity: Caller, given_key: IdempotencyKey = None
 ) -> Response:
     """Send all that is for an endpoint beyond a feed position again, each under the webhook-id that it had."""
-    wanted: Replay = await _read(request, Replay)
+    wanted: Replay = await read_body(request, Replay)
     good_for(identity, "read")
     hook = _there(await parts.webhooks.get(webhook, owner_of(identity)))
     if await _once(parts, identity, f"replay {webhook}", given_key, wanted.model_dump(mode="json")):

@@ -20,6 +20,7 @@ from workflows.model.declare import Rejected
 
 # Raised inside pydantic's validators, which take ValueError alone, or a sign from one module to the one that calls it.
 _WITHIN = {
+    "activities.definitions.structured.RefusedValue",
     "activities.definitions.structured.Unreadable",
     "workflows.model.canonical.NotCanonical",
     "workflows.model.definition.Inconsistent",

@@ -6,7 +6,9 @@ import copy
 import json
 import re
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +19,7 @@ from activities.reference.guards import TRACKS, guards_of_gate
 from activities.runtime.settings import Settings
 from api.app import create_app
 from api.docs import page
+from api.docs.calls import CALLS
 from api.docs.samples import Sample, samples
 from api.outcomes import receipt_of, refusal_of
 from tests.api.conftest import Api
@@ -121,6 +124,29 @@ def test_markdown_is_rendered_and_html_is_not(document: dict[str, Any], read: Re
     assert not [attrs for _, attrs in elements if str(attrs.get("href")).startswith("javascript")]
 
 
+class Sent(Exception):
+    """A request that would have gone out."""
+
+
+def sent_by(program: str, monkeypatch: pytest.MonkeyPatch) -> httpx.Request:
+    """The first request that the page's own code sends; in a thread, for it to have an event loop of its own."""
+    requests: list[httpx.Request] = []
+
+    async def take(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        if request.method == "HEAD":
+            # How much of a content is there already: nothing.
+            return httpx.Response(404, request=request)
+        requests.append(request)
+        raise Sent
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", take)
+    for variable, value in (("API", "https://api.test"), ("ENTENTE_KEY", "k"), ("ACCORD", "ACCORD")):
+        monkeypatch.setenv(variable, value)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(Sent):
+        pool.submit(exec, compile(program, "sample", "exec"), {}).result()
+    return requests[0]
+
+
 @pytest.mark.parametrize("name", sorted(ACTS))
 def test_the_code_of_an_act_sends_its_example(
     document: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
@@ -137,21 +163,39 @@ def test_the_code_of_an_act_sends_its_example(
     command = shlex.split(found["Command line"])
     assert command[:4] == ["entente", "act", "$ACCORD", name.replace("_", "-")]
     assert json.loads(command[command.index("--fields") + 1]) == example if example else len(command) == 4
-    parse_act(name, example)
-    sent: list[Any] = []
+    asked = parse_act(name, example)
+    sent = sent_by(found["Python"], monkeypatch)
+    assert (sent.method, sent.url) == ("POST", f"https://api.test{address}")
+    assert parse_act(name, json.loads(sent.content)) == asked
+    assert sent.headers["Authorization"] == "Bearer k"
+    assert sent.headers["Idempotency-Key"] == headers["Idempotency-Key"]
 
-    def post(url: str, **given: Any) -> httpx.Response:
-        sent.append((url, given))
-        return httpx.Response(200, request=httpx.Request("POST", url))
 
-    monkeypatch.setattr(httpx, "post", post)
-    for variable, value in (("API", "https://api.test"), ("ENTENTE_KEY", "k"), ("ACCORD", "ACCORD")):
-        monkeypatch.setenv(variable, value)
-    exec(compile(found["Python"], name, "exec"), {})  # noqa: S102 - the page's own code
-    [(url, given)] = sent
-    assert url == f"https://api.test{address}"
-    assert given["json"] == example
-    assert given["headers"] == {"Authorization": "Bearer k", "Idempotency-Key": headers["Idempotency-Key"]}
+def test_the_code_of_every_other_operation_sends_that(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("FILE").write_bytes(b"A content.")
+    others = [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if operation["operationId"] not in ACTS
+    ]
+    assert sorted(CALLS) == sorted(operation["operationId"] for _, _, operation in others)
+    for path, method, operation in others:
+        program = samples_of(document, operation["operationId"])["Python"]
+        sent = sent_by(program, monkeypatch)
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+        assert (sent.method, bool(re.fullmatch(pattern, sent.url.path))) == (method.upper(), True), program
+        assert ("Authorization" in sent.headers) == bool(operation.get("security")), program
+        given = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        if "example" in given:
+            body = json.loads(sent.content.replace(b"+00:00", b"Z"))
+            assert {name: body.get(name) for name in given["example"]} == given["example"], program
+        for one in operation.get("parameters", ()):
+            assert not one.get("required") or one["in"] != "query" or one["name"] in sent.url.params, program
+            assert one["name"] != "Idempotency-Key" or sent.headers["Idempotency-Key"], program
 
 
 def test_the_code_of_every_operation_is_code(document: dict[str, Any]) -> None:
@@ -159,12 +203,10 @@ def test_the_code_of_every_operation_is_code(document: dict[str, Any]) -> None:
         for method, operation in methods.items():
             for one in samples(path, method, operation):
                 assert isinstance(one, Sample)
-                assert not re.search(
-                    r"\{(?!os\.)\w+\}", one.text.partition("-d ")[0].partition("json=")[0]
-                ), one
                 if one.title == "Python":
                     compile(one.text, operation["operationId"], "exec")
                 else:
+                    assert not re.search(r"\{\w+\}", one.text.partition("-d ")[0]), one
                     assert shlex.split(one.text)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
+import pytest
 
 from activities.papers.binding import read_receipt
 from activities.papers.kinds import NAMES
 from activities.papers.pades.reading import signatures_in
 from activities.runtime.settings import Settings
+from api.backend import PAPERS_AT_ONCE
+from api.routes import papers
 from tests.activities.papers.pades.material import PASSPHRASE, certified
 from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
@@ -134,6 +138,22 @@ async def test_others_are_answered_while_papers_are_set(reading_api: Api, filler
     assert answered > 4
     assert {(await one).status_code for one in books} == {200}
     assert reading_api.app.state.backend.papers.figures().under_way == 0
+
+
+async def test_a_paper_waits_for_its_turn_and_not_for_ever(
+    reading_api: Api, filler: Filler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await under_way(filler)
+    monkeypatch.setattr(papers, "LONGEST_WAIT", 0.05)
+    queue = reading_api.app.state.backend.papers
+    async with AsyncExitStack() as others:
+        for number in range(PAPERS_AT_ONCE):
+            await others.enter_async_context(queue.turn("papers", f"another.{number}"))
+        answer = await reading_api.get("/accords/a/papers/checklist")
+        problem(answer, 503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert queue.waiting("papers") == 0
+    assert (await reading_api.get("/accords/a/papers/calendar")).status_code == 200
 
 
 async def test_the_installation_signs_what_it_is_asked_to_behind_the_same_bytes(

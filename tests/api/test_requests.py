@@ -64,7 +64,7 @@ async def test_field_errors_name_the_field(reading_api: Api, filler: Filler) -> 
         assert [one["field"] for one in said["errors"]] == [field]
     del right["digest"]
     said = problem(await reading_api.post(path, json=right), 422, "malformed")
-    assert said["errors"] == [{"field": "digest", "problem": "Field required"}]
+    assert said["errors"] == [{"field": "digest", "problem": "it is missing"}]
     said = problem(
         await reading_api.post(path, content=b'{"condition": 1.5}', headers=JSON), 422, "malformed"
     )

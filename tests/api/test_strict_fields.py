@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from activities.definitions.structured import Unreadable, read_json, read_yaml
+from activities.definitions.structured import Unreadable, read_json
+from activities.definitions.yaml_reading import read_yaml
 from api.examples import DEFINITION, example_of
 from tests.api.conftest import Api, problem
 from tests.api.filling import Filler

@@ -23,12 +23,13 @@ from activities.reading.standing import standing_of
 from tests.simulation.definitions import OFFICERS, WINDOW, condition, document, party
 from tests.simulation.play import Play
 from tests.simulation.small import digest
+from workflows.model.attested import state_digest
 from workflows.model.commands import RecordedEvent
 from workflows.model.decide import decide
 from workflows.model.declared import EVENTS
 from workflows.model.fold import evolve
 from workflows.model.rules import deadlines, follows
-from workflows.model.state import Accord, state_digest
+from workflows.model.state import Accord
 from workflows.model.summary import current_details, summarize
 
 

@@ -16,11 +16,12 @@ from typing import Any
 from tests.simulation.definitions import changed, condition, pair, trio
 from tests.simulation.play import Play
 from tests.simulation.small import digest, key_line, log_key_line
+from workflows.model.attested import state_digest
 from workflows.model.commands import RecordedEvent
 from workflows.model.declared import EVENTS
 from workflows.model.fold import evolve
 from workflows.model.rules import stage
-from workflows.model.state import Accord, state_digest
+from workflows.model.state import Accord
 from workflows.model.values import INSTALLATION
 from workflows.record.keys import key_id
 from workflows.record.witnessing import policy_digest

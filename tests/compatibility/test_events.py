@@ -11,10 +11,10 @@ import pytest
 from tests.compatibility.corpus import ALL, FOLDER, PLAYS, ending, folded, name_of
 from tests.simulation.definitions import pair
 from tests.simulation.play import Play
+from workflows.model.attested import state_digest
 from workflows.model.commands import RecordedEvent
 from workflows.model.declared import EVENTS
 from workflows.model.fold import evolve
-from workflows.model.state import state_digest
 from workflows.model.upcasting import UPCASTERS, UnknownEvent, read_event
 
 EXAMPLES = sorted(FOLDER.glob("*.json"))

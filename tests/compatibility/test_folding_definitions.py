@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from tests.simulation.definitions import pair
 from tests.simulation.play import Play
+from workflows.model.attested import state_digest
 from workflows.model.definition import Definition
 from workflows.model.fold import evolve
-from workflows.model.state import state_digest
 
 
 def test_a_vocabulary_that_this_installation_lacks_is_folded_and_not_proposed() -> None:

@@ -22,10 +22,10 @@ from tests.simulation.generator import next_action
 from tests.simulation.invariants.rules import RULES
 from tests.simulation.invariants.watched import DEFINITIONS, Watched, started
 from tests.simulation.play import WAY
+from workflows.model.attested import state_json
 from workflows.model.decide import Decision
 from workflows.model.declared import ACTS
 from workflows.model.rules import stage
-from workflows.model.state import state_json
 
 
 def alike() -> dict[str, Any]:

@@ -23,10 +23,10 @@ from activities.runtime.temporal import connect
 from tests.simulation.small import bare, digest
 from tests.workflows.harness import Engine, failure_of
 from worker.main import accord_worker
+from workflows.model.attested import state_digest
 from workflows.model.commands import Command, Receipt
 from workflows.model.definition import Definition
 from workflows.model.fold import evolve
-from workflows.model.state import state_digest
 from workflows.workflow import AccordWorkflow
 
 

@@ -20,8 +20,8 @@ from temporalio.worker import Worker
 
 from activities.tlog.merkle import Frontier
 from tests.simulation.small import bare, digest, small
-from tests.workflows.harness import Engine, failure_of, record_past_the_workflow, running_engine
-from workflows.messages import AccordInput, RecordAnswer, RecordRequest, Standing
+from tests.workflows.harness import Engine, running_engine
+from workflows.messages import AccordInput, RecordAnswer, RecordRequest
 from workflows.model.commands import TICK, UNATTRIBUTED, Command, Message, Receipt
 from workflows.model.definition import Definition
 from workflows.model.rules import stage
@@ -208,82 +208,6 @@ async def test_the_clocks_commands_are_the_clocks_alone(engine: Engine) -> None:
     assert (await ask(engine, "record", past, RecordAnswer)).receipt is None
     assert (await engine.state(accord)) == state
     assert (await engine.act(accord, "aa.contact", "record_statement", "mine", digest=digest("x"))).position
-
-
-async def test_a_result_given_by_hand_is_no_fact(engine: Engine) -> None:
-    accord = await founded(engine)
-    size = (await engine.state(accord)).size
-    command = engine.command(accord, "aa.contact", "record_statement", "k1", digest=digest("said"))
-    async with stuck(engine, accord):
-        sending = asyncio.create_task(engine.send(command))
-        hand = await pending_activity(engine, accord, "record")
-        genuine = await engine.ledger.outcome(accord, command.id)
-        assert genuine is None
-        receipt = (await engine.ledger.commands(accord))[-1].receipt.model_copy(
-            update={"command": command.id, "position": size, "size": size + 1}
-        )
-        invented = Standing(size=size + 1, stage="terminated", closed=True)
-        await hand.complete(RecordAnswer(receipt=receipt, standing=invented, minute="all is over"))
-        await sending
-    # What was ended by hand still runs in the worker, and may yet be recorded: then the next act shows it.
-    for words in ("after", "and after", "and after that"):
-        after = await asyncio.wait_for(said(engine, accord, words), 20)
-        state = await engine.state(accord)
-        assert after.status == "recorded"
-        assert state.terminated is None
-        status = await engine.handle(accord).query(AccordWorkflow.status)
-        if status.size == state.size:
-            break
-    assert (status.size, status.stage) == (state.size, stage(state))
-
-
-@pytest.mark.parametrize(
-    "result",
-    [
-        "nonsense",
-        {"standing": {"size": "nonsense"}},
-        RecordAnswer(standing=Standing()),
-        RecordAnswer(standing=Standing(size=7, stage="a stage that is none")),
-    ],
-)
-async def test_nonsense_given_by_hand_stops_no_accord(engine: Engine, result: Any) -> None:
-    accord = await founded(engine)
-    assert (await engine.state(accord)).size == 4
-    async with stuck(engine, accord):
-        sending = asyncio.create_task(said(engine, accord, "said"))
-        hand = await pending_activity(engine, accord, "record")
-        await hand.complete(result)
-        await asyncio.sleep(0.3)
-    await asyncio.gather(sending, return_exceptions=True)
-    assert (await asyncio.wait_for(said(engine, accord, "after"), 20)).status == "recorded"
-
-
-async def test_an_activity_failed_by_hand_ends_no_accord(engine: Engine) -> None:
-    """Also where the act came as a signal, in which an error would end the workflow."""
-    accord = await founded(engine)
-    async with stuck(engine, accord, "lock table heads in access exclusive mode"):
-        await engine.handle(accord).signal("unheard_of", "text")
-        hand = await pending_activity(engine, accord, "record_signals")
-        await hand.fail(ApplicationError("by hand", type="Rejected", non_retryable=True))
-    assert (await said(engine, accord, "after")).status == "recorded"
-    assert await status(engine, accord) is WorkflowExecutionStatus.RUNNING
-
-
-async def test_after_an_activity_failed_by_hand_the_record_is_asked(engine: Engine) -> None:
-    """What an attempt had committed by then would stay unknown to the workflow, and its deadline with it."""
-    accord = await founded(engine)
-    past = (await record_past_the_workflow(engine, accord)).standing.size
-    async with stuck(engine, accord):
-        sending = asyncio.create_task(said(engine, accord, "said"))
-        hand = await pending_activity(engine, accord, "record")
-        await hand.fail(ApplicationError("by hand", non_retryable=True))
-        assert (await failure_of(sending)).type == "NotRecorded"
-        for _ in range(100):
-            known = (await engine.handle(accord).query(AccordWorkflow.status)).size
-            if known == past:
-                break
-            await asyncio.sleep(0.05)
-        assert known == past
 
 
 async def test_a_line_of_the_minutes_that_cannot_be_written_fails_no_act_and_ends_no_accord(

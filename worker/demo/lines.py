@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from activities.definitions import structured
+from activities.definitions import yaml_reading
 from activities.definitions.structured import Source, Unreadable
 from activities.errors import RuntimeProblem
 
@@ -37,7 +37,7 @@ def read_yaml(file: Path) -> Lines:
         ScenarioProblem: the file is not there, or is no YAML.
     """
     try:
-        return Lines(file, structured.read_yaml(file.read_bytes()))
+        return Lines(file, yaml_reading.read_yaml(file.read_bytes()))
     except OSError as error:
         raise ScenarioProblem(f"{file} cannot be read: {error.strerror}.", "See that it is there.") from error
     except Unreadable as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from worker.demo.backend import DocumentView, Guard, Outcome, VerdictEntry, View
 from workflows.model import rules
+from workflows.model.attested import state_digest
 from workflows.model.commands import OPEN, TICK, Command, RecordedEvent
 from workflows.model.decide import Decision, decide
 from workflows.model.declare import Rejected
@@ -15,7 +16,7 @@ from workflows.model.definition import Definition
 from workflows.model.fold import evolve
 from workflows.model.repeats import Refusals, unless_recorded
 from workflows.model.rules import blocking, next_deadline, stage
-from workflows.model.state import Accord, state_digest
+from workflows.model.state import Accord
 from workflows.tracks.conditions.state import satisfied
 from workflows.tracks.documents.state import document_digest, document_status
 from workflows.tracks.signing.release import release_digest

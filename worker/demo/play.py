@@ -12,7 +12,7 @@ opened, ``{verdict: C4/position}``, ``/leaf`` or ``/valid_until``, the last verd
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +22,7 @@ from pydantic import Field, ValidationError, model_validator
 from activities.definitions import check
 from activities.definitions.structured import Unreadable
 from worker.demo.lines import Lines, ScenarioProblem, read_yaml
+from worker.demo.symbols import fill, symbols
 from workflows.model.canonical import digest_bytes
 from workflows.model.commands import Instant, Message
 from workflows.model.declare import Rejected, parse_act
@@ -29,9 +30,6 @@ from workflows.model.declared import ACTS
 from workflows.model.definition import Definition
 from workflows.model.rules import GATES, LADDER
 from workflows.model.values import DelegateId
-
-SYMBOLS = ("text", "paper", "document", "definition", "understanding", "release", "dates", "verdict")
-"""What a field's value may refer to."""
 
 MARK = "ILLUSTRATIVE - NOT AN OFFICIAL DOCUMENT"
 """The first line of every text and paper; part of what is digested."""
@@ -385,41 +383,3 @@ def _problem(error: ValidationError, lines: Lines) -> ScenarioProblem:
     return ScenarioProblem(
         f"{lines.file} cannot be used. {'; '.join(said)}.", "Correct it at the lines named."
     )
-
-
-def symbol(value: Any) -> tuple[str, str] | None:
-    """(kind, name) where ``value`` is a symbol such as ``{text: D2/ko}``; otherwise none."""
-    if isinstance(value, dict) and len(value) == 1:
-        ((kind, name),) = value.items()
-        if kind in SYMBOLS and isinstance(name, str):
-            return kind, name
-    return None
-
-
-def symbols(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every symbol in a step's fields."""
-    for value in fields.values():
-        yield from _symbols(value)
-
-
-def _symbols(value: Any) -> Iterator[tuple[str, str]]:
-    found = symbol(value)
-    if found is not None:
-        yield found
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _symbols(item)
-
-
-def fill(fields: Mapping[str, Any], resolve: Callable[[str, str], Any]) -> dict[str, Any]:
-    """The fields with each symbol replaced by ``resolve(kind, name)``."""
-    return {name: _filled(value, resolve) for name, value in fields.items()}
-
-
-def _filled(value: Any, resolve: Callable[[str, str], Any]) -> Any:
-    found = symbol(value)
-    if found is not None:
-        return resolve(*found)
-    if isinstance(value, dict):
-        return {key: _filled(item, resolve) for key, item in value.items()}
-    return [_filled(item, resolve) for item in value] if isinstance(value, list) else value

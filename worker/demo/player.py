@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from worker.demo.backend import Backend, Guard, Outcome, VerdictEntry, View
-from worker.demo.play import Expect, Placed, Play, Standing, fill
+from worker.demo.play import Expect, Placed, Play, Standing
+from worker.demo.symbols import fill
 from workflows.model.canonical import digest_bytes, digest_of
 from workflows.model.commands import Actor, Unmet
 from workflows.model.declare import sentence

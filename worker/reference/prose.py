@@ -27,6 +27,7 @@ _PLACES: dict[str, tuple[int, ...]] = {
     "subject": (1,),
     "Deadline": (2, 4),
     "append": (0,),
+    "same_digest": (3,),
     "_verifying": (3,),
 }
 """Which of a call's arguments are sentences, by the name of what is called."""
@@ -67,6 +68,9 @@ ALSO = (
     "and it depends on {conditions}",
     "the verdict has lapsed: {words}",
     "nobody is {roles}: name one by an amendment, with every party (propose-amendment)",
+    "name one by an amendment, with every party (propose-amendment)",
+    "{document} is not agreed in {languages}",
+    "not in",
     "nobody is appointed as {roles} yet: {words}",
     "nobody of {names} is appointed as {roles} yet: {words}",
     "overdue",

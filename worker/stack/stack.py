@@ -17,18 +17,15 @@ import json
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from pydantic import SecretStr
 from temporalio.envconfig import ClientConfigProfile
 
 from activities.checkpoints.logkeys import LogKeys
-from activities.errors import RuntimeProblem
 from activities.identity.signing import CommandSigner
 from activities.runtime.settings import Settings
 from activities.runtime.temporal import connect
@@ -45,20 +42,13 @@ from worker.stack.service import Process, Service, answers, polls
 from worker.stack.temporal import NAMESPACE, Temporal
 from worker.stack.temporal import USUAL_PORT as TEMPORAL_PORT
 from worker.stack.temporal import USUAL_UI_PORT as TEMPORAL_UI_PORT
+from worker.stack.watching import keep_running, together
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 """Networks in which this stack asks witnesses besides the open Internet, where the settings name none."""
 
-FIRST_PAUSE = 0.5
-"""Seconds before what ended is started again; doubled each time."""
-LONGEST_PAUSE = 30.0
-"""Seconds that the pause grows to."""
-STEADY = 60.0
-"""After so many seconds of running, the pause is the first one again."""
-
 _GRACE = 20.0
 """Seconds for a worker to finish its activities, and for the API its requests."""
-_WATCH = 0.2
 _RUNNING = "up.json"
 
 DEMO_KEYS = "demo-keys.json"
@@ -191,7 +181,10 @@ class Stack:
             raise
         running = {"pid": os.getpid(), "addresses": self.addresses(), "processes": self.processes}
         (self.state / _RUNNING).write_text(json.dumps(running, indent=2) + "\n")
-        self._watchers += [asyncio.create_task(self._watch(name)) for name in self.services]
+        self._watchers += [
+            asyncio.create_task(keep_running(name, self.services[name], self._held, self._tell))
+            for name in self.services
+        ]
 
     async def stop(self) -> None:
         """Stop everything in reverse order. Returns when nothing of it is left."""
@@ -318,7 +311,7 @@ class Stack:
                 on_line=self._on_line,
             )
             self.services["temporal"] = self._temporal
-        await _together(service.start for service in self.services.values())
+        await together(service.start for service in self.services.values())
 
     def _prepare_processes(self) -> None:
         """Make the keys that are missing, and choose the API's port."""
@@ -349,7 +342,7 @@ class Stack:
         }
         self.services.update(processes)
         starts = [service.start for service in processes.values()]
-        await _together([*starts, self.take_over] if self._temporal is not None else starts)
+        await together([*starts, self.take_over] if self._temporal is not None else starts)
 
     async def take_over(self) -> None:
         """Make this code's version of the worker current, and begin to bring over what older versions left."""
@@ -369,37 +362,3 @@ class Stack:
             cwd=Path.cwd(),
             stop=((signal.SIGTERM, _GRACE),),
         )
-
-    async def _watch(self, name: str) -> None:
-        """Start ``name`` again whenever it has ended, with growing pauses."""
-        service = self.services[name]
-        pause, since = FIRST_PAUSE, time.monotonic()
-        while True:
-            await asyncio.sleep(_WATCH)
-            child = service.child
-            if name in self._held or child is None or child.running:
-                continue
-            if time.monotonic() - since > STEADY:
-                pause = FIRST_PAUSE
-            child.wait(1.0)
-            self._tell(f"{name} ended (exit code {child.exit_code}); starting it again in {pause:g} s")
-            await asyncio.sleep(pause)
-            if name in self._held:
-                continue
-            pause, since = min(2 * pause, LONGEST_PAUSE), time.monotonic()
-            try:
-                await service.start()
-            except RuntimeProblem as problem:
-                self._tell(problem.what)
-                await service.stop()
-
-
-async def _together(starts: Iterable[Callable[[], Coroutine[Any, Any, None]]]) -> None:
-    """Run all of ``starts`` at once; the first that fails cancels the others, and its error is raised."""
-    tasks = [asyncio.create_task(start()) for start in starts]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

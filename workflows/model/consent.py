@@ -148,12 +148,12 @@ def not_yet_given(a: Accord, subject: str, digest: str, by: Actor, in_effect: bo
     )
 
 
-def same_digest(subject: str, named: str, current: str | None) -> Check:
-    """Guard: the digest that the act names is the one that stands."""
+def same_digest(subject: str, named: str, current: str | None, about: str = "") -> Check:
+    """Guard: the digest that the act names is the one that stands; ``about`` says the subject in words."""
     return Check(
         "digest_is_current",
         named == current,
-        f"the digest named is not the current one of {subject}, which is {current or 'not there yet'}",
+        f"the digest named is not the current one of {about or subject}, which is {current or 'not there yet'}",
         "read the current version, and name its digest if you agree"
         if current is not None
         else "it has to be proposed first, in all of its parts",

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from workflows.errors import EntenteError
 from workflows.model.canonical import NotCanonical, canonical, depth, digest_of
 from workflows.model.commands import Actor, Command, Unmet
-from workflows.model.definition import Inconsistent
+from workflows.model.plain import wrong_fields
 from workflows.model.saying import filled
 from workflows.model.state import Accord
 from workflows.model.values import Particular, shortened
@@ -323,7 +323,7 @@ def parse_act(name: str, fields: Mapping[str, Any]) -> Act:
     try:
         return act_class(name).model_validate(dict(fields))
     except ValidationError as error:
-        raise malformed(f"{name} is malformed", error) from None
+        raise malformed(f"{name.replace('_', ' ')} is malformed", error) from None
 
 
 def in_normal_form(command: Command) -> Command:
@@ -351,13 +351,15 @@ def check_size(command: Command) -> None:
     """
     if depth(command.fields) > DEEPEST:
         raise Rejected(
-            "malformed", f"{command.act} is malformed: its fields are nested more than {DEEPEST} levels deep."
+            "malformed",
+            f"{command.act.replace('_', ' ')} is malformed: its fields are nested more than {DEEPEST} levels deep.",
         )
     try:
         size = len(canonical(command.fields))
     except NotCanonical as error:
         raise Rejected(
-            "malformed", f"{command.act} is malformed: {error}. Correct the field named and send it again."
+            "malformed",
+            f"{command.act.replace('_', ' ')} is malformed: {error}. Correct the field named and send it again.",
         ) from None
     if size > LARGEST_COMMAND:
         raise Rejected(
@@ -381,20 +383,7 @@ def malformed(what: str, error: ValidationError) -> Rejected:
     """A :class:`Rejected` that names each field and what is wrong with it."""
     errors = tuple(
         {"field": shortened(field, 120) or "(whole)", "problem": shortened(said, 300)}
-        for field, said in islice(_wrong_fields(error), MOST_ERRORS)
+        for field, said in islice(wrong_fields(error), MOST_ERRORS)
     )
     listing = "; ".join(f"{e['field']}: {e['problem']}" for e in errors[:5])
     return Rejected("malformed", f"{what}: {listing}. Correct the fields named and send it again.", errors)
-
-
-def _wrong_fields(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """Each field by its dotted name, and what is wrong with it; parts that do not fit together are told one by one."""
-    for item in error.errors(include_url=False, include_input=False):
-        place = [str(part) for part in item["loc"] if part != "[key]"]
-        cause = item.get("ctx", {}).get("error")
-        if isinstance(cause, Inconsistent):
-            for problem in cause.problems:
-                field, _, said = problem.partition(": ")
-                yield ".".join([*place, field]), said
-        else:
-            yield ".".join(place), item["msg"].removeprefix("Value error, ")

@@ -7,6 +7,7 @@ from workflows.model.declare import ACTS, EVENTS
 from workflows.record import attestation, erasure, keys, logkeys, operation, refusals, statements, witnessing
 from workflows.tracks import (
     corrections,
+    ending,
     invitation,
     predecessor,
     schedules,
@@ -25,7 +26,7 @@ DECLARING = (
     *(adoption, amendment, appointments, reopening),
     *(invitation, disputes, due, evidence, verdicts, waivers, predecessor),
     *(authentication, texts, schedules, understanding, dates, course, endings),
-    *(full_powers, authorization, release, signatures, pages, subsequent, corrections),
+    *(full_powers, authorization, release, signatures, pages, subsequent, ending, corrections),
 )
 """The modules that declare acts and events."""
 

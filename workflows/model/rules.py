@@ -12,7 +12,7 @@ from workflows.model.values import show_date
 from workflows.model.vocabulary import reworded
 from workflows.record import witnessing
 from workflows.record.operation import not_paused
-from workflows.tracks import corrections, invitation, subsequent, understanding
+from workflows.tracks import corrections, ending, invitation, subsequent, understanding
 from workflows.tracks.conditions import disputes, due, verdicts
 from workflows.tracks.conditions.state import check_satisfied, on_gates, satisfied, time_runs
 from workflows.tracks.documents import authentication, texts
@@ -55,7 +55,7 @@ def gate(a: Accord, name: str) -> Iterator[Check]:
     if name == "founding" or not a.founded:
         return
     if name == "closing":
-        yield from subsequent.nothing_open(a)
+        yield from ending.nothing_open(a)
         return
     yield invitation.accepted(a)
     if name == "acceptance":
@@ -137,7 +137,7 @@ def blocking(a: Accord) -> tuple[Check, ...]:
 ACCORD_DEADLINES: dict[int, Callable[[Accord], Iterator[Deadline]]] = {
     0: invitation.deadlines,
     4: full_powers.deadlines,
-    5: subsequent.deadlines,
+    5: ending.deadlines,
 }
 """What gives deadlines of the accord as a whole, by its place in the order of those at the same time."""
 
@@ -249,7 +249,7 @@ def _release_falls(a: Accord, at: datetime) -> Iterator[Event]:
     return release.falls(a, unmet(a, "held"))
 
 
-_ALWAYS: tuple[Rule, ...] = (corrections.follows, subsequent.follows, witnessing.follows)
+_ALWAYS: tuple[Rule, ...] = (corrections.follows, ending.follows, subsequent.follows, witnessing.follows)
 _BEFORE_FOUNDING: tuple[Rule, ...] = (adoption.follows, *_ALWAYS)
 _FOUNDED: tuple[Rule, ...] = (
     adoption.follows,

@@ -13,9 +13,10 @@ from datetime import datetime
 
 from pydantic import Field
 
+from workflows.model.attested import state_digest
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
-from workflows.model.state import Accord, state_digest
+from workflows.model.state import Accord
 from workflows.model.values import Count, Digest
 
 

@@ -209,7 +209,7 @@ class AgreeWitnessPolicy(Act):
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """It is the one proposed, and the party has not agreed yet."""
-        yield same_digest(SUBJECT, self.digest, _pending(a))
+        yield same_digest(SUBJECT, self.digest, _pending(a), "the witness policy")
         yield not_yet_given(a, SUBJECT, self.digest, by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

@@ -303,7 +303,9 @@ class ExtendInvitation(Act):
         yield Check(
             "later_end",
             later and not (now is None and self.valid_until is None),
-            f"it is valid until {show_date(now)}; {show_date(self.valid_until)} is no extension",
+            "it is open-ended already"
+            if now is None
+            else f"it is valid until {show_date(now)}; {show_date(self.valid_until)} is no extension",
             "give a later date",
         )
 

@@ -256,7 +256,7 @@ class ConcurInUnderstanding(Act):
             "propose one as things stand now",
             able(a, CONCURRING).who,
         )
-        yield same_digest(SUBJECT, self.digest, now.pending)
+        yield same_digest(SUBJECT, self.digest, now.pending, named(a, "understanding"))
         yield not_yet_given(a, SUBJECT, self.digest, by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

@@ -27,16 +27,14 @@ from pyhanko.sign import fields, signers
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.pkcs11 import PKCS11Signer
 from pyhanko.sign.signers.pdf_cms import select_suitable_signing_md
-from pyhanko.sign.timestamps import HTTPTimeStamper, TimestampRequestError
+from pyhanko.sign.timestamps import TimestampRequestError
 
+from activities.papers.pades.asking import Authority
 from activities.papers.pades.keys import Key, KeyFile, Signing, SigningProblem, TokenKey
 from activities.papers.pades.reading import name_of, signatures_in
 
 LARGEST_KEY_FILE = 1024 * 1024
 """Bytes of a PKCS#12 file."""
-
-PATIENCE = 20.0
-"""Seconds that a time-stamp authority has for its answer."""
 
 USAGES = frozenset({"digital_signature", "non_repudiation"})
 """Key usages (RFC 5280, 4.2.1.3) of which a certificate that names any must name one."""
@@ -98,7 +96,13 @@ def sign(content: bytes, signing: Signing, reason: str) -> bytes:
                 f"The PDF cannot be signed by this key: {_line(error)}.",
                 "Give a PDF as entente papers writes it, and a key of RSA or of an elliptic curve.",
             ) from None
-    if not signatures_in(made)[-1].intact:
+    signature = signatures_in(made)[-1]
+    if signature.intact and signing.authority is not None and signature.stamped is None:
+        raise SigningProblem(
+            f"The token of the time-stamp authority {signing.authority} does not hold: its signature does not fit.",
+            "Nothing was signed. Tell whoever runs it; name another authority, or sign without one.",
+        )
+    if not signature.intact:
         raise SigningProblem(
             "The signature that was made does not fit the certificate: key and certificate are not of one another.",
             "Name a key with its own certificate; in a token, both have the same label.",
@@ -121,7 +125,7 @@ async def _signed(content: bytes, signer: Any, authority: str | None, reason: st
         subfilter=fields.SigSeedSubFilter.PADES,
         reason=reason,
     )
-    stamper = None if authority is None else HTTPTimeStamper(authority, timeout=PATIENCE)
+    stamper = None if authority is None else Authority(authority)
     by = signers.PdfSigner(metadata, signer=signer, timestamper=stamper, new_field_spec=spec)
     made: io.BytesIO = await by.async_sign_pdf(writer)
     return made
@@ -296,7 +300,7 @@ def _fit(certificate: x509.Certificate, what: str) -> None:
 
 
 def _line(error: BaseException) -> str:
-    cause = error.__cause__ or error.__context__
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     said = str(error) or type(error).__name__
     return f"{said} ({cause})" if cause is not None and str(cause) else said
 

@@ -37,6 +37,12 @@ function copyable(root) {
 const PART = 4 * 1024 * 1024;
 const KINDS = { md: "text/markdown", txt: "text/plain", csv: "text/csv", json: "application/json", pdf: "application/pdf" };
 
+// A file's name in a sentence: its direction is its own (by U+2068 and U+2069), and what turns the direction of others is named.
+function named(file) {
+  const plain = file.name.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (one) => `⟨U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+  return `\u2068${plain}\u2069`;
+}
+
 async function digestOf(file, tell) {
   const content = new Uint8Array(file.size);
   for (let at = 0; at < file.size; at += PART) {
@@ -102,27 +108,27 @@ function droppable(root) {
       // One that was chosen afterwards is the one that counts.
       const counts = () => last === file;
       const bar = document.createElement("progress");
-      bar.setAttribute("aria-label", say("How much of {file} is done", { file: file.name }));
+      bar.setAttribute("aria-label", say("How much of {file} is done", { file: named(file) }));
       place.querySelector("progress")?.remove();
       hint.before(bar);
       if (form) form.dataset.sending = (Number(form.dataset.sending || 0) + 1).toString();
       try {
-        hint.textContent = say("{file} is being hashed …", { file: file.name });
+        hint.textContent = say("{file} is being hashed …", { file: named(file) });
         const digest = await digestOf(file, (part) => { bar.value = part; });
         let kept = say("The file stays with you.");
         if (place.dataset.files && !(alone && alone.checked)) {
-          if (counts()) hint.textContent = say("{file} is being sent …", { file: file.name });
+          if (counts()) hint.textContent = say("{file} is being sent …", { file: named(file) });
           await sendFile(file, place.dataset.files + digest, form.elements.csrf.value, (part) => { bar.value = part; });
           kept = say("It is kept here for those whom the act is for.");
         }
         if (!counts()) return;
         input.value = input.name.endsWith(".also") && input.value ? `${input.value} ${digest}` : digest;
         const size = file.size.toLocaleString(LANGUAGE === "en" ? undefined : LANGUAGE);
-        hint.textContent = `${say("That is the digest of {file} ({size} bytes).", { file: file.name, size })} ${kept}`;
+        hint.textContent = `${say("That is the digest of {file} ({size} bytes).", { file: named(file), size })} ${kept}`;
         // The form carries the digest; the file is not sent a second time.
         chooser.value = "";
       } catch (error) {
-        if (counts()) { input.value = ""; chooser.value = ""; hint.textContent = `${say("{file} was not taken.", { file: file.name })} ${error.message}`; }
+        if (counts()) { input.value = ""; chooser.value = ""; hint.textContent = `${say("{file} was not taken.", { file: named(file) })} ${error.message}`; }
       } finally {
         bar.remove();
         if (form) form.dataset.sending = (Number(form.dataset.sending) - 1).toString();
@@ -211,10 +217,17 @@ function ownZone(root) {
   if (field !== null && zone) field.value = zone;
 }
 
+// A form that comes back begins where something is wrong in it.
+function toWrong() {
+  if (location.hash) return;
+  document.querySelector('.wrong :is(input:not([type="hidden"], [type="file"]), select, textarea)')?.focus();
+}
+
 function improve(root) { ownTimes(root); copyable(root); droppable(root); once(root); fromHash(root); ownZone(root); }
 
 document.addEventListener("DOMContentLoaded", () => {
   improve(document);
+  toWrong();
   follow();
   document.body.addEventListener("htmx:afterSettle", () => improve(document));
 });

@@ -22,6 +22,25 @@ const asked = (question) => ({
 const SIGNS = { holds: "✓", fails: "✗", unproven: "?", withheld: "◐", unchecked: "–" };
 const worded = (status) => ({ holds: say("holds"), fails: say("fails"), unproven: say("not proven"), withheld: say("holds for what is here; a part is withheld"), unchecked: say("not checked here, and nothing rests on it") })[status];
 
+// What others wrote, such as a file's name: a character that turns the direction of what follows is named, and turns nothing.
+const asWritten = (text) => String(text).replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (one) => `⟨U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+
+function isolated(name, text) {
+  const made = element(name);
+  made.append(element("bdi", asWritten(text)));
+  return made;
+}
+
+// A sentence about something that others named, each name in an element of its own, whose direction is its own.
+function told(name, sentence, values) {
+  const made = element(name);
+  for (const [at, part] of sentence.split(/\{(\w+)\}/).entries()) {
+    if (at % 2 === 0) made.append(part);
+    else made.append(element("bdi", asWritten(values[part] ?? `{${part}}`)));
+  }
+  return made;
+}
+
 const upperFirst = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const byId = (id) => document.getElementById(id);
 
@@ -44,7 +63,7 @@ async function brought() {
 
 async function judge(file) {
   const answer = byId("answer");
-  answer.replaceChildren(element("p", say("{file} is being judged …", { file: file.name })));
+  answer.replaceChildren(told("p", say("{file} is being judged …"), { file: file.name }));
   try {
     const data = new Uint8Array(await file.arrayBuffer());
     show(answer, file, await verifyBundle(data, await brought()));
@@ -52,7 +71,7 @@ async function judge(file) {
     if (!(error instanceof NoBundle)) throw error;
     answer.replaceChildren(
       element("h2", `✗ ${say("This is no bundle")}`, "fails"),
-      element("p", say("{file} is not as the format says it has to be: {problem}. Nothing else is said of it. Have it exported again, and compare the copies.", { file: file.name, problem: error.message })),
+      told("p", say("{file} is not as the format says it has to be: {problem}. Nothing else is said of it. Have it exported again, and compare the copies."), { file: file.name, problem: error.message }),
     );
   }
   answer.focus();
@@ -64,7 +83,9 @@ function show(answer, file, { manifest, entries, findings }) {
     : statuses.includes("unproven") ? [`? ${say("Nothing speaks against it, and not all of it is proven")}`, "unproven"]
     : [`✓ ${say("What was checked here holds")}`, "holds"];
   const about = element("p");
-  about.append(element("b", manifest.accord), ` · ${say("entries: {n}", { n: manifest.size.toLocaleString(speaking) })} · ${file.name}`);
+  const accord = element("b");
+  accord.append(element("bdi", asWritten(manifest.accord)));
+  about.append(accord, ` · ${say("entries: {n}", { n: manifest.size.toLocaleString(speaking) })} · `, element("bdi", asWritten(file.name)));
   const definition = entries[0]?.event?.definition;
   const list = element("ul", "", "findings");
   for (const one of findings) {
@@ -73,10 +94,10 @@ function show(answer, file, { manifest, entries, findings }) {
     if (one.problems.length) {
       const problems = element("ul");
       problems.lang = "en";
-      for (const problem of one.problems) problems.append(element("li", upperFirst(problem)));
+      for (const problem of one.problems) problems.append(isolated("li", upperFirst(problem)));
       item.append(problems);
     } else if (one.why) {
-      const why = element("i", `${upperFirst(one.why)}.`);
+      const why = isolated("i", `${upperFirst(one.why)}.`);
       why.lang = "en";
       item.append(element("br"), why);
     }

@@ -31,8 +31,6 @@ from activities.checkpoints.logkeys import LogKeys, guard_directory
 from activities.checkpoints.rollback import Guard
 from activities.errors import Malformed
 from activities.ledger.postgres import PostgresLedger
-from activities.runtime.histories import did
-from tests.compatibility.histories import FOLDER, read
 from tests.conftest import with_database
 from tests.simulation.small import digest, small
 from tests.workflows.harness import Engine, running_engine
@@ -134,30 +132,6 @@ async def test_a_real_history_agrees_with_the_ledger(run: Negotiated) -> None:
     rest = [entry for at, entry in enumerate(run.recorded.entries) if at not in told and entry is not None]
     assert {entry.command.partition("/")[0] for entry in rest} <= {"clock"}
     assert any(entry is not None and entry.type == "condition_overdue" for entry in run.recorded.entries)
-
-
-def test_a_history_after_a_reset_is_read_as_well() -> None:
-    """There the server keeps what is done anew under the event that admits it, not under the one that accepts it."""
-    history = read(next(FOLDER.glob("*-reset-1.json.gz")))
-    updates = parse(history.to_json().encode()).updates
-    assert all(update.ended and update.command is not None for update in updates)
-    assert [update.name for update in updates][-3:] == [
-        "issue_invitation",
-        "accept_invitation",
-        "record_statement",
-    ]
-    for act in ("issue_invitation", "accept_invitation", "record_statement"):
-        assert did(history, act)
-    assert not did(history, "erase_particulars")
-
-
-def test_an_update_that_does_not_say_what_it_asks_is_no_history() -> None:
-    history = json.loads(read(next(FOLDER.glob("*-reset-1.json.gz"))).to_json())
-    kept = [
-        each for each in history["events"] if "workflowExecutionUpdateAdmittedEventAttributes" not in each
-    ]
-    with pytest.raises(Malformed, match="does not say what it asks"):
-        parse(json.dumps({"events": kept}).encode())
 
 
 async def test_what_the_command_line_shows_is_read_as_well(run: Negotiated) -> None:

@@ -400,7 +400,7 @@ async def test_one_party_alone_changes_nothing(who: str, tmp_path: Path) -> None
 
 async def test_an_attested_state_that_is_wrong_breaks_the_fold(tmp_path: Path) -> None:
     from tests.activities.verifier.attacks.operator import resign, rewrite, with_facts
-    from workflows.model.state import state_digest
+    from workflows.model.attested import state_digest
 
     record = await negotiated()
     assert record.state is not None

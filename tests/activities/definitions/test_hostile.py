@@ -18,8 +18,8 @@ from activities.definitions.structured import (
     Source,
     Unreadable,
     read_json,
-    read_yaml,
 )
+from activities.definitions.yaml_reading import read_yaml
 from tests.activities.definitions.hostile import JSON, YAML, mixed
 from tests.simulation.small import small
 from workflows.model.definition import Definition, Inconsistent, _in_circles

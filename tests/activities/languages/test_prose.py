@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import api
 from activities.languages.catalogues import spoken
 from activities.languages.prose import Prose, prose
 from tests.activities.languages.plays import steps_of
@@ -46,6 +49,14 @@ ENGLISH = re.compile(r"\b[a-z]{2,}(?: [a-z]{2,}){2,}\b")
             "протокольная служба адресата оферты",
         ),
         ("let a.one or b.two do it", "это может сделать: a.one или b.two"),
+        (
+            "aa.x (contact of AA) may not pause accord; it takes the operator; nobody is operator: "
+            "name one by an amendment, with every party (propose-amendment)",
+            "aa.x (AA: контактное лицо) не вправе совершить действие «Приостановить договорённость»; это вправе: "
+            "оператор; никто не исполняет роль: оператор; назовите лицо изменением определения, с согласия всех сторон "
+            "(propose-amendment)",
+        ),
+        ("D1 is not agreed in en, fr", "D1: не согласован на языках: en, fr"),
         ("AA has consented to this already", "AA: согласие уже дано"),
         (
             "the appointment of a.b is not in force on 2027-03-05",
@@ -128,6 +139,26 @@ async def test_all_that_a_scenario_says_is_said_in_another_language(scenario: st
                 shown = shown.replace(title, "")
             if english and (shown == english or ENGLISH.search(shown)):
                 left.append((english, shown))
+    assert left == []
+
+
+def refused(value: Any) -> Iterator[str]:
+    """What the refusals say that stand anywhere in a value."""
+    if isinstance(value, dict):
+        if "guard" in value and "unmet" in value:
+            yield from (value["remedy"], *(one["reason"] for one in value["unmet"] if "reason" in one))
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from refused(one)
+
+
+def test_the_refusal_of_every_act_is_said_in_another_language() -> None:
+    document = json.loads((Path(api.__file__).parent / "openapi.json").read_text(encoding="utf-8"))
+    said = set(refused(document["paths"]))
+    assert len(said) > 100
+    with spoken("ru"):
+        left = [one for one in sorted(said) if (shown := prose(one)) == one or ENGLISH.search(shown)]
     assert left == []
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from activities.errors import Malformed, PayloadMismatch, PayloadMissing, Unrecordable
-from activities.ledger.entry import parse
+from activities.ledger.parsing import parse
 from activities.ledger.store import Claim, Ledger, Standing, salted
 from activities.tlog.merkle import (
     Coordinate,

@@ -16,19 +16,19 @@ import rfc8785
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import activities.ledger.entry as entry_module
 from activities.errors import Malformed, PayloadMismatch, Unrecordable
+from activities.ledger import parsing
 from activities.ledger.entry import (
     MAX_ENTRY_BYTES,
     Entry,
     Payload,
     decode_canonical,
     fresh_salt,
-    parse,
     parse_time,
     seal,
     time_text,
 )
+from activities.ledger.parsing import parse
 from activities.tlog.merkle import leaf_hash
 from tests.activities.ledger.making import ACTOR, START, event
 from workflows.model.canonical import NotCanonical, canonical
@@ -337,13 +337,13 @@ def test_the_quick_way_reads_an_entry_as_the_thorough_one_does(
 ) -> None:
     text = entry.encoded().decode()
     for content in (text, text[:at] + piece + text[at + instead :]):
-        quick = entry_module._parse_plain(content.encode())
+        quick = parsing._parse_plain(content.encode())
         try:
-            thorough = entry_module._parse_any(content.encode())
+            thorough = parsing._parse_any(content.encode())
         except Malformed:
             assert quick is None
         else:
             assert quick in (None, thorough)
     plain = replace(entry, **dict.fromkeys(("accord", "type", "command"), "plain"), actor=ACTOR)
     if plain.position < 10**15 > plain.version:
-        assert entry_module._parse_plain(plain.encoded()) == plain
+        assert parsing._parse_plain(plain.encoded()) == plain

@@ -254,10 +254,15 @@ BREAKING = re.compile(
 )
 
 
+def _plain(text: str) -> str:
+    """The statements, without comments, and without what gives an index another name, by which no program calls it."""
+    return re.sub(r"--.*|\balter index \w+ rename to \w+;", "", text)
+
+
 def test_what_older_programs_cannot_go_on_with_says_so() -> None:
     """A migration that takes something away has to name the oldest program that goes on with it."""
     for migration in load():
-        if migration.version > "0020" and BREAKING.search(re.sub(r"--.*", "", migration.up)):
+        if migration.version > "0020" and BREAKING.search(_plain(migration.up)):
             assert f"update schema_support set oldest = '{migration.version}'" in migration.up
 
 
@@ -267,9 +272,9 @@ def test_taking_away_is_recognised() -> None:
         "alter table a drop column b;", "drop function f;", "alter table a rename to b;",
         "alter table a drop constraint b, add constraint c unique (d);",
     ):  # fmt: skip
-        assert BREAKING.search(parse("0001_a.sql", made.format(statement)).up)
+        assert BREAKING.search(_plain(parse("0001_a.sql", made.format(statement)).up))
     for statement in (
         "alter table a add column b int;", "drop index a;", "create table a (b int not null);",
-        "alter table a drop constraint b, add constraint b unique (c);",
+        "alter table a drop constraint b, add constraint b unique (c);", "alter index a rename to b;",
     ):  # fmt: skip
-        assert not BREAKING.search(parse("0001_a.sql", made.format(statement)).up)
+        assert not BREAKING.search(_plain(parse("0001_a.sql", made.format(statement)).up))

@@ -9,7 +9,7 @@ from activities.papers.source import Bound, LogKeys, Source, line_of
 from tests.worker.demo.playing import played
 from worker.demo.catalog import entry
 from worker.demo.memory import Memory
-from workflows.model.state import state_digest
+from workflows.model.attested import state_digest
 
 
 def source_of(backend: Memory, **changes: Any) -> Source:

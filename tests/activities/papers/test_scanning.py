@@ -95,5 +95,9 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     Image.new("L", (11, 10)).save(tmp_path / "large.png")
     with pytest.raises(Malformed, match="11 by 10 dots"):
         labels_in(tmp_path / "large.png")
+    small, large = Image.new("L", (9, 9)), Image.new("L", (12, 10))
+    small.save(tmp_path / "two.tiff", save_all=True, append_images=[large])
+    with pytest.raises(Malformed, match="12 by 10 dots"):
+        labels_in(tmp_path / "two.tiff")
     with pytest.raises(FileNotFoundError):
         labels_in(tmp_path / "absent.png")

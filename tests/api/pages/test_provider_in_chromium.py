@@ -105,7 +105,7 @@ async def kept(page: Any) -> dict[str, Any]:
 
 
 async def test_a_delegate_joins_and_signs_in_again_by_a_provider_of_another_site(abroad: Abroad) -> None:
-    link = await abroad.link_for("ru.treaty")
+    link = await abroad.link_for("ru.vera")
     page = await abroad.page()
     errors: list[str] = []
     page.on("console", lambda said: said.type == "error" and errors.append(f"{page.url} {said.text}"))
@@ -116,7 +116,7 @@ async def test_a_delegate_joins_and_signs_in_again_by_a_provider_of_another_site
     await page.click(f'button:has-text("Join by {NAME}")')
     await at_provider(abroad, page, "vera")
     await page.wait_for_url(f"{abroad.url}/accords/{abroad.accord}")
-    assert "ru.treaty" in await page.inner_text("form.who")
+    assert "ru.vera" in await page.inner_text("form.who")
     cookies = await kept(page)
     assert (cookies[COOKIE]["sameSite"], cookies[COOKIE]["httpOnly"]) == ("Strict", True)
     assert GOING not in cookies
@@ -128,7 +128,7 @@ async def test_a_delegate_joins_and_signs_in_again_by_a_provider_of_another_site
     # Back leads to no error and begins nothing anew.
     await page.go_back()
     await page.goto(f"{abroad.url}/")
-    assert "ru.treaty" in await page.inner_text("form.who")
+    assert "ru.vera" in await page.inner_text("form.who")
     await page.click("text=Sign out")
     await page.wait_for_url(f"{abroad.url}/sign-in")
     assert COOKIE not in await kept(page)
@@ -139,11 +139,11 @@ async def test_a_delegate_joins_and_signs_in_again_by_a_provider_of_another_site
     await page.click(f"text=Sign in by {NAME}")
     await at_provider(abroad, page, "vera")
     await page.wait_for_url(f"{abroad.url}/accords/{abroad.accord}/minutes?only=acts")
-    assert "ru.treaty" in await page.inner_text("form.who")
+    assert "ru.vera" in await page.inner_text("form.who")
 
 
 async def test_a_link_from_another_site_comes_with_the_session(abroad: Abroad) -> None:
-    await abroad.link_for("ru.security")
+    await abroad.link_for("ru.anna")
     page = await abroad.page()
     await page.goto(f"{abroad.url}/sign-in")
     await page.fill("#i-key", abroad.keys["ru.protocol"])
@@ -165,9 +165,9 @@ async def test_who_is_nobody_here_is_told_the_way_on(abroad: Abroad) -> None:
     await page.wait_for_selector('[role="alert"]')
     assert "knows you as boris" in await page.inner_text('[role="alert"]')
     # The same person opens the link that its contact sends, in the same window.
-    await page.goto(await abroad.link_for("ru.economy"))
+    await page.goto(await abroad.link_for("ru.boris"))
     assert await page.input_value("#i-link") != ""
     await page.click(f'button:has-text("Join by {NAME}")')
     await at_provider(abroad, page, "boris")
     await page.wait_for_url(f"{abroad.url}/accords/**")
-    assert "ru.economy" in await page.inner_text("form.who")
+    assert "ru.boris" in await page.inner_text("form.who")

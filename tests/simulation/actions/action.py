@@ -14,8 +14,9 @@ from tests.simulation.definitions import changed, party
 from tests.simulation.invariants import oracle
 from tests.simulation.play import Play
 from tests.simulation.small import digest
+from workflows.model.attested import state_digest
 from workflows.model.canonical import digest_of
-from workflows.model.state import Accord, state_digest
+from workflows.model.state import Accord
 from workflows.tracks.signing.pages import page_code, places
 from workflows.tracks.signing.release import release_digest
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from tests.simulation.actions.action import Action, look_up
 from tests.simulation.invariants.memory import Memory
+from tests.simulation.invariants.moment import Moment
 from tests.simulation.invariants.oracle import due_at
-from tests.simulation.invariants.rules import RULES, Moment
+from tests.simulation.invariants.rules import RULES
 from tests.simulation.play import START, Play
+from workflows.model.attested import STATE, state_digest
 from workflows.model.commands import Command, RecordedEvent
 from workflows.model.decide import Decision, decide
 from workflows.model.declare import Rejected
@@ -19,7 +21,7 @@ from workflows.model.declared import EVENTS
 from workflows.model.fold import evolve
 from workflows.model.repeats import unless_recorded
 from workflows.model.rules import deadlines, follows, next_deadline
-from workflows.model.state import STATE, Accord, state_digest
+from workflows.model.state import Accord
 from workflows.model.working import Calendar, Following
 
 FAR = START + timedelta(days=36500)

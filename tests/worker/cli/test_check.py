@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from activities.definitions.check import read_definition, read_file, warnings
-from activities.definitions.structured import Source, Unreadable, Wrong, read_yaml
+from activities.definitions.structured import Source, Unreadable, Wrong
+from activities.definitions.yaml_reading import read_yaml
 from activities.errors import SettingsProblem
 from tests.simulation.small import small
 from tests.worker.cli.conftest import entente

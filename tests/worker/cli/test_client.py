@@ -33,7 +33,10 @@ async def test_an_accord_from_the_command_line(served: Served, definition: str, 
     named = Definition.model_validate(small(vocabulary="closing")).digest()
     refused = await served.run("aa.contact", "act", accord, "issue-invitation")
     assert refused.code == 5
-    assert "✗ REFUSED issue invitation  [authority]" in refused.out
+    # The act in the words of the accord, why once, and no name of a guard.
+    assert "✗ REFUSED: issue offer" in refused.out
+    assert refused.out.count("aa.contact (contact of AA) may not") == 1
+    assert "authority" not in refused.out.replace("competent authority", "")
     assert "aa.contact (contact of AA) may not" in refused.out
     said = " ".join(refused.out.split())
     assert "it takes the offeror's protocol; nobody of AA is appointed as protocol yet" in said

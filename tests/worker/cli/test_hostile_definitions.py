@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.definitions.check import read_definition, warnings
-from activities.definitions.structured import Source, Unreadable, read_yaml
+from activities.definitions.structured import Source, Unreadable
+from activities.definitions.yaml_reading import read_yaml
 from tests.simulation.small import small
 
 T = TypeVar("T")

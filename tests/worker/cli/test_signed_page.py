@@ -8,7 +8,9 @@ from typing import Any
 
 import pypdfium2
 import pytest
+import segno
 
+from activities.papers.scanning import label_texts
 from tests.simulation.small import digest, small
 from tests.worker.cli.conftest import Done, Served
 
@@ -65,6 +67,15 @@ async def test_a_scan_is_matched_by_its_code_and_deposited_once(served: Served, 
     pages.close()
 
     (tmp_path / "blank.txt").write_text("no page")
+    listed = (await served.api.get(f"/accords/{accord}/papers")).json()["signature_pages"]
+    forged, foreign = tmp_path / "forged.png", tmp_path / "foreign.png"
+    of = {forged: (accord, digest("another text")), foreign: ("another-accord", listed[0]["digest"])}
+    for file, (of_accord, of_text) in of.items():
+        segno.make(label_texts(of_accord, of_text, [listed[0]["code"]])[0]).save(str(file), scale=4, border=4)
+    contradicts, elsewhere = await asyncio.gather(run(str(forged)), run(str(foreign)))
+    assert (contradicts.code, elsewhere.code) == (1, 1)
+    assert "contradicts itself" in contradicts.err
+    assert "is of the accord another-accord" in elsewhere.err
     early, blank, unknown = await asyncio.gather(
         run(str(scan)),
         run(str(tmp_path / "blank.txt")),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from activities.definitions.check import read_definition, schema
-from activities.definitions.structured import read_yaml
+from activities.definitions.yaml_reading import read_yaml
 from worker.reference import pages
 from workflows.model.declared import ACTS
 

@@ -10,13 +10,13 @@ import pytest
 from tests.simulation.definitions import changed, condition, document, pair, trio
 from tests.simulation.play import START, Play
 from tests.simulation.small import digest
+from workflows.model.attested import state_digest
 from workflows.model.commands import OPEN, TICK, UNREADABLE, Command, RecordedEvent
 from workflows.model.deadlines import Deadline
 from workflows.model.decide import decide
 from workflows.model.declare import Rejected
 from workflows.model.fold import evolve
 from workflows.model.rules import deadlines
-from workflows.model.state import state_digest
 
 
 def command(act: str, by: str = "aa.contact", accord: str = "accord-1", **fields: object) -> Command:

@@ -10,12 +10,13 @@ import pytest
 from tests.simulation.definitions import pair
 from tests.simulation.play import Play
 from workflows.model import definition
+from workflows.model.attested import state_digest
 from workflows.model.commands import Actor
 from workflows.model.declare import Act, Check
 from workflows.model.declared import ACTS
 from workflows.model.definition import Definition, UnknownRules
 from workflows.model.fold import evolve
-from workflows.model.state import Accord, state_digest
+from workflows.model.state import Accord
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from tests.compatibility.corpus import PLAYS, folded
 from tests.simulation.definitions import pair
 from tests.simulation.play import Play
 from tests.simulation.small import digest
-from workflows.model import state
-from workflows.model.state import Accord, state_digest
+from workflows.model import attested
+from workflows.model.attested import state_digest
+from workflows.model.state import Accord
 
 PINNED = {
     "declined": "sha256:20c9a4404e62adeb729e4277877d1b03893d9f9c6d46aa84f917c5a7d155205b",
@@ -68,7 +69,7 @@ def test_a_release_that_knows_more_comes_to_the_same_digest(monkeypatch: pytest.
         also: tuple[str, ...] = ()
         noted: dict[str, int] = field(default_factory=dict)
 
-    monkeypatch.setattr(state, "STATE", TypeAdapter(Later))
+    monkeypatch.setattr(attested, "STATE", TypeAdapter(Later))
     later = Later(**{each.name: getattr(play.state, each.name) for each in fields(play.state)})
     assert state_digest(later) == before
     assert (

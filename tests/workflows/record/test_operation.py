@@ -9,8 +9,8 @@ import pytest
 from tests.simulation.definitions import condition, pair
 from tests.simulation.play import Play
 from tests.simulation.small import digest
+from workflows.model.attested import state_json
 from workflows.model.rules import blocking
-from workflows.model.state import state_json
 from workflows.model.values import INSTALLATION
 
 WHY = {"reason": "Maintenance"}

@@ -10,9 +10,9 @@ import pytest
 from tests.simulation.definitions import changed, pair, party
 from tests.simulation.play import Play
 from tests.simulation.small import digest
+from workflows.model.attested import STATE
 from workflows.model.canonical import canonical
 from workflows.model.decide import Decision, decide
-from workflows.model.state import STATE
 
 SECRET = "a word that is for nobody"
 

@@ -9,8 +9,8 @@ import pytest
 from tests.simulation.definitions import changed, pair
 from tests.simulation.play import Play
 from tests.simulation.small import digest
+from workflows.model.attested import state_json
 from workflows.model.declare import Rejected
-from workflows.model.state import state_json
 from workflows.record.statements import merged
 
 

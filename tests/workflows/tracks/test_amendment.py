@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from tests.simulation.definitions import WINDOW, changed, condition, document, pair, party, trio
 from tests.simulation.play import Play
+from workflows.model.attested import state_json
 from workflows.model.definition import Definition
 from workflows.model.fold import evolve
-from workflows.model.state import Accord, state_json
+from workflows.model.state import Accord
 from workflows.model.working import Following
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulation.definitions import changed, condition, pair, trio
 from tests.simulation.play import Play
-from workflows.model.state import state_digest
+from workflows.model.attested import state_digest
 from workflows.model.waiting.steps import waiting
 from workflows.tracks.signing.release import release_digest
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.definitions import changed, condition, document, pair, trio
+from tests.simulation.definitions import changed, condition, pair, trio
 from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.tracks.documents.state import set_seat
@@ -147,135 +147,6 @@ def test_a_delegate_of_one_party_does_not_sign_in_anothers_seat() -> None:
 # Full powers and authorization
 
 
-def powers(play: Play, seat: str = "BB", **fields: Any) -> dict[str, Any]:
-    return {"document": "D1", "seat": seat, "holder": "bb.head", "digest": digest("powers"), **fields}
-
-
-def test_full_powers_are_issued_found_in_due_form_by_the_others_and_then_suffice() -> None:
-    play = arrived()
-    for party in ("aa", "bb", "cc"):
-        play.do(f"{party}.authority", "authorize_signing", document="D1")
-    assert signing_guard(play, "D1", "aa.head") == "authority_valid"
-    play.do("aa.authority", "issue_full_powers", **powers(play, "AA", holder="aa.head"))
-    refusal = play.refused("aa.head", "sign_document", document="D1", digest=play.document("D1"))
-    assert refusal.guard == "authority_valid"
-    assert refusal.unmet[0].who == ("bb.treaty", "cc.treaty")
-    for party in ("bb", "cc"):
-        play.do(f"{party}.treaty", "find_full_powers", document="D1", seat="AA", digest=digest("powers"))
-    sign(play, "D1", "aa.head")
-    assert "full powers" in play.state.documents["D1"].seats["AA"].signature.authority  # type: ignore[union-attr]
-
-
-@pytest.mark.parametrize(
-    ("by", "fields", "guard"),
-    [
-        ("aa.authority", {}, "own_seat"),
-        ("bb.treaty", {}, "authority"),
-        ("bb.authority", {"seat": "DD"}, "seat_known"),
-        ("bb.authority", {"document": "D9"}, "document_known"),
-        ("bb.authority", {"document": "D2"}, "full_powers_asked_for"),
-        ("bb.authority", {"holder": "bb.protocol"}, "signatory_appointed"),
-        ("bb.authority", {"holder": "aa.head"}, "signatory_appointed"),
-        ("bb.authority", {"valid_until": "2029-01-01T00:00:00Z"}, "period_ahead"),
-    ],
-)
-def test_full_powers_are_for_ones_own_signatory_and_seat(by: str, fields: dict, guard: str) -> None:
-    play = Play(trio()).go("founded")
-    assert play.guard(by, "issue_full_powers", **powers(play, **fields)) == guard
-
-
-def test_nobody_holds_two_seats_of_a_document() -> None:
-    two = document("AA", authority="full_powers")
-    two["seats"]["BB"] = ["bb.head", "bb.deputy"]
-    play = Play(pair(documents={"D1": two})).go("founded")
-    assert play.guard("bb.authority", "issue_full_powers", **powers(play, "BB-2")) == "one_seat_each"
-
-
-@pytest.mark.parametrize(
-    ("by", "fields", "guard"),
-    [
-        ("bb.treaty", {}, "others_powers"),
-        ("aa.treaty", {"seat": "CC"}, "full_powers_issued"),
-        ("aa.treaty", {"digest": digest("x")}, "digest_is_current"),
-        ("aa.treaty", {"seat": "DD"}, "seat_known"),
-        ("aa.treaty", {"document": "D9"}, "document_known"),
-        ("cc.treaty", {}, "not_yet_found"),
-    ],
-)
-def test_full_powers_are_found_by_the_other_parties_once(by: str, fields: dict, guard: str) -> None:
-    play = Play(trio()).go("founded")
-    play.do("bb.authority", "issue_full_powers", **powers(play))
-    named = {"document": "D1", "seat": "BB", "digest": digest("powers")}
-    play.do("cc.treaty", "find_full_powers", **named)
-    assert play.guard(by, "find_full_powers", **{**named, **fields}) == guard
-
-
-def test_full_powers_are_in_force_between_their_dates() -> None:
-    play = arrived()
-    play.do("aa.authority", "authorize_signing", document="D1")
-    dates = {"valid_from": "2030-05-02T00:00:00Z", "valid_until": "2030-05-03T00:00:00Z"}
-    play.empower("D1", "AA", **dates)
-    assert signing_guard(play, "D1", "aa.head") == "authority_valid"
-    play.until(dates["valid_from"])
-    sign(play, "D1", "aa.head")
-    assert "full_powers_expired" in play.until(dates["valid_until"])
-    assert play.held("D1") == ["AA"], "it waits for confirmation or a successor"
-    assert ("authority_valid", "D1") in play.unmet("held")
-
-
-def test_at_release_full_powers_count_that_began_since_the_last_event() -> None:
-    play = Play(trio()).go("signed")
-    play.each("protocol", "consent_to_release", digest=release_digest(play.state))
-    play.empower("D1", "BB", valid_from="2030-05-02T00:00:00Z")
-    assert play.guard("registrar", "release_signatures") == "authority_valid"
-    assert play.state.consents["release"] == {}, "the gate closed, and the consents fell"
-    play.until("2030-05-02T00:00:00Z")
-    play.each("protocol", "consent_to_release", digest=release_digest(play.state))
-    play.do("registrar", "release_signatures")
-
-
-@pytest.mark.parametrize(
-    ("by", "fields", "guard"),
-    [
-        ("aa.authority", {}, "own_seat"),
-        ("bb.authority", {"seat": "DD"}, "seat_known"),
-        ("bb.authority", {"document": "D9"}, "document_known"),
-        ("cc.authority", {"seat": "CC"}, "full_powers_issued"),
-        ("bb.head", {}, "authority"),
-    ],
-)
-def test_each_party_revokes_its_own_full_powers(by: str, fields: dict, guard: str) -> None:
-    play = Play(trio()).go("founded")
-    play.empower("D1", "BB")
-    assert play.guard(by, "revoke_full_powers", **{"document": "D1", "seat": "BB", **fields}) == guard
-
-
-def test_a_seat_is_vacant_when_its_powers_are_revoked_until_they_are_confirmed() -> None:
-    play = Play(trio()).go("signed")
-    play.do("bb.authority", "revoke_full_powers", document="D1", seat="BB")
-    assert play.held("D1") == ["AA", "BB", "CC"]
-    assert play.guard("bb.authority", "revoke_full_powers", document="D1", seat="BB") == "full_powers_issued"
-    assert play.unmet("held") == [("authority_valid", "D1")]
-    play.empower("D1", "BB")
-    assert play.unmet("held") == []
-
-
-def test_a_successor_takes_the_seat_and_the_held_signature_is_void() -> None:
-    play = Play(trio()).go("signed")
-    play.do("bb.authority", "revoke_full_powers", document="D1", seat="BB")
-    issued = powers(play, holder="bb.deputy")
-    events = play.do("bb.authority", "issue_full_powers", **issued)
-    assert events == ("full_powers_issued", "understanding_stale", "signature_voided")
-    assert "bb.deputy succeeds bb.head" in play.fact("signature_voided", "cause")
-    for party in ("aa", "cc"):
-        play.do(f"{party}.treaty", "find_full_powers", document="D1", seat="BB", digest=issued["digest"])
-    assert signing_guard(play, "D1", "bb.head") == "seat_known"
-    assert signing_guard(play, "D1", "bb.deputy") == "understanding_effective"
-    play.concur()
-    sign(play, "D1", "bb.deputy")
-    play.release()
-
-
 def test_signing_is_authorized_once_by_each_partys_own_authority() -> None:
     play = Play(trio()).go("founded")
     play.do("aa.authority", "authorize_signing", document="D1")
@@ -374,97 +245,6 @@ def test_nothing_is_severed_under_a_stale_understanding_nor_the_last_document() 
 # Release
 
 
-def test_release_takes_every_partys_consent_to_the_very_set() -> None:
-    play = Play(trio()).go("signed")
-    named = release_digest(play.state)
-    assert play.guard("aa.protocol", "consent_to_release", digest=digest("x")) == "digest_is_current"
-    play.do("aa.protocol", "consent_to_release", digest=named)
-    assert play.guard("aa.protocol", "consent_to_release", digest=named) == "not_yet_given"
-    play.do("bb.authority", "consent_to_release", digest=named)
-    refusal = play.refused("registrar", "release_signatures")
-    assert refusal.guard == "release_agreed"
-    assert refusal.unmet[0].who == ("cc.protocol", "cc.authority")
-    play.do("cc.protocol", "consent_to_release", digest=named)
-    events = play.do("registrar", "release_signatures")
-    assert events == ("signatures_released", "document_in_force")
-    assert play.stage == "concluded"
-    assert {code: one.released_at is not None for code, one in play.state.documents.items()} == {
-        "D1": True,
-        "D2": True,
-        "D3": True,
-    }
-
-
-def test_a_consent_to_the_release_falls_with_the_set_that_it_names() -> None:
-    play = Play(trio()).go("signed")
-    play.each("protocol", "consent_to_release", digest=release_digest(play.state))
-    play.do("aa.head", "withdraw_signature", document="D2")
-    play.do("aa.head", "sign_document", document="D2", digest=play.document("D2"), form="ad_referendum")
-    assert play.guard("registrar", "release_signatures") == "release_agreed"
-
-
-def test_a_consent_to_the_release_is_withdrawn_before_it() -> None:
-    play = Play(pair()).go("signed")
-    play.each("protocol", "consent_to_release", digest=release_digest(play.state))
-    play.do("bb.protocol", "withdraw_consent", subject="release")
-    assert play.guard("registrar", "release_signatures") == "release_agreed"
-
-
-@pytest.mark.parametrize("by", ["aa.protocol", "aa.head", "press"])
-def test_only_the_registrar_releases(by: str) -> None:
-    assert Play(pair()).go("signed").guard(by, "release_signatures") == "authority"
-
-
-def test_all_or_nothing_one_seat_that_does_not_hold_keeps_everything() -> None:
-    play = arrived()
-    play.authorize().sign("D1", "D2")
-    refusal = play.refused("aa.protocol", "consent_to_release", digest=release_digest(play.state))
-    assert refusal.guard == "seat_held"
-    assert {one.who for one in refusal.unmet} == {("aa.head",), ("cc.head",), ("cc.deputy",)}
-    assert play.guard("registrar", "release_signatures") == "seat_held"
-
-
-@pytest.mark.parametrize(
-    ("by", "act", "fields", "guard"),
-    [
-        ("cc.verifier", "revoke_verdict", {"condition": "V2"}, "condition_satisfied"),
-        ("cc.verifier", "revoke_verdict", {"condition": "X1"}, "condition_satisfied"),
-        ("bb.authority", "revoke_full_powers", {"document": "D1", "seat": "BB"}, "authority_valid"),
-        ("aa.protocol", "dispute_verdict", {"condition": "S1"}, "condition_satisfied"),
-    ],
-)
-def test_every_gate_is_evaluated_again_at_release(by: str, act: str, fields: dict, guard: str) -> None:
-    play = Play(trio()).go("signed")
-    play.each("protocol", "consent_to_release", digest=release_digest(play.state))
-    play.do(by, act, **fields)
-    refusal = play.refused("registrar", "release_signatures")
-    assert refusal.guard == guard
-    assert all(one.released_at is None for one in play.state.documents.values())
-
-
-def test_a_verdict_that_lapses_before_the_release_closes_it() -> None:
-    play = Play(trio()).go("signed")
-    play.each("protocol", "consent_to_release", digest=release_digest(play.state))
-    play.pass_time(days=160)
-    assert play.status("V1") == "lapsed"
-    assert play.guard("registrar", "release_signatures") == "condition_satisfied"
-
-
-def test_what_is_released_is_never_undone() -> None:
-    play = Play(trio()).go("released")
-    assert play.guard("registrar", "release_signatures") == "not_released"
-    assert play.guard("aa.protocol", "consent_to_release", digest=digest("x")) == "not_released"
-    for by, act, fields in (
-        ("aa.head", "withdraw_signature", {"document": "D2"}),
-        ("aa.head", "sign_document", {"document": "D2", "digest": digest("x")}),
-        ("bb.authority", "revoke_full_powers", {"document": "D1", "seat": "BB"}),
-        ("bb.authority", "issue_full_powers", powers(play)),
-        ("aa.treaty", "propose_text", {"document": "D1", "language": "en", "digest": digest("x")}),
-        ("aa.protocol", "sever_document", {"document": "D1"}),
-    ):
-        assert play.guard(by, act, **fields) == "document_open"
-
-
 def test_a_severed_document_holds_no_signature() -> None:
     play = Play(trio()).go("verified")
     play.concur(["D1"]).confirm().arrive()
@@ -475,16 +255,3 @@ def test_a_severed_document_holds_no_signature() -> None:
     assert events == ("consent_given", "document_severed", *["signature_voided"] * 3)
     assert play.held("D1") == []
     assert play.held("D2") == ["AA", "BB"]
-
-
-def test_a_seat_may_ask_for_full_powers_where_its_document_does_not() -> None:
-    mixed = document("AA")
-    mixed["seats"]["BB"] = {"party": "BB", "holder": "bb.head", "authority": "full_powers"}
-    play = Play(pair(documents={"D1": mixed})).go("arrived")
-    sign(play, "D1", "aa.head")
-    assert signing_guard(play, "D1", "bb.head") == "authority_valid"
-    own = {"document": "D1", "seat": "AA", "holder": "aa.head", "digest": digest("powers")}
-    assert play.guard("aa.authority", "issue_full_powers", **own) == "full_powers_asked_for"
-    play.empower("D1", "BB")
-    sign(play, "D1", "bb.head")
-    play.release()

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from activities.definitions.structured import Unreadable, read_json, read_yaml
+from activities.definitions.structured import Unreadable, read_json
+from activities.definitions.yaml_reading import read_yaml
 from workflows.model.canonical import digest_bytes
 from workflows.model.declare import Act
 from workflows.model.declared import ACTS

@@ -166,11 +166,19 @@ async def _client(place: Where, patience: float) -> Entente:
     return Entente(place.server, place.key, patience=patience, absent=False)
 
 
+_WHERE_TO_LOOK = " Look at GET /v1/accords for those you can."
+"""The API's way on from an accord that is not there; the command line has one of its own."""
+
+
 def _problem(error: Answered) -> ApiProblem:
-    remedy = {
-        401: "Look at the key: ENTENTE_KEY or --key-file.",
-        404: "`entente ls` shows the accords that you can see.",
-        412: "`entente show` shows how it stands now.",
-    }.get(error.status, "")
+    what, remedy = (
+        error.what,
+        {
+            401: "Look at the key: ENTENTE_KEY or --key-file.",
+            412: "`entente show` shows how it stands now.",
+        }.get(error.status, ""),
+    )
+    if _WHERE_TO_LOOK in what:
+        what, remedy = what.replace(_WHERE_TO_LOOK, ""), "`entente ls` shows the accords that you can see."
     usage = error.status in (400, 401, 415, 422)
-    return ApiProblem(error.what, remedy, error.details, code=error.code, exit_code=2 if usage else 1)
+    return ApiProblem(what, remedy, error.details, code=error.code, exit_code=2 if usage else 1)

@@ -141,7 +141,8 @@ def _doing(
             if place.as_json:
                 show.print_json({"status": "refused", "idempotency_key": key, "problem": refused.problem})
             else:
-                show.show_refusal(out, show.readable(refused.problem))
+                stands = _standing(calls, accord)
+                show.show_refusal(out, show.readable(refused.problem), stands["vocabulary"] if stands else "")
             raise typer.Exit(REFUSED) from None
         stands = None if place.as_json or signal else _standing(calls, accord)
     if place.as_json:
@@ -150,10 +151,10 @@ def _doing(
         return
     if signal:
         out.print(
-            f"→ passed on: {command.act.name.replace('_', ' ')}; the record will have it as {said['command']}"
+            f"→ passed on: {show.doing(command.act.name, '')}; the record will have it as {said['command']}"
         )
     else:
-        show.show_receipt(out, show.readable(said))
+        show.show_receipt(out, show.readable(said), stands["vocabulary"] if stands else "")
     if stands:
         out.print(show.ladder(stands["vocabulary"], stands["stage"]))
 

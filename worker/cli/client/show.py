@@ -9,7 +9,7 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from workflows.model.declared import ACTS
 from workflows.model.rules import LADDER
 from workflows.model.values import show_date, show_time
 from workflows.model.vocabulary import phrase, word
@@ -158,7 +159,7 @@ def show_why(out: Console, said: Said) -> None:
     unmet = [one for one in checks if not one["met"]]
     sign, words = ("✓", "yes, that can be done") if said["open"] else ("✗", "not yet")
     out.print(Text.assemble((f"{sign} {said['says'][:1].upper()}{said['says'][1:]}", "bold"), f": {words}."))
-    met = f"{len(checks) - len(unmet)} of {counted(len(checks), 'guard is', 'guards are')} met"
+    met = f"{len(checks) - len(unmet)} of {counted(len(checks), 'check is', 'checks are')} met"
     out.print(Text(f"{met} at {time(said['at'])}", style="dim"))
     if unmet:
         show_unmet(out, unmet)
@@ -167,12 +168,12 @@ def show_why(out: Console, said: Said) -> None:
             out.print(f"  what to do: {short(remedy)}")
 
 
-def show_receipt(out: Console, receipt: Said) -> None:
-    """What was recorded."""
-    act = receipt["act"].replace("_", " ")
+def show_receipt(out: Console, receipt: Said, vocabulary: str = "") -> None:
+    """What was recorded, in the words of the accord's vocabulary."""
+    act = doing(receipt["act"], vocabulary)
     out.print(Text.assemble(("✓ recorded", "bold green"), f": {act} in {receipt['accord']}"))
     grid = Table.grid(padding=(0, 2))
-    events = ", ".join(one.replace("_", " ") for one in receipt["events"])
+    events = ", ".join(phrase(vocabulary, one) for one in receipt["events"])
     for label, text in (
         ("events", events),
         ("entry", f"{receipt['position']} of the record, {time(receipt['time'])}"),
@@ -182,29 +183,37 @@ def show_receipt(out: Console, receipt: Said) -> None:
     out.print(grid)
 
 
-def show_refusal(out: Console, problem: Said) -> None:
-    """That an act was refused: by which guard, why, what is unmet, and what to do."""
-    act = str(problem.get("act", "the act")).replace("_", " ")
-    said = short(str(problem.get("detail", ""))).partition(" What to do: ")[0]
-    out.print(Text.assemble(("✗ REFUSED", "bold red"), f" {act}  [{problem.get('guard', '')}]"))
-    out.print(f"  {said}")
-    if problem.get("unmet"):
-        show_unmet(out, problem["unmet"])
-    if problem.get("remedy"):
-        out.print(f"  what to do: {short(problem['remedy'])}")
+def doing(act: str, vocabulary: str) -> str:
+    """An act as words: ``confirm closing meeting``."""
+    return ACTS[act].phrase(vocabulary) if act in ACTS else phrase(vocabulary, act)
+
+
+def show_refusal(out: Console, problem: Said, vocabulary: str = "") -> None:
+    """That an act was refused: why, what is unmet, and what to do. By which guard is told to programs alone."""
+    act = doing(str(problem["act"]), vocabulary) if problem.get("act") else "the act"
+    said = str(problem.get("detail", "")).partition(" What to do: ")[0].removeprefix("Refused: ")
+    out.print(Text.assemble(("✗ REFUSED", "bold red"), f": {act}"))
+    _show_why_not(out, said.removesuffix("."), problem.get("unmet") or (), problem.get("remedy"))
     if problem.get("position") is not None:
         out.print(Text(f"  the refusal is entry {problem['position']} of the record", style="dim"))
 
 
+def _show_why_not(out: Console, reason: str, unmet: Sequence[Said], remedy: str | None) -> None:
+    # What refused it is the first that is unmet, and is not said twice.
+    if reason not in [one.get("reason") for one in unmet]:
+        out.print(f"  {short(reason)}")
+    show_unmet(out, unmet)
+    if remedy:
+        out.print(f"  what to do: {short(remedy)}")
+
+
 def show_preview(out: Console, said: Said, vocabulary: str) -> None:
     """What an act would do."""
-    act = phrase(vocabulary, said["act"])
+    act = doing(said["act"], vocabulary)
     if said["would_be"] == "refused":
         out.print(Text.assemble(("✗ would be REFUSED", "bold red"), f": {act} at {time(said['at'])}"))
         refusal = said["refusal"]
-        out.print(f"  {refusal['reason']}  [{refusal['guard']}]")
-        show_unmet(out, refusal["unmet"])
-        out.print(f"  what to do: {short(refusal['remedy'])}")
+        _show_why_not(out, refusal["reason"], refusal["unmet"], refusal["remedy"])
         return
     out.print(Text.assemble(("✓ would be recorded", "bold green"), f": {act} at {time(said['at'])}"))
     grid = Table.grid(padding=(0, 2))

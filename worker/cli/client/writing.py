@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from activities.errors import RuntimeProblem
@@ -13,7 +14,8 @@ def write_whole(file: Path, content: bytes) -> None:
     Raises:
         RuntimeProblem: it cannot be written.
     """
-    unfinished = file.with_name(f".{file.name}.unfinished")
+    # A name of this process's own: another one may write the same file now.
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}.unfinished")
     try:
         unfinished.write_bytes(content)
         unfinished.replace(file)

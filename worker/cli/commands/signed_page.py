@@ -153,9 +153,17 @@ def _read(calls: Calls, known: Pages, accord: str, scan: Path) -> Pages:
                 f"If that is meant: entente signed-page {label.accord} {scan}",
             )
     by_code: Mapping[str, dict[str, Any]] = {one["code"]: one for one in known}
-    for code in (code for label in labels for code in label.codes):
-        if code not in by_code:
-            raise _unknown(accord, code)
+    for label in labels:
+        for code in label.codes:
+            if code not in by_code:
+                raise _unknown(accord, code)
+            if by_code[code]["digest"] != label.digest:
+                raise RuntimeProblem(
+                    f"The code on the page in {scan} contradicts itself: {code} is of the document "
+                    f"{by_code[code]['digest']}, and the page says {label.digest}.",
+                    "No page that was printed here says that: do not take it, and have the page printed and signed "
+                    "anew.",
+                )
     on_page = [by_code[code] for label in labels for code in label.codes]
     party = _own_party(calls, accord)
     own = [one for one in on_page if party in (None, one["party"])]

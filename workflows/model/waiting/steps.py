@@ -21,7 +21,7 @@ from workflows.model.state import Accord
 from workflows.model.waiting.documents import after_release, authority, signing, texts
 from workflows.model.waiting.step import Item, appointing, by_any, holding, item, step, titled
 from workflows.model.wording import named
-from workflows.tracks import subsequent, understanding
+from workflows.tracks import ending, understanding
 from workflows.tracks.conditions import state as conditions
 from workflows.tracks.documents import state as documents
 from workflows.tracks.founding.adoption import adopting
@@ -253,7 +253,7 @@ def _begun(a: Accord) -> Iterator[Item]:
 
 def _closing(a: Accord) -> Iterator[Item]:
     if (a.released_at is None and a.terminated is None) or any(
-        not check.met for check in subsequent.nothing_open(a)
+        not check.met for check in ending.nothing_open(a)
     ):
         return
     able = [party for party in a.definition.parties if holding(a, ACTS["close_accord"].who.roles, party)]

@@ -275,7 +275,7 @@ class VerifyCondition(AboutCondition):
             "evidence_grade",
             any(digest in enough for digest in self.evidence),
             f"{self.condition} asks for {policy.grade} evidence; what is named is "
-            + ", ".join(sorted({submitted[d].grade for d in self.evidence if d in submitted})),
+            + (", ".join(sorted({submitted[d].grade for d in self.evidence if d in submitted})) or "not in"),
             f"submit {policy.grade} evidence and name its digest",
             able(a, ("obligor",), terms.obligors).who,
             terms.due,

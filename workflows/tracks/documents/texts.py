@@ -186,7 +186,12 @@ class AgreeText(AboutDocument):
         subject = text_subject(self.document, self.language)
         settled = text is not None and text.pending is None
         pending = (text.digest if settled else text.pending) if text else None
-        yield same_digest(f"{self.document} in {self.language}", self.digest, pending)
+        yield same_digest(
+            f"{self.document} in {self.language}",
+            self.digest,
+            pending,
+            f"the text of {self.document} in {self.language}",
+        )
         yield not_yet_given(a, subject, self.digest, by, in_effect=settled)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

@@ -177,7 +177,7 @@ class AdoptDefinition(Act):
             "no definition is waiting for adoption",
             "propose an amendment first",
         )
-        yield same_digest(SUBJECT, self.digest, pending)
+        yield same_digest(SUBJECT, self.digest, pending, "the definition")
         yield not_yet_given(a, SUBJECT, self.digest, by)
         yield named_are_free(a, a.amendment if a.founded and a.amendment is not None else a.definition)
         yield before_release(a)

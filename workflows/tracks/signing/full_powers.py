@@ -300,6 +300,7 @@ class FindFullPowers(_AboutPowers):
             f"full powers for {self.seat} on {self.document}",
             self.digest,
             seat.powers.digest if seat.powers else None,
+            f"the full powers for {self.seat} on {self.document}",
         )
         yield Check(
             "not_yet_found",

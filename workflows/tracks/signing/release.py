@@ -266,7 +266,7 @@ class ConsentToRelease(Act):
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check | Gate]:
         """Every gate open and every seat held, the set's digest, not given yet."""
         yield Gate("held")
-        yield same_digest("release", self.digest, release_digest(a))
+        yield same_digest("release", self.digest, release_digest(a), "the set to be released")
         yield not_yet_given(a, "release", self.digest, by)
 
     def events(self, a: Accord, by: Actor, at: datetime) -> Iterator[Event]:

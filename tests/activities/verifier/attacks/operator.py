@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from activities.ledger.entry import Payload, parse, seal_payload
+from activities.ledger.entry import Payload, seal_payload
+from activities.ledger.parsing import parse
 from activities.ledger.store import StoredCommand, StoredEntry, salted
 from activities.tlog.merkle import Frontier, leaf_hash
 from tests.activities.verifier.record import Record

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.exceptions import ApplicationError
 
 from activities.identity.own_signatures import public_key_of, sign_act
-from activities.ledger.entry import parse
+from activities.ledger.parsing import parse
 from activities.ledger.store import StoredEntry
 from activities.verifier.findings import Report
 from activities.verifier.verify import verify_bundle
