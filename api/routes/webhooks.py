@@ -278,6 +278,7 @@ async def replay_webhook(
 ) -> Response:
     """Send all that is for an endpoint beyond a feed position again, each under the webhook-id that it had."""
     wanted: Replay = await read_body(request, Replay)
+    good_for(identity, "read")
     hook = _there(await parts.webhooks.get(webhook, owner_of(identity)))
     if await _once(parts, identity, f"replay {webhook}", given_key, wanted.model_dump(mode="json")):
         hook = _there(await parts.webhooks.replay(webhook, owner_of(identity), wanted.since))
@@ -304,6 +305,9 @@ async def switch_webhook(
     """Enable an endpoint again, which goes on where it was, or disable it for a while."""
     hook = _there(await parts.webhooks.get(webhook, owner_of(identity)))
     active = switch == "enable"
+    if active:
+        # From now on it is this key by which the record is sent.
+        good_for(identity, "read")
     if await _once(parts, identity, f"switch {webhook}", given_key, switch):
         reason = None if active else "its owner disabled it"
         by = identity.key_id if active else ""

@@ -72,6 +72,10 @@ async def test_a_key_that_does_not_read_learns_no_accord(
     # Nor has it the record sent elsewhere.
     answer = await sent(reading_api, "POST", "/webhooks", token, json={"url": receiver.url, "since": 0})
     assert "this needs read" in problem(answer, 403, "forbidden")["detail"]
+    hook = await added(reading_api, receiver.url, "aa.contact")
+    for change, body in (("enable", None), ("replay", {"since": 0})):
+        answer = await sent(reading_api, "POST", f"/webhooks/{hook['id']}/{change}", token, json=body)
+        assert "this needs read" in problem(answer, 403, "forbidden")["detail"]
     # Nor does it try acts, at times to come too, to learn what would follow and what is not met.
     tried = "/accords/a/issue-invitation?dry_run=true&at=2031-01-01T00:00:00Z"
     answer = await sent(reading_api, "POST", tried, token, json={})
