@@ -15,7 +15,7 @@ ROOMS = {
     "activities.bundle", "activities.bundle.archive", "activities.bundle.format",
     "activities.errors", "activities.tlog", "activities.verifier",
     # Pure parts of other rooms: the entry's format, what the record says of its keys, whether a signature fits.
-    "activities.ledger", "activities.ledger.entry",
+    "activities.ledger", "activities.ledger.entry", "activities.ledger.parsing",
     "activities.checkpoints", "activities.checkpoints.standing",
     "activities.identity", "activities.identity.own_signatures",
     "activities.timestamps", "activities.timestamps.token",
