@@ -60,9 +60,14 @@ class BadSheet(EntenteError):
         self.problems = tuple(problems)
 
 
-def bad_cells(problems: Sequence[CellProblem], so: str) -> BadSheet:
-    """The error that names these cells; ``so`` says what was therefore not done."""
+def bad_cells(problems: Sequence[CellProblem], so: str, *, at_least: bool = False) -> BadSheet:
+    """The error that names these cells; ``so`` says what was therefore not done.
+
+    With ``at_least`` there may be more, which were not looked for.
+    """
     many = f"{len(problems)} cells" if len(problems) != 1 else "One cell"
+    if at_least:
+        many = f"{many}, and perhaps more,"
     return BadSheet(
         f"{many} cannot be taken; {so}.", "Correct the cells named and read the sheet again.", problems
     )

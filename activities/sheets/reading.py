@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from activities.definitions.check import read_definition
+from activities.definitions.check import MOST, read_definition
 from activities.definitions.structured import WHOLE, Source, Unreadable, Wrong
 from activities.sheets.cells import (
     BadSheet,
@@ -85,7 +85,11 @@ def read_sheets(
     try:
         definition = read_definition(Source(value))
     except Unreadable as error:
-        raise bad_cells([_at_cell(one, taken) for one in error.errors], "nothing was written") from None
+        raise bad_cells(
+            [_at_cell(one, taken) for one in error.errors],
+            "nothing was written",
+            at_least=len(error.errors) >= MOST,
+        ) from None
     return definition, {name: len(rows) for name, rows in taken.values.items()}
 
 

@@ -41,7 +41,9 @@ class ApiProblem(ClientError):
             f"  {f'line {one.line}: ' if one.line else ''}{one.field}: {one.problem}"
             for one in problem.errors or ()
         )
-        super().__init__(problem.detail, problem.remedy or "", details)
+        remedy = problem.remedy or ""
+        # The sentence of a refusal ends with its remedy, for those who read nothing else of the problem.
+        super().__init__(problem.detail.removesuffix(f" What to do: {remedy}."), remedy, details)
         self.problem = problem
         self.said = dict(said)
 

@@ -86,6 +86,13 @@ def test_all_bad_cells_are_told_at_once(tmp_path: Path) -> None:
     assert len(problems(written(tmp_path, "\n".join([HEAD, *rows])))) == 3
 
 
+def test_that_there_may_be_more_bad_cells_than_are_told_is_said(tmp_path: Path) -> None:
+    # No party XX, which only the check of the whole definition sees; it looks no further after fifty.
+    rows = [f"C{number},Venue,XX,visit,bb.contact,2030-04-01,1,true" for number in range(1, 61)]
+    with pytest.raises(BadSheet, match=r"^50 cells, and perhaps more, cannot be taken"):
+        read(written(tmp_path, "\n".join([HEAD, *rows])))
+
+
 def test_an_unknown_or_missing_column_is_named(tmp_path: Path) -> None:
     [unknown] = problems(written(tmp_path, f"{HEAD},colour\n{ROW},red\n"))
     assert "I1 (colour)" in unknown

@@ -107,8 +107,9 @@ async def test_what_the_api_does_the_client_does(
             assert (
                 await operator.accord(accord.id).do(acts.PauseAccord(reason="a test"))
             ).act == "pause_accord"
-            with pytest.raises(Refused):
+            with pytest.raises(Refused) as paused:
                 await accord.do(acts.IssueInvitation())
+            assert str(paused.value).count(paused.value.remedy) == 1
             await operator.accord(accord.id).do(acts.ResumeAccord())
 
         older, newer = tmp_path / "older.txt", tmp_path / "newer.txt"
