@@ -171,7 +171,11 @@ async def test_the_page_agrees_on_the_gallery_and_a_thousand_mutations(tmp_path:
         for one in files:
             given = json.loads(one.with_suffix(".json").read_text())
             data = base64.b64encode(one.read_bytes()).decode()
-            assert await page.evaluate(JUDGED, [data, given]) == given["said"], one.name
+            said = await page.evaluate(JUDGED, [data, given])
+            # Nobody brings the page an authority's certificate: it says so, whatever the tokens are worth.
+            assert (said or {}).pop("timestamps", "unchecked") == "unchecked", one.name
+            (given["said"] or {}).pop("timestamps", None)
+            assert said == given["said"], one.name
         assert not problems
 
 
