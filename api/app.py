@@ -54,6 +54,7 @@ from api.routes import (
     ledger,
     lists,
     notices,
+    operation,
     papers,
     record,
     sheets,
@@ -120,6 +121,7 @@ def create_app(settings: Settings) -> FastAPI:
         joining,
         keys,
         clock,
+        operation,
         acts,
     ):
         app.include_router(part.router, prefix=PREFIX)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -33,20 +34,41 @@ _LAST_COSIGNED = f"""
 ) order by c.size desc, g.received
 """  # noqa: S608 - constants
 
-UNCOSIGNED = r"""
+_WITNESSES = r"""
+regexp_matches(
+    convert_from(coalesce(p.recorded, p.content), 'LATIN1'),
+    '^[ \t]*witness[ \t]+[^ \t\n]+[ \t]+([^ \t\n+]+)\+([0-9a-fA-F]{8})\+[^ \t\n]+[ \t]+[^ \t\n]', 'ng'
+) as w(key)
+"""
+"""The witnesses of a policy that have an address: the name and the key id of each, the bytes of the name as Latin-1."""
+
+_BY_IT = (
+    "convert_to(g.witness, 'UTF8') = convert_to(w.key[1], 'LATIN1') and g.key_id = decode(w.key[2], 'hex')"
+)
+
+UNCOSIGNED = f"""
 select p.accord from witness_policies p join heads h using (accord)
 where exists (
-    select from regexp_matches(
-        convert_from(coalesce(p.recorded, p.content), 'LATIN1'),
-        '^[ \t]*witness[ \t]+[^ \t\n]+[ \t]+([^ \t\n+]+)\+([0-9a-fA-F]{8})\+[^ \t\n]+[ \t]+[^ \t\n]', 'ng'
-    ) as w(key)
-    where not exists (
-        select from cosignatures g where (g.accord, g.size) = (h.accord, h.size)
-        and convert_to(g.witness, 'UTF8') = convert_to(w.key[1], 'LATIN1') and g.key_id = decode(w.key[2], 'hex')
-    )
+    select from {_WITNESSES}
+    where not exists (select from cosignatures g where (g.accord, g.size) = (h.accord, h.size) and {_BY_IT})
 )
-"""
+"""  # noqa: S608 - constants
 """The accords whose whole record lacks a cosignature of a witness with an address."""
+
+_LAGGING = f"""
+with lagging as (
+    select u.accord, h.size, e.time, count(*) over () as accords
+    from ({UNCOSIGNED}) as u join heads h using (accord)
+    join entries e on (e.accord, e.position) = (u.accord, h.size - 1)
+    order by e.time, u.accord limit $1
+)
+select l.accord, l.size, l.accords, convert_to(w.key[1], 'LATIN1') as witness, lower(w.key[2]) as key_id,
+    coalesce(c.size, 0) as cosigned, f.time as since
+from lagging l join witness_policies p using (accord) cross join lateral {_WITNESSES}
+left join lateral (select max(g.size) as size from cosignatures g where g.accord = l.accord and {_BY_IT}) c on true
+join entries f on (f.accord, f.position) = (l.accord, coalesce(c.size, 0))
+order by l.time, l.accord, since, witness, key_id
+"""  # noqa: S608 - constants
 
 _UNWITNESSED = f"""
 {UNCOSIGNED} and p.accord > $1
@@ -72,6 +94,22 @@ class StoredCheckpoint:
     def cosigned(self) -> Note:
         """The note with all signatures, the log's first."""
         return self.note.with_signatures(self.cosignatures)
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessLag:
+    """A witness of an accord's policy that has not cosigned all of the record.
+
+    Of ``size`` entries it has cosigned the first ``cosigned``; ``since`` is the time, by the accord's clock, of the
+    first that it has not. ``key_id`` is the hexadecimal id of its key.
+    """
+
+    accord: str
+    witness: str
+    key_id: str
+    size: int
+    cosigned: int
+    since: datetime
 
 
 class CheckpointStore:
@@ -169,6 +207,25 @@ class CheckpointStore:
     async def unwitnessed(self, after: str = "", limit: int = 100) -> list[str]:
         """Accords above ``after`` whose whole record lacks a cosignature of a witness with an address, by id."""
         return [row["accord"] for row in await self._rows(_UNWITNESSED, after, limit)]
+
+    async def lagging(self, accords: int) -> tuple[list[WitnessLag], int]:
+        """The witnesses that lag, of at most so many accords; and how many accords there are of which one does.
+
+        An accord stands the earlier, the older its last entry is.
+        """
+        rows = await self._rows(_LAGGING, accords)
+        lags = [
+            WitnessLag(
+                row["accord"],
+                row["witness"].decode(errors="replace"),
+                row["key_id"],
+                row["size"],
+                row["cosigned"],
+                row["since"],
+            )
+            for row in rows
+        ]
+        return lags, rows[0]["accords"] if rows else 0
 
     async def _rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         with translated("read checkpoints", with_role("entente_reader")):

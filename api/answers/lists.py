@@ -75,3 +75,33 @@ class DeskView(View):
     )
     items: tuple[DeskItem, ...]
     next: str | None
+
+
+class PausedAccord(View):
+    """An accord that an operator has paused."""
+
+    accord: str
+    title: str
+    since: datetime
+    by: str
+    reason: str
+
+
+class LaggingWitness(View):
+    """A witness of an accord's policy that has not cosigned all of the record."""
+
+    accord: str
+    witness: str
+    key_id: str = Field(description="the id of the witness's key, in hexadecimal")
+    size: int = Field(description="number of entries on the record")
+    cosigned: int = Field(description="number of its first entries that the witness has cosigned")
+    since: datetime = Field(description="the time of the first entry that it has not, by the accord's clock")
+
+
+class OperationView(View):
+    """What stands still in this installation; of each kind the first accords, and how many there are in all."""
+
+    paused: tuple[PausedAccord, ...]
+    paused_accords: int = Field(description="number of accords that are paused")
+    lagging: tuple[LaggingWitness, ...]
+    lagging_accords: int = Field(description="number of accords of which a witness lags behind the record")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import httpx
 
-from api.answers.lists import AccordPage, AccordRow, DeskItem, DeskView
+from api.answers.lists import AccordPage, AccordRow, DeskItem, DeskView, OperationView
 from api.answers.looking_ahead import OpeningDryRun
 from api.answers.people import Joined, MeView
 from api.answers.record import Keys, SheetsRead
@@ -193,6 +193,10 @@ class Entente:
         return await self._sender.read(
             Keys, Request("GET", operations.GET_KEYS.at(), query_of(accord=accord))
         )
+
+    async def operation(self) -> OperationView:
+        """Which accords are paused, and which witnesses lag behind; for an operator."""
+        return await self._sender.read(OperationView, Request("GET", operations.GET_OPERATION.at()))
 
     async def livez(self) -> Live:
         """That the process lives."""

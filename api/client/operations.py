@@ -76,6 +76,7 @@ GET_FINALITY = _declared("get_finality", "GET", "/v1/accords/{accord}/finality")
 GET_POLICY = _declared("get_policy", "GET", "/v1/accords/{accord}/policy")
 GET_TILE = _declared("get_tile", "GET", "/v1/accords/{accord}/tile/{path}")
 GET_BUNDLE = _declared("get_bundle", "GET", "/v1/accords/{accord}/bundle")
+GET_OPERATION = _declared("get_operation", "GET", "/v1/operation")
 GET_KEYS = _declared("get_keys", "GET", "/v1/keys")
 
 READ_SHEETS = _declared("read_sheets", "POST", "/v1/definitions/sheets")
