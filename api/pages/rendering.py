@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from babel.messages.extract import extract_from_file
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.types import Receive, Scope, Send
 
 from activities.languages import catalogues, formats
 from activities.languages.choosing import accepted, known
@@ -123,6 +125,26 @@ def render(name: str, **values: Any) -> str:
     return _ENVIRONMENT.get_template(name).render(**values)
 
 
+class Page(HTMLResponse):
+    """A page that is not made yet: its template takes up to a tenth of a second for a large accord."""
+
+    def __init__(self, text: Callable[[], str], status: int, headers: Mapping[str, str]) -> None:
+        super().__init__("", status, headers)
+        self._text: Callable[[], str] | None = text
+
+    async def make(self) -> None:
+        """Make it, beside the event loop, so that nobody else waits for it."""
+        if self._text is not None:
+            text, self._text = self._text, None
+            self.body = self.render(await asyncio.to_thread(text))
+            self.headers["content-length"] = str(len(self.body))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await self.make()
+        await super().__call__(scope, receive, send)
+
+
 def page(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
     """A page, for the session that the request has, if any."""
     session = getattr(request.state, "session", None)
@@ -133,7 +155,7 @@ def page(request: Request, template: str, status: int = 200, /, **values: Any) -
         "Content-Language": catalogues.language(),
         "Vary": "Accept-Language, Cookie",
     }
-    return HTMLResponse(render(template, session=session, **values), status, headers)
+    return Page(partial(render, template, session=session, **values), status, headers)
 
 
 def error_page(request: Request, problem: Problem) -> Response:

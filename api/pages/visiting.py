@@ -25,7 +25,7 @@ from api.backend import Backend
 from api.bodies import content_of, media_type
 from api.calls import backend
 from api.pages.keeping import NOT_KEPT, kept_page, late_form
-from api.pages.rendering import LANGUAGE_COOKIE, error_page, language_for, page
+from api.pages.rendering import LANGUAGE_COOKIE, Page, error_page, language_for, page
 from api.problems import Problem, not_found, of_exception
 from api.routing import BoundedRoute, CheckedRoute
 from workflows.errors import EntenteError
@@ -65,7 +65,11 @@ def _as_pages(handle: Handler) -> Handler:
     async def shown(request: Request) -> Response:
         speak(language_for(request))
         try:
-            return await handle(request)
+            answer = await handle(request)
+            if isinstance(answer, Page):
+                # Here, where what goes wrong with it becomes a page too.
+                await answer.make()
+            return answer
         except SignInNeeded:
             return await _to_sign_in(request)
         except OtherSession as late:

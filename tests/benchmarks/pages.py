@@ -7,7 +7,8 @@ measured. The baseline is ``GET /v1/accords/{accord}`` of the same accord in the
 
 "again" is a page whose accord has not moved since it was asked for last; "after an act" is the first asking after one,
 when what was kept of the accord is of no use any more. "processor" is the time that this process was computing for the
-median page after an act: it stays the same on a machine that has other work too.
+median page after an act: it stays the same on a machine that has other work too. "held" is the longest that the event
+loop did nothing else meanwhile, for the median page after an act: who asks for something else waits so long.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -76,19 +78,43 @@ def large() -> dict[str, Any]:
     )
 
 
+@contextmanager
+def held() -> Iterator[Callable[[], float]]:
+    """The longest time in milliseconds that nothing else could run on the event loop, which is asked every one."""
+    loop, longest = asyncio.get_running_loop(), 0.0
+    last = time.perf_counter()
+
+    def look() -> None:
+        nonlocal last, longest, handle
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+        handle = loop.call_later(0.001, look)
+
+    handle = loop.call_soon(look)
+    try:
+        yield lambda: longest * 1000
+    finally:
+        handle.cancel()
+
+
 @dataclass
 class Timed:
     """What asking took, in milliseconds, and the bytes of the last answer."""
 
     waited: list[float] = field(default_factory=list)
     computed: list[float] = field(default_factory=list)
+    held: list[float] = field(default_factory=list)
     size: int = 0
 
     async def ask(self, ask: Ask) -> None:
-        begun, computing = time.perf_counter(), time.process_time()
-        answer = await ask()
-        self.waited.append((time.perf_counter() - begun) * 1000)
-        self.computed.append((time.process_time() - computing) * 1000)
+        with held() as longest:
+            await asyncio.sleep(0)
+            begun, computing = time.perf_counter(), time.process_time()
+            answer = await ask()
+            self.waited.append((time.perf_counter() - begun) * 1000)
+            self.computed.append((time.process_time() - computing) * 1000)
+            await asyncio.sleep(0)
+        self.held.append(longest())
         assert answer.status_code == 200, answer.text[:500]
         self.size = len(answer.content)
 
@@ -173,11 +199,14 @@ async def _table(rounds: int, filler: Filler, api: Api, browser: Browser) -> Non
 
     print(f"{CONDITIONS} conditions, {DOCUMENTS} documents; {rounds} rounds; milliseconds")
     print(f"{'':36} {'again':>17} {'after an act':>17} {'':>9}")
-    print(f"{'':36} {'median':>8} {'p95':>8} {'median':>8} {'p95':>8} {'processor':>9} {'KB':>6}")
+    print(f"{'':36} {'median':>8} {'p95':>8} {'median':>8} {'p95':>8} {'processor':>9} {'held':>6} {'KB':>6}")
     for name, ask in asked.items():
         again, after = await _measured(rounds, ask, act)
         computed = statistics.median(after.computed)
-        print(f"{name:36} {again} {after} {computed:9.1f} {after.size / 1024:6.0f}", flush=True)
+        stalled = statistics.median(after.held)
+        print(
+            f"{name:36} {again} {after} {computed:9.1f} {stalled:6.1f} {after.size / 1024:6.0f}", flush=True
+        )
 
 
 if __name__ == "__main__":

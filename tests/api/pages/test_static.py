@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 
-from api.pages.rendering import FOLDER, STATIC, static_url
+from api.pages.rendering import FOLDER, STATIC, Page, static_url
 from tests.api.pages.browser import Browser
 
 
@@ -36,3 +37,19 @@ def test_templates_hold_no_script_and_no_style() -> None:
     )
     for template in (FOLDER / "templates").glob("*.html"):
         assert unwanted.search(template.read_text()) is None, template
+
+
+async def test_a_page_is_made_beside_the_event_loop_once() -> None:
+    threads = []
+
+    def text() -> str:
+        threads.append(threading.get_ident())
+        return "<p>é</p>"
+
+    made = Page(text, 200, {"X-Own": "1"})
+    await made.make()
+    await made.make()
+    assert len(threads) == 1
+    assert threads != [threading.get_ident()]
+    assert made.body == "<p>é</p>".encode()
+    assert (made.headers["content-length"], made.headers["x-own"]) == ("9", "1")

@@ -97,7 +97,7 @@ async def test_a_rotation_an_erasure_and_a_witness_that_follows(
     assert (erased.json["finished"], erased.json["runs_deleted"]) == (True, 1)
     assert (await run("erase", accord, "--finish", "--json")).json["deleted"] == []
     twice = await run("erase", accord, "--position", position, *why)
-    assert (twice.code, "not_erased_yet" in twice.out + twice.err) == (5, True)
+    assert (twice.code, "it is on record already" in twice.out + twice.err) == (5, True)
     sent = await served.run("aa.contact", "file", "put", accord, str(file))
     content = await run("erase", accord, "--file", sent.out.strip(), *why, "--json")
     assert content.json["contents"] == [sent.out.strip()], sent.err + content.err

@@ -31,7 +31,7 @@ async def test_a_delegate_signs_with_a_key_of_its_own(served: Served, tmp_path: 
 
     state = ("act", accord, "record-statement", "--digest", digest("said"), "--words", "We may agree")
     unsigned = await served.run("aa.contact", *state)
-    assert (unsigned.code, "[own_signature]" in unsigned.out) == (5, True)
+    assert (unsigned.code, "has to sign this with a key of its own" in unsigned.out) == (5, True)
     nobody = await served.run("aa.contact", *state, "--sign-with", str(file))
     assert (nobody.code, "--signer" in nobody.err) == (2, True)
     tried = ("preview", *state[1:], "--sign-with", str(file))

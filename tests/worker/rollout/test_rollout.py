@@ -74,7 +74,8 @@ class Versions:
             await self.stop(build_id)
 
     async def ready(self, build_id: str) -> None:
-        for _ in range(100):
+        # Beside others the server lets a deployment wait for its turn.
+        for _ in range(300):
             if await self.rollouts[build_id].ready() == "ok":
                 return
             await asyncio.sleep(0.1)
