@@ -84,3 +84,8 @@ async def test_operators_see_what_stands_still_and_nobody_else(
         assert (said["paused"], said["paused_accords"]) == ([], 0)
         lags = {one["witness"]: one["size"] - one["cosigned"] for one in said["lagging"]}
         assert ([one["accord"] for one in said["lagging"]], lags) == (["b", "b"], dict.fromkeys(NAMES, 1))
+
+        # What the database cannot tell is said to be so, beside what the page knows.
+        await pool.execute("alter table witness_policies rename to witness_policies_away")
+        assert "The database does not tell now." in text_of(await browser.page("/operation"))
+        assert problem(await reading_api.get("/operation", "operator"), 503, "unavailable")
