@@ -27,6 +27,7 @@ from activities.files.store import Store, open_store
 from activities.identity.claims import Claims
 from activities.identity.delegates import Delegates
 from activities.identity.keys import Identities
+from activities.identity.passkeys import Passkeys
 from activities.identity.providers import load_providers
 from activities.identity.sessions import Sessions
 from activities.identity.signing import CommandSigner
@@ -119,6 +120,7 @@ class Backend:
     sign_ins: SignIns
     delegates: Delegates
     sessions: Sessions
+    passkeys: Passkeys
     looks: Looks
     claims: Claims
     attempts: Attempts
@@ -190,6 +192,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             sign_ins=SignIns(providers, tokens),
             delegates=Delegates(pool, claims),
             sessions=Sessions(pool),
+            passkeys=Passkeys(pool),
             looks=Looks(pool),
             claims=claims,
             attempts=Attempts(identities, limits),

@@ -179,12 +179,16 @@ def _check_key(
 
 
 async def revoke(connection: Connection, key_id: str) -> bool:
-    """Revoke a key by its id, the middle part of the token; false where there is no such key in force."""
+    """Revoke a key by its id, the middle part of the token, or a passkey; false where there is no such one in force."""
     with translated("revoke keys", "Use the login that owns the database"):
-        done = await connection.execute(
-            "update api_keys set revoked = now() where id = $1 and revoked is null", key_id
-        )
-    return done != "UPDATE 0"
+        for table in ("api_keys", "passkeys"):
+            done = await connection.execute(
+                f"update {table} set revoked = now() where id = $1 and revoked is null",  # noqa: S608 - constants
+                key_id,
+            )
+            if done != "UPDATE 0":
+                return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Sessions of the web pages: a browser shows a secret in a cookie, and the database knows whose it is.
 
-Only the secret's SHA-256 is stored. A session ends with its time, by signing out, and with the key that it was begun
-with; one that was begun at a provider, when its subject is another delegate or none, which whoever finds it has to ask.
+Only the secret's SHA-256 is stored. A session ends with its time, by signing out, and with the key or passkey that
+it was begun with; one that was begun at a provider, when its subject is another delegate or none, which whoever finds
+it has to ask.
 The token against forged requests (CSRF) is made of the secret, so that it needs no place of its own.
 """
 
@@ -36,6 +37,8 @@ class Session:
     identity: Identity
     expires: datetime
     secret: str
+    passkey: str = ""
+    """The id of the passkey that it was begun with, beside the key or account for which that stands."""
 
     @property
     def csrf(self) -> str:
@@ -61,20 +64,22 @@ class Sessions:
         self._pool = pool
         self._now = now
 
-    async def begin(self, identity: Identity) -> Session:
-        """A new session for who has shown a key; those that have expired meanwhile are forgotten.
+    async def begin(self, identity: Identity, passkey: str = "") -> Session:
+        """A new session for who has shown a key, or a ``passkey`` that stands for it.
+
+        Those that have expired meanwhile are forgotten.
 
         Raises:
             LedgerError: the database cannot be asked.
         """
         begun = self._now()
-        session = Session(identity, begun + LIFETIME, secrets.token_urlsafe(32))
+        session = Session(identity, begun + LIFETIME, secrets.token_urlsafe(32), passkey)
         with translated("keep sessions", _ROLE):
             await self._pool.execute("delete from page_sessions where expires < $1", begun)
             await self._pool.execute(
                 "insert into page_sessions "
-                "(hash, principal, kind, label, key_id, chair, begun, expires, issuer, subject) "
-                "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                "(hash, principal, kind, label, key_id, chair, begun, expires, issuer, subject, passkey) "
+                "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                 _hash(session.secret),
                 identity.principal,
                 identity.kind,
@@ -85,11 +90,12 @@ class Sessions:
                 session.expires,
                 identity.issuer,
                 identity.subject,
+                passkey or None,
             )
         return session
 
     async def find(self, secret: str) -> Session | None:
-        """The session of that secret, or none: unknown, over, or begun with a key that is no longer in force.
+        """The session of that secret, or none: unknown, over, or begun with what is no longer in force.
 
         Raises:
             LedgerError: the database cannot be asked.
@@ -98,10 +104,12 @@ class Sessions:
             return None
         with translated("look up sessions", _ROLE):
             row = await self._pool.fetchrow(
-                "select s.principal, s.kind, s.label, s.key_id, s.chair, s.expires, s.issuer, s.subject, "
+                "select s.principal, s.kind, s.label, s.key_id, s.chair, s.expires, s.issuer, s.subject, s.passkey, "
                 "k.scopes, k.expires as key_expires from page_sessions s "
-                "left join api_keys k on k.id = s.key_id where s.hash = $1 and s.expires > $2 "
-                "and k.revoked is null and (k.expires is null or k.expires > $2)",
+                "left join api_keys k on k.id = s.key_id left join passkeys p on p.id = s.passkey "
+                "where s.hash = $1 and s.expires > $2 "
+                "and k.revoked is null and (k.expires is null or k.expires > $2) "
+                "and p.revoked is null and (p.expires is null or p.expires > $2)",
                 _hash(secret),
                 self._now(),
             )
@@ -118,7 +126,7 @@ class Sessions:
             subject=row["subject"],
             only_illustrative=row["chair"],
         )
-        return Session(identity, row["expires"], secret)
+        return Session(identity, row["expires"], secret, row["passkey"] or "")
 
     async def end(self, secret: str) -> None:
         """End a session; one that is none is no error.

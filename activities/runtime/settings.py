@@ -222,7 +222,7 @@ class Settings(BaseSettings):
         default=None, description="JSON file that names the OpenID providers whose tokens the API takes"
     )
     public_url: str | None = Field(
-        default=None, description="where people reach the API from outside, for joining links"
+        default=None, description="where people reach the API from outside, for joining links and passkeys"
     )
     files_url: str | None = Field(
         default=None,

@@ -20,17 +20,17 @@ from activities.languages.choosing import known
 from activities.languages.prose import prose
 from api.backend import Backend
 from api.calls import Parts
+from api.pages.going import site_of
 from api.pages.rendering import HEADERS, STATIC, page
 from api.pages.visiting import (
     PageRoute,
     SignInNeeded,
+    begin_session,
     forget,
     form_of,
     is_local,
-    keep,
     keep_language,
     local_path,
-    remember_language,
     session_of,
 )
 from api.problems import Problem, not_found
@@ -74,6 +74,7 @@ def sign_in_page(
         status,
         going=going,
         sides=_sides(chairs(parts, request)),
+        keeps_passkeys=site_of(parts, request).usable,
         providers=parts.sign_ins.offered,
         wrong=None if wrong is None else prose(wrong),
     )
@@ -108,13 +109,8 @@ async def signed_in(request: Request, parts: Parts) -> Response:
         return sign_in_page(request, parts, going, 403, said)
     if chair:
         identity = replace(identity, only_illustrative=True)
-    before = await session_of(request)
-    if before is not None:
-        await parts.sessions.end(before.secret)
-    session = await parts.sessions.begin(identity)
     answer = RedirectResponse(f"/signed-in?next={quote(going, safe='')}", 303, {"Cache-Control": "no-store"})
-    keep(answer, session)
-    await remember_language(request, answer, parts, identity.principal)
+    await begin_session(request, answer, parts, identity)
     return answer
 
 

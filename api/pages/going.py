@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
+from activities.identity.passkeys import Site
 from activities.identity.signing_in import Going
 from api.backend import Backend
 from api.pages.rendering import page
@@ -34,6 +35,11 @@ def return_to(parts: Backend, request: Request) -> str:
     """Where the provider sends the browser back to; it has to be registered there."""
     base = parts.settings.public_url or str(request.base_url)
     return f"{base.rstrip('/')}/sign-in/return"
+
+
+def site_of(parts: Backend, request: Request) -> Site:
+    """The site that passkeys are for."""
+    return Site.of(parts.settings.public_url or str(request.base_url))
 
 
 async def sent_out(request: Request, parts: Backend, begun: Going) -> Response:

@@ -25,7 +25,7 @@ STEPS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 """Forms that are looked at again before they do anything, by their path, and the step that shows them."""
 
-NOT_KEPT = ("/sign-out", "/language", "/sign-in", "/join")
+NOT_KEPT = ("/sign-out", "/language", "/sign-in", "/sign-in/passkey", "/own/passkeys", "/join")
 """Forms with nothing in them that would be lost."""
 
 PATIENCE = 10.0

@@ -1,4 +1,4 @@
-"""What is the visitor's own: keys, providers' accounts, notices by e-mail, webhooks.
+"""What is the visitor's own: keys, passkeys, providers' accounts, notices by e-mail, webhooks.
 
 What outlasts the session is made by nobody who sits in a chair of the demonstration: no secret was shown for it.
 """
@@ -26,6 +26,7 @@ from activities.reading.listing import Filters
 from api.backend import Backend
 from api.calls import Parts, good_for
 from api.pages.checked import field_problem
+from api.pages.going import site_of
 from api.pages.rendering import page
 from api.pages.visiting import PageRoute, Visitor, form_of
 from api.pages.words import problem_words
@@ -123,13 +124,14 @@ def makes(session: Session, scope: str) -> Identity:
 
 @router.get("/own")
 async def own(request: Request, parts: Parts, session: Visitor) -> Response:
-    """What the visitor has: keys, accounts, notices, webhooks."""
-    return await _page(request, parts, session)
+    """What the visitor has: keys, passkeys, accounts, notices, webhooks."""
+    return await own_page(request, parts, session)
 
 
-async def _page(
+async def own_page(
     request: Request, parts: Backend, session: Session, status: int = 200, /, **said: Any
 ) -> Response:
+    """One's own page, and what has just been made there or is wrong."""
     identity = session.identity
     delegate = identity.kind == "delegate"
     who = identity.principal
@@ -145,6 +147,8 @@ async def _page(
         status,
         identity=identity,
         keys=await parts.delegates.keys(who) if delegate else [],
+        passkeys=await parts.passkeys.of(who) if delegate else [],
+        keeps_passkeys=site_of(parts, request).usable,
         accounts=await parts.delegates.accounts(who) if delegate else [],
         notices=await parts.notices.get(who) if delegate else None,
         sends_mail=mail is not None,
@@ -158,7 +162,7 @@ async def _page(
     )
 
 
-async def _done(
+async def done(
     request: Request,
     parts: Backend,
     session: Session,
@@ -166,7 +170,10 @@ async def _done(
     scope: str,
     do: Callable[[Identity, Given], Awaitable[Made | None]],
 ) -> Response:
-    """Do what a form asks for, and show the page: with what was made, or with what is wrong where it was asked."""
+    """Do what a form of one's own page asks for, and show the page.
+
+    With what was made, or with what is wrong where it was asked.
+    """
     given = await form_of(request, session)
     await parts.limits.count("delegate", session.identity.principal)
     try:
@@ -181,12 +188,12 @@ async def _done(
         problem = refused
     else:
         if made is not None:
-            return await _page(request, parts, session, made=made, where=where)
+            return await own_page(request, parts, session, made=made, where=where)
         return RedirectResponse(f"/own#{where}", 303, {"Cache-Control": "no-store"})
     wrong, in_english = problem_words(problem)
     shown = {name: values for name, values in given.items() if name != "key"}
     said = wrong if in_english is None else f"{wrong} {in_english}"
-    return await _page(request, parts, session, problem.status, wrong=said, where=where, given=shown)
+    return await own_page(request, parts, session, problem.status, wrong=said, where=where, given=shown)
 
 
 @router.post("/own/keys")
@@ -209,7 +216,7 @@ async def make_key(request: Request, parts: Parts, session: Visitor) -> Response
         made = await key_made(parts, identity, key_of(given), wanted)
         return Made("key", first(given, "label") or made.id, made.key)
 
-    return await _done(request, parts, session, "keys", "keys", do)
+    return await done(request, parts, session, "keys", "keys", do)
 
 
 @router.post("/own/keys/revoke")
@@ -219,7 +226,7 @@ async def revoke_key(request: Request, parts: Parts, session: Visitor) -> Respon
     async def do(identity: Identity, given: Given) -> None:
         await revoke_api_key(first(given, "id"), parts, identity)
 
-    return await _done(request, parts, session, "keys", "keys", do)
+    return await done(request, parts, session, "keys", "keys", do)
 
 
 @router.post("/own/accounts/unlink")
@@ -229,7 +236,7 @@ async def unlink(request: Request, parts: Parts, session: Visitor) -> Response:
     async def do(identity: Identity, given: Given) -> None:
         await unlink_account(first(given, "id"), parts, identity)
 
-    return await _done(request, parts, session, "accounts", "keys", do)
+    return await done(request, parts, session, "accounts", "keys", do)
 
 
 @router.post("/own/notices")
@@ -252,7 +259,7 @@ async def notices(request: Request, parts: Parts, session: Visitor) -> Response:
                 }
                 await choose_notices(NoticeChoice.model_validate(choice), parts, identity)
 
-    return await _done(request, parts, session, "notices", "act", do)
+    return await done(request, parts, session, "notices", "act", do)
 
 
 @router.post("/own/webhooks")
@@ -268,7 +275,7 @@ async def add_webhook(request: Request, parts: Parts, session: Visitor) -> Respo
         made = await webhook_made(parts, identity, key_of(given), NewWebhook.model_validate(wanted))
         return Made("webhook", made.url, made.secret)
 
-    return await _done(request, parts, session, "webhooks", "act", do)
+    return await done(request, parts, session, "webhooks", "act", do)
 
 
 @router.post("/own/webhooks/change")
@@ -289,4 +296,4 @@ async def change_webhook(request: Request, parts: Parts, session: Visitor) -> Re
                 raise Problem("bad_request", "The form does not say what is to be done. Open the page again.")
         return None
 
-    return await _done(request, parts, session, "webhooks", "act", do)
+    return await done(request, parts, session, "webhooks", "act", do)

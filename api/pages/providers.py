@@ -16,7 +16,7 @@ from api.pages.entering import sign_in_page
 from api.pages.going import forget_going, going_of, return_to, sent_out
 from api.pages.joining import join_page
 from api.pages.rendering import page
-from api.pages.visiting import PageRoute, keep, local_path, remember_language, session_of
+from api.pages.visiting import PageRoute, begin_session, local_path
 from api.problems import Problem
 from api.routes.joining import join_by_account, link_in_browser
 from api.routing import FURTHER
@@ -86,12 +86,7 @@ def _stopped(request: Request, parts: Backend, begun: Going, status: int, wrong:
 
 async def _signed_in(request: Request, parts: Backend, found: Identity, path: str) -> Response:
     await parts.limits.count("key", found.key_id)
-    before = await session_of(request)
-    if before is not None:
-        await parts.sessions.end(before.secret)
-    session = await parts.sessions.begin(found)
     # A page and no redirect: what follows from a page of this site has the strict cookie.
     answer = page(request, "going_on.html", going=f"/signed-in?next={quote(path, safe='')}")
-    keep(answer, session)
-    await remember_language(request, answer, parts, found.principal)
+    await begin_session(request, answer, parts, found)
     return answer

@@ -238,6 +238,17 @@ async def remember_language(request: Request, response: Response, parts: Backend
             keep_language(response, settings.language)
 
 
+async def begin_session(
+    request: Request, response: Response, parts: Backend, identity: Identity, passkey: str = ""
+) -> None:
+    """Begin a session for who has shown what it takes, in place of the one there is, and have the browser keep it."""
+    before = await session_of(request)
+    if before is not None:
+        await parts.sessions.end(before.secret)
+    keep(response, await parts.sessions.begin(identity, passkey))
+    await remember_language(request, response, parts, identity.principal)
+
+
 def is_local(request: Request) -> bool:
     """Whether the request comes from this machine, and names it: a page of another name that leads here does not."""
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""

@@ -192,7 +192,7 @@ async def key_made(parts: Backend, identity: Identity, key: str, wanted: MakeApi
             "forbidden",
             f"This key is good for {', '.join(identity.scopes)}, and makes none that is good for more.",
         )
-    expires = within(wanted.expires, _bound(parts, identity))
+    expires = within(wanted.expires, bound_of(parts, identity))
     await made_once(parts, identity, "api-keys", key, wanted)
     try:
         made = await parts.delegates.make_key(delegate, wanted.label, expires, wanted.scopes)
@@ -201,7 +201,7 @@ async def key_made(parts: Backend, identity: Identity, key: str, wanted: MakeApi
     return MadeApiKey(id=made.id, delegate=delegate, key=made.token, scopes=wanted.scopes, expires=expires)
 
 
-def _bound(parts: Backend, identity: Identity) -> datetime | None:
+def bound_of(parts: Backend, identity: Identity) -> datetime | None:
     """When a key that this one makes expires at the latest."""
     if identity.issuer is not None:
         return datetime.now(UTC) + timedelta(days=parts.settings.token_key_days)

@@ -181,12 +181,14 @@ async def test_from_a_chair_nothing_is_made_that_outlasts_it(
             await browser.post("/sign-in", {"chair": "aa.contact"})
             page = await browser.page("/own")
             assert "demo-keys.json" in text_of(page)
-            for action in ("/own/keys", "/own/webhooks", "/own/notices"):
+            for action in ("/own/keys", "/own/passkeys", "/own/webhooks", "/own/notices"):
                 assert f'action="{action}"' not in page
             csrf = dict(Form(page, "/sign-out").fields)["csrf"]
             asked = {"csrf": csrf, "key": f"web-{'a' * 22}", "scopes": "read", "delegate": "aa.treaty"}
             asked |= {"url": "https://monitor.example/", "address": "a@b.example", "step": "choose"}
-            for path in ("/own/keys", "/own/webhooks", "/own/notices", "/accords/a/links"):
+            answer = await browser.post("/own/passkeys/options", {"csrf": csrf})
+            assert (answer.status_code, "From a chair" in answer.json()["wrong"]) == (403, True)
+            for path in ("/own/keys", "/own/passkeys", "/own/webhooks", "/own/notices", "/accords/a/links"):
                 answer = await browser.post(path, asked)
                 assert (answer.status_code, "From a chair" in answer.text) == (403, True), path
 

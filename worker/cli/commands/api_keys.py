@@ -120,7 +120,7 @@ def _add(
 
 
 def _list(state_dir: StateDir = None, as_json: Json = False) -> None:
-    """List the keys: their ids, whom they stand for, and whether they hold. Never the secrets."""
+    """List the keys and passkeys: their ids, whom they stand for, and whether they hold. Never the secrets."""
     from rich.console import Console
     from rich.table import Table
 
@@ -128,6 +128,9 @@ def _list(state_dir: StateDir = None, as_json: Json = False) -> None:
         state_dir,
         lambda connection: connection.fetch(
             "select id, principal, kind, label, scopes, created, expires, revoked from api_keys "
+            "union all select p.id, p.principal, 'passkey', p.label, coalesce(k.scopes, '{}'), p.created, "
+            "least(p.expires, k.expires), least(p.revoked, k.revoked) "
+            "from passkeys p left join api_keys k on k.id = p.key_id "
             "order by principal, created"
         ),
     )
@@ -208,16 +211,19 @@ def _give(
 
 
 def _revoke(
-    key_id: Annotated[str, typer.Argument(help="The id of the key: the middle part of ent_<id>_<secret>.")],
+    key_id: Annotated[
+        str, typer.Argument(help="The id of the key, the middle part of ent_<id>_<secret>, or of a passkey.")
+    ],
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """Revoke a key. What was done with it stays done."""
+    """Revoke a key or a passkey. What was done with it stays done."""
     from activities.errors import RuntimeProblem
     from activities.identity.keys import revoke
 
     if not _with_database(state_dir, lambda connection: revoke(connection, key_id)):
         raise RuntimeProblem(
-            f"There is no key {key_id!r} in force.", "`entente keys ls` shows those that there are."
+            f"There is no key or passkey {key_id!r} in force.",
+            "`entente keys ls` shows those that there are.",
         )
     print(json.dumps({"revoked": key_id}) if as_json else f"revoked {key_id}")
