@@ -285,3 +285,18 @@ def test_the_operator_sees_and_corrects_claims(database_url: str, monkeypatch: p
         CliRunner().invoke(
             make_app(), ["keys", "give", "cli.nobody", "cli-b.contact"], catch_exceptions=False
         )
+
+
+def test_no_label_breaks_the_list_of_keys(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("COLUMNS", "80")
+    made = CliRunner().invoke(
+        make_app(), ["keys", "add", "cli.labelled", "--label", "[/b] \N{RIGHT-TO-LEFT OVERRIDE}"]
+    )
+    assert made.exit_code == 0, made.output
+    listed = CliRunner().invoke(make_app(), ["keys", "ls"], catch_exceptions=False)
+    assert listed.exit_code == 0, listed.output
+    assert "⟨U+202E⟩" in listed.output
+    assert "[/b]" in listed.output
+    # The id is whole: keys are revoked by it.
+    assert made.output.strip().split("_")[1] in listed.output

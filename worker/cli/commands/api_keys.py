@@ -123,6 +123,7 @@ def _list(state_dir: StateDir = None, as_json: Json = False) -> None:
     """List the keys and passkeys: their ids, whom they stand for, and whether they hold. Never the secrets."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     rows = _with_database(
         state_dir,
@@ -137,7 +138,12 @@ def _list(state_dir: StateDir = None, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps([dict(row) for row in rows], default=lambda time: time.isoformat()))
         return
-    table = Table("id", "principal", "kind", "label", "good for", "created", "ends")
+    table = Table()
+    # Whole, however narrow the terminal is: it is what a key is revoked by.
+    table.add_column("id", no_wrap=True, min_width=12)
+    table.add_column("principal", overflow="fold")
+    for heading in ("kind", "label", "good for", "created", "ends"):
+        table.add_column(heading)
     for row in rows:
         ends = row["revoked"] or row["expires"]
         word = "revoked" if row["revoked"] else "expires"
@@ -145,12 +151,17 @@ def _list(state_dir: StateDir = None, as_json: Json = False) -> None:
             row["id"],
             row["principal"],
             row["kind"],
-            row["label"],
+            Text(_shown(row["label"])),
             ", ".join(row["scopes"]),
             f"{row['created']:%Y-%m-%d %H:%M}",
             f"{word} {ends:%Y-%m-%d %H:%M}" if ends else "–",
         )
     Console().print(table)
+
+
+def _shown(label: str) -> str:
+    """A label that its delegate chose, with what would turn or hide the text beside it named."""
+    return "".join(one if one.isprintable() else f"⟨U+{ord(one):04X}⟩" for one in label)
 
 
 _CLAIMS = (
