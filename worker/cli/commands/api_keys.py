@@ -125,6 +125,8 @@ def _list(state_dir: StateDir = None, as_json: Json = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from worker.cli.commands.reporting import printable
+
     rows = _with_database(
         state_dir,
         lambda connection: connection.fetch(
@@ -151,17 +153,12 @@ def _list(state_dir: StateDir = None, as_json: Json = False) -> None:
             row["id"],
             row["principal"],
             row["kind"],
-            Text(_shown(row["label"])),
+            Text(printable(row["label"])),
             ", ".join(row["scopes"]),
             f"{row['created']:%Y-%m-%d %H:%M}",
             f"{word} {ends:%Y-%m-%d %H:%M}" if ends else "–",
         )
     Console().print(table)
-
-
-def _shown(label: str) -> str:
-    """A label that its delegate chose, with what would turn or hide the text beside it named."""
-    return "".join(one if one.isprintable() else f"⟨U+{ord(one):04X}⟩" for one in label)
 
 
 _CLAIMS = (

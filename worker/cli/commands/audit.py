@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.cli.commands.reporting import printable
+
 if TYPE_CHECKING:
     from activities.audit.audit import Audit
     from activities.audit.record import Recorded
@@ -110,17 +112,12 @@ def _print(found: Audit) -> None:
         Verdict.FORGED: ("✗ FORGED", "bold red"),
         Verdict.EXTRA: ("✗ EXTRA", "bold red"),
     }
-    console.print(Text(_printable(f"{found.accord}: {found.events:,} events of a history")))
+    console.print(Text(printable(f"{found.accord}: {found.events:,} events of a history")))
     for item in found.items:
         mark, style = marks[item.verdict]
         event = "–" if item.event is None else str(item.event)
         where = ", ".join(map(str, item.positions))
         line = f" event {event}  {item.command}  [{where}]  {item.what}"
-        console.print(Text.assemble((mark, style), Text(_printable(line))))
+        console.print(Text.assemble((mark, style), Text(printable(line))))
     counts = ", ".join(f"{found.count(verdict):,} {verdict.replace('_', ' ')}" for verdict in Verdict)
     console.print(Text(counts))
-
-
-def _printable(text: str) -> str:
-    """Text from a file that may be hostile, without what a terminal would obey."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
