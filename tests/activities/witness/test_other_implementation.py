@@ -22,8 +22,8 @@ from activities.witness.cosigning import Cosigning
 from activities.witness.witness import Witness
 from tests.activities.ledger.making import append
 from tests.activities.witness.hostile import free_port
-from tests.activities.witness.test_witness import Log, served
-from tests.activities.witness.test_witness import cosigning as collecting_fixture
+from tests.activities.witness.serving import Log, served
+from tests.activities.witness.test_collecting import cosigning as collecting_fixture
 
 cosigning = collecting_fixture
 
