@@ -48,11 +48,10 @@ async def served(witness: Witness, port: int) -> AsyncIterator[None]:
         )
     )
     task = asyncio.create_task(server.serve())
-    for _ in range(200):
-        if server.started:
-            break
-        await asyncio.sleep(0.02)
     try:
+        async with asyncio.timeout(60):
+            while not server.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait for
+                await asyncio.sleep(0.02)
         yield
     finally:
         server.should_exit = True
