@@ -196,7 +196,7 @@ async def test_a_signal_is_passed_on_and_recorded(api: Api) -> None:
     }
     taken = await api.post(path, "watch", json=body, key="k1")
     assert (taken.status_code, taken.json()["command"]) == (202, "watch/k1")
-    for _ in range(100):
+    for _ in range(1200):
         condition = (await api.get(f"/accords/{accord}")).json()["conditions"]["C1"]
         if condition["questioned"]:
             break
@@ -218,7 +218,7 @@ async def test_a_signal_is_passed_on_and_recorded(api: Api) -> None:
     ):
         said = problem(await api.post(path, by, json={**body, **changes}), 409, "refused")
         assert said["guard"] == guard
-        for _ in range(100):
+        for _ in range(1200):
             entries = (await api.get(f"/accords/{accord}/events")).json()["items"]
             if entries[-1]["type"] == "act_refused" and entries[-1]["actor"]["delegate"] == by:
                 break
@@ -234,7 +234,7 @@ async def test_an_accord_that_has_ended_still_answers(api: Api, temporal_client:
     assert said["guard"] == "accord_open"
     answer = await api.act(accord, "close_accord", "aa.contact", key="close")
     assert answer.status_code == 200, answer.text
-    for _ in range(100):
+    for _ in range(1200):
         described = await temporal_client.get_workflow_handle(accord).describe()
         if described.status is not None and described.status.name == "COMPLETED":
             break

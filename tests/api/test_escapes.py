@@ -161,7 +161,7 @@ async def test_what_is_erased_comes_back_from_no_memory(
             """What is told of the statement to somebody who follows from before it."""
             found: list[bytes] = []
             stream = feed.follow(following.Following("aa.contact"), at, heartbeat=0.2)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 async for one in stream:
                     found += [event for _, event in one.events]
                     if len(found) >= count:

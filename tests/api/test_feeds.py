@@ -205,13 +205,13 @@ async def test_whoever_follows_holds_no_connection_to_the_database(
             for one in readers:
                 group.create_task(one.read(has(3)))
             await followed(served, 20)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (found := await listening()) == 0:  # noqa: ASYNC110 - nothing says when it listens
                     await asyncio.sleep(0.02)
             assert found == 1
             await statements(filler, "a", 3)
         assert all(one.ids == readers[0].ids for one in readers)
-        for _ in range(200):
+        for _ in range(1200):
             if await listening() == 0:
                 break
             await asyncio.sleep(0.05)

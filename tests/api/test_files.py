@@ -353,7 +353,7 @@ async def test_over_a_socket_a_slow_upload_lasts_and_a_cut_off_one_leaves_nothin
 ) -> None:
     await three(filler)
     settings = make_settings(
-        database_url, nowhere, api_port=0, api_body_seconds=0.6, files_url=str(tmp_path / "files")
+        database_url, nowhere, api_port=0, api_body_seconds=1.5, files_url=str(tmp_path / "files")
     )
     async with on_a_socket(settings) as (app, port):
         api = Api(app, settings)
@@ -379,10 +379,10 @@ async def test_over_a_socket_a_slow_upload_lasts_and_a_cut_off_one_leaves_nothin
             return answer
 
         await send(2, 0.1, len(content))  # goes away in the middle
-        assert b" 408 " in await send(1, 1.5, len(content))  # nothing more comes
+        assert b" 408 " in await send(1, 1.0, len(content))  # nothing more comes
         assert kept(api) == []
         # Takes longer than a body may, and keeps coming.
-        assert b" 201 " in await send(4, 0.35, len(content))
+        assert b" 201 " in await send(4, 0.45, len(content))
         await asyncio.sleep(0.2)
         assert len(kept(api)) == 1
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:

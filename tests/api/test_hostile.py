@@ -33,7 +33,7 @@ async def founded(api: Api) -> str:
 
 async def pending_activity(client: Client, accord: str) -> Any:
     """A hand on the accord's activity that is under way, as the command line's `activity complete` has."""
-    for _ in range(200):
+    for _ in range(3000):
         described = await client.get_workflow_handle(accord).describe()
         for one in described.raw_description.pending_activities:
             return client.get_async_activity_handle(

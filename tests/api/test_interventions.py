@@ -101,7 +101,7 @@ async def _stuck(
     try:
         waiting = asyncio.create_task(api.done(accord, "record_statement", "aa.contact", digest=digest("x")))
         handle = temporal_client.get_workflow_handle(accord)
-        for _ in range(200):
+        for _ in range(1200):
             pending = (await handle.describe()).raw_description.pending_activities
             if pending and pending[0].attempt > 1:
                 break

@@ -116,7 +116,7 @@ async def test_a_length_and_chunks_together_are_refused_and_the_connection_close
             b"POST /v1/accords HTTP/1.1\r\nhost: a\r\n" + first + b"\r\n" + other + b"\r\n\r\n0\r\n\r\n"
             b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n"
         )
-        answer = await asyncio.wait_for(reader.read(), 20)
+        answer = await asyncio.wait_for(reader.read(), 60)
         assert answer.startswith(b"HTTP/1.1 400")
         assert b"connection: close" in answer.lower()
         assert b"live" not in answer

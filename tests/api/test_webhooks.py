@@ -265,7 +265,7 @@ async def test_a_worker_delivers_by_itself_and_tries_again(
         done = await api.call("DELETE", f"/v1/webhooks/{hook['id']}", "aa.contact")
         assert done.status_code == 204
         await tell_webhook(temporal_client, hook["id"], settings.task_queue)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await temporal_client.get_workflow_handle(f"webhook:{hook['id']}").result()
 
 

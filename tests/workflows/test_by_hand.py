@@ -34,7 +34,7 @@ async def test_a_result_given_by_hand_is_no_fact(engine: Engine) -> None:
         await sending
     # What was ended by hand still runs in the worker, and may yet be recorded: then the next act shows it.
     for words in ("after", "and after", "and after that"):
-        after = await asyncio.wait_for(said(engine, accord, words), 20)
+        after = await asyncio.wait_for(said(engine, accord, words), 60)
         state = await engine.state(accord)
         assert after.status == "recorded"
         assert state.terminated is None
@@ -62,7 +62,7 @@ async def test_nonsense_given_by_hand_stops_no_accord(engine: Engine, result: An
         await hand.complete(result)
         await asyncio.sleep(0.3)
     await asyncio.gather(sending, return_exceptions=True)
-    assert (await asyncio.wait_for(said(engine, accord, "after"), 20)).status == "recorded"
+    assert (await asyncio.wait_for(said(engine, accord, "after"), 60)).status == "recorded"
 
 
 async def test_an_activity_failed_by_hand_ends_no_accord(engine: Engine) -> None:
@@ -85,7 +85,7 @@ async def test_after_an_activity_failed_by_hand_the_record_is_asked(engine: Engi
         hand = await pending_activity(engine, accord, "record")
         await hand.fail(ApplicationError("by hand", non_retryable=True))
         assert (await failure_of(sending)).type == "NotRecorded"
-        for _ in range(100):
+        for _ in range(1200):
             known = (await engine.handle(accord).query(AccordWorkflow.status)).size
             if known == past:
                 break

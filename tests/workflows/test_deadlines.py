@@ -50,7 +50,7 @@ async def skip(engine: Engine, accord: str, days: float) -> None:
 
 async def settled(engine: Engine, accord: str, wanted: str) -> list[str]:
     """The entries' types, once ``wanted`` is among them."""
-    for _ in range(200):
+    for _ in range(1200):
         found = await types(engine, accord)
         if wanted in found:
             return found

@@ -114,7 +114,7 @@ async def _shown(settings: Settings, accord: str, *options: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, err
     return out.decode()
 
@@ -125,7 +125,7 @@ async def codec_server(settings: Settings) -> AsyncIterator[str]:
     async with serving_codec(settings) as app:
         server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
         serving = asyncio.create_task(server.serve())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not server.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait for
                 await asyncio.sleep(0.02)
         try:
@@ -192,7 +192,7 @@ async def test_no_plain_text_in_temporal_and_after_an_erasure_no_key_to_it(
             assert (erased.positions, erased.keys, erased.finished) == ((said.position,), 1, True)
             assert erased.runs == 1
             assert not (await work.finish()).positions
-        for _ in range(50):
+        for _ in range(600):
             if len(await _histories(client, accord)) == 1:
                 break
             await asyncio.sleep(0.1)

@@ -85,7 +85,7 @@ async def stuck(
 
 async def pending_activity(engine: Engine, accord: str, name: str) -> Any:
     """A hand on the accord's activity that is under way, as the command line's `activity complete` has."""
-    for _ in range(200):
+    for _ in range(3000):
         described = await engine.handle(accord).describe()
         for one in described.raw_description.pending_activities:
             if one.activity_type.name == name:
@@ -105,7 +105,7 @@ async def test_a_request_to_cancel_ends_no_accord(engine: Engine) -> None:
     await engine.handle(accord).cancel()
     await said(engine, accord, "after")
     assert await status(engine, accord) is WorkflowExecutionStatus.RUNNING
-    for _ in range(100):
+    for _ in range(600):
         state = await engine.state(accord)
         if state.conditions["C1"].overdue:
             break
@@ -122,13 +122,13 @@ async def test_what_was_started_and_never_opened_can_be_cancelled(engine: Engine
     started = await engine.client.start_workflow(
         "Accord", AccordInput(accord=accord), id=accord, task_queue=engine.settings.task_queue
     )
-    for _ in range(100):
+    for _ in range(1200):
         if (await started.describe()).history_length >= 10:
             break
         await asyncio.sleep(0.05)
     await started.cancel()
     with pytest.raises(WorkflowFailureError):
-        await asyncio.wait_for(started.result(), 10)
+        await asyncio.wait_for(started.result(), 60)
     assert await status(engine, accord) is WorkflowExecutionStatus.CANCELED
 
 
@@ -228,7 +228,7 @@ async def test_a_line_of_the_minutes_that_cannot_be_written_fails_no_act_and_end
         accord = await founded(busy)
         size = (await busy.state(accord)).size
         await busy.handle(accord).signal("unheard_of", "text")
-        for _ in range(100):
+        for _ in range(1200):
             if (await busy.state(accord)).size > size:
                 break
             await asyncio.sleep(0.05)
@@ -299,7 +299,7 @@ async def test_after_an_older_backup_the_accord_goes_on_from_the_ledger(engine: 
     for index in range(3):
         await said(engine, accord, f"lost-{index}")
     await roll_back(engine, accord, kept[-1].position + 1)
-    after = await asyncio.wait_for(said(engine, accord, "after"), 20)
+    after = await asyncio.wait_for(said(engine, accord, "after"), 60)
     assert after.position == kept[-1].position + 1
     state = await engine.state(accord)
     assert state.statements == 3

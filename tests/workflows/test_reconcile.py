@@ -130,7 +130,7 @@ async def test_a_workflow_that_stays_behind_is_started_anew(
     monkeypatch.setattr("activities.reconciling.look_again", unheard)
     assert await compared(engine, pool, accord) == [(DifferenceKind.WORKFLOW_BEHIND, True)]
     assert (await engine.handle(accord).describe()).run_id != before
-    for _ in range(100):
+    for _ in range(1200):
         status = await engine.handle(accord).query("status", result_type=Status)
         if status.size == other:
             break

@@ -33,7 +33,7 @@ async def test_a_deadline_falls_although_the_workflow_is_gone(engine: Engine) ->
     assert await take_up(engine.client, engine.ledger, queue, timedelta(minutes=1)) == 0
     assert await take_up(engine.client, engine.ledger, queue, timedelta(0)) == 1
 
-    for _ in range(100):
+    for _ in range(1200):
         state = await engine.state(late)
         if state.conditions["C1"].overdue:
             break

@@ -42,7 +42,7 @@ async def verified(engine: Engine, **policy: Any) -> str:
 
 
 async def after(engine: Engine, accord: str, size: int) -> Accord:
-    for _ in range(200):
+    for _ in range(2000):
         state = await engine.state(accord)
         if state.size >= size:
             return state
@@ -127,7 +127,7 @@ async def test_the_server_is_told_to_wait_for_signs_of_life(engine: Engine) -> N
     accord = await engine.open(bare())
     await engine.handle(accord).signal("weather", {"sunny": True})
     scheduled = []
-    for _ in range(100):
+    for _ in range(1200):
         history = await engine.handle(accord).fetch_history()
         scheduled = [
             event.activity_task_scheduled_event_attributes

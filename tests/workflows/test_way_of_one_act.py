@@ -106,7 +106,7 @@ async def test_whoever_reaches_temporal_directly_cannot_stop_an_accord(engine: E
         ("unheard_of", [signed]),
     ):
         with pytest.raises(WorkflowUpdateFailedError):
-            await asyncio.wait_for(handle.execute_update(name, args=args), 10)
+            await asyncio.wait_for(handle.execute_update(name, args=args), 60)
     assert (await engine.state(accord)).size == 1
     named = Definition.model_validate(small()).digest()
     assert (await engine.act(accord, "aa.contact", "adopt_definition", digest=named)).status == "recorded"

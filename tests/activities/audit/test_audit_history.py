@@ -90,7 +90,7 @@ async def negotiated(engine: Engine, address: str) -> Negotiated:
         "condition_changed",
         engine.command(accord, "watch", "condition_changed", "k1", **{**SIGNED, "report": "r-2"}),
     )
-    for _ in range(200):
+    for _ in range(1200):
         if (await engine.state(accord)).conditions["C1"].overdue:
             break
         await asyncio.sleep(0.05)

@@ -185,10 +185,10 @@ async def test_one_notification_for_a_batch_with_the_last_feed_position(
     try:
         await connection.add_listener(FEED_CHANNEL, lambda *arguments: heard.put_nowait(arguments[-1]))
         await ledgers[0].record([append("a", 0, "d/1", count=3), append("b", 0, "d/1")])
-        assert await asyncio.wait_for(heard.get(), 5) == "4"
+        assert await asyncio.wait_for(heard.get(), 60) == "4"
         await ledgers[0].record([append("a", 0, "d/1", count=3), append("a", 9, "d/2")])
         await ledgers[0].record([append("a", 3, "d/3")])
-        assert await asyncio.wait_for(heard.get(), 5) == "5"
+        assert await asyncio.wait_for(heard.get(), 60) == "5"
         assert heard.empty()
     finally:
         await connection.close()

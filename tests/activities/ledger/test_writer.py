@@ -150,7 +150,7 @@ async def test_a_writer_with_nothing_but_callers_who_gave_up_closes() -> None:
     for task in tasks:
         task.cancel()
     ledger.go.set()
-    await asyncio.wait_for(writer.aclose(), 5)
+    await asyncio.wait_for(writer.aclose(), 60)
 
 
 async def test_a_store_that_is_away_fails_the_batch_at_once_and_the_next_works() -> None:
@@ -227,7 +227,7 @@ async def test_nobody_waits_for_ever_when_the_writer_is_cancelled() -> None:
     await settled()
     [task] = [each for each in asyncio.all_tasks() if each.get_name() == "ledger writer"]
     task.cancel()
-    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60)
     assert all(isinstance(each, WriterClosed) for each in results)
 
 

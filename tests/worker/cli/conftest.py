@@ -49,7 +49,7 @@ async def entente(*words: str, **environment: str) -> Done:
         stderr=asyncio.subprocess.PIPE,
         env={**inherited, "XDG_CONFIG_HOME": "/nowhere", "TERMINAL_WIDTH": "110", **environment},
     )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), 120)
     return Done(process.returncode or 0, out.decode(), err.decode())
 
 
@@ -76,7 +76,7 @@ async def served(
         server = uvicorn.Server(config)
         serve = asyncio.create_task(server.serve())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not server.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait for
                     await asyncio.sleep(0.02)
             port = server.servers[0].sockets[0].getsockname()[1]

@@ -184,7 +184,7 @@ async def test_an_old_version_drains_while_people_act_and_its_workers_can_go(
         hook = await Webhooks(pool).add(Owner("aa.contact"), "one", "https://receiver.example/")
     await tell_webhook(engine.client, hook.id, engine.settings.task_queue, backoff=(600.0,))
     waiting = webhook_workflow(hook.id)
-    for _ in range(100):
+    for _ in range(600):
         if await versions.carrying(waiting) == "one":
             break
         await asyncio.sleep(0.1)
@@ -208,7 +208,7 @@ async def test_an_old_version_drains_while_people_act_and_its_workers_can_go(
     await versions.start("three", Changed)
     idle = engine.command(accords[-1], "aa.contact", "record_statement", digest=digest("last"))
     await engine.persist(idle)
-    for _ in range(100):
+    for _ in range(600):
         if {await versions.carrying(accord) for accord in accords} == {"three"}:
             break
         await asyncio.sleep(0.1)

@@ -49,7 +49,7 @@ async def stack() -> AsyncIterator[Stack]:
 
 
 async def _until_new(stack: Stack, name: str, old: int | None) -> int:
-    for _ in range(200):
+    for _ in range(600):
         pid = stack.processes[name]
         if pid not in (None, old):
             return pid
@@ -94,7 +94,7 @@ async def test_a_killed_api_answers_again_at_the_same_address(stack: Stack) -> N
     old = stack.processes["api"]
     stack.kill("api")
     await _until_new(stack, "api", old)
-    for _ in range(100):
+    for _ in range(600):
         if await _status(stack, "/readyz") == 200:
             return
         await asyncio.sleep(0.1)
@@ -192,7 +192,7 @@ async def test_after_an_upgrade_the_new_version_takes_over_what_is_open(stack: S
         stack.settings = stack.settings.model_copy(update={"build_id": "after-the-upgrade"})
         await stack.take_over()
         await stack.resume("worker")
-        receipt = await asyncio.wait_for(engine.act(accord, "bb.contact", "decline_definition"), 20)
+        receipt = await asyncio.wait_for(engine.act(accord, "bb.contact", "decline_definition"), 60)
         assert receipt.stage == "terminated"
         assert await _carried_by(engine, accord) == "after-the-upgrade"
     command = [sys.executable, "-m", "worker.cli.main", "rollout", "status", "--json"]

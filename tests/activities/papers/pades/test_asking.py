@@ -61,7 +61,6 @@ def _digest(asked: tsp.TimeStampReq) -> None:
     asked["message_imprint"]["hashed_message"] = b"\7" * 32
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
