@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.memory import memory
 from tests.worker.stack.running import GONE_SECONDS, left_of, until
 from worker.stack.place import forget
 from worker.stack.ports import any_free
@@ -139,7 +140,7 @@ class Reader:
 
 @pytest.fixture
 def reader() -> Iterator[Reader]:
-    folder = Path(tempfile.mkdtemp(prefix="entente-tutorial-"))
+    folder = Path(tempfile.mkdtemp(prefix="entente-tutorial-", dir=memory()))
     # Where root runs it, Postgres's own user has to pass through.
     folder.chmod(0o711)
     one = Reader(folder)

@@ -19,6 +19,7 @@ from tests.faults.checks import problems
 from tests.faults.clients import History, Load
 from tests.faults.installation import Installation, installed
 from tests.faults.plan import Fault, faults
+from tests.memory import memory
 
 GOAL = 10.0
 """Seconds after a fault's end in which every act is to be answered."""
@@ -105,7 +106,7 @@ async def run(
     Where a client had no answer, or something is wrong, logs and histories are left in ``keep``.
     """
     outcome = Outcome()
-    with tempfile.TemporaryDirectory(prefix="entente-faults-") as directory:
+    with tempfile.TemporaryDirectory(prefix="entente-faults-", dir=memory()) as directory:
         async with installed(Path(directory)) as installation:
             load = Load(installation, seed, accords, seconds)
             try:

@@ -33,6 +33,7 @@ from activities.runtime.histories import payloads_in
 from activities.runtime.settings import Settings, read_settings
 from activities.runtime.temporal import ENCODED, EntentePlugin, connect
 from api.codec import serving_codec
+from tests.memory import memory
 from tests.simulation.small import digest, small
 from tests.workflows.harness import Engine
 from worker import erasing as erasing_module
@@ -59,7 +60,7 @@ IN_PLAIN = "What is sent in plain is found"
 @pytest_asyncio.fixture(loop_scope="session")
 async def temporal() -> AsyncIterator[Temporal]:
     """A Temporal server with a database file."""
-    with tempfile.TemporaryDirectory(prefix="entente-encryption-") as directory:
+    with tempfile.TemporaryDirectory(prefix="entente-encryption-", dir=memory()) as directory:
         server = Temporal(Path(directory), port=0, ui_port=None, dynamic_config=SOON_DELETED)
         await server.start()
         try:

@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from activities.ledger.migrate import migrate
 from tests.conftest import with_database
+from tests.memory import memory
 from tests.simulation.small import bare, digest
 from tests.workflows.harness import Engine, running_engine
 from worker.stack.postgres import Postgres
@@ -23,7 +24,7 @@ from workflows.model.definition import Definition
 @pytest_asyncio.fixture
 async def postgres() -> AsyncIterator[Postgres]:
     """A Postgres of the test's own, which it can stop and start."""
-    with tempfile.TemporaryDirectory(prefix="entente-outage-") as directory:
+    with tempfile.TemporaryDirectory(prefix="entente-outage-", dir=memory()) as directory:
         state = Path(directory)
         state.chmod(0o711)
         server = Postgres(state, port=0, durable=False)

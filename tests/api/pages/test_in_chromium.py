@@ -22,6 +22,7 @@ from tests.api.pages.addresses import GENERAL, OF_ACCORD, OF_OPERATOR, shown
 from tests.api.pages.chromium import chromium
 from tests.api.pages.playing import ByForm
 from tests.api.pages.prepared import NEW, Words, prepare
+from tests.memory import memory
 from worker.demo.catalog import entry
 from worker.demo.hosting import OPERATOR, Place, keys_for
 from worker.demo.over_http import OverHttp
@@ -61,7 +62,7 @@ class Hosted:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def hosted() -> AsyncIterator[Hosted]:
-    state = Path(tempfile.mkdtemp(prefix="entente-pages-"))
+    state = Path(tempfile.mkdtemp(prefix="entente-pages-", dir=memory()))
     # Where root runs it, Postgres's own user has to pass through.
     state.chmod(0o711)
     try:

@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from activities.runtime.settings import read_settings
 from tests.api.pages.chromium import chromium
+from tests.memory import memory
 from worker.demo.catalog import entry
 from worker.demo.hosting import Place, keys_for
 from worker.stack.place import forget
@@ -44,7 +45,7 @@ class Hosted:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def hosted() -> AsyncIterator[Hosted]:
-    state = Path(tempfile.mkdtemp(prefix="entente-passkeys-"))
+    state = Path(tempfile.mkdtemp(prefix="entente-passkeys-", dir=memory()))
     # Where root runs it, Postgres's own user has to pass through.
     state.chmod(0o711)
     try:

@@ -23,6 +23,7 @@ from api.client.acts import AdoptDefinition, AppointDelegate
 from api.pages.going import COOKIE as GOING
 from api.pages.visiting import COOKIE
 from tests.api.pages.chromium import chromium
+from tests.memory import memory
 from worker.demo.catalog import entry
 from worker.demo.hosting import Place, keys_for
 from worker.stack.place import forget
@@ -67,7 +68,7 @@ class Abroad:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def abroad() -> AsyncIterator[Abroad]:
-    state = Path(tempfile.mkdtemp(prefix="entente-abroad-"))
+    state = Path(tempfile.mkdtemp(prefix="entente-abroad-", dir=memory()))
     # Where root runs it, Postgres's own user has to pass through.
     state.chmod(0o711)
     try:

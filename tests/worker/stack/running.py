@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.memory import memory
 from worker.stack.locks import holders
 from worker.stack.place import forget
 from worker.stack.ports import any_free
@@ -47,7 +48,7 @@ def command_line(pid: int) -> bytes:
 @contextmanager
 def state_directory() -> Iterator[Path]:
     """A state directory that root's service user can reach; cleared of processes and data after."""
-    parent = Path(tempfile.mkdtemp(prefix="entente-stack-"))
+    parent = Path(tempfile.mkdtemp(prefix="entente-stack-", dir=memory()))
     parent.chmod(0o755)
     state = parent / "state"
     try:

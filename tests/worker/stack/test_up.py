@@ -168,27 +168,30 @@ def test_taken_ports_are_left_to_their_owners(state: Path) -> None:
         assert port < int(addresses[name].split(":")[1]) <= port + 100
 
 
-def test_two_on_one_directory_are_one_too_many(state: Path) -> None:
-    with Up(state, "--servers") as first:
-        first.wait_ready()
-        with Up(state, "--servers") as second:
-            code, errors = second.finish()
-        assert code == 4
-        problem = json.loads(errors.splitlines()[-1])["error"]
-        assert str(state) in problem["what"]
-        assert str(first.process.pid) in problem["what"]
-        assert "--state-dir" in problem["remedy"]
-        assert first.process.poll() is None
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Up]:
+    """One that runs, for what only looks at it."""
+    with state_directory() as directory, Up(directory, "--servers") as up:
+        yield up.wait_ready()
 
 
-def test_secrets_are_for_the_owner_only(state: Path) -> None:
-    with Up(state, "--servers") as up:
-        up.wait_ready()
-        for name in ("postgres.password", "command-key.pem", "temporal.db", "logs/postgres.log"):
-            assert (state / name).stat().st_mode & 0o077 == 0, name
-        password = (state / "postgres.password").read_text().strip()
-        assert password not in json.dumps(up.ready)
-        assert not any(password.encode() in command_line(pid) for pid in left_of(state))
+def test_two_on_one_directory_are_one_too_many(standing: Up) -> None:
+    with Up(standing.state, "--servers") as second:
+        code, errors = second.finish()
+    assert code == 4
+    problem = json.loads(errors.splitlines()[-1])["error"]
+    assert str(standing.state) in problem["what"]
+    assert str(standing.process.pid) in problem["what"]
+    assert "--state-dir" in problem["remedy"]
+    assert standing.process.poll() is None
+
+
+def test_secrets_are_for_the_owner_only(standing: Up) -> None:
+    for name in ("postgres.password", "command-key.pem", "temporal.db", "logs/postgres.log"):
+        assert (standing.state / name).stat().st_mode & 0o077 == 0, name
+    password = (standing.state / "postgres.password").read_text().strip()
+    assert password not in json.dumps(standing.ready)
+    assert not any(password.encode() in command_line(pid) for pid in left_of(standing.state))
 
 
 def _entente(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
