@@ -151,7 +151,7 @@ def reader() -> Iterator[Reader]:
         shutil.rmtree(folder)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_tutorial_is_done_from_top_to_bottom(reader: Reader) -> None:
     files: dict[str, int] = {}
     for block in blocks(PAGE.read_text(encoding="utf-8")):

@@ -24,7 +24,7 @@ def told(outcome: Outcome) -> None:
     print(table(outcome))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_whatever_breaks_under_load_nothing_is_lost() -> None:
     outcome = await run(SHORT_SEED, seconds=45.0, accords=6, longest=2.5)
     told(outcome)

@@ -13,7 +13,7 @@ from tests.worker.cli.conftest import Done, Served, entente, write
 from workflows.model.definition import Definition
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_a_rotation_an_erasure_and_a_witness_that_follows(
     served: Served, database_url: str, temporal_address: str, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ def definition(tmp_path: Path) -> str:
     return write(tmp_path, small(vocabulary="closing"))
 
 
+@pytest.mark.timeout(480)
 async def test_an_accord_from_the_command_line(served: Served, definition: str, tmp_path: Path) -> None:
     started = await served.run("aa.contact", "start", definition, "--json", "--idempotency-key", "start-1")
     assert started.code == 0, started.err

@@ -12,7 +12,7 @@ from tests.simulation.small import small
 from tests.worker.cli.conftest import Served, entente, write
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_papers_are_written_and_checked_against_the_record(
     served: Served, database_url: str, tmp_path: Path
 ) -> None:

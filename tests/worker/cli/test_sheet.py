@@ -72,7 +72,7 @@ def _sheet(folder: Path, *rows: str) -> str:
     return str(file)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_rows_become_a_definition_and_evidence_is_sent_and_submitted_once(
     served: Served, tmp_path: Path
 ) -> None:

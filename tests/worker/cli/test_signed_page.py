@@ -48,7 +48,7 @@ async def _text_agreed(served: Served) -> str:
     return accord
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_a_scan_is_matched_by_its_code_and_deposited_once(served: Served, tmp_path: Path) -> None:
     accord = await _text_agreed(served)
 

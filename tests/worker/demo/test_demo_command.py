@@ -18,7 +18,7 @@ from worker.demo.catalog import entries
 from worker.demo.hosting import AUDITOR, OPERATOR
 
 
-def _demo(*options: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+def _demo(*options: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     ours = ("TEMPORAL_", "ENTENTE_", "DATABASE_URL")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     command = [sys.executable, "-m", "worker.cli.main", "demo", *options]
@@ -65,10 +65,10 @@ async def _history(temporal: str, accord: str) -> tuple[str, int]:
     return str(found.status.name if found.status else None), found.history_length
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_the_state_visit_over_http_and_again_after_up() -> None:
     with state_directory() as state:
-        done = _demo("--json", f"--state-dir={state}", *ANY_PORTS, timeout=150)
+        done = _demo("--json", f"--state-dir={state}", *ANY_PORTS, timeout=300)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
         lines = _lines(done)
         result = next(line for line in lines if line["event"] == "result")
@@ -97,7 +97,7 @@ async def test_the_state_visit_over_http_and_again_after_up() -> None:
             assert status == "RUNNING"
             assert length > 119
 
-            again = _demo("state-visit/long-stop", f"--state-dir={state}", timeout=60)
+            again = _demo("state-visit/long-stop", f"--state-dir={state}", timeout=150)
             assert again.returncode == 0, again.stdout[-3000:] + again.stderr
             assert "Everything went as the play says" in again.stdout
             assert "[ Verification of conditions ]" in again.stdout
