@@ -96,7 +96,7 @@ def read_named(sheet: Path, spec: Spec, folder: Path | None) -> tuple[NamedRow, 
 def _wrong_head(grid: Grid, spec: Spec) -> list[CellProblem]:
     said = f"there is no such column; those here are {', '.join(spec.columns)}"
     problems = [
-        CellProblem(grid.name, grid.place(1, index), name, said)
+        CellProblem(grid.name, grid.place(1, index), name[:60], said)
         for index, name in enumerate(grid.head)
         if name and name not in spec.columns and not name.startswith(STATE_MARK)
     ]

@@ -200,6 +200,24 @@ async def test_the_calendar_is_one_and_names_what_is_open() -> None:
     assert window["dtstart"].dt == source.state.definition.window.begins  # type: ignore[union-attr]
 
 
+async def test_an_accord_without_dates_or_conditions_has_its_papers_too() -> None:
+    from icalendar import Calendar
+
+    source = await scenario("state-visit")
+    nothing = source.state.definition.model_copy(update={"conditions": {}, "documents": {}, "window": None})
+    none = replace(
+        source,
+        state=replace(
+            source.state, definition=nothing, conditions={}, visit=replace(source.state.visit, window=None)
+        ),
+    )
+    # RFC 5545, 3.6: a calendar has one component at least.
+    [zone] = Calendar.from_ical(await bytes_of(none, CALENDAR, "en")).subcomponents
+    assert (zone.name, str(zone["tzid"])) == ("VTIMEZONE", "UTC")
+    said = json.loads(job(none, "checklist", "ko")[0])["data"]["papers"][0]["blocks"][0]
+    assert "조건이 없다." in json.dumps(said, ensure_ascii=False)
+
+
 async def test_a_record_whose_last_entry_is_not_of_a_whole_second_is_set_too() -> None:
     source = await scenario("jv-closing")
     at = source.bound.time.replace(microsecond=123456)
