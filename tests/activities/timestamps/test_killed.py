@@ -16,7 +16,7 @@ __all__ = ["authority", "log"]
 async def test_the_next_worker_goes_on_where_a_killed_one_was(
     log: Log, authority: TestAuthority, database_url: str, tmp_path: Path
 ) -> None:
-    waits, killed, answers = asyncio.Event(), asyncio.Event(), []
+    waits, killed = asyncio.Event(), asyncio.Event()
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = service.requests[-1].lower()
@@ -26,8 +26,7 @@ async def test_the_next_worker_goes_on_where_a_killed_one_was(
             # The first is stamped; over the second the worker is killed.
             waits.set()
             await killed.wait()
-        answers.append(authority.answer(request))
-        writer.write(http(answers[-1]))
+        writer.write(http(authority.answer(request)))
         await writer.drain()
 
     async with listening(slow) as service:
