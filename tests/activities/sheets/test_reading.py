@@ -326,3 +326,27 @@ def test_a_csv_file_that_cannot_be_read_says_why() -> None:
         text = head + f"{HEAD}\n{ROW}\n".replace(",", ";")
         definition, _ = read_sheets([SheetFile("conditions.csv", text.encode())], small(), zone=UTC)
         assert definition.conditions["C1"].title == "Venue ready"
+
+
+def test_a_name_that_leads_to_no_file_of_the_folder_is_named_with_one_that_is_like_it(tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    for name in ("Case.pdf", "case.pdf", "re\u0301port.txt"):
+        (folder / name).write_bytes(b"x")
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "loop").symlink_to("loop")
+    said = {
+        "link.txt": "not in the folder",
+        "../secret.txt": "not in the folder",
+        "loop": "leads to no file",
+        "n" * 300: "leads to no file",
+        "none.pdf": "no file 'none.pdf' in the folder",
+        "CASE.pdf": "there is 'Case.pdf' and 'case.pdf'",
+        "r\u00e9port.txt": r"there is 're\u0301port.txt'",
+    }
+    for name, words in said.items():
+        sheet = written(tmp_path, f"condition,grade,source,file\nC1,documented,R,{name}\n", "evidence.csv")
+        with pytest.raises(BadSheet) as caught:
+            read_named(sheet, EVIDENCE, folder)
+        assert words in str(caught.value.problems[0])
