@@ -51,7 +51,8 @@ async def holder_apart(key: Key) -> tuple[str, datetime]:
 
 
 async def _ask(asked: dict[str, Any], signing: Signing, files: tuple[int, ...] = ()) -> dict[str, Any]:
-    key = {"key": _told(signing.key), "authority": signing.authority}
+    issuers = None if signing.issuers is None else str(signing.issuers)
+    key = {"key": _told(signing.key), "authority": signing.authority, "issuers": issuers}
     told = await _answer(json.dumps({**asked, **key}).encode(), files)
     if "problem" in told:
         raise SigningProblem(told["problem"], told["remedy"])
@@ -104,7 +105,8 @@ def main() -> None:
     try:
         if "reason" in told:
             with os.fdopen(told["paper"], "rb") as paper, os.fdopen(told["signed"], "wb") as signed:
-                signed.write(sign(paper.read(), Signing(key, told["authority"]), told["reason"]))
+                issuers = None if told["issuers"] is None else Path(told["issuers"])
+                signed.write(sign(paper.read(), Signing(key, told["authority"], issuers), told["reason"]))
             answer = {}
         else:
             holder = holder_of(key)

@@ -129,6 +129,7 @@ def test_the_settings_name_one_key_whole_or_none(tmp_path: Path) -> None:
         {"papers_pkcs11_key": "k"},
         {"papers_p12": Path("a"), "papers_pkcs11_pin_file": secret},
         {"papers_timestamps": "https://tsa.example/"},
+        {"papers_p12": Path("a"), "papers_issuers": secret},
     ):
         with pytest.raises(SettingsProblem):
             signing_of(Settings(**wrong))
