@@ -340,7 +340,7 @@ def _fit(certificate: x509.Certificate, what: str) -> None:
 def _line(error: BaseException) -> str:
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     said = str(error) or type(error).__name__
-    return f"{said} ({cause})" if cause is not None and str(cause) else said
+    return (f"{said} ({cause})" if cause is not None and str(cause) else said).rstrip(".")
 
 
 def _name(error: BaseException) -> str:
