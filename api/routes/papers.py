@@ -238,7 +238,11 @@ async def _source(
         parts.ledger,
         accord,
         position,
-        may_read=lambda told: may_read_particulars(access, state, told.actor, told.facts.get("act")),
+        # What is erased by the record is on no paper, whether or not it is deleted yet.
+        may_read=lambda told: (
+            told.position not in state.erased
+            and may_read_particulars(access, state, told.actor, told.facts.get("act"))
+        ),
         beside=FOLDING.run,
     )
     if source is None:
