@@ -30,7 +30,8 @@ MOST_ROWS = 5_000
 MOST_COLUMNS = 100
 LAST_ROW = 50_000
 """How far down empty rows are passed over."""
-LONGEST_CELL = 4_000
+LONGEST_CELL = 32_767
+"""Characters of a cell; spreadsheets take no more."""
 MOST_PROBLEMS = 200
 MOST_MERGED = 2_000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,22 @@ async def test_what_is_written_is_read_again_as_the_same_definition(
     assert [row[out[0].index("state.satisfied")] for row in out[1:]] == [
         str(satisfied(a, code)).lower() for code in a.definition.conditions
     ]
+
+
+async def test_a_condition_with_much_evidence_is_read_again_too() -> None:
+    a = (await scenario("jv-closing")).state
+    code, condition = next((code, one) for code, one in a.conditions.items() if one.evidence)
+    a = replace(
+        a, conditions={**a.conditions, code: replace(condition, evidence=condition.evidence[:1] * 300)}
+    )
+    rows = rows_of(a.definition, "conditions", a)
+    cell = rows[list(a.conditions).index(code) + 1][rows[0].index("state.evidence")]
+    assert (cell.count("\n"), cell.endswith("… and 100 more")) == (200, True)
+    for file in (
+        SheetFile("conditions.csv", csv_of(rows)), SheetFile("all.xlsx", xlsx_of({"conditions": rows}, a.time)),
+    ):  # fmt: skip
+        again, _ = read_sheets([file], a.definition.as_facts(), zone=UTC)
+        assert again.digest() == a.definition.digest()
 
 
 def test_a_formula_on_the_way_in_is_refused_by_its_cell(tmp_path: Path) -> None:
