@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from icalendar import Calendar, Event
 
-from activities.papers.people import party
+from activities.papers.people import party, titled
 from activities.papers.source import Source
 from activities.papers.words import Words
 from workflows.model.rules import deadlines
@@ -70,8 +70,9 @@ def _dates(source: Source, w: Words) -> Iterator[_Date]:
     for code, terms in a.definition.conditions.items():
         if terms.due is not None and not satisfied(a, code):
             owed = w.list(party(source, one) for one in terms.obligors)
-            says = f"{w['owed_by']}: {owed}"
-            yield _Date(f"due-{code}", f"{w['due']}: {code} {terms.title}", terms.due, says=says)
+            says = w.say("named", name=w["owed_by"], value=owed)
+            summary = w.say("named", name=w["due"], value=titled(w, code, terms.title))
+            yield _Date(f"due-{code}", summary, terms.due, says=says)
     seen: set[str] = set()
     for one in deadlines(a):
         if one.kind == "due":

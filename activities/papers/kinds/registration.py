@@ -15,7 +15,7 @@ from activities.papers.blocks import (
     para,
     table,
 )
-from activities.papers.people import documents, party, person
+from activities.papers.people import documents, party, person, severed, titled
 from activities.papers.source import Line, Source
 from activities.papers.words import Words
 from workflows.tracks.documents.state import document_digest, document_status
@@ -31,7 +31,7 @@ def registration(source: Source, w: Words) -> Paper:
         for code, officer in a.definition.officers.items()
         if set(officer.roles) & {"depositary", "registrar"}
     ]
-    blocks: list[Block] = [facts([(w["depositary"], w.list(officers))])]
+    blocks: list[Block] = [facts([(w["depositary"], w.list(officers))]), *severed(source, w)]
     for index, document in enumerate(documents(source.state)):
         if index:
             blocks.append(NEW_PAGE)
@@ -66,7 +66,7 @@ def _document(source: Source, w: Words, code: str) -> list[Block]:
         (w["registration_no"], document.registration or w["not_yet"]),
         (w["reservations"], w["none_on_record"]),
     ]
-    blocks = [heading(f"{code} · {terms.title}"), facts(rows), heading(w["consent_to_be_bound"], 3)]
+    blocks = [heading(titled(w, code, terms.title)), facts(rows), heading(w["consent_to_be_bound"], 3)]
     blocks.append(
         table(
             (w["party"], w["signatory"], w["signature"], w["method"]),
@@ -86,7 +86,8 @@ def _document(source: Source, w: Words, code: str) -> list[Block]:
         )
     if document.released_at is None:
         blocks.append(note(w["not_released"]))
-    blocks.append(para(w["certified_copy"], style="small"))
+    if document.texts:
+        blocks.append(para(w["certified_copy"], style="small"))
     return blocks
 
 
