@@ -32,8 +32,9 @@ from activities.verifier.evidence import parse as parse_evidence
 from activities.witness.cosigning import Cosigning, Pace
 from activities.witness.witness import SIZE_TYPE, Request, Witness, parse_request
 from tests.activities.ledger.making import append, event
-from tests.activities.witness.hostile import Listening, drips, free_port, listening, never, says
+from tests.activities.witness.hostile import Listening, drips, listening, never, says
 from worker.cli.witness_service import create_witness_app
+from worker.stack.ports import any_free
 from workflows.model.canonical import digest_bytes
 
 
@@ -214,7 +215,7 @@ async def test_a_witness_that_is_down_delays_finality_and_nothing_else(
     for party in ("ru", "kp"):
         witnesses[party] = Witness.create(tmp_path / party, f"witness.{party}.test/w1")
         witnesses[party].add_log(log_key)
-        ports[party] = free_port()
+        ports[party] = any_free()
     lines = [
         f"witness {party.upper()} {witnesses[party].verifier.encoded()} http://127.0.0.1:{ports[party]}/"
         for party in witnesses
@@ -256,7 +257,7 @@ async def test_one_accord_that_may_not_be_signed_does_not_keep_others_from_final
     cosigning: tuple[Cosigning, Checkpoints, PostgresLedger], tmp_path: Path
 ) -> None:
     collecting, checkpoints, ledger = cosigning
-    witness, port = Witness.create(tmp_path / "w", "w.test/1"), free_port()
+    witness, port = Witness.create(tmp_path / "w", "w.test/1"), any_free()
     for accord in ("a", "b"):
         key = checkpoints.keys.verifiers(accord)[0].encoded()
         witness.add_log(key)
@@ -282,7 +283,7 @@ async def test_a_policy_on_the_record_is_found_asked_by_and_led_to(
     """Witnesses of the policy that was replaced are asked as well, for readers who know that one."""
     collecting, checkpoints, ledger = cosigning
     log_key = checkpoints.keys.verifiers("a")[0].encoded()
-    ports = {name: free_port() for name in ("old", "new")}
+    ports = {name: any_free() for name in ("old", "new")}
     texts = {}
     async with AsyncExitStack() as running:
         for name, port in ports.items():
@@ -314,7 +315,7 @@ async def test_cosignatures_by_the_replaced_policy_do_not_stand_for_the_present_
 ) -> None:
     collecting, checkpoints, ledger = cosigning
     log_key = checkpoints.keys.verifiers("a")[0].encoded()
-    ports = {name: free_port() for name in ("old", "new")}
+    ports = {name: any_free() for name in ("old", "new")}
     witnesses, texts = {}, {}
     for name, port in ports.items():
         witnesses[name] = Witness.create(tmp_path / name, f"witness.{name}.test/w1")
@@ -358,7 +359,7 @@ async def test_a_witness_that_drips_delays_nobody_else(
 ) -> None:
     """Neither the other witness of its accord nor the witness of another one; and it is left alone for a while."""
     collecting, checkpoints, ledger = cosigning
-    port = free_port()
+    port = any_free()
     async with listening(DRIPPING) as slow, listening(never) as mute:
         good = f"http://127.0.0.1:{port}"
         both = await named(checkpoints, ledger, "a", {"S": slow.url, "M": mute.url, "G": good}, tmp_path)
@@ -379,7 +380,7 @@ async def test_a_sweep_ends_and_the_next_begins_where_it_stood(
 ) -> None:
     """There is room for two accords at once, three are slow, and the last one is asked all the same."""
     collecting, checkpoints, ledger = cosigning
-    port = free_port()
+    port = any_free()
     pace = Pace(accord=5.0, sweep=0.3, at_once=2, slow_at_once=1, slow=0.2, first_pause=100.0)
     narrow = Cosigning(checkpoints, collecting._reaching, pace)
     async with AsyncExitStack() as running:
@@ -414,7 +415,7 @@ async def test_an_address_that_cannot_be_asked_is_that_witnesss_failure_alone(
 ) -> None:
     """Even where it is on record: written before addresses were looked at, or by whoever holds the database."""
     collecting, checkpoints, ledger = cosigning
-    port = free_port()
+    port = any_free()
     both = await named(checkpoints, ledger, "a", {"B": address, "G": f"http://127.0.0.1:{port}"}, tmp_path)
     await named(checkpoints, ledger, "b", {"B": address}, tmp_path)
     async with served(both["G"], port):
