@@ -62,7 +62,9 @@ def _legend(source: Source, w: Words) -> list[Block]:
     a = source.state
     offices = {code: [officer.office] for code, officer in a.definition.officers.items()}
     offices |= {
-        code: [one.office, *([party(source, one.party)] if one.party else [])]
+        code: [w.say("of_party", office=one.office, party=party(source, one.party))]
+        if one.party
+        else [one.office]
         for code, one in a.delegates.items()
     }
     named = {code: [source.persons[code]] if code in source.persons else [] for code in offices}
@@ -172,7 +174,7 @@ def _minute_after(at: datetime) -> datetime:
     return whole if whole == at else whole + timedelta(minutes=1)
 
 
-WIDEST = 72
+WIDEST = 73
 """Characters of one width that the right column of facts has room for."""
 
 
