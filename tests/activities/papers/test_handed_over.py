@@ -104,6 +104,20 @@ async def test_a_severed_document_and_a_deferred_condition_are_named() -> None:
     assert "ничего до" not in paper(deferred, "checklist", "ru")
 
 
+OF_A_VISIT = re.compile(
+    r"full powers|\bvisit\b|\binvit|\baccord\b(?!-)|\bunderstanding\b|\barrival\b|Vienna", re.I
+)
+
+
+@pytest.mark.parametrize("name", ["jv-closing", "jv-closing/attorney-replaced"])
+async def test_a_closing_has_nothing_of_a_visit_in_any_paper(name: str) -> None:
+    source = await scenario(name)
+    for kind in KINDS:
+        told = paper(source, kind, "en")
+        assert not OF_A_VISIT.search(told), (kind, OF_A_VISIT.search(told))
+    assert "issues powers of attorney to rs.attorney for F1" in paper(source, "minutes", "en")
+
+
 async def test_minutes_say_what_ids_and_codes_stand_for() -> None:
     source = await scenario("state-visit")
     told = paper(replace(source, persons={"kp.head": "김철수"}), "minutes", "en")
