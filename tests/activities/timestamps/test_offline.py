@@ -20,7 +20,7 @@ from activities.ledger.postgres import PostgresLedger
 from activities.witness.witness import Witness
 from tests.activities.bundle.test_export import run
 from tests.activities.timestamps.authority import known_authority, stamping_service
-from tests.activities.witness.test_witness import served
+from tests.activities.witness.serving import served
 from tests.simulation.small import small
 from tests.workflows.harness import running_engine
 from worker.background.finality import collecting_cosignatures

@@ -21,8 +21,8 @@ from activities.tlog.note import parse as parse_note
 from activities.witness.cosigning import Cosigning
 from activities.witness.witness import Witness
 from tests.activities.ledger.making import append
-from tests.activities.witness.test_witness import Log, served
-from tests.activities.witness.test_witness import cosigning as collecting_fixture
+from tests.activities.witness.serving import Log, served
+from tests.activities.witness.test_collecting import cosigning as collecting_fixture
 from worker.stack.ports import any_free
 
 cosigning = collecting_fixture
