@@ -50,7 +50,7 @@ def minutes(source: Source, w: Words) -> Paper:
             table(
                 (w["entry"], "UTC", w["what"]),
                 [(str(line.position), f"{line.time:%H:%M}", says(line, w)) for line in told],
-                ("46pt", "38pt", 1),
+                ("56pt", "38pt", 1),
                 [index for index, line in enumerate(told) if line.refused],
             )
         )

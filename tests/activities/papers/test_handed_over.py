@@ -161,6 +161,16 @@ async def test_the_certificate_names_the_times_that_authorities_gave() -> None:
         assert w["same_bytes_times"] not in paper(stamped, "checklist", language)
 
 
+async def test_what_belongs_together_is_not_parted_by_the_end_of_a_page() -> None:
+    source = await scenario("state-visit")
+    for page in text_of(press(job(source, "checklist", "pt")[0])):
+        listed = page.partition("Provas")[2] if "Provas" in page else page.partition("Em que assenta")[0]
+        rows = re.findall(r"C\d · \w+", listed)
+        assert len(rows) == len(re.findall(r"sha256:[0-9a-f]{64}", listed.partition("Em que assenta")[0])), (
+            page
+        )
+
+
 async def test_keys_of_any_length_stay_on_the_page() -> None:
     source = await scenario("state-visit")
     key = f"{'witness-of-a-ministry.' * 4}example+0badcafe+{'A' * 43}="
