@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from icalendar import Calendar, Event
 
 from activities.papers.people import party, titled
+from activities.papers.sentences import cause_in
 from activities.papers.source import Source
 from activities.papers.words import Words
 from workflows.model.rules import deadlines
@@ -77,8 +78,8 @@ def _dates(source: Source, w: Words) -> Iterator[_Date]:
     for one in deadlines(a):
         if one.kind == "due":
             continue
-        summary = w.say(f"deadline.{one.kind}", subject=one.subject)
+        summary = w.say(f"deadline.{one.kind}", subject=cause_in(one.subject, w))
         key = f"{one.kind}-{''.join(c if c.isalnum() else '-' for c in one.subject)}"
         if key not in seen:
             seen.add(key)
-            yield _Date(key, summary, one.at, says=one.words)
+            yield _Date(key, summary, one.at, says=cause_in(one.words, w))

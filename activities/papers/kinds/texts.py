@@ -48,11 +48,11 @@ def _original(source: Source, w: Words, document: str, original: str | None) -> 
         else w.say("page_of_single", title=terms.title)
     )
     blocks = [heading(heading_text), *_texts(source, w, document)]
-    if digest is None:
-        return [*blocks, note(strong(w["no_text_to_sign"]))]
     if a.terminated is not None:
         blocks.append(note(strong(w["not_to_be_signed"])))
-    elif not executable(a, document):
+    if digest is None:
+        return blocks if a.terminated is not None else [*blocks, note(strong(w["no_text_to_sign"]))]
+    if a.terminated is None and not executable(a, document):
         stands = w.term("document", document_status(a, document))
         blocks.append(note(strong(w.say("not_final", status=stands))))
     blocks.append(para(w.say("page_text", title=terms.title), style="large"))

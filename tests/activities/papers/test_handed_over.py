@@ -12,6 +12,7 @@ from typing import Any
 import pypdfium2
 import pytest
 
+from activities.papers.calendar import calendar
 from activities.papers.kinds import KINDS
 from activities.papers.kinds.record import WIDEST
 from activities.papers.making import job
@@ -64,6 +65,21 @@ async def test_nothing_is_left_in_english_but_what_parties_wrote(language: str) 
                 for title in titles:
                     plain = plain.replace(title, "")
                 assert not STATUSES.search(plain), (kind, text)
+
+
+@pytest.mark.parametrize(
+    ("language", "vocabulary"), [("ru", "полномочия"), ("ko", "위임장"), ("zh", "全权证书")]
+)
+async def test_deadlines_in_a_calendar_are_told_in_its_language(language: str, vocabulary: str) -> None:
+    for name, position in (("state-visit", 125), ("jv-closing", 26)):
+        source = await as_of(name, position)
+        w = words_of(language, source.state.definition.vocabulary)
+        lines = calendar(source, w).replace(b"\r\n ", b"").decode().splitlines()
+        told = "\n".join(one for one in lines if one.startswith("SUMMARY:"))
+        for terms in source.state.definition.conditions.values():
+            told = told.replace(terms.title, "")
+        assert not re.search(r"powers|verdict|offer|accord\b(?!-)", told), told
+        assert (vocabulary in told) == (name == "state-visit")
 
 
 async def test_an_accord_that_ended_without_signing_says_so_on_every_page() -> None:
