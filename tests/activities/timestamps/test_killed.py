@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 
 from tests.activities.timestamps.authority import TestAuthority, http
-from tests.activities.timestamps.test_stamping import Log, authority, log
+from tests.activities.timestamps.conftest import Log
 from tests.activities.witness.hostile import listening
-
-__all__ = ["authority", "log"]
 
 
 async def test_the_next_worker_goes_on_where_a_killed_one_was(

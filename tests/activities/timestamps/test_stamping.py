@@ -3,123 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from asn1crypto import tsp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from activities.checkpoints.checkpoints import Checkpoints
-from activities.checkpoints.logkeys import LogKeys, guard_directory
-from activities.checkpoints.rollback import Guard
-from activities.errors import Malformed
-from activities.ledger.postgres import PostgresLedger
 from activities.runtime.metrics import REGISTRY
-from activities.runtime.reaching import Patience, Reaching, parse_networks
+from activities.runtime.reaching import Patience
 from activities.timestamps.token import (
     Authorities,
     TokenInvalid,
-    answered,
     parse_certificates,
     question,
     read,
-    with_a_root,
 )
 from activities.tlog.cosignature import CosignatureSigner
 from activities.tlog.note import signature_of
-from activities.witness.stamping import Stamping, StampingPace
 from tests.activities.ledger.making import append
 from tests.activities.timestamps.authority import (
     TestAuthority,
     http,
-    key,
     known_authority,
     stamping_service,
 )
-from tests.activities.verifier.second.timestamps import Token as SecondToken
-from tests.activities.verifier.second.timestamps import judged
+from tests.activities.timestamps.conftest import Log
 from tests.activities.witness.hostile import Answering, Listening, drips, listening, never, says
 
 SHORT = Patience(connect=1.0, headers=1.0, whole=1.5)
-
-
-@dataclass
-class Log:
-    """A ledger with a log key, and a witness of whose key the tests have the private half."""
-
-    checkpoints: Checkpoints
-    ledger: PostgresLedger
-    pool: Any
-    witness: CosignatureSigner = field(
-        default_factory=lambda: CosignatureSigner(
-            "w.test/1", Ed25519PrivateKey.generate(), lambda: 1_900_000_000
-        )
-    )
-    sizes: dict[str, int] = field(default_factory=dict)
-    reaching: list[Reaching] = field(default_factory=list)
-
-    async def grow(self, accord: str, *, final: bool = True) -> int:
-        """One entry more, of which the checkpoint becomes final."""
-        size = self.sizes.get(accord, 0)
-        await self.ledger.record([append(accord, size, f"d/{size}")])
-        self.sizes[accord] = size + 1
-        if not size:
-            key = self.checkpoints.keys.verifiers(accord)[0].encoded()
-            lines = f"witness W {self.witness.verifier.encoded()} https://w.test\nquorum W\n"
-            await self.checkpoints.set_policy(accord, f"log {key}\n{lines}".encode())
-        kept = await self.checkpoints.sign(accord)
-        if final:
-            cosigned = signature_of(kept.note.text, self.witness)
-            await self.checkpoints.add_cosignatures(accord, size + 1, [cosigned])
-        return size + 1
-
-    def stamping(
-        self,
-        *urls: str,
-        known: Authorities | None = None,
-        networks: tuple[str, ...] = ("127.0.0.0/8",),
-        patience: Patience | None = None,
-        **changes: Any,
-    ) -> Stamping:
-        reaching = Reaching(
-            parse_networks(networks), patience=patience, setting="ENTENTE_TSA_NETWORKS", plain=True
-        )
-        self.reaching.append(reaching)
-        pace = replace(StampingPace(first_pause=100.0), **changes)
-        return Stamping(self.checkpoints, self.pool, urls, reaching, known, pace)
-
-    async def stamps(self, accord: str) -> list[tuple[int, str]]:
-        return [(one.size, one.authority) for one in await self.checkpoints.timestamps.latest(accord, 100)]
-
-
-@pytest_asyncio.fixture
-async def log(database_url: str, tmp_path: Path) -> AsyncIterator[Log]:
-    key_file = tmp_path / "log.key"
-    LogKeys.create(key_file, "entente.test")
-    async with (
-        asyncpg.create_pool(database_url, min_size=1, max_size=20) as pool,
-        AsyncExitStack() as closing,
-    ):
-        ledger = PostgresLedger(pool)
-        keys = LogKeys.load(key_file, "entente.test")
-        made = Log(Checkpoints(ledger, pool, keys, Guard(guard_directory(key_file))), ledger, pool)
-        yield made
-        for reaching in made.reaching:
-            await closing.enter_async_context(aclosing(reaching))
-
-
-@pytest.fixture
-def authority() -> TestAuthority:
-    return known_authority()
 
 
 def counted(url: str, result: str) -> float:
@@ -360,53 +275,3 @@ async def test_private_networks_are_asked_only_where_the_operator_allows_it(
         assert await one.sweep() == 0
         assert "ENTENTE_TSA_NETWORKS" in one._reason
         assert service.requests == []
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"0\x80"]
-)
-def test_a_file_without_a_certificate_is_refused(content: bytes) -> None:
-    with pytest.raises(Malformed, match="no certificate"):
-        parse_certificates(content)
-
-
-def test_a_certificate_that_is_no_root_proves_nothing(authority: TestAuthority) -> None:
-    between = parse_certificates(authority.between.public_bytes(Encoding.PEM))
-    with pytest.raises(Malformed, match=r"is a root.*issued by CN=Illustrative root"):
-        with_a_root(between)
-    assert with_a_root((*between, authority.root)) == (authority.between, authority.root)
-    assert with_a_root(()) == ()
-    assert len(parse_certificates(authority.root.public_bytes(Encoding.DER))) == 1
-
-
-def test_a_token_of_openssl_is_read_and_verified(authority: TestAuthority, tmp_path: Path) -> None:
-    """An authority of another making."""
-    (tmp_path / "tsa.pem").write_bytes(authority.signer.public_bytes(Encoding.PEM))
-    (tmp_path / "chain.pem").write_bytes(authority.between.public_bytes(Encoding.PEM))
-    private = key(2).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "key.pem").write_bytes(private)
-    (tmp_path / "serial").write_text("01\n")
-    (tmp_path / "tsa.cnf").write_text(
-        f"[tsa]\ndefault_tsa = one\n[one]\nserial = {tmp_path}/serial\nsigner_cert = {tmp_path}/tsa.pem\n"
-        f"certs = {tmp_path}/chain.pem\nsigner_key = {tmp_path}/key.pem\nsigner_digest = sha512\n"
-        "default_policy = 1.2.3.4.1\ndigests = sha256\naccuracy = secs:1, millisecs:500\n"
-    )
-    asked = question(b"hello")
-    (tmp_path / "q.tsq").write_bytes(asked.content)
-    try:
-        subprocess.run(
-            ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "q.tsq", "-out", "r.tsr"],
-            cwd=tmp_path,
-            check=True,
-            capture_output=True,
-            timeout=30,
-        )
-    except FileNotFoundError:
-        # Reason: it is a program of the system; another authority, in Python, answers in the tests beside this one.
-        pytest.skip("openssl's command is not here")
-    token = answered(asked, (tmp_path / "r.tsr").read_bytes())
-    Authorities([authority.root]).verify(token, b"hello")
-    assert (token.before - token.time).total_seconds() == 1.5
-    assert isinstance(judged(token.content, b"hello", [authority.root]), SecondToken)
-    with pytest.raises(TokenInvalid, match="nonce"):
-        answered(replace(asked, nonce=asked.nonce ^ 1), (tmp_path / "r.tsr").read_bytes())
