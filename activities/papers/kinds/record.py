@@ -68,11 +68,16 @@ def _legend(source: Source, w: Words) -> list[Block]:
         for code, one in a.delegates.items()
     }
     named = {code: [source.persons[code]] if code in source.persons else [] for code in offices}
+    tags = sorted({tag for one in a.definition.documents.values() for tag in one.languages})
     parts = {
         "parties": [(code, party(source, code)) for code in a.definition.parties],
         "delegates": [(code, w.list(named[code] + offices[code])) for code in sorted(offices)],
         "conditions": [(code, terms.title) for code, terms in a.definition.conditions.items()],
         "documents": [(code, terms.title) for code, terms in a.definition.documents.items()],
+        # Sentences of the record name languages by their tags, their translations by name.
+        "authentic_texts": []
+        if sentences(w.language)["acts"]
+        else [(tag, w.term("language", tag)) for tag in tags],
     }
     return [block for key, rows in parts.items() if rows for block in (heading(w[key], 3), facts(rows))]
 
