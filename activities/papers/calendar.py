@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, Timezone, TimezoneStandard
 
 from activities.papers.people import party, titled
 from activities.papers.sentences import cause_in
@@ -55,8 +55,22 @@ def calendar(source: Source, w: Words) -> bytes:
         # What is due is a mark in the day, and makes nobody busy.
         event.add("transp", "OPAQUE" if one.ends is not None else "TRANSPARENT")
         made.add_component(event)
+    if not made.subcomponents:
+        made.add_component(_utc())
     content: bytes = made.to_ical()
     return content
+
+
+def _utc() -> Timezone:
+    """The zone of the dates: a calendar has one component at least (RFC 5545, 3.6), also where there is no date."""
+    always = TimezoneStandard()
+    always.add("dtstart", datetime(1970, 1, 1))  # noqa: DTZ001 - of local time (RFC 5545, 3.6.5)
+    always.add("tzoffsetfrom", timedelta(0))
+    always.add("tzoffsetto", timedelta(0))
+    zone = Timezone()
+    zone.add("tzid", "UTC")
+    zone.add_component(always)
+    return zone
 
 
 def _dates(source: Source, w: Words) -> Iterator[_Date]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 from unicodedata import east_asian_width
 
 from activities.errors import EntenteError
@@ -46,11 +49,13 @@ class NotSet(EntenteError):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A paper as a file. ``unshown`` are characters that no font has, which stand on it by their code."""
+    """A paper as a file, which nobody finds by a name, and which is gone once it is closed. ``unshown`` are characters
+    that no font has, which stand on it by their code.
+    """
 
     kind: str
     language: str
-    content: bytes
+    file: IO[bytes]
     media_type: str
     unshown: tuple[str, ...] = ()
 
@@ -174,19 +179,20 @@ async def make_paper(source: Source, kind: str, language: str, deposits: Deposit
     """
     if known_kind(kind) == CALENDAR:
         w = words_of(language, source.state.definition.vocabulary)
-        return Made(kind, w.language, await asyncio.to_thread(calendar, source, w), "text/calendar")
+        made = await asyncio.to_thread(calendar, source, w)
+        return Made(kind, w.language, io.BytesIO(made), "text/calendar")
     if kind != BOOK or deposits is None:
         told, lacking = await asyncio.to_thread(job, source, kind, language)
-        content = await press(told)
+        file = await press(told)
     else:
-        content, lacking = await _book_with_files(source, language, deposits)
+        file, lacking = await _book_with_files(source, language, deposits)
     base = words_of(language, source.state.definition.vocabulary).language
-    return Made(kind, base, content, "application/pdf", lacking)
+    return Made(kind, base, file, "application/pdf", lacking)
 
 
 async def _book_with_files(
     source: Source, language: str, deposits: Deposits
-) -> tuple[bytes, tuple[str, ...]]:
+) -> tuple[IO[bytes], tuple[str, ...]]:
     shown = await shown_on_pages(deposits)
     told, lacking = await asyncio.to_thread(job, source, BOOK, language, deposits, shown)
     try:
@@ -202,17 +208,27 @@ async def _book_with_files(
 _UNSHOWN: Shown = {"why": "broken"}
 
 
-async def press(told: str, within: float = LONGEST) -> bytes:
+async def press(told: str, within: float = LONGEST) -> IO[bytes]:
     """The PDF of a job, set by a process of its own, which ends with this call however it ends.
+
+    It is a file without a name: a closing book has many times the bytes that a server would hold for each who reads.
 
     Raises:
         TooLong: it did not end in time.
         NotSet: it failed.
     """
-    process = await child("activities.papers.press")
+    with ExitStack() as held:
+        made = held.enter_context(tempfile.TemporaryFile())
+        await _pressed(told, within, made)
+        held.pop_all()
+    return made
+
+
+async def _pressed(told: str, within: float, made: IO[bytes]) -> None:
+    process = await child("activities.papers.press", to=made)
     try:
         async with asyncio.timeout(within):
-            content, said = await process.communicate(told.encode())
+            _, said = await process.communicate(told.encode())
     except TimeoutError:
         raise TooLong(
             f"the paper was not set within {within:g} s",
@@ -227,4 +243,3 @@ async def press(told: str, within: float = LONGEST) -> bytes:
             f"the paper could not be set: {said.decode(errors='replace').strip()[-600:]}",
             "Report it, with the kind of paper and the language",
         )
-    return content

@@ -24,6 +24,7 @@ from api.answers.record import PaperKind, PapersView, SignaturePage
 from api.backend import Backend
 from api.calls import AccordId, Caller, Parts, answer, problems, seen
 from api.contents import file_problem
+from api.exports import SentOnce
 from api.heavy import FOLDING
 from api.moments import AsOf, moment_asked_for, within_record
 from api.papersigning import SIGNED_KINDS
@@ -156,18 +157,23 @@ async def get_paper(
                 source = await _source(request, parts, accord, position, access, state)
             paper, position_of = await _paper(parts, source, kind, lang, access, state), source.bound.position
             if signed:
-                reason = f"{kind} of {accord} as of entry {position_of}"
-                paper = replace(paper, content=await parts.paper_signing.sign(paper.content, reason))
+                with paper.file as unsigned:
+                    reason = f"{kind} of {accord} as of entry {position_of}"
+                    paper = replace(paper, file=await parts.paper_signing.sign(unsigned, reason))
             return paper, position_of
 
+    over = parts.paper_copies.one_more(identity.principal)
     try:
         paper, position_of = await unless_hung_up(request, made())
-    except making.TooLong as error:
-        raise unavailable(f"{error.what}. {error.remedy}.") from error
-    except StoreUnavailable as error:
-        raise file_problem(error) from error
+    except BaseException as error:
+        over()
+        if isinstance(error, making.TooLong):
+            raise unavailable(f"{error.what}. {error.remedy}.") from error
+        if isinstance(error, StoreUnavailable):
+            raise file_problem(error) from error
+        raise
     headers = _headers(accord, kind, paper.language, position_of)
-    return Response(paper.content, 200, headers, paper.media_type)
+    return SentOnce(paper.file, headers, paper.media_type, over)
 
 
 @asynccontextmanager
@@ -236,7 +242,11 @@ async def _source(
         parts.ledger,
         accord,
         position,
-        may_read=lambda told: may_read_particulars(access, state, told.actor, told.facts.get("act")),
+        # What is erased by the record is on no paper, whether or not it is deleted yet.
+        may_read=lambda told: (
+            told.position not in state.erased
+            and may_read_particulars(access, state, told.actor, told.facts.get("act"))
+        ),
         beside=FOLDING.run,
     )
     if source is None:

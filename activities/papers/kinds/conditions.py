@@ -37,7 +37,8 @@ def checklist(source: Source, w: Words) -> Paper:
     a = source.state
     codes = list(a.definition.conditions)
     met = [code for code in codes if satisfied(a, code)]
-    blocks: list[Block] = [para(strong(w.say("met_of", met=len(met), all=len(codes))))]
+    count = w.say("met_of", met=len(met), all=len(codes)) if codes else w["met_of_none"]
+    blocks: list[Block] = [para(strong(count))]
     rows: list[tuple[Piece, ...]] = []
     for code in codes:
         terms = a.definition.conditions[code]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import IO, Any
 
+from activities.papers.book.deposits import Deposits
+from activities.papers.making import make_paper
 from activities.papers.source import Bound, LogKeys, Source, line_of
 from tests.worker.demo.playing import played
 from worker.demo.catalog import entry
@@ -51,3 +56,19 @@ async def as_of(name: str, position: int) -> Source:
     for told in until.log:
         until.state = evolve(until.state, told)
     return source_of(until)
+
+
+async def bytes_of(source: Source, kind: str, language: str, deposits: Deposits | None = None) -> bytes:
+    """A paper as bytes."""
+    with (await make_paper(source, kind, language, deposits)).file as file:
+        file.seek(0)
+        return file.read()
+
+
+@contextmanager
+def unnamed(content: bytes) -> Iterator[IO[bytes]]:
+    """A content as a file without a name."""
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        yield file
