@@ -14,15 +14,16 @@ from unicodedata import east_asian_width
 
 from activities.errors import EntenteError
 from activities.papers.binding import receipt_blocks, receipt_text, rests_on
-from activities.papers.blocks import NEW_PAGE, Paper, para
+from activities.papers.blocks import NEW_PAGE, Paper, note, para
 from activities.papers.book.deposits import Deposits
 from activities.papers.book.files import deposited_files, index_of_files
 from activities.papers.book.pages import Shown, shown_on_pages
 from activities.papers.calendar import calendar
 from activities.papers.children import child
 from activities.papers.coverage import breakable, spelled
-from activities.papers.kinds import BOOK, BY_THE_LEAF, CALENDAR, KINDS, known_kind
+from activities.papers.kinds import BOOK, BY_THE_LEAF, CALENDAR, CERTIFICATE, KINDS, known_kind
 from activities.papers.people import party
+from activities.papers.sentences import cause_in
 from activities.papers.source import Source
 from activities.papers.words import Words, words_of
 
@@ -86,27 +87,32 @@ def job(
     """
     a, bound = source.state, source.bound
     w = words_of(language, a.definition.vocabulary)
+    alone = "same_bytes_times" if source.log.times else "same_bytes"
     if kind == BOOK:
         papers = tuple(make(source, w) for make in KINDS.values())
         book: dict[str, Any] | None = _book(source, w, deposits, shown or {})
         title = w[f"title.{BOOK}"]
         files = None if deposits is None else deposited_files(source, w, deposits, shown or {})
-        same = "same_bytes" if deposits is None else "same_bytes_book"
+        same = alone if deposits is None else "same_bytes_book"
         rests = Paper(w["rests_on"], receipt_blocks(source, w, same))
         papers = (*papers, *((files,) if files is not None else ()), rests)
     else:
         made = KINDS[known_kind(kind)](source, w)
         # What is signed and handed over leaf by leaf says on a leaf of its own what it rests on.
         apart = (NEW_PAGE,) if kind in BY_THE_LEAF else ()
-        papers, book = (Paper(made.title, (*made.blocks, *apart, rests_on(source, w))),), None
+        same = alone if kind == CERTIFICATE else "same_bytes"
+        papers, book = (Paper(made.title, (*made.blocks, *apart, rests_on(source, w, same))),), None
         title = made.title
     marks = [
         *([w["illustrative"]] if a.definition.illustrative else []),
         *([w["simulated"]] if a.definition.clock.mode == "simulated" else []),
+        *([w["terminated"]] if a.terminated is not None else []),
     ]
     at = bound.time.replace(microsecond=0)
     data: dict[str, Any] = {
         "title": title,
+        # By it a window and a list of files tell papers of several accords apart.
+        "called": w.say("title_of", paper=title, accord=a.definition.title),
         "lang": w.language,
         "marks": marks,
         "running": _running(a.definition.title),
@@ -116,6 +122,9 @@ def job(
     }
     if book is not None:
         data["book"] = book
+    if a.terminated is not None:
+        first = data["papers"][0]["blocks"] if book is None else book["cover"]
+        first.insert(0, note(w.say("has_ended", cause=cause_in(a.terminated, w))))
     lacking: set[str] = set()
     data = breakable(spelled(data, lacking))
     if lacking:

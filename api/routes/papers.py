@@ -11,12 +11,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
+from activities.checkpoints.timestamps import Stamp
 from activities.files.errors import StoreUnavailable
 from activities.papers import making
 from activities.papers.book.deposits import Holdings, deposits_of
 from activities.papers.kinds import BOOK, CALENDAR, NAMES, NoSuchKind, described
-from activities.papers.source import LogKeys, Source, read_source
+from activities.papers.source import LogKeys, OutsideTime, Source, read_source
 from activities.papers.words import ENGLISH, NoSuchLanguage, languages, languages_of, words_of
+from activities.timestamps.token import read
 from api.access import Access, may_read_content, may_read_particulars, seen_whole
 from api.answers.record import PaperKind, PapersView, SignaturePage
 from api.backend import Backend
@@ -29,6 +31,7 @@ from api.papersigning import SIGNED_KINDS
 from api.problems import FieldError, Problem, not_found, unavailable
 from api.routes.ledger import BINARY, checkpoints_of
 from api.routing import CheckedRoute, head_only, unless_hung_up
+from workflows.model.canonical import digest_bytes
 from workflows.model.state import Accord
 from workflows.tracks.signing.pages import places
 
@@ -260,4 +263,10 @@ async def _log_keys(request: Request, parts: Backend, accord: str, size: int) ->
         return LogKeys(commands=commands)
     keys = tuple(key.encoded() for key in await checkpoints.verifiers(accord))
     policy = await checkpoints.policy_text(accord, size)
-    return LogKeys(keys, (policy or b"").decode(), commands)
+    stamps = await checkpoints.timestamps.around(accord, size)
+    return LogKeys(keys, (policy or b"").decode(), commands, tuple(map(_outside_time, stamps)))
+
+
+def _outside_time(stamp: Stamp) -> OutsideTime:
+    token = read(stamp.token)
+    return OutsideTime(token.authority, stamp.size, token.before, digest_bytes(stamp.token))
