@@ -233,6 +233,9 @@ def _look_through(name: str, content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         for info in packed.infolist():
             part = packed.read(info)
+            if not part.lstrip(_BEFORE_XML).startswith(b"<"):
+                # A picture, say.
+                continue
             if _declares_a_type(part):
                 raise BadSheet(
                     f"{name} cannot be taken: its {info.filename[:80]} declares a document type.",
@@ -250,6 +253,7 @@ def _look_through(name: str, content: bytes) -> None:
                     )
 
 
+_BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"
 _CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
 _TEXT = re.compile(rb"<(?:\w+:)?(?:si|t|r)[\s/>]")
 _OTHER = re.compile(rb"<(?!(?:/|(?:\w+:)?(?:row|c|v|is|si|t|r)[\s/>]))")
