@@ -336,6 +336,11 @@ def test_a_part_that_would_take_long_to_read_is_refused_at_once(
     assert "holds more than" in refusal(
         changed(content, name, lambda part: part.replace(before, many + before))
     )
+    pictured = io.BytesIO(content)
+    with zipfile.ZipFile(pictured, "a") as packed:
+        packed.writestr("xl/media/image1.png", b"\x89PNG\r\n\x1a\n" + b"<" * 60_000)
+    [grid] = read_grids(SheetFile("x.xlsx", pictured.getvalue()))
+    assert len(grid.rows) == 1
 
 
 def test_no_cell_is_lost_without_a_word() -> None:
