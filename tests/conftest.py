@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
+from temporalio.worker import _workflow
 
 from activities.runtime.settings import read_settings
 from activities.runtime.temporal import connect
@@ -141,6 +142,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first. Within a file nothing moves, nor do files of which nothing is known."""
     rank = {path: number for number, path in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_with_workflows() -> Iterator[None]:
+    """A workflow that does not yield is interrupted after half a minute, and not after the library's two seconds.
+
+    Where other processes have the machine, a thread stands still as long as that; the interruption then comes in the
+    middle of anything. The library has no setting for it.
+    """
+    begin = _workflow._WorkflowWorker.__init__
+
+    def patient(self: Any, *args: Any, **options: Any) -> None:
+        begin(self, *args, **options)
+        if self._deadlock_timeout_seconds is not None:
+            self._deadlock_timeout_seconds = 30
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_workflow._WorkflowWorker, "__init__", patient)
+        yield
 
 
 def with_database(url: str, name: str) -> str:
