@@ -179,7 +179,8 @@ class Stack:
         except BaseException:
             await self.stop()
             raise
-        running = {"pid": os.getpid(), "addresses": self.addresses(), "processes": self.processes}
+        # No process ids: those that are started again get others.
+        running = {"pid": os.getpid(), "addresses": self.addresses()}
         (self.state / _RUNNING).write_text(json.dumps(running, indent=2) + "\n")
         self._watchers += [
             asyncio.create_task(keep_running(name, self.services[name], self._held, self._tell))
