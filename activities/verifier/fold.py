@@ -173,7 +173,7 @@ def _newer_rules(told: Told) -> int | None:
 
 def _difference(draft: EventDraft, told: Told) -> str | None:
     """What is recorded otherwise than it followed."""
-    if draft.actor != told.entry.actor:
+    if draft.actor is not told.entry.actor and draft.actor != told.entry.actor:
         return f"it followed from an act of {draft.actor.delegate}, recorded is {told.entry.actor.delegate}"
     facts = told.facts or {}
     if draft.version == told.entry.version:

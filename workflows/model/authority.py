@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
-from workflows.model.commands import Actor
+from workflows.model.commands import Actor, actor
 from workflows.model.declare import Act, Check, Rejected, met
 from workflows.model.state import Accord, Appointment
 from workflows.model.values import INSTALLATION, show_date
@@ -166,7 +166,7 @@ def resolve(a: Accord, delegate: str, wanted: Act | type[Act], at: datetime) -> 
             "or use another credential.",
         )
     role = next((role for role in wanted.who.roles if role in appointment.roles), appointment.roles[0])
-    return Actor(delegate=delegate, party=appointment.party, role=role)
+    return actor(delegate, appointment.party, role)
 
 
 def is_heard(a: Accord, wanted: type[Act], by: Actor, at: datetime) -> bool:
