@@ -8,6 +8,9 @@ READY := .venv/.ready
 # Fixed here, for the result to depend on the lock file alone.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# The tests start Python some hundred times: each would compile all modules anew where nothing may be kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test lint format types imports check lock imagelock messages pictures clean
 

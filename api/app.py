@@ -7,13 +7,14 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activities.runtime.settings import Settings
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Entente",
         version=version("entente"),
+        routes=[*_routes()],
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -105,6 +107,20 @@ def create_app(settings: Settings) -> FastAPI:
             "auto_configure": False,
         },
     )
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    _handle_errors(app)
+    app.add_middleware(Requests, most=settings.api_requests)
+    return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Every route, for all applications of this process.
+
+    What a route takes and answers is worked out when the first request comes to it, which is a third of a second
+    of work for all of them. Whoever makes several applications, as tests do, has it done once.
+    """
+    whole = APIRouter(redirect_slashes=False)
     for part in (
         accords,
         lists,
@@ -125,8 +141,8 @@ def create_app(settings: Settings) -> FastAPI:
         operation,
         acts,
     ):
-        app.include_router(part.router, prefix=PREFIX)
-    app.include_router(health.router)
+        whole.include_router(part.router, prefix=PREFIX)
+    whole.include_router(health.router)
     for pages in (
         entering,
         page_joining,
@@ -147,12 +163,9 @@ def create_app(settings: Settings) -> FastAPI:
         live,
         operating,
     ):
-        app.include_router(pages.router)
-    app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
-    app.openapi = lambda: document(app)  # type: ignore[method-assign]
-    _handle_errors(app)
-    app.add_middleware(Requests, most=settings.api_requests)
-    return app
+        whole.include_router(pages.router)
+    whole.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
+    return tuple(whole.routes)
 
 
 def _docs(request: Request) -> HTMLResponse:

@@ -31,7 +31,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from temporalio.api.common.v1 import Payload, Payloads
 
-from activities.errors import LedgerError, SettingsProblem
+from activities.errors import LedgerError, MissingPrivilege, SettingsProblem
 from activities.identity.keys import Identities, NotAuthenticated
 from activities.ledger.connections import reading_pool
 from activities.ledger.payload_keys import payload_codec
@@ -103,8 +103,7 @@ class Codec:
         except ValueError as error:
             return _problem(400, str(error))
         except (LedgerError, TimeoutError) as error:
-            log.warning("the codec server cannot ask the database", reason=str(error) or "it takes too long")
-            return _problem(503, "The database does not answer. Try again.")
+            return _problem(503, _unanswered(error))
         return JSONResponse(MessageToDict(answer), headers={"cache-control": "no-store"})
 
     async def _decoded(self, payloads: list[Payload]) -> list[Payload]:
@@ -159,10 +158,8 @@ class Codec:
         except Problem as problem:
             headers = {**_PAGE_HEADERS, **problem.headers}
             return HTMLResponse(_page(problem.detail), status_code=problem.status, headers=headers)
-        except (LedgerError, TimeoutError):
-            return HTMLResponse(
-                _page("The database does not answer."), status_code=503, headers=_PAGE_HEADERS
-            )
+        except (LedgerError, TimeoutError) as error:
+            return HTMLResponse(_page(_unanswered(error)), status_code=503, headers=_PAGE_HEADERS)
         log.info("a browser may read payloads", principal=principal)
         response = RedirectResponse("/login?done", status_code=303)
         response.set_cookie(
@@ -187,6 +184,17 @@ class Codec:
         except (ValueError, InvalidTag):
             return ""
         return str(session["token"]) if session["until"] > self._now() else ""
+
+
+def _unanswered(error: LedgerError | TimeoutError) -> str:
+    """Log why the database was not asked, and say it as far as it concerns who asks."""
+    log.warning("the codec server cannot ask the database", reason=str(error) or "it takes too long")
+    if isinstance(error, MissingPrivilege):
+        return (
+            "The codec server's login in the database may not look up keys. "
+            "Its operator starts it with a login that has the role entente_api."
+        )
+    return "The database does not answer. Try again."
 
 
 async def _body(request: Request, most: int) -> bytes:

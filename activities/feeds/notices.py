@@ -31,7 +31,7 @@ from activities.languages.prose import prose
 from activities.ledger.database import translated, with_role
 from activities.reading.listing import Listing, Step
 from workflows.messages import FailureKind
-from workflows.model.summary import plain
+from workflows.model.summary import plain, to_be_marked
 from workflows.notices import NoticesReport
 
 Mode = Literal["at_once", "daily"]
@@ -325,7 +325,7 @@ class Noticing:
             "accord": one.accord,
             "by": due,
             "link": link,
-            "illustrative": one.illustrative and "illustrative" not in one.title.lower(),
+            "illustrative": to_be_marked(one.title, one.illustrative),
             "simulated": one.simulated,
         }
 

@@ -62,8 +62,9 @@ async def check_particulars(ledger: Ledger, command: Command, decision: Decision
         if entry.particulars is None or entry.particulars.value() == {}:
             bare.append(position)
     if bare:
+        positions = ", ".join(map(str, bare[:10]))
         raise Rejected(
             "no_particulars",
-            f"There are no names and no free text in the entries {', '.join(map(str, bare[:10]))}. Leave them out: "
+            f"There are no names and no free text in the entries {positions}. Leave them out: "
             "facts are never erased.",
         )

@@ -6,7 +6,7 @@ from workflows.messages import NextDeadline, Shown, Standing
 from workflows.model.commands import Summary
 from workflows.model.rules import blocking, next_deadline, server_time, stage
 from workflows.model.state import Accord
-from workflows.model.summary import current_details, plain
+from workflows.model.summary import current_details, plain, to_be_marked
 from workflows.model.values import show_time
 
 ACTS_PER_RUN = 100
@@ -31,7 +31,8 @@ def standing_of(a: Accord | None, summary: Summary | None = None) -> Standing:
     ]
     if len(unmet) > MISSING:
         missing.append(f"… and {len(unmet) - MISSING} more")
-    label = plain(a.definition.title, 900) + (" (illustrative)" if a.definition.illustrative else "")
+    title = a.definition.title
+    label = plain(title, 900) + (" (illustrative)" if to_be_marked(title, a.definition.illustrative) else "")
     return Standing(
         size=a.size,
         stage=summary.stage if summary is not None else stage(a),

@@ -19,6 +19,7 @@ from activities.languages.prose import prose
 from api.access import seen_whole
 from api.answers.looking_ahead import DryRun
 from api.calls import AccordId, Parts, acting, idempotency_key
+from api.foreseeing import foreseen
 from api.heavy import JUDGING
 from api.pages.accords import Shown, accord_page, shown
 from api.pages.checked import field_problem
@@ -27,14 +28,13 @@ from api.pages.readable import digests_in, readable
 from api.pages.uploading import form_with_files, has_files, may_send
 from api.pages.visiting import PageRoute, Visitor, form_of
 from api.pages.words import entry_says
-from api.preview import DRY_RUN, dry_run, tried
+from api.preview import DRY_RUN, dry_run
 from api.problems import Problem, not_found
 from api.routing import FURTHER, unless_hung_up
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Command, Receipt, Refusal
 from workflows.model.declare import Act
 from workflows.model.declared import ACTS
-from workflows.model.repeats import unless_recorded
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -46,6 +46,9 @@ MOST_ENTRIES = 200
 
 APPOINTED = "delegate_appointed"
 """The entry of somebody who was appointed, and can be invited by a link."""
+
+ON_THE_FORM = ("malformed", "delegate_claimed")
+"""Problems that whoever filled the form in can mend there."""
 
 Given = Mapping[str, tuple[str, ...]]
 
@@ -164,16 +167,16 @@ async def sent(request: Request, parts: Parts, session: Visitor, accord: AccordI
     known = await parts.ledger.outcome(accord, command_id)
     if known is None:
         try:
-            foreseen = await _foreseen(parts, one, command)
+            preview = await _previewed(parts, one, command)
         except Problem as problem:
-            if problem.code != "malformed":
+            if problem.code not in ON_THE_FORM:
                 raise
             return _with_errors(request, one, act, delegate, given, key, problem)
-        mark = _mark(foreseen)
+        mark = _mark(preview)
         if step != "send" or posted.get("foreseen", [""])[0] != mark:
             moved = step == "send" and "foreseen" in posted
             files = await readable(parts, one.seen, digests_in(fields))
-            return _preview_page(request, one, act, given, key, foreseen, mark, files, moved=moved)
+            return _preview_page(request, one, act, given, key, preview, mark, files, moved=moved)
     command = command.model_copy(update={"id": command_id})
     where = f"/accords/{accord}/outcomes/{key}"
     if act.signal:
@@ -196,17 +199,14 @@ def _with_errors(
     return _form_page(request, one, act, delegate, given, key, errors, said, 422)
 
 
-async def _foreseen(parts: Parts, one: Shown, command: Command) -> DryRun:
+async def _previewed(parts: Parts, one: Shown, command: Command) -> DryRun:
     """What would follow from the act at the accord's present time.
 
     Raises:
         Problem: ``malformed``, or the delegate is not known there.
     """
     time = one.present.time
-    decision = await JUDGING.run(tried, one.state, command, time)
-    if decision.sought is not None:
-        earlier = await parts.ledger.refused(one.state.id, decision.sought)
-        decision = unless_recorded(decision, one.state, earlier)
+    decision = await foreseen(parts, one.state, command, time)
     return await JUDGING.run(dry_run, one.state, command, time, decision)
 
 

@@ -28,17 +28,17 @@ from api.calls import (
     time_asked_for,
 )
 from api.examples import example_of
+from api.foreseeing import foreseen
 from api.heavy import JUDGING
 from api.own import Signed
 from api.preconditions import IfMatch, etag, required_version
-from api.preview import DRY_RUN, dry_run, tried
+from api.preview import DRY_RUN, dry_run
 from api.problems import FieldError, Problem, not_found, of_refusal
 from api.routing import BoundedRoute, QueryFlag, unless_hung_up
 from workflows.model.authority import known
 from workflows.model.commands import Command, Receipt
 from workflows.model.declare import Act
 from workflows.model.declared import ACTS
-from workflows.model.repeats import unless_recorded
 from workflows.model.state import Accord
 
 router = APIRouter(route_class=BoundedRoute)
@@ -107,7 +107,7 @@ async def _before_reading(request: Request, accord: str, delegate: str) -> None:
             raise not_found(accord)
 
 
-async def _foreseen(
+async def _previewed(
     parts: Parts, identity: Caller, command: Command, at: str | None, signed: GivenSignature
 ) -> Response:
     if at is not None:
@@ -116,13 +116,9 @@ async def _foreseen(
     state, access = await seen(parts, identity, command.accord)
     seen_whole(access)
     time = time_asked_for(at, state) or (await parts.clocks.present(state)).time
-    # In a thread: where thousands of deadlines fall before it, it takes seconds, for which others must not wait.
-    decision = await JUDGING.run(tried, state, command, time, signed.key)
-    if decision.sought is not None:
-        earlier = await parts.ledger.refused(state.id, decision.sought)
-        decision = unless_recorded(decision, state, earlier)
-    found = await JUDGING.run(dry_run, state, command, time, decision)
-    return answer(found, headers={"ETag": etag(state.version)})
+    decision = await foreseen(parts, state, command, time, signed.key)
+    preview = await JUDGING.run(dry_run, state, command, time, decision)
+    return answer(preview, headers={"ETag": etag(state.version)})
 
 
 def _sees_reasons(identity: Identity, state: Accord) -> bool:
@@ -184,7 +180,7 @@ def _act_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
     ) -> Response:
         command = await _command(request, act, accord, identity, given_key, if_match, dry=dry, at=at)
         if dry:
-            return await _foreseen(parts, identity, command, at, signed)
+            return await _previewed(parts, identity, command, at, signed)
         settled = await unless_hung_up(request, parts.commands.act(command, signed))
         outcome = settled.outcome
         if isinstance(outcome, Receipt) and outcome.refusal is None:
@@ -210,7 +206,7 @@ def _signal_endpoint(act: type[Act]) -> Callable[..., Awaitable[Response]]:
     ) -> Response:
         command = await _command(request, act, accord, identity, given_key, dry=dry, at=at)
         if dry:
-            return await _foreseen(parts, identity, command, at, signed)
+            return await _previewed(parts, identity, command, at, signed)
         settled = await parts.commands.signal(command, signed)
         receipt = settled.outcome if settled is not None and isinstance(settled.outcome, Receipt) else None
         if settled is not None and (receipt is None or receipt.refusal is not None):

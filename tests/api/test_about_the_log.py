@@ -118,6 +118,17 @@ async def test_an_erasure_is_seen_by_all_and_finished_after_a_crash(running: Run
     said = {"digest": digest("said"), "words": "A name that has to go"}
     first = await api.act(accord, "record_statement", "aa.contact", key="s1", **said)
     at = first.json()["position"]
+    bare = {"positions": [0], **ERASE}
+    foreseen = await api.call(
+        "POST",
+        f"/v1/accords/{accord}/erase-particulars",
+        "operator",
+        params={"dry_run": "true"},
+        json=bare,
+    )
+    refused = await api.act(accord, "erase_particulars", "operator", **bare)
+    assert foreseen.json()["detail"] == refused.json()["detail"], "a dry run tells what an act would be told"
+    assert "no names and no free text in the entries 0" in problem(refused, 422, "malformed")["detail"]
     await api.done(accord, "erase_particulars", "operator", positions=[at], **ERASE)
     # As if whoever erases had been killed here: it is on record, and still to be done.
     [known] = running.checkpoints.keys.verifiers(accord)[1:]

@@ -56,6 +56,14 @@ async def test_who_appointed_an_id_first_keeps_it_in_every_accord(api: Api) -> N
         await api.act(second, "appoint_delegate", "claim-c.contact", **taken), 409, "delegate_claimed"
     )
     assert "claim.envoy (by claim-a.contact)" in said["detail"]
+    foreseen = await api.call(
+        "POST",
+        f"/v1/accords/{second}/appoint-delegate",
+        "claim-c.contact",
+        params={"dry_run": "true"},
+        json=taken,
+    )
+    assert problem(foreseen, 409, "delegate_claimed")["detail"] == said["detail"]
     size = (await api.get(f"/accords/{second}", "claim-c.contact")).json()["size"]
     assert size == 4, "nothing of it is on the record"
     # A contact's id is its own from its first adoption on.

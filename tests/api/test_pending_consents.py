@@ -8,7 +8,7 @@ import pytest
 
 from api.clock import Present
 from api.views import accord_view
-from tests.compatibility import corpus
+from tests.compatibility import plays
 from tests.simulation.definitions import pair, trio
 from tests.simulation.play import Play
 from tests.simulation.small import digest
@@ -51,7 +51,7 @@ def consents(play: Play) -> Iterator[tuple[ConsentGiven, Accord]]:
 
 def test_every_kind_of_consent_shows_while_others_are_waited_for() -> None:
     kinds: set[str] = set()
-    for play in (*(make() for make in corpus.ALL.values()), *ended_early()):
+    for play in (*(make() for make in plays.ALL.values()), *ended_early()):
         for given, state in consents(play):
             digest_, by = shown(state)[given.subject]
             assert (digest_, given.party in by) == (given.digest, True), given

@@ -23,7 +23,7 @@ from activities.judging.judge import appended_as
 from activities.ledger.settle import seal_events
 from activities.runtime.metrics import APPENDS_PENDING, STATEMENT_SECONDS, STATEMENTS, batch_timed
 from activities.runtime.tracing import span, trace_statement, trace_to
-from tests.simulation.play import START
+from tests.simulation.acting import START
 from tests.simulation.small import small
 from workflows.model.commands import OPEN, Command
 from workflows.model.decide import decide

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.compatibility.corpus import ALL
+from tests.compatibility.plays import ALL
 from tests.simulation.play import Play
 from workflows.model.canonical import digest_of
 from workflows.model.commands import Command, EventDraft, RecordedEvent

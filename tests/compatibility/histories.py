@@ -16,6 +16,7 @@ import sys
 import tempfile
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ from workflows.model.definition import Definition
 FOLDER = Path(__file__).parent / "histories"
 
 
+@cache
 def read(path: Path) -> WorkflowHistory:
-    """The history in a file of :data:`FOLDER`."""
+    """The history in a file of :data:`FOLDER`; read once, since nobody changes it."""
     content = json.loads(gzip.decompress(path.read_bytes()))
     return WorkflowHistory.from_json(content.pop("workflow_id"), content)
 

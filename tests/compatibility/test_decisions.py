@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.compatibility.corpus import ALL
 from tests.compatibility.decisions import FOLDER, OBSERVER, decided, rules_of
+from tests.compatibility.plays import ALL
 from workflows.model.declare import Act, Check
 from workflows.model.declared import ACTS
 from workflows.model.definition import RULES
@@ -48,7 +48,7 @@ def test_the_corpus_has_every_act_both_recorded_and_refused() -> None:
             for probe, found in step["probes"].items():
                 if "refused" in found:
                     refused.add(act if probe == OBSERVER else steps[int(probe)]["command"]["act"])
-    assert set(ACTS) - taken == set(), "let a play of tests/compatibility/corpus.py do it"
+    assert set(ACTS) - taken == set(), "let a play of tests/compatibility/plays.py do it"
     assert {name for name, act in ACTS.items() if act.who.roles} - refused == set()
 
 

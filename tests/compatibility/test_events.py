@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.compatibility.corpus import ALL, FOLDER, PLAYS, ending, folded, name_of
+from tests.compatibility.corpus import FOLDER, PLAYS, ending, folded, name_of
+from tests.compatibility.plays import ALL
 from tests.simulation.definitions import pair
 from tests.simulation.play import Play
 from workflows.model.attested import state_digest
@@ -27,7 +28,7 @@ def load(path: Path) -> Any:
 def test_no_event_type_lacks_an_example_in_any_version() -> None:
     wanted = {name_of(name, v) for name, cls in EVENTS.items() for v in range(1, cls.version + 1)}
     assert wanted - {path.name for path in EXAMPLES} == set(), (
-        "add a play to tests/compatibility/corpus.py, and write: python -m tests.compatibility.corpus"
+        "add a play to tests/compatibility/plays.py, and write: python -m tests.compatibility.corpus"
     )
 
 

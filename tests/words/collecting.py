@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from activities.reading.minutes import entry_says, minute_of
+from activities.reading.standing import standing_of
 from tests.simulation.play import Play
 from workflows.model import consent
 from workflows.model.commands import Command, RecordedEvent, Refusal
@@ -47,6 +48,7 @@ def of_state(a: Accord) -> Iterator[str]:
         yield from (one.says for one in consent.pending(a))
     yield from (one.summary() for one in deadlines(a))
     yield ladder(a)
+    yield standing_of(a).shown.label
     for line in current_details(a).splitlines():
         cells = (cell.strip(" \u2003\u2060") for cell in line.replace("\\", "").strip("|").split("|"))
         yield from (cell for cell in cells if cell != "–")

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
@@ -37,6 +38,7 @@ from tests.workflows.harness import Engine
 from worker import erasing as erasing_module
 from worker.erasing import erasing
 from worker.main import accord_worker
+from worker.stack.logins import make_logins, password_of, role_of
 from worker.stack.temporal import Temporal, executable
 from workflows.model.definition import Definition
 from workflows.model.values import INSTALLATION
@@ -264,3 +266,28 @@ async def test_the_codec_server_asks_who_asks(
         assert {"HttpOnly", "Secure", "SameSite=strict"} <= set(entered.headers["set-cookie"].split("; "))
         assert operator not in entered.headers["set-cookie"]
         assert (await http.post("/decode", json=encoded)).json() == body
+
+
+async def test_a_codec_server_whose_login_may_not_look_up_keys_says_so(
+    database_url: str, tmp_path: Path
+) -> None:
+    InstallationKey.create(tmp_path / "payload-key")
+    await make_logins(database_url, "secret")
+    parts = urlsplit(database_url)
+    login = f"{role_of('worker')}:{password_of('worker', 'secret')}@{parts.netloc.rpartition('@')[2]}"
+    settings = read_settings(
+        database_url=urlunsplit(parts._replace(netloc=login)), payload_key_file=tmp_path / "payload-key"
+    )
+    async with (
+        reading_pool(database_url, min_size=0) as pool,
+        serving_codec(settings) as app,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://codec.example") as http,
+    ):
+        key = await create_key(pool, "ops", "test", "operator")
+        for answer in (
+            await http.post("/login", data={"key": key}),
+            await http.post("/decode", json={"payloads": []}, headers={"authorization": f"Bearer {key}"}),
+        ):
+            assert answer.status_code == 503, answer.text
+            assert "may not look up keys" in answer.text
+            assert "role entente_api" in answer.text

@@ -112,7 +112,11 @@ def messages(root: Path) -> dict[str, str]:
     return found
 
 
-PROBLEMS = ("api/pages/*.py", "api/access.py", "api/problems.py", "api/limits.py", "api/contents.py")
+PROBLEMS = (
+    *("api/pages/*.py", "api/access.py", "api/problems.py", "api/limits.py", "api/contents.py"),
+    # What is told of an act whose form was filled in as it should be, and which yet is none.
+    *("activities/judging/lookups.py", "activities/judging/claiming.py"),
+)
 """Where problems are said that a page shows; what else goes wrong is for programs, and is told in English."""
 
 
@@ -122,7 +126,7 @@ def problems(root: Path) -> dict[str, str]:
     for pattern in PROBLEMS:
         for file in sorted(root.glob(pattern)):
             tree = ast.parse(file.read_text(encoding="utf-8"))
-            for one in _Sentences(tree, {"Problem": (1,), "sign_in_page": (4,)}).all():
+            for one in _Sentences(tree, {"Problem": (1,), "Rejected": (1,), "sign_in_page": (4,)}).all():
                 found.setdefault(one, file.relative_to(root).as_posix())
     return found
 

@@ -13,3 +13,7 @@ class AlreadyRunning(StackError):
     """Another process uses the same state directory."""
 
     exit_code = 4
+
+
+class PortTaken(StackError):
+    """Somebody took a port between the look at it and the server's start, or while the server was down."""

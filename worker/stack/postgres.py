@@ -9,18 +9,19 @@ import secrets
 import shutil
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
 
 from activities.runtime.durable import write_private
-from worker.stack.errors import StackError
+from worker.stack.errors import PortTaken, StackError
 from worker.stack.logins import Login, make_logins, password_of, role_of
 from worker.stack.place import Place, settle
-from worker.stack.ports import LOOPBACK, next_free
+from worker.stack.ports import LOOPBACK, must_be_free, next_free
 from worker.stack.process import Child, OnLine, Program, environment, in_thread, wait_until
-from worker.stack.server import Server
+from worker.stack.server import Server, once_free
 
 USUAL_PORT = 54329
 """Tried first; not 5432, where a Postgres of the system's may listen."""
@@ -79,8 +80,7 @@ class Postgres(Server):
         if not initialised:
             await in_thread(self._initialise, place)
         if self.port:
-            # Others know it by this port since its first start.
-            await self._start_on_port(place, self.port, patience)
+            await once_free(partial(self._start_on_port, place, self.port), patience)
             return
         usual = self._usual_port
         for attempt in range(_PORT_ATTEMPTS):
@@ -88,7 +88,7 @@ class Postgres(Server):
             try:
                 await self._start_on_port(place, port, patience)
                 return
-            except _PortTaken:
+            except PortTaken:
                 if attempt == _PORT_ATTEMPTS - 1:
                     raise
                 usual = port + 1 if usual else 0
@@ -179,7 +179,12 @@ class Postgres(Server):
         if place.sockets is not None:
             place.make_owned(place.sockets)
         self.child = Child(self._program(place, port), self._on_line)
-        await in_thread(self.child.start, lambda: _clear(place.data))
+
+        def prepare() -> None:
+            must_be_free(port)
+            _clear(place.data)
+
+        await in_thread(self.child.start, prepare)
         began = time.monotonic()
         while True:
             try:
@@ -196,7 +201,7 @@ class Postgres(Server):
             if not self.child.running:
                 self.child.wait(1.0)
                 if any("Address already in use" in line for line in self.child.recent):
-                    raise _PortTaken(f"Port {port} was taken meanwhile.", "Start again.")
+                    raise PortTaken(f"Port {port} was taken meanwhile.", "Start again.")
                 raise self.child.failure("ended while it was starting")
             if time.monotonic() - began > patience:
                 raise self.child.failure(f"did not answer within {patience:g} s")
@@ -224,10 +229,6 @@ def address(place: str, superuser_password: str, database: str = DATABASE, login
         else (role_of(login), password_of(login, superuser_password))
     )
     return f"postgresql://{user}:{quote(password)}@{place}/{database}"
-
-
-class _PortTaken(StackError):
-    """Somebody took the port between the look at it and the server's start."""
 
 
 def _environment() -> dict[str, str]:

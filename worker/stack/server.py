@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from worker.stack.errors import PortTaken
 from worker.stack.process import Child, OnLine, in_thread
 
 
@@ -51,3 +55,24 @@ class Server(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+async def once_free(start: Callable[[float], Awaitable[None]], patience: float) -> None:
+    """Start a server on the ports by which others know it: again while another holds one, for ``patience`` seconds.
+
+    Args:
+        start: starts it once, with the seconds that are left.
+        patience: as of :meth:`Server.start`.
+
+    Raises:
+        PortTaken: another still holds a port of it.
+        StackError: as ``start``.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return await start(max(deadline - time.monotonic(), 1.0))
+        except PortTaken:
+            if time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(0.5)

@@ -9,6 +9,7 @@ import sysconfig
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,10 +19,10 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNa
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from worker.stack.errors import StackError
-from worker.stack.ports import LOOPBACK, next_free
+from worker.stack.errors import PortTaken, StackError
+from worker.stack.ports import LOOPBACK, must_be_free, next_free
 from worker.stack.process import Child, OnLine, Program, environment, in_thread
-from worker.stack.server import Server
+from worker.stack.server import Server, once_free
 
 USUAL_PORT = 7233
 USUAL_UI_PORT = 8233
@@ -115,8 +116,7 @@ class Temporal(Server):
         """
         self.state.mkdir(parents=True, exist_ok=True)
         if self.port:
-            # Others know it by these ports since its first start.
-            await self._start_on_ports(self.port, self.ui_port, patience)
+            await once_free(partial(self._start_on_ports, self.port, self.ui_port), patience)
             return
         usual, usual_ui = self._usual
         for attempt in range(_PORT_ATTEMPTS):
@@ -125,7 +125,7 @@ class Temporal(Server):
             try:
                 await self._start_on_ports(port, ui_port, patience)
                 return
-            except _PortTaken:
+            except PortTaken:
                 if attempt == _PORT_ATTEMPTS - 1:
                     raise
                 usual = port + 1 if usual else 0
@@ -157,26 +157,22 @@ class Temporal(Server):
 
     async def _start_on_ports(self, port: int, ui_port: int | None, patience: float) -> None:
         self.child = child = Child(self._program(port, ui_port), self._on_line)
-        await in_thread(child.start)
+        await in_thread(child.start, lambda: must_be_free(port, *([ui_port] if ui_port else [])))
         deadline = time.monotonic() + patience
         while child.running:
             try:
                 await _set_up(f"{LOOPBACK}:{port}")
             except (RPCError, RuntimeError):
-                if time.monotonic() >= deadline:
-                    raise child.failure(f"did not answer within {patience:g} s") from None
                 await asyncio.sleep(0.1)
             else:
                 self.port, self.ui_port = port, ui_port
                 return
+            if child.running and time.monotonic() >= deadline:
+                raise child.failure(f"did not answer within {patience:g} s")
         child.wait(1.0)
         if any("in use" in line for line in child.recent):
-            raise _PortTaken(f"Port {port} or {ui_port} was taken meanwhile.", "Start again.")
+            raise PortTaken(f"Port {port} or {ui_port} was taken meanwhile.", "Start again.")
         raise child.failure("ended while it was starting")
-
-
-class _PortTaken(StackError):
-    """Somebody took a port between the look at it and the server's start."""
 
 
 async def _set_up(address: str) -> None:

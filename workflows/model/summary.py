@@ -74,6 +74,11 @@ _TURNING = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range
 """Marks that turn the direction of what follows them (UAX #9): with them a name could rewrite a whole line."""
 
 
+def to_be_marked(title: str, illustrative: bool) -> bool:
+    """Whether a title has to be followed by the mark of an illustrative accord, which it does not bear itself."""
+    return illustrative and "illustrative" not in title.lower()
+
+
 def plain(text: str, most: int) -> str:
     """Text as one line of at most ``most`` bytes of UTF-8, without control characters or marks of direction."""
     shown = "".join(c if c.isprintable() or c > "\xa0" else " " for c in text.translate(_TURNING))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from activities.files.errors import StoreUnavailable
 from activities.files.store import Store, long_ago, open_store
 from activities.runtime.settings import read_settings
 from tests.activities.files.exercise import exercise, listed, pieces, whole
+from worker.stack.ports import any_free
 
 HERE = Path(__file__).parent
 
@@ -61,9 +61,7 @@ def s3_server(directory: Path) -> Iterator[str]:
     subprocess.run([sys.executable, "-m", "venv", directory / "venv"], check=True)
     lock = HERE / "s3" / "server.lock"
     subprocess.run([python, "-m", "pip", "install", "-q", "--require-hashes", "-r", lock], check=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = any_free()
     log = (directory / "log").open("wb")
     server = subprocess.Popen(
         [python.with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log

@@ -25,7 +25,8 @@ from activities.runtime.reaching import (
     is_public,
     parse_networks,
 )
-from tests.activities.witness.hostile import Answering, drips, free_port, listening, never, says
+from tests.activities.witness.hostile import Answering, drips, listening, never, says
+from worker.stack.ports import any_free
 from workflows.model.addresses import parse_address
 
 LOOPBACK = parse_networks(["127.0.0.0/8"])
@@ -158,7 +159,7 @@ async def test_a_name_that_is_not_there_and_a_port_where_nobody_listens() -> Non
     with pytest.raises(Unreachable):
         await posted(Reaching(), "https://nobody.invalid/")
     with pytest.raises(Unreachable, match="no connection"):
-        await posted(Reaching(LOOPBACK), f"http://127.0.0.1:{free_port()}/")
+        await posted(Reaching(LOOPBACK), f"http://127.0.0.1:{any_free()}/")
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
@@ -201,7 +202,7 @@ async def test_tls_is_by_the_name_though_the_connection_is_to_an_address(tmp_pat
         await writer.drain()
         writer.close()
 
-    port = free_port()
+    port = any_free()
     server = await asyncio.start_server(serve, "127.0.0.1", port, ssl=serving)
     async with server:
         trusting = ssl.create_default_context(cafile=str(public))

@@ -20,13 +20,13 @@ from activities.ledger.postgres import PostgresLedger
 from activities.witness.witness import Witness
 from tests.activities.bundle.test_export import run
 from tests.activities.timestamps.authority import known_authority, stamping_service
-from tests.activities.witness.hostile import free_port
-from tests.activities.witness.test_witness import served
+from tests.activities.witness.serving import served
 from tests.simulation.small import small
 from tests.workflows.harness import running_engine
 from worker.background.finality import collecting_cosignatures
 from worker.background.stamping import stamping
 from worker.doctor.timestamps import timestamps
+from worker.stack.ports import any_free
 from workflows.model.definition import Definition
 
 
@@ -37,7 +37,7 @@ async def test_tokens_are_gathered_by_the_worker_and_verified_with_the_network_o
     key_file, roots, bundle, policy = (tmp_path / name for name in ("log.key", "roots.pem", "b", "policy"))
     roots.write_bytes(authority.pem)
     LogKeys.create(key_file, "entente.test")
-    witness, port = Witness.create(tmp_path / "w", "w.test/1"), free_port()
+    witness, port = Witness.create(tmp_path / "w", "w.test/1"), any_free()
     async with (
         running_engine(database_url, temporal_client) as engine,
         stamping_service(authority.answer) as service,
@@ -49,7 +49,7 @@ async def test_tokens_are_gathered_by_the_worker_and_verified_with_the_network_o
                 "log_key_file": key_file,
                 "log_origin": "entente.test",
                 "witness_networks": ("127.0.0.0/8",),
-                "tsa": (service.url, f"http://127.0.0.1:{free_port()}"),
+                "tsa": (service.url, f"http://127.0.0.1:{any_free()}"),
                 "tsa_networks": ("127.0.0.0/8",),
                 "tsa_certificates": roots,
             }

@@ -1,4 +1,4 @@
-"""Notes, checkpoints, cosignatures and policies: published examples, and everything that has to be refused."""
+"""Notes, checkpoints and cosignatures: published examples, and everything that has to be refused."""
 
 from __future__ import annotations
 
@@ -13,41 +13,23 @@ from activities.errors import LedgerError, Malformed, SignatureInvalid
 from activities.tlog import checkpoint as checkpoints
 from activities.tlog import note as notes
 from activities.tlog.checkpoint import Checkpoint, contradict, open_checkpoint, parse_text, sign_checkpoint
-from activities.tlog.cosignature import CosignatureSigner, CosignatureVerifier, cosigned_at, parse_verifier
+from activities.tlog.cosignature import cosigned_at, parse_verifier
 from activities.tlog.merkle import EMPTY_ROOT
 from activities.tlog.note import Ed25519Signer, Ed25519Verifier, Note, sign, signature_of, verify
 from activities.tlog.policy import parse as parse_policy
-
-LOG = Path(__file__).parent / "vectors" / "tessera-log"
-# Published together with the test log, for tests.
-VKEY = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx"
-SKEY = "PRIVATE+KEY+example.com/log/testdata+33d7b496+AeymY/SZAX0jZcJ8enZ5FY1Dz+wTML2yWSkK+9DSF3eg"
-KEY = Ed25519Verifier.decoded(VKEY)
-SIGNER = Ed25519Signer.decoded(SKEY)
-FILES = sorted(LOG.glob("checkpoint*"))
-
-
-def signer(name: str, seed: int = 1) -> Ed25519Signer:
-    return Ed25519Signer(name, Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
-
-
-def witness(name: str, seed: int = 1, time: int = 1_750_000_000) -> CosignatureSigner:
-    return CosignatureSigner(name, Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32), lambda: time)
-
-
-def cosigned(note: Note, *signers: CosignatureSigner) -> Note:
-    return note.with_signatures(signature_of(note.text, each) for each in signers)
-
-
-ORIGIN = "accords.example/a-17"
-HEAD = Checkpoint(ORIGIN, 7, bytes(range(32)))
-RU, KP = witness("witness.ru.example/w1", 2), witness("witness.kp.example/w1", 3)
-POLICY = (
-    f"# who makes it final\nlog {signer(ORIGIN).verifier.encoded()} https://accords.example/a-17\n"
-    f"witness RU {RU.verifier.encoded()}\n\twitness  KP\t{KP.verifier.encoded()} https://kp.example\n\n"
-    "group parties all RU KP\nquorum parties\n"
-).encode()
-
+from tests.activities.tlog.signers import (
+    FILES,
+    HEAD,
+    KEY,
+    ORIGIN,
+    RU,
+    SIGNER,
+    SKEY,
+    VKEY,
+    cosigned,
+    signer,
+    witness,
+)
 
 # Keys
 
@@ -306,102 +288,6 @@ def test_the_cosignature_in_the_specification_is_read() -> None:
 def test_a_plain_signature_has_no_time() -> None:
     with pytest.raises(Malformed):
         cosigned_at(sign("x\n", [signer("a")]).signatures[0])
-
-
-# Policies
-
-
-def test_a_checkpoint_is_final_once_all_parties_cosigned() -> None:
-    policy = parse_policy(POLICY)
-    signed = sign_checkpoint(HEAD, signer(ORIGIN))
-    for incomplete in (signed, cosigned(signed, RU), cosigned(signed, KP)):
-        with pytest.raises(SignatureInvalid, match="not final"):
-            policy.open(incomplete)
-    opened = policy.open(cosigned(signed, RU, KP).encoded())
-    assert opened.checkpoint == HEAD
-    assert opened.witnesses == (RU.verifier, KP.verifier)
-    with pytest.raises(SignatureInvalid, match="no key of the log"):
-        policy.open(cosigned(sign_checkpoint(Checkpoint("other", 1, bytes(32)), signer("other")), RU, KP))
-    # The same cosigner twice is still one.
-    doubled = cosigned(signed, RU)
-    with pytest.raises(SignatureInvalid, match="not final"):
-        policy.open(Note(doubled.text, (*doubled.signatures, doubled.signatures[-1])))
-
-
-def policy_of(*lines: str) -> bytes:
-    witnesses = [
-        f"witness {name} {witness(name, seed).verifier.encoded()}" for seed, name in enumerate("ABCDE", 1)
-    ]
-    return "".join(line + "\n" for line in [*witnesses, *lines]).encode()
-
-
-@pytest.mark.parametrize(
-    ("lines", "enough", "too_few"),
-    [
-        (["quorum none"], [""], []),
-        (["quorum A"], ["A", "AB"], ["", "BCDE"]),
-        (["group g any A B", "quorum g"], ["A", "B"], ["", "C"]),
-        (["group g 2 A B C", "quorum g"], ["AB", "AC", "ABC"], ["A", "CD", "DE"]),
-        (
-            ["group x 2 A B C", "group y any D E", "group both all x y", "quorum both"],
-            ["ABD", "BCE"],
-            ["AB", "DE", "AD", "ADE"],
-        ),
-    ],
-)
-def test_quorum(lines: list[str], enough: list[str], too_few: list[str]) -> None:
-    policy = parse_policy(policy_of(*lines))
-    for names in enough:
-        assert policy.satisfied_by(policy.witnesses[name] for name in names)
-    for names in too_few:
-        assert not policy.satisfied_by(policy.witnesses[name] for name in names)
-    strangers = [CosignatureVerifier(name, bytes([7]) * 32) for name in "ABCDE"]
-    assert policy.satisfied_by(strangers) == ("" in enough)
-
-
-@pytest.mark.parametrize(
-    ("lines", "says"),
-    [
-        ([], "no quorum"),
-        (["quorum A", "quorum A"], "two quorums"),
-        (["quorum g"], "not defined"),
-        (["group g all g", "quorum g"], "not defined"),
-        (["quorum g", "group g all A"], "not defined"),
-        (["group g all", "quorum none"], "no members"),
-        (["group g 0 A", "quorum g"], "cannot need"),
-        (["group g 2 A", "quorum g"], "cannot need"),
-        (["group g 01 A B", "quorum g"], "decimal"),
-        (["group g some A B", "quorum g"], "decimal"),
-        (["group g all A A", "quorum g"], "twice"),
-        (["group g all A", "group h all A", "quorum g"], "twice"),
-        (["group A all B", "quorum A"], "taken"),
-        (["group none all B", "quorum none"], "taken"),
-        (["group g all none", "quorum g"], "not defined"),
-        ([f"witness F {witness('F', 1).verifier.encoded()}", "quorum A"], "twice"),
-        ([f"witness F {VKEY}", "quorum A"], "not that of a witness"),
-        ([f"log {RU.verifier.encoded()}", "quorum A"], "not that of a log"),
-        ([f"log {VKEY}", f"log {VKEY}", "quorum A"], "twice"),
-        (["quorum A B"], "not a line"),
-        (["nonsense", "quorum A"], "line 6 "),
-        (["quorum A\x00"], "control"),
-        (["quorum A\r"], "control"),
-        (["#"] * 1000, "more than"),
-    ],
-)
-def test_a_policy_that_breaks_the_format_is_refused(lines: list[str], says: str) -> None:
-    with pytest.raises(Malformed, match=says):
-        parse_policy(policy_of(*lines))
-
-
-def test_a_policy_ends_in_a_newline_and_its_names_are_opaque_octets() -> None:
-    with pytest.raises(Malformed, match="newline"):
-        parse_policy(policy_of("quorum A")[:-1])
-    key = witness("свидетель", 7).verifier
-    line = f"witness Россия {key.encoded()}"
-    policy = parse_policy(policy_of(line, "quorum Россия"))
-    assert policy.satisfied_by([key])
-    octets = policy_of("group <name> all A", "quorum <name>").replace(b"<name>", b"\xff")
-    assert parse_policy(octets).quorum == "\xff"
 
 
 @pytest.mark.parametrize("reverse", [False, True])

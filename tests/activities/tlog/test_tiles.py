@@ -34,7 +34,7 @@ from activities.tlog.tiles import (
     parse_path,
     tiles_of,
 )
-from tests.activities.tlog.test_note import HEAD, KEY, KP, ORIGIN, POLICY, RU, SIGNER, cosigned, signer
+from tests.activities.tlog.signers import HEAD, KEY, KP, ORIGIN, POLICY, RU, SIGNER, cosigned, signer
 
 LOG = Path(__file__).parent / "vectors" / "tessera-log"
 ENTRIES = decode_entries(Tile(None, 0, 15), (LOG / "tile/entries/000.p/15").read_bytes())

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from activities.errors import Malformed
-from tests.activities.checkpoints.test_rotation import Changed, Rotated
+from tests.activities.checkpoints.changing import Changed, Rotated
 from tests.activities.timestamps.authority import known_authority
 from tests.activities.verifier.agreement import agreed, second
 from tests.activities.verifier.attacks.test_own_signatures import Signing

@@ -21,9 +21,9 @@ from activities.tlog.note import parse as parse_note
 from activities.witness.cosigning import Cosigning
 from activities.witness.witness import Witness
 from tests.activities.ledger.making import append
-from tests.activities.witness.hostile import free_port
-from tests.activities.witness.test_witness import Log, served
-from tests.activities.witness.test_witness import cosigning as collecting_fixture
+from tests.activities.witness.serving import Log, served
+from tests.activities.witness.test_collecting import cosigning as collecting_fixture
+from worker.stack.ports import any_free
 
 cosigning = collecting_fixture
 
@@ -103,7 +103,7 @@ async def test_their_client_is_cosigned_by_our_witness(tmp_path: Path) -> None:
     log = witness_log.WitnessLog.generate()
     witness = Witness.create(tmp_path / "w", "witness.ours.test/w1")
     witness.add_log(log.c2sp_vkey(log.canonical_origin()))
-    port = free_port()
+    port = any_free()
     entry = {
         "name": "witness.ours.test/w1",
         "pubkey": witness.verifier.public.hex(),
@@ -130,7 +130,7 @@ async def test_the_size_in_a_conflict_has_the_bare_type_of_the_protocol(tmp_path
     log = Log()
     witness = Witness.create(tmp_path / "w", "witness.ours.test/w1")
     witness.add_log(log.signer.verifier.encoded())
-    port = free_port()
+    port = any_free()
     async with served(witness, port), httpx.AsyncClient() as client:
         address = f"http://127.0.0.1:{port}/add-checkpoint"
         first = await client.post(address, content=log.request(0, 7))

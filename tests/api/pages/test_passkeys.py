@@ -345,7 +345,7 @@ async def test_at_most_so_many_are_kept(
 async def test_attempts_without_end_are_turned_away(
     database_url: str, nowhere: str, make_settings: Callable[..., Settings]
 ) -> None:
-    async with serving(make_settings(database_url, nowhere, rate_failures="3/minute")) as api:
+    async with serving(make_settings(database_url, nowhere, rate_failures="3/hour")) as api:
         browser = Browser(api)
         async with browser.http:
             asked = [(await browser.post("/sign-in/passkey/options", {})).status_code for _ in range(4)]

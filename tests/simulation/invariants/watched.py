@@ -7,12 +7,13 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from tests.simulation.acting import START
 from tests.simulation.actions.action import Action, look_up
 from tests.simulation.invariants.memory import Memory
 from tests.simulation.invariants.moment import Moment
 from tests.simulation.invariants.oracle import due_at
 from tests.simulation.invariants.rules import RULES
-from tests.simulation.play import START, Play
+from tests.simulation.play import Play
 from workflows.model.attested import STATE, state_digest
 from workflows.model.commands import Command, RecordedEvent
 from workflows.model.decide import Decision, decide

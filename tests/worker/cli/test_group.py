@@ -61,3 +61,19 @@ def test_a_wrong_value_is_told_in_plain_words(args: list[str], said: str) -> Non
     result = CliRunner().invoke(make_app(), ["notices", *args], env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert said in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "meant"),
+    [
+        (["me", "--nonsense"], "me show"),
+        (["me", "--as", "x", "--nonsense"], "me show"),
+        (["me", "--nonsense", "keys"], "me keys"),
+        (["me", "nonsense"], "No such command"),
+    ],
+)
+def test_who_one_is_needs_no_subcommand(args: list[str], meant: str) -> None:
+    result = CliRunner().invoke(make_app(), args)
+    assert result.exit_code == 2
+    assert meant in result.output
+    assert "nonsense" in result.output

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -13,8 +16,12 @@ from temporalio.client import Client
 
 from activities.identity.keys import create_key
 from activities.ledger.migrate import migrate
+from worker.stack.errors import PortTaken
 from worker.stack.logins import make_logins, password_of, role_of
-from worker.stack.temporal import NAMESPACE, SEARCH_ATTRIBUTES
+from worker.stack.ports import LOOPBACK, any_free
+from worker.stack.postgres import Postgres
+from worker.stack.server import Server
+from worker.stack.temporal import NAMESPACE, SEARCH_ATTRIBUTES, Temporal
 
 
 async def test_postgres_is_18_in_utf8_and_sorts_by_code_point(postgres_url: str) -> None:
@@ -71,3 +78,30 @@ async def test_what_a_superuser_migrated_before_is_given_to_who_migrates_now(dat
         assert await create_key(connection, "aa.contact", "test")
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("kind", [Postgres, Temporal])
+async def test_a_server_waits_for_the_port_by_which_others_know_it(
+    kind: type[Postgres | Temporal], tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o711)
+    server: Server = kind(tmp_path / "state", port=0)
+    async with server:
+        port = server.port
+    with socket.create_server((LOOPBACK, port)):
+        with pytest.raises(PortTaken):
+            await server.start(patience=1.0)
+        again = asyncio.create_task(server.start())
+        await asyncio.sleep(1.0)
+        assert not again.done()
+    try:
+        await again
+        assert server.port == port
+    finally:
+        await server.stop()
+
+
+def test_ports_that_last_are_none_of_those_of_outgoing_connections() -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    if lowest > 10240:
+        assert all(10240 <= any_free() < lowest for _ in range(200))

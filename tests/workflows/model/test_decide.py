@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.simulation.acting import START
 from tests.simulation.definitions import changed, condition, document, pair, trio
-from tests.simulation.play import START, Play
+from tests.simulation.play import Play
 from tests.simulation.small import digest
 from workflows.model.attested import state_digest
 from workflows.model.commands import OPEN, TICK, UNREADABLE, Command, RecordedEvent

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.compatibility.corpus import ALL
+from tests.compatibility.plays import ALL
 from tests.simulation.definitions import document, pair
 from tests.simulation.play import Play
 from tests.simulation.small import digest, small

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from worker.cli.client.show import Said, date
+from workflows.model.summary import to_be_marked
 
 HEADINGS = {"owe": "owed", "verify": "to verify", "agree": "to agree to", "sign": "to sign"}
 """What each kind of step is called before whoever is waited for."""
@@ -28,11 +29,7 @@ def show_desk(out: Console, items: Sequence[Said], more: bool, waiting_on: str) 
         marks = " · ".join(
             [
                 one["title"],
-                *(
-                    ["ILLUSTRATIVE"]
-                    if one["illustrative"] and "illustrative" not in one["title"].lower()
-                    else []
-                ),
+                *(["ILLUSTRATIVE"] if to_be_marked(one["title"], one["illustrative"]) else []),
                 *(["simulated clock"] if one["simulated"] else []),
             ]
         )

@@ -126,3 +126,15 @@ class WithActs(TyperGroup):
         from worker.cli.client.acting import act_named
 
         return act_named(text) is not None
+
+
+class ShowsByItself(TyperGroup):
+    """Subcommands of which ``show`` is meant where none is named: ``entente me --as x`` means ``me show --as x``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the subcommand's options before its name as well, and ``show`` where there is none."""
+        own = {text for each in self.get_params(ctx) for text in each.opts}
+        at = next((index for index, text in enumerate(args) if text in self.commands), None)
+        if not args or (args[0].startswith("-") and args[0].partition("=")[0] not in own):
+            args = ["show", *args] if at is None else [args[at], *args[:at], *args[at + 1 :]]
+        return super().parse_args(ctx, args)

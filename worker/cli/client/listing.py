@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from worker.cli.client.show import Said, date, joined, table
+from workflows.model.summary import to_be_marked
 from workflows.model.vocabulary import word
 
 ROOM = 100
@@ -58,7 +59,7 @@ def _aside(text: str) -> None:
 
 def _title(one: Said) -> Text:
     said = Text(one["title"])
-    if one["illustrative"] and "illustrative" not in one["title"].lower():
+    if to_be_marked(one["title"], one["illustrative"]):
         said.append(" (illustrative)", style="dim")
     return said
 

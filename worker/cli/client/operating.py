@@ -34,3 +34,21 @@ def send(place: Place, accord: str, act: str, fields: dict[str, Any], key: str |
                 show.show_refusal(out, show.readable(refused.problem))
             raise typer.Exit(REFUSED) from None
     return receipt
+
+
+def foresee(place: Place, accord: str, act: str, fields: dict[str, Any]) -> None:
+    """Ask whether an act would be refused now, before work that it alone would be worth.
+
+    Raises:
+        typer.Exit: it would be, which is shown.
+        RuntimeProblem: the API does not answer, or answers with another problem.
+    """
+    with place.calls() as calls:
+        preview = calls.post(f"{path_of(accord)}/{hyphens(act)}", fields, None, [("dry_run", "true")])
+    if preview["would_be"] != "refused":
+        return
+    if place.as_json:
+        show.print_json(preview)
+    else:
+        show.show_preview(show.console(), show.readable(preview), "")
+    raise typer.Exit(REFUSED)

@@ -57,7 +57,7 @@ def _erase(
     """
     from activities.ledger.payload_keys import FRESH
     from worker.cli.client import show
-    from worker.cli.client.operating import send
+    from worker.cli.client.operating import foresee, send
     from worker.erasing import erasing
     from worker.stack.running import installation
 
@@ -74,6 +74,9 @@ def _erase(
     encrypted = settings.payload_key_file is not None
     if position and not encrypted:
         send(place, accord, "erase_particulars", particulars, key)
+    if position and encrypted and key is None:
+        # A new key, and the seconds until every process has it, are not for an act that is refused.
+        foresee(place, accord, "erase_particulars", particulars)
     if file:
         send(place, accord, "erase_contents", {"digests": file, **why}, key)
 

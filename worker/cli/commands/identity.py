@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from worker.cli.client.group import ShowsByItself
 from worker.cli.client.options import Accord, Json, Place, Server, path_of, placed, segment
 
 ValidFor = Annotated[str | None, typer.Option(help="How long it is good, such as P30D or PT12H.")]
@@ -16,7 +17,7 @@ ValidFor = Annotated[str | None, typer.Option(help="How long it is good, such as
 
 def register(app: typer.Typer) -> None:
     """Add the subcommands."""
-    me = typer.Typer(help="Who you are here, and your keys.", no_args_is_help=True)
+    me = typer.Typer(cls=ShowsByItself, help="Who you are here, and your keys. By itself: show.")
     me.command("show", epilog="Example: entente me show")(placed(_show))
     me.command("keys", epilog="Example: entente me keys")(placed(_keys))
     me.command("add-key", epilog="Example: entente me add-key --label monitor --scope act:condition_changed")(

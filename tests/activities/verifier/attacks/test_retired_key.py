@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from activities.verifier.held import parse_held
 from activities.verifier.verify import verify_bundle
-from tests.activities.checkpoints.test_rotation import Rotated
+from tests.activities.checkpoints.changing import Rotated
 from tests.activities.verifier.attacks.operator import rewrite
 from tests.activities.verifier.attacks.test_altered_record import failed
 from tests.activities.verifier.record import Record, negotiated

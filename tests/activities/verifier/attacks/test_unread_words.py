@@ -24,7 +24,7 @@ from activities.verifier.evidence import parse as parse_evidence
 from activities.verifier.held import parse_held
 from activities.verifier.unsigned import salted_digest
 from activities.verifier.verify import verify_bundle
-from tests.activities.checkpoints.test_rotation import Changed, Rotated
+from tests.activities.checkpoints.changing import Changed, Rotated
 from tests.activities.verifier.attacks.operator import resign, rewrite
 from tests.activities.verifier.attacks.test_altered_record import failed
 from tests.activities.verifier.record import Record, negotiated, on_lines, rewritten
