@@ -69,7 +69,10 @@ def reader(form: type[F]) -> Callable[[bytes], F | None]:
 
 
 def written(value: Any) -> bytes:
-    """As ``canonical``, for what the model made of canonical JSON: only text, integers, and the like can be in it."""
+    """As ``canonical``, for what the model made of canonical JSON, so that nothing in it has to be refused.
+
+    It is for comparing with bytes that are canonical; to write what others will read is for ``canonical``.
+    """
     try:
         return _encode(value)
     except (TypeError, UnicodeError):
