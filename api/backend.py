@@ -46,7 +46,7 @@ from activities.runtime.temporal import connect
 from api.attempts import Attempts
 from api.clock import Clocks
 from api.commands import Commands
-from api.exports import Exports
+from api.exports import Copies, Exports
 from api.heavy import FOLDING
 from api.limits import Limits
 from api.papersigning import PaperSigning
@@ -68,6 +68,12 @@ PAPERS_WAITING = 64
 
 PAPERS_EACH = 16
 """Papers of one caller among them."""
+
+PAPER_COPIES_EACH = 24
+"""Papers of one caller that are waited for, set, or being sent: a closing book takes up to some 66 MB of the disk."""
+
+PAPER_COPIES = 96
+"""Papers of all callers together."""
 
 log = structlog.get_logger(__name__)
 
@@ -137,6 +143,7 @@ class Backend:
     feed: Feed
     streams: Streams
     papers: ActQueue
+    paper_copies: Copies
     paper_signing: PaperSigning
     webhooks: Webhooks
     notices: Notices
@@ -209,6 +216,7 @@ async def make_backend(settings: Settings) -> AsyncIterator[Backend]:
             feed=feed,
             streams=Streams(),
             papers=ActQueue(PAPERS_AT_ONCE, PAPERS_WAITING, PAPERS_EACH, what="papers", where=""),
+            paper_copies=Copies(PAPER_COPIES_EACH, PAPER_COPIES, "papers"),
             paper_signing=paper_signing,
             webhooks=Webhooks(pool),
             notices=Notices(pool),

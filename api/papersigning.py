@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from typing import IO
 
 import structlog
 
@@ -70,15 +71,15 @@ class PaperSigning:
             return
         raise Problem("malformed", f"signed: {said}.", errors=(FieldError(field="signed", problem=said),))
 
-    async def sign(self, content: bytes, reason: str) -> bytes:
-        """The PDF with the installation's signature.
+    async def sign(self, paper: IO[bytes], reason: str) -> IO[bytes]:
+        """The PDF with the installation's signature, as another file.
 
         Raises:
             Problem: ``unavailable``, where the key cannot sign.
         """
         assert self._signing is not None  # noqa: S101 - `check` has refused that
         try:
-            return await sign_apart(content, self._signing, reason)
+            return await sign_apart(paper, self._signing, reason)
         except SigningProblem as problem:
             # Where the operator keeps the key is not the caller's business.
             log.error("a paper was not signed", problem=problem.what, remedy=problem.remedy)

@@ -26,6 +26,15 @@ order by p.accord limit $3
 """
 
 
+_AROUND = """
+select size, authority, token, received from timestamps t where accord = $1 and size = any(array[
+    (select max(size) from timestamps b where (b.accord, b.authority) = (t.accord, t.authority) and b.size < $2),
+    (select min(size) from timestamps b where (b.accord, b.authority) = (t.accord, t.authority) and b.size >= $2)
+])
+order by authority, size
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """A token (DER) over the checkpoint at ``size``; of which address, and when it came by the database's clock."""
@@ -75,6 +84,14 @@ class TimestampStore:
             accord,
             limit,
         )
+        return [Stamp(**row) for row in rows]
+
+    async def around(self, accord: str, size: int) -> list[Stamp]:
+        """Of each authority its last token over fewer than ``size`` entries, and its first over as many or more.
+
+        Once there is one over as many, later tokens change nothing of it.
+        """
+        rows = await self._rows(_AROUND, accord, size)
         return [Stamp(**row) for row in rows]
 
     async def stamped(self, accord: str, authority: str) -> int:

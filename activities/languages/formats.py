@@ -52,6 +52,11 @@ def listed(names: Iterable[str], last: str = "and") -> str:
     return format_list(list(names), style=_ROWS[last], locale=locale())
 
 
+def row(names: Iterable[str]) -> str:
+    """Names in a row with nothing before the last: ``A, B``."""
+    return ("、" if language() == "zh" else ", ").join(names)
+
+
 def stop() -> str:
     """What ends a sentence."""
     return "。" if language() == "zh" else "."

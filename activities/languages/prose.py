@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 
 from activities.languages import formats
 from activities.languages.catalogues import ENGLISH, catalogue, language, offered, pgettext
+from activities.languages.names import TONGUES
 
 CONTEXT = "prose"
 """The context of these messages in the catalogues."""
@@ -76,6 +77,9 @@ to some dozens. A party's own words may have parts without end, and are not wort
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?: (\d\d):(\d\d) UTC)?")
 _CLAUSE = re.compile(r", (?![^()]*\))")
 """Where one part of a sentence ends, and not within parentheses."""
+
+_BETWEEN = re.compile(r", | and ")
+"""What stands between ids in a row."""
 
 _ID = re.compile(r"[\w.:/+-]+")
 _ACT = re.compile(r"[a-z]+(?:-[a-z]+)+")
@@ -186,11 +190,13 @@ class Prose:
             return value if said is None else f"{own}; {said}"
         if name == "act":
             return pgettext("act", value.capitalize())
+        if name in ("language", "languages"):
+            return _languages(value)
         if name in ("role", "roles"):
             either = value.split(" or ")
             roles = either if len(either) > 1 else value.split(", ")
             named = [pgettext("role", one.replace("_", " ")) for one in roles]
-            return formats.listed(named, "or") if len(either) > 1 else ", ".join(named)
+            return formats.listed(named, "or") if len(either) > 1 else formats.row(named)
         whole = self._say(value, depth + 1, lookups)
         if whole is not None:
             return whole
@@ -205,7 +211,18 @@ class Prose:
             ]
             if None not in shown:
                 return formats.listed([str(one) for one in shown], last)
-        return ", ".join(self._say(one, depth + 1, lookups) or one for one in _CLAUSE.split(value))
+        return formats.row(self._say(one, depth + 1, lookups) or one for one in _CLAUSE.split(value))
+
+
+def _languages(tags: str) -> str:
+    """Languages by their names; a tag that nobody has named stays as it is."""
+    listed = [_tongue(one) for one in _BETWEEN.split(tags)]
+    return formats.listed(listed) if " and " in tags else formats.row(listed)
+
+
+def _tongue(tag: str) -> str:
+    known = tag.lower().split("-")[0]
+    return pgettext("language", known) if known in TONGUES else tag
 
 
 def _closed(title: str) -> bool:

@@ -71,9 +71,9 @@ def qr(text: str) -> str:
     return out.getvalue().decode()
 
 
-def rests_on(source: Source, w: Words) -> Block:
+def rests_on(source: Source, w: Words, same: str = "same_bytes") -> Block:
     """The part at the end of every paper: which entries it rests on, and how anybody can check that."""
-    return together(heading(w["rests_on"]), *receipt_blocks(source, w))
+    return together(heading(w["rests_on"]), *receipt_blocks(source, w, same))
 
 
 def receipt_blocks(source: Source, w: Words, same: str = "same_bytes") -> tuple[Block, ...]:

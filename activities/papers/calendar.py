@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, Timezone, TimezoneStandard
 
-from activities.papers.people import party
+from activities.papers.people import party, titled
+from activities.papers.sentences import cause_in
 from activities.papers.source import Source
 from activities.papers.words import Words
 from workflows.model.rules import deadlines
@@ -54,8 +55,22 @@ def calendar(source: Source, w: Words) -> bytes:
         # What is due is a mark in the day, and makes nobody busy.
         event.add("transp", "OPAQUE" if one.ends is not None else "TRANSPARENT")
         made.add_component(event)
+    if not made.subcomponents:
+        made.add_component(_utc())
     content: bytes = made.to_ical()
     return content
+
+
+def _utc() -> Timezone:
+    """The zone of the dates: a calendar has one component at least (RFC 5545, 3.6), also where there is no date."""
+    always = TimezoneStandard()
+    always.add("dtstart", datetime(1970, 1, 1))  # noqa: DTZ001 - of local time (RFC 5545, 3.6.5)
+    always.add("tzoffsetfrom", timedelta(0))
+    always.add("tzoffsetto", timedelta(0))
+    zone = Timezone()
+    zone.add("tzid", "UTC")
+    zone.add_component(always)
+    return zone
 
 
 def _dates(source: Source, w: Words) -> Iterator[_Date]:
@@ -70,14 +85,15 @@ def _dates(source: Source, w: Words) -> Iterator[_Date]:
     for code, terms in a.definition.conditions.items():
         if terms.due is not None and not satisfied(a, code):
             owed = w.list(party(source, one) for one in terms.obligors)
-            says = f"{w['owed_by']}: {owed}"
-            yield _Date(f"due-{code}", f"{w['due']}: {code} {terms.title}", terms.due, says=says)
+            says = w.say("named", name=w["owed_by"], value=owed)
+            summary = w.say("named", name=w["due"], value=titled(w, code, terms.title))
+            yield _Date(f"due-{code}", summary, terms.due, says=says)
     seen: set[str] = set()
     for one in deadlines(a):
         if one.kind == "due":
             continue
-        summary = w.say(f"deadline.{one.kind}", subject=one.subject)
+        summary = w.say(f"deadline.{one.kind}", subject=cause_in(one.subject, w))
         key = f"{one.kind}-{''.join(c if c.isalnum() else '-' for c in one.subject)}"
         if key not in seen:
             seen.add(key)
-            yield _Date(key, summary, one.at, says=one.words)
+            yield _Date(key, summary, one.at, says=cause_in(one.words, w))

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 from unicodedata import east_asian_width
 
 from activities.errors import EntenteError
 from activities.papers.binding import receipt_blocks, receipt_text, rests_on
-from activities.papers.blocks import NEW_PAGE, Paper, para
+from activities.papers.blocks import NEW_PAGE, Paper, note, para
 from activities.papers.book.deposits import Deposits
 from activities.papers.book.files import deposited_files, index_of_files
 from activities.papers.book.pages import Shown, shown_on_pages
 from activities.papers.calendar import calendar
 from activities.papers.children import child
 from activities.papers.coverage import breakable, spelled
-from activities.papers.kinds import BOOK, BY_THE_LEAF, CALENDAR, KINDS, known_kind
+from activities.papers.kinds import BOOK, BY_THE_LEAF, CALENDAR, CERTIFICATE, KINDS, known_kind
 from activities.papers.people import party
+from activities.papers.sentences import cause_in
 from activities.papers.source import Source
 from activities.papers.words import Words, words_of
 
@@ -45,11 +49,13 @@ class NotSet(EntenteError):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A paper as a file. ``unshown`` are characters that no font has, which stand on it by their code."""
+    """A paper as a file, which nobody finds by a name, and which is gone once it is closed. ``unshown`` are characters
+    that no font has, which stand on it by their code.
+    """
 
     kind: str
     language: str
-    content: bytes
+    file: IO[bytes]
     media_type: str
     unshown: tuple[str, ...] = ()
 
@@ -81,27 +87,32 @@ def job(
     """
     a, bound = source.state, source.bound
     w = words_of(language, a.definition.vocabulary)
+    alone = "same_bytes_times" if source.log.times else "same_bytes"
     if kind == BOOK:
         papers = tuple(make(source, w) for make in KINDS.values())
         book: dict[str, Any] | None = _book(source, w, deposits, shown or {})
         title = w[f"title.{BOOK}"]
         files = None if deposits is None else deposited_files(source, w, deposits, shown or {})
-        same = "same_bytes" if deposits is None else "same_bytes_book"
+        same = alone if deposits is None else "same_bytes_book"
         rests = Paper(w["rests_on"], receipt_blocks(source, w, same))
         papers = (*papers, *((files,) if files is not None else ()), rests)
     else:
         made = KINDS[known_kind(kind)](source, w)
         # What is signed and handed over leaf by leaf says on a leaf of its own what it rests on.
         apart = (NEW_PAGE,) if kind in BY_THE_LEAF else ()
-        papers, book = (Paper(made.title, (*made.blocks, *apart, rests_on(source, w))),), None
+        same = alone if kind == CERTIFICATE else "same_bytes"
+        papers, book = (Paper(made.title, (*made.blocks, *apart, rests_on(source, w, same))),), None
         title = made.title
     marks = [
         *([w["illustrative"]] if a.definition.illustrative else []),
         *([w["simulated"]] if a.definition.clock.mode == "simulated" else []),
+        *([w["terminated"]] if a.terminated is not None else []),
     ]
     at = bound.time.replace(microsecond=0)
     data: dict[str, Any] = {
         "title": title,
+        # By it a window and a list of files tell papers of several accords apart.
+        "called": w.say("title_of", paper=title, accord=a.definition.title),
         "lang": w.language,
         "marks": marks,
         "running": _running(a.definition.title),
@@ -111,6 +122,9 @@ def job(
     }
     if book is not None:
         data["book"] = book
+    if a.terminated is not None:
+        first = data["papers"][0]["blocks"] if book is None else book["cover"]
+        first.insert(0, note(w.say("has_ended", cause=cause_in(a.terminated, w))))
     lacking: set[str] = set()
     data = breakable(spelled(data, lacking))
     if lacking:
@@ -165,19 +179,20 @@ async def make_paper(source: Source, kind: str, language: str, deposits: Deposit
     """
     if known_kind(kind) == CALENDAR:
         w = words_of(language, source.state.definition.vocabulary)
-        return Made(kind, w.language, await asyncio.to_thread(calendar, source, w), "text/calendar")
+        made = await asyncio.to_thread(calendar, source, w)
+        return Made(kind, w.language, io.BytesIO(made), "text/calendar")
     if kind != BOOK or deposits is None:
         told, lacking = await asyncio.to_thread(job, source, kind, language)
-        content = await press(told)
+        file = await press(told)
     else:
-        content, lacking = await _book_with_files(source, language, deposits)
+        file, lacking = await _book_with_files(source, language, deposits)
     base = words_of(language, source.state.definition.vocabulary).language
-    return Made(kind, base, content, "application/pdf", lacking)
+    return Made(kind, base, file, "application/pdf", lacking)
 
 
 async def _book_with_files(
     source: Source, language: str, deposits: Deposits
-) -> tuple[bytes, tuple[str, ...]]:
+) -> tuple[IO[bytes], tuple[str, ...]]:
     shown = await shown_on_pages(deposits)
     told, lacking = await asyncio.to_thread(job, source, BOOK, language, deposits, shown)
     try:
@@ -193,17 +208,27 @@ async def _book_with_files(
 _UNSHOWN: Shown = {"why": "broken"}
 
 
-async def press(told: str, within: float = LONGEST) -> bytes:
+async def press(told: str, within: float = LONGEST) -> IO[bytes]:
     """The PDF of a job, set by a process of its own, which ends with this call however it ends.
+
+    It is a file without a name: a closing book has many times the bytes that a server would hold for each who reads.
 
     Raises:
         TooLong: it did not end in time.
         NotSet: it failed.
     """
-    process = await child("activities.papers.press")
+    with ExitStack() as held:
+        made = held.enter_context(tempfile.TemporaryFile())
+        await _pressed(told, within, made)
+        held.pop_all()
+    return made
+
+
+async def _pressed(told: str, within: float, made: IO[bytes]) -> None:
+    process = await child("activities.papers.press", to=made)
     try:
         async with asyncio.timeout(within):
-            content, said = await process.communicate(told.encode())
+            _, said = await process.communicate(told.encode())
     except TimeoutError:
         raise TooLong(
             f"the paper was not set within {within:g} s",
@@ -218,4 +243,3 @@ async def press(told: str, within: float = LONGEST) -> bytes:
             f"the paper could not be set: {said.decode(errors='replace').strip()[-600:]}",
             "Report it, with the kind of paper and the language",
         )
-    return content

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from activities.papers.blocks import Block, note
 from activities.papers.source import Source
+from activities.papers.words import Words
 from workflows.model.state import Accord, SeatState
 from workflows.tracks.documents.state import live
 from workflows.tracks.signing.full_powers import needs_powers
@@ -31,9 +33,22 @@ def person(source: Source, delegate: str) -> str:
     return full if full == delegate else f"{full} ({delegate})"
 
 
+def titled(w: Words, code: str, title: str) -> str:
+    """A condition or document by its code and its title."""
+    return w.say("coded", code=code, title=title)
+
+
 def documents(a: Accord) -> tuple[str, ...]:
     """The documents that are part of the accord; before it is founded there are none to speak of."""
     return live(a) if a.founded else ()
+
+
+def severed(source: Source, w: Words) -> list[Block]:
+    """A note on documents that are no longer part of the accord; nothing where there are none."""
+    a = source.state
+    gone = [code for code in a.definition.documents if a.founded and a.documents[code].severed]
+    named = w.list(titled(w, code, a.definition.documents[code].title) for code in gone)
+    return [note(w.say("severed_are", documents=named))] if gone else []
 
 
 def seats_on_powers(source: Source) -> Iterable[tuple[str, str, SeatState]]:

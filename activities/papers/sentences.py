@@ -36,11 +36,11 @@ def sentences(language: str, vocabulary: str = "diplomatic") -> Mapping[str, Any
     """
     file = FOLDER / "record" / f"{language}.yaml"
     if not file.exists():
-        return {"by": "", "acts": {}, "events": {}, "values": {}}
+        return {"by": "", "refused": "", "acts": {}, "events": {}, "values": {}}
     told: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     own = told.get(vocabulary, {})
     parts = {part: {**told[part], **own.get(part, {})} for part in ("acts", "events", "values")}
-    return {"by": told["by"], **parts}
+    return {"by": told["by"], "refused": told["refused"], **parts}
 
 
 def says(line: Line, w: Words) -> Piece:
@@ -52,12 +52,18 @@ def says(line: Line, w: Words) -> Piece:
         return lines(strong(w["refused"]), quoted(line.says.removeprefix("✗ refused: ")))
     english = reason_of(line.facts.get("event", {}))
     reason = _prose(w)(english)
-    return lines(strong(w["refused"]), done, quoted(reason) if reason == english else reason)
+    sought = sentences(w.language)["refused"].format(sought=done)
+    return lines(strong(w["refused"]), sought, quoted(reason) if reason == english else reason)
 
 
 def translated(line: Line, w: Words) -> str | None:
     """What was done or followed, in the paper's language; none, where nobody has put it into that."""
     return said_of(line.type, line.facts, line.delegate, line.party, w, _prose(w))
+
+
+def cause_in(text: str, w: Words) -> str:
+    """A cause that the model says, in the language of ``w``; as it stands, where it is somebody's own words."""
+    return _prose(w)(text)
 
 
 def _prose(w: Words) -> Callable[[str], str]:

@@ -57,12 +57,28 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideTime:
+    """What an authority's token (RFC 3161) says: the first ``size`` entries existed before ``time``.
+
+    ``authority`` is the name in its certificate (RFC 4514), ``digest`` that of the token.
+    """
+
+    authority: str
+    size: int
+    time: datetime
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class LogKeys:
-    """By what the record can be verified: the log's keys and the witnesses' policy, as the installation tells them."""
+    """By what the record can be verified: the log's keys, the witnesses' policy and times from outside, as the
+    installation tells them.
+    """
 
     keys: tuple[str, ...] = ()
     policy: str = ""
     commands: tuple[str, ...] = ()
+    times: tuple[OutsideTime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

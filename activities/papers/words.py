@@ -12,14 +12,19 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unicodedata import bidirectional
 
 import yaml
+from babel.numbers import format_decimal
 
 from workflows.errors import EntenteError
 from workflows.model.state import Accord
 
 ENGLISH = "en"
 FOLDER = Path(__file__).parent / "words"
+
+_LOCALES = {"pt": "pt_PT"}
+"""Whose words they are, where a language is written in several ways."""
 
 
 class NoSuchLanguage(EntenteError):
@@ -34,6 +39,7 @@ class Words:
     words: Mapping[str, str]
     months: tuple[str, ...]
     date_form: str
+    time_form: str
     vocabulary: str = "diplomatic"
 
     def __getitem__(self, key: str) -> str:
@@ -41,7 +47,7 @@ class Words:
 
     def say(self, key: str, **values: Any) -> str:
         """The words under ``key`` with their fields filled in."""
-        return self.words[key].format(**values)
+        return self.words[key].format(**{name: _apart(value) for name, value in values.items()})
 
     def term(self, kind: str, value: str) -> str:
         """How a value of the record is called, such as a condition's status; as it stands, where nobody said."""
@@ -54,16 +60,47 @@ class Words:
     def _date(self, at: datetime) -> str:
         return self.date_form.format(day=at.day, month=self.months[at.month - 1], year=at.year)
 
+    def number(self, value: int) -> str:
+        """A whole number, as the language writes it."""
+        return format_decimal(value, locale=_LOCALES.get(self.language, self.language))
+
     def time(self, at: datetime | None) -> str:
         """A day and time in UTC."""
         if at is None:
             return self.words["no_date"]
         utc = at.astimezone(UTC)
-        return f"{self._date(utc)}, {utc:%H:%M} UTC"
+        return self.time_form.format(date=self._date(utc), time=f"{utc:%H:%M}", zone="UTC")
 
     def list(self, items: Any) -> str:
         """Items in a row; a dash where there is none."""
-        return self.words["comma"].join(items) or "–"
+        return self.words["comma"].join(map(_apart, items)) or "–"
+
+    def term_of(self, key: str, kind: str, value: str) -> str:
+        """The words under ``key`` about a value of the record; a language may have words for one value alone."""
+        own = self.words.get(f"{key}.{value}")
+        return own if own is not None else self.say(key, **{kind: self.term(kind, value)})
+
+
+LEFT_TO_RIGHT = "\u200e"
+"""A mark that nobody sees, from which on the line goes on from left to right (Unicode, annex 9)."""
+
+_FROM_RIGHT = frozenset(("R", "AL"))
+
+
+def _apart(value: Any) -> Any:
+    """A text that ends in a script from the right with the mark behind it.
+
+    Without it digits and further names that follow would be laid out as if they belonged to that text.
+    """
+    if not isinstance(value, str):
+        return value
+    for character in reversed(value):
+        direction = bidirectional(character)
+        if direction in _FROM_RIGHT:
+            return value + LEFT_TO_RIGHT
+        if direction == "L":
+            return value
+    return value
 
 
 def languages() -> tuple[str, ...]:
@@ -87,7 +124,14 @@ def words_of(language: str, vocabulary: str) -> Words:
         )
     told = yaml.safe_load((FOLDER / f"{base}.yaml").read_text(encoding="utf-8"))
     changed = told["closing"] if vocabulary == "closing" else {}
-    return Words(base, {**told["words"], **changed}, tuple(told["months"]), told["date"], vocabulary)
+    return Words(
+        base,
+        {**told["words"], **changed},
+        tuple(told["months"]),
+        told["date"],
+        told["moment"],
+        vocabulary,
+    )
 
 
 def languages_of(a: Accord) -> tuple[str, ...]:

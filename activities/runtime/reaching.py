@@ -196,13 +196,26 @@ class Reaching:
         Raises:
             Unreachable: it did not answer, not in time, too much, or must not be asked.
         """
+        return await self._asked("POST", url, body, most, headers)
+
+    async def get(self, url: str, *, most: int, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+        """What a service has at an address; at most ``most`` bytes of it.
+
+        Raises:
+            Unreachable: it did not answer, not in time, too much, or must not be asked.
+        """
+        return await self._asked("GET", url, b"", most, headers)
+
+    async def _asked(
+        self, method: str, url: str, body: bytes, most: int, headers: Sequence[tuple[bytes, bytes]]
+    ) -> Answer:
         try:
             address = parse_address(url)
         except ValueError as error:
             raise NotAllowed(str(error)) from None
         try:
             async with asyncio.timeout(self._patience.whole):
-                return await self._exchange(address, body, most, headers)
+                return await self._exchange(method, address, body, most, headers)
         except TimeoutError:
             raise Unreachable(f"no whole answer within {self._patience.whole:g} s") from None
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
@@ -212,11 +225,11 @@ class Reaching:
             raise Unreachable(f"{type(error).__name__}: {error}"[:300]) from None
 
     async def _exchange(
-        self, address: Address, body: bytes, most: int, headers: Sequence[tuple[bytes, bytes]]
+        self, method: str, address: Address, body: bytes, most: int, headers: Sequence[tuple[bytes, bytes]]
     ) -> Answer:
         pool = self._secure if address.secure else self._open
         request = httpcore.Request(
-            "POST",
+            method,
             httpcore.URL(
                 scheme=b"https" if address.secure else b"http",
                 host=address.host.encode(),

@@ -272,6 +272,11 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s]+$",
         description="the time-stamp authority (RFC 3161) that is asked for each signature of a paper",
     )
+    papers_issuers: Path | None = Field(
+        default=None,
+        description="file with the certificates of all who issued that key's certificate and the authority's, up to "
+        "their roots: then papers keep what shows that none of them was revoked (PAdES B-LT)",
+    )
 
     webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),

@@ -1,4 +1,4 @@
-"""Cells: which files hold sheets, what stands in each cell, and cells that no program takes for a formula.
+"""Cells on the way in: which files hold sheets, and what stands in each cell.
 
 Reading is bounded, whatever a file claims: bytes, rows, columns, the characters of a cell.
 """
@@ -10,18 +10,19 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from xml.parsers import expat
 
-from openpyxl import Workbook, load_workbook
-from openpyxl.cell.cell import Cell
-from openpyxl.styles import Alignment, Font
+from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
 from activities.errors import EntenteError
+from activities.sheets.formulas import plain_of
 
 LARGEST_FILE = 16 * 1024 * 1024
 LARGEST_UNPACKED = 128 * 1024 * 1024
@@ -29,8 +30,10 @@ MOST_ROWS = 5_000
 MOST_COLUMNS = 100
 LAST_ROW = 50_000
 """How far down empty rows are passed over."""
-LONGEST_CELL = 4_000
+LONGEST_CELL = 32_767
+"""Characters of a cell; spreadsheets take no more."""
 MOST_PROBLEMS = 200
+MOST_MERGED = 2_000
 
 Value = str | int | float | bool | datetime | date | None
 
@@ -91,7 +94,7 @@ def doubled(grid: Grid) -> tuple[CellProblem, ...]:
     """The columns that stand more than once in the first row: it is not known which of them is meant."""
     return tuple(
         CellProblem(
-            grid.name, grid.place(1, place), name, "the column stands twice; leave one of the two out"
+            grid.name, grid.place(1, place), name[:60], "the column stands twice; leave one of the two out"
         )
         for place, name in enumerate(grid.head)
         if name and name in grid.head[:place]
@@ -140,23 +143,47 @@ def _of_csv(name: str, content: bytes) -> Grid:
             f"{name}.csv is not UTF-8: line {line}, byte {error.start} cannot be read.",
             "Save it as “CSV UTF-8”.",
         ) from None
+    # Some programs put the mark of UTF-8 before one that is there.
+    text = text.lstrip("\ufeff")
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise BadSheet(
+            f"{name}.csv is no text in UTF-8, nor in UTF-16 with its mark: line {line} holds a character of zeros.",
+            "Save it as “CSV UTF-8”.",
+        )
+    delimiter, text = _delimiter(text)
     csv.field_size_limit(LARGEST_FILE)
     rows: list[list[Value]] = []
+    # A quote that nothing closes would take the rows behind it into its cell.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)):
+        for row in reader:
             if len(rows) > MOST_ROWS and any(row):
                 raise _too_long(name)
             if len(rows) < LAST_ROW:
                 rows.append([plain_of(cell) for cell in row[: MOST_COLUMNS + 1]])
     except csv.Error as error:
-        raise BadSheet(f"{name}.csv cannot be read: {error}.", "Save it as “CSV UTF-8” again.") from None
+        raise BadSheet(
+            f"{name}.csv cannot be read: {error}, in row {len(rows) + 1}.",
+            "Close each quote that a cell begins with, or save it as “CSV UTF-8” again.",
+        ) from None
     return _grid(name, rows)
 
 
-def _delimiter(text: str) -> str:
-    """What separates the names in the first row: of comma, semicolon and tabulator the one most frequent in it."""
+def _delimiter(text: str) -> tuple[str, str]:
+    """What separates cells, and the text of the rows.
+
+    It is named by a line of its own (``sep=;``), which some programs write and none shows; else it is of comma,
+    semicolon and tabulator the one most frequent in the first row.
+    """
+    named = _NAMED_DELIMITER.match(text)
+    if named is not None:
+        return named[1], text[named.end() :]
     first = text[:LONGEST_CELL].partition("\n")[0]
-    return max(",;\t", key=first.count)
+    return max(",;\t", key=first.count), text
+
+
+_NAMED_DELIMITER = re.compile(r"sep=([,;\t])\r?\n")
 
 
 def _too_long(name: str) -> BadSheet:
@@ -196,15 +223,44 @@ def _of_workbook(file: SheetFile) -> Iterator[Grid]:
 def _without_entities(name: str, content: bytes) -> None:
     """Refuse what declares entities: no spreadsheet does, and it takes long to find out what they come to."""
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        # Whatever a part is called, others say what it is.
         for info in packed.infolist():
-            if not info.filename.endswith((".xml", ".rels")):
-                continue
             with packed.open(info) as part:
-                if b"<!DOCTYPE" in part.read(4096):
+                if _declares_a_type(part):
                     raise BadSheet(
                         f"{name} cannot be taken: its {info.filename[:80]} declares a document type.",
                         "Save it as XLSX again; spreadsheet programs declare none.",
                     )
+
+
+class _Begun(Exception):
+    """An XML document's own element begins; none is declared before it."""
+
+
+def _declares_a_type(part: IO[bytes]) -> bool:
+    """Whether an XML document declares a document type, in whichever encoding and behind whatever comments."""
+    declared = False
+
+    def declares(*_: Any) -> None:
+        nonlocal declared
+        declared = True
+        raise _Begun
+
+    def begins(*_: Any) -> None:
+        raise _Begun
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = declares, begins
+    try:
+        while chunk := part.read(_PIECE):
+            parser.Parse(chunk)
+    except (_Begun, expat.ExpatError):
+        # What is no XML is not read as such, or is refused by who reads it.
+        pass
+    return declared
+
+
+_PIECE = 16 * 1024
 
 
 def _of_worksheet(file: str, sheet: Any, content: bytes) -> Grid:
@@ -212,7 +268,11 @@ def _of_worksheet(file: str, sheet: Any, content: bytes) -> Grid:
     problems: list[CellProblem] = []
     title = str(sheet.title).lower()
     try:
-        problems += _merged(title, content, sheet)
+        problems += islice(_merged(title, content, sheet), MOST_MERGED + 1)
+        if len(problems) > MOST_MERGED:
+            raise BadSheet(
+                f"{file}: the sheet {title} has more than {MOST_MERGED:,} merged cells.", "Take them apart."
+            )
         # What a file says of its size need not be so: rows beyond it would be left out without a word.
         sheet.reset_dimensions()
         for number, cells in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1), start=1):
@@ -223,12 +283,11 @@ def _of_worksheet(file: str, sheet: Any, content: bytes) -> Grid:
             row: list[Value] = []
             for index, cell in enumerate(cells):
                 value = cell.value
-                if cell.data_type in ("f", "e"):
-                    said = "it holds a formula" if cell.data_type == "f" else f"it holds the error {value}"
+                if said := _not_taken(cell):
                     place = f"{get_column_letter(index + 1)}{number}"
-                    problems.append(CellProblem(title, place, "", f"{said}; put its value there instead"))
+                    problems.append(CellProblem(title, place, "", said))
                     value = None
-                row.append(value if isinstance(value, str | int | float | bool | datetime | date) else None)
+                row.append(value)
             rows.append(row)
     except BadSheet:
         raise
@@ -237,6 +296,17 @@ def _of_worksheet(file: str, sheet: Any, content: bytes) -> Grid:
             f"{file}: the sheet {title} cannot be read: {error}.", "Save it as XLSX again."
         ) from None
     return _grid(title, rows, problems)
+
+
+def _not_taken(cell: Any) -> str:
+    """Why what a cell holds is not taken, and what to put there; empty where it is."""
+    if cell.data_type == "f":
+        return "it holds a formula; put its value there instead"
+    if cell.data_type == "e":
+        return f"it holds the error {cell.value}; put its value there instead"
+    if cell.value is None or isinstance(cell.value, str | int | float | bool | datetime | date):
+        return ""
+    return f"{str(cell.value)[:40]} is a time without a day, or how long something takes; write it as text"
 
 
 def _merged(title: str, content: bytes, sheet: Any) -> Iterator[CellProblem]:
@@ -263,12 +333,18 @@ def _grid(name: str, rows: Sequence[Sequence[Value]], problems: Sequence[CellPro
         raise BadSheet(
             f"The sheet {name} has more than {MOST_COLUMNS} columns.", "Leave out those that say nothing."
         )
+    found = list(problems)
+    for number, row in enumerate(rows[1:], start=2):
+        for index, value in enumerate(row):
+            if (index >= len(head) or not head[index]) and value is not None and str(value).strip():
+                place = f"{get_column_letter(index + 1)}{number}"
+                said = "its column has no name in the first row: name it, or move the cell to its own column"
+                found.append(CellProblem(name, place, "", said))
     numbered = [
         (number, tuple(row[: len(head)]) + (None,) * (len(head) - len(row)))
         for number, row in enumerate(rows[1:], start=2)
         if any(value not in (None, "") for value in row)
     ]
-    found = list(problems)
     for number, row in numbered:
         for index, value in enumerate(row):
             if isinstance(value, str) and len(value) > LONGEST_CELL:
@@ -279,80 +355,3 @@ def _grid(name: str, rows: Sequence[Sequence[Value]], problems: Sequence[CellPro
                     )
                 )
     return Grid(name, tuple(head), tuple(numbered), tuple(found))
-
-
-_TAKEN_FOR_A_FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
-
-
-def safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula when it opens a CSV file: an apostrophe stands before it."""
-    return f"'{text}" if _TAKEN_FOR_A_FORMULA.match(text) else text
-
-
-def plain_of(text: str) -> str:
-    """What :func:`safe` was given."""
-    return text[1:] if text.startswith("'") and _TAKEN_FOR_A_FORMULA.match(text) else text
-
-
-Rows = Sequence[Sequence[str]]
-
-
-def csv_of(rows: Rows) -> bytes:
-    """Rows as CSV (RFC 4180) in UTF-8 with the mark by which spreadsheets know that."""
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows([safe(cell) for cell in row] for row in rows)
-    return b"\xef\xbb\xbf" + out.getvalue().encode()
-
-
-def xlsx_of(sheets: Mapping[str, Rows], at: datetime) -> bytes:
-    """Sheets as XLSX (ECMA-376), every cell a text; the same bytes for the same rows and time."""
-    book = Workbook()
-    book.remove(book.worksheets[0])
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for number, row in enumerate(rows, start=1):
-            for index, text in enumerate(row, start=1):
-                _put(sheet.cell(number, index), text, head=number == 1)
-        sheet.freeze_panes = "B2"
-        for index in range(1, len(rows[0]) + 1 if rows else 1):
-            longest = max((len(row[index - 1]) for row in rows), default=0)
-            sheet.column_dimensions[get_column_letter(index)].width = min(60, max(10, longest + 2))
-    naive = at.replace(tzinfo=None, microsecond=0)
-    book.properties.created = book.properties.modified = naive
-    book.properties.creator = "Entente"
-    out = io.BytesIO()
-    book.save(out)
-    return _undated(out.getvalue())
-
-
-def _put(cell: Any, text: str, *, head: bool) -> None:
-    if not text:
-        return
-    assert isinstance(cell, Cell)  # noqa: S101 - none of the cells is merged
-    cell.value = _ILLEGAL.sub("\ufffd", text)
-    # Whatever it looks like, it is a text and no formula.
-    cell.data_type = "s"
-    # A text stays one also when somebody edits the cell.
-    cell.quotePrefix = bool(_TAKEN_FOR_A_FORMULA.match(text))
-    cell.alignment = Alignment(wrap_text=True, vertical="top")
-    if head:
-        cell.font = Font(bold=True)
-
-
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-"""Characters that XML cannot carry; no title holds one."""
-
-
-def _undated(content: bytes) -> bytes:
-    """The same archive without the time at which it was packed."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
-        for info in old.infolist():
-            member = zipfile.ZipInfo(info.filename, (1980, 1, 1, 0, 0, 0))
-            member.compress_type = zipfile.ZIP_DEFLATED
-            new.writestr(member, _UNDATED.sub(rb"\g<1>1980-01-01T00:00:00Z\g<2>", old.read(info)))
-    return out.getvalue()
-
-
-_UNDATED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)")
-"""openpyxl writes the time of saving over the one that was set."""

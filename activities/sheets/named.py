@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from activities.sheets.cells import BadSheet, CellProblem, Grid, bad_cells, doubled, read_grids
 from activities.sheets.columns import STATE_MARK
@@ -96,7 +97,7 @@ def read_named(sheet: Path, spec: Spec, folder: Path | None) -> tuple[NamedRow, 
 def _wrong_head(grid: Grid, spec: Spec) -> list[CellProblem]:
     said = f"there is no such column; those here are {', '.join(spec.columns)}"
     problems = [
-        CellProblem(grid.name, grid.place(1, index), name, said)
+        CellProblem(grid.name, grid.place(1, index), name[:60], said)
         for index, name in enumerate(grid.head)
         if name and name not in spec.columns and not name.startswith(STATE_MARK)
     ]
@@ -146,12 +147,28 @@ def _file(name: str, folder: Path | None) -> tuple[Path | None, str]:
     if folder is None:
         return None, "name the folder of the files with --folder"
     file = folder / name
-    # A sheet comes from somebody: it must not reach for what is not in the folder.
-    if not file.resolve().is_relative_to(folder.resolve()):
-        return None, f"{name[:80]!r} is not in the folder"
-    if not file.is_file():
-        return None, f"there is no file {name[:80]!r} in the folder"
-    return file, ""
+    try:
+        # A sheet comes from somebody: it must not reach for what is not in the folder.
+        if not file.resolve().is_relative_to(folder.resolve()):
+            return None, f"{name[:80]!r} is not in the folder"
+        if file.is_file():
+            return file, ""
+        like = _like(file)
+    # Links that lead to one another, and names that no system takes.
+    except (OSError, RuntimeError, ValueError):
+        return None, f"{name[:80]!r} leads to no file"
+    return None, f"there is no file {name[:80]!r} in the folder{f'; there is {like}' if like else ''}"
+
+
+def _like(file: Path) -> str:
+    """Files beside where one should be, whose names differ in case or in how accents are encoded alone."""
+    if not file.parent.is_dir():
+        return ""
+    wanted = normalize("NFC", file.name).casefold()
+    found = sorted(
+        one.name for one in file.parent.iterdir() if normalize("NFC", one.name).casefold() == wanted
+    )
+    return " and ".join(map(ascii, found[:3]))
 
 
 def digest_of_file(file: Path) -> str:

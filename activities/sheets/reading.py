@@ -118,7 +118,7 @@ def _take(grid: Grid, taken: _Taken, zone: timezone) -> None:
             by_place[place] = columns[name]
         elif name and not name.startswith(STATE_MARK):
             said = f"there is no such column; those of {kind} are {KEY}, {', '.join(columns)}"
-            taken.problems.append(CellProblem(grid.name, grid.place(1, place), name, said))
+            taken.problems.append(CellProblem(grid.name, grid.place(1, place), name[:60], said))
     lacking = [KEY] * (key_place is None)
     lacking += [one.name for one in columns.values() if one.required and one not in by_place.values()]
     if lacking or key_place is None:

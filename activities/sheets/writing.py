@@ -11,6 +11,9 @@ from workflows.model.state import Accord
 from workflows.tracks.conditions.state import owed_by, satisfied
 from workflows.tracks.documents.state import check_ready, document_digest, document_status
 
+MOST_LINES = 200
+"""Lines about the state in one cell: of digests, some seventeen thousand characters."""
+
 
 def rows_of(definition: Definition, kind: str, a: Accord | None = None) -> list[list[str]]:
     """A sheet's rows, the names of its columns first; with an accord, its state behind.
@@ -64,7 +67,7 @@ def _of_condition(a: Accord, code: str) -> dict[str, str]:
     told = {
         "status": condition.status + (", questioned" if condition.questioned else ""),
         "satisfied": str(holds).lower(),
-        "evidence": "\n".join(f"{one.digest} {one.grade}" for one in condition.evidence),
+        "evidence": "\n".join(_shown([f"{one.digest} {one.grade}" for one in condition.evidence])),
         "waits_for": "" if holds or a.ended else ", ".join(owed_by(a, code)),
     }
     if verdict is not None:
@@ -72,6 +75,14 @@ def _of_condition(a: Accord, code: str) -> dict[str, str]:
         told["verdict_until"] = verdict.valid_until.isoformat() if verdict.valid_until else ""
         told["verdict_by"] = ", ".join(verdict.verifiers)
     return told
+
+
+def _shown(lines: list[str]) -> list[str]:
+    """The first lines of a cell, which does not take any number of characters, and how many more there are."""
+    return [
+        *lines[:MOST_LINES],
+        *([f"… and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []),
+    ]
 
 
 def _of_document(a: Accord, code: str) -> dict[str, str]:

@@ -11,23 +11,27 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
+from activities.checkpoints.timestamps import Stamp
 from activities.files.errors import StoreUnavailable
 from activities.papers import making
 from activities.papers.book.deposits import Holdings, deposits_of
 from activities.papers.kinds import BOOK, CALENDAR, NAMES, NoSuchKind, described
-from activities.papers.source import LogKeys, Source, read_source
+from activities.papers.source import LogKeys, OutsideTime, Source, read_source
 from activities.papers.words import ENGLISH, NoSuchLanguage, languages, languages_of, words_of
+from activities.timestamps.token import read
 from api.access import Access, may_read_content, may_read_particulars, seen_whole
 from api.answers.record import PaperKind, PapersView, SignaturePage
 from api.backend import Backend
 from api.calls import AccordId, Caller, Parts, answer, problems, seen
 from api.contents import file_problem
+from api.exports import SentOnce
 from api.heavy import FOLDING
 from api.moments import AsOf, moment_asked_for, within_record
 from api.papersigning import SIGNED_KINDS
 from api.problems import FieldError, Problem, not_found, unavailable
 from api.routes.ledger import BINARY, checkpoints_of
 from api.routing import CheckedRoute, head_only, unless_hung_up
+from workflows.model.canonical import digest_bytes
 from workflows.model.state import Accord
 from workflows.tracks.signing.pages import places
 
@@ -152,18 +156,23 @@ async def get_paper(
                 source = await _source(request, parts, accord, position, access, state)
             paper, position_of = await _paper(parts, source, kind, lang, access, state), source.bound.position
             if signed:
-                reason = f"{kind} of {accord} as of entry {position_of}"
-                paper = replace(paper, content=await parts.paper_signing.sign(paper.content, reason))
+                with paper.file as unsigned:
+                    reason = f"{kind} of {accord} as of entry {position_of}"
+                    paper = replace(paper, file=await parts.paper_signing.sign(unsigned, reason))
             return paper, position_of
 
+    over = parts.paper_copies.one_more(identity.principal)
     try:
         paper, position_of = await unless_hung_up(request, made())
-    except making.TooLong as error:
-        raise unavailable(f"{error.what}. {error.remedy}.") from error
-    except StoreUnavailable as error:
-        raise file_problem(error) from error
+    except BaseException as error:
+        over()
+        if isinstance(error, making.TooLong):
+            raise unavailable(f"{error.what}. {error.remedy}.") from error
+        if isinstance(error, StoreUnavailable):
+            raise file_problem(error) from error
+        raise
     headers = _headers(accord, kind, paper.language, position_of)
-    return Response(paper.content, 200, headers, paper.media_type)
+    return SentOnce(paper.file, headers, paper.media_type, over)
 
 
 @asynccontextmanager
@@ -232,7 +241,11 @@ async def _source(
         parts.ledger,
         accord,
         position,
-        may_read=lambda told: may_read_particulars(access, state, told.actor, told.facts.get("act")),
+        # What is erased by the record is on no paper, whether or not it is deleted yet.
+        may_read=lambda told: (
+            told.position not in state.erased
+            and may_read_particulars(access, state, told.actor, told.facts.get("act"))
+        ),
         beside=FOLDING.run,
     )
     if source is None:
@@ -250,4 +263,10 @@ async def _log_keys(request: Request, parts: Backend, accord: str, size: int) ->
         return LogKeys(commands=commands)
     keys = tuple(key.encoded() for key in await checkpoints.verifiers(accord))
     policy = await checkpoints.policy_text(accord, size)
-    return LogKeys(keys, (policy or b"").decode(), commands)
+    stamps = await checkpoints.timestamps.around(accord, size)
+    return LogKeys(keys, (policy or b"").decode(), commands, tuple(map(_outside_time, stamps)))
+
+
+def _outside_time(stamp: Stamp) -> OutsideTime:
+    token = read(stamp.token)
+    return OutsideTime(token.authority, stamp.size, token.before, digest_bytes(stamp.token))

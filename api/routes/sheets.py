@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from activities.sheets.cells import MOST_PROBLEMS, BadSheet, CellProblem, SheetFile, csv_of, xlsx_of
+from activities.sheets.cells import MOST_PROBLEMS, BadSheet, CellProblem, SheetFile
 from activities.sheets.columns import SHEETS
+from activities.sheets.encoding import csv_of, xlsx_of
 from activities.sheets.reading import read_sheets, zone_of
 from activities.sheets.writing import rows_of
 from api.access import seen_whole
@@ -69,7 +70,8 @@ async def get_sheet(
 ) -> Response:
     """The sheet that `entente sheet read` takes, with the state in columns behind, whose names begin with `state.`.
 
-    No cell is taken for a formula: what begins like one is text, and in CSV has an apostrophe before it.
+    No cell is taken for a formula: what begins like one is text, and in CSV has an apostrophe before it, in the midst
+    of a cell too, where a program could split it.
     """
     state, access = await seen(parts, identity, accord)
     seen_whole(access)

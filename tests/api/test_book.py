@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import pytest
 from pypdf import PdfReader
 
 from activities.runtime.settings import Settings
+from api.backend import PAPER_COPIES_EACH
 from tests.activities.papers.book.material import pdf
 from tests.activities.papers.test_papers import close, text_of
-from tests.api.conftest import Api, serving
+from tests.api.conftest import Api, problem, serving
 from tests.api.depositing import files_api, kept, put, submitted, three
 from tests.api.filling import Filler
 from tests.simulation.small import digest as digest_of
@@ -116,3 +120,52 @@ async def test_the_book_has_room_for_so_much(
         told = "".join(map(close, text_of(made)))
         assert "leftout:toolarge" in told
         assert "40bytestogether" in told
+
+
+async def test_a_book_is_sent_from_a_file_that_is_gone_whatever_becomes_of_the_request(
+    files_api: Api, filler: Filler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await three(filler)
+    made: list[IO[bytes]] = []
+    unnamed = tempfile.TemporaryFile
+
+    def counted() -> IO[bytes]:
+        made.append(unnamed())
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", counted)
+    copies = files_api.app.state.backend.paper_copies
+    whole = await files_api.get(BOOK)
+    assert int(whole.headers["content-length"]) == len(whole.content) > 0
+    token = await files_api.token("aa.contact")
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": f"/v1{BOOK}", "raw_path": f"/v1{BOOK}".encode(), "root_path": "", "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {token}".encode()), (b"host", b"localhost")],
+        "client": ("127.0.0.1", 1), "server": ("localhost", 80),
+    }  # fmt: skip
+    started: list[str] = []
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> Any:
+        return next(asked, None) or await asyncio.Future()
+
+    async def gone(message: Any) -> None:
+        assert copies.of("aa.contact") == 1
+        started.append(message["type"])
+        if message["type"] == "http.response.body":
+            raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await files_api.app(scope, receive, gone)
+    assert started == ["http.response.start", "http.response.body"]
+    assert len(made) == 2
+    assert all(one.closed for one in made)
+    assert copies.of("aa.contact") == 0
+    # Those that are read slowly take room on the disk, so that a caller has a bound.
+    held = [copies.one_more("aa.contact") for _ in range(PAPER_COPIES_EACH)]
+    said = problem(await files_api.get(BOOK), 503, "busy")
+    assert "papers for aa.contact are under way" in said["detail"]
+    for over in held:
+        over()
+    assert (await files_api.get("/accords/a/papers/calendar")).status_code == 200

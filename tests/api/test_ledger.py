@@ -27,6 +27,7 @@ from activities.tlog.note import signature_of
 from activities.tlog.policy import parse as parse_policy
 from activities.tlog.tiles import decode_entries, parse_path
 from activities.verifier.verify import Trust, verify_bundle
+from tests.activities.papers.test_papers import text_of as text_of_paper
 from tests.activities.timestamps.authority import known_authority
 from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
@@ -94,6 +95,10 @@ async def test_a_reader_checks_everything_that_was_handed_out(signing_api: Api, 
     assert (told["size"], told["authority"], told["by"]) == (size, "https://tsa.test", "CN=Illustrative TSA")
     assert base64.b64decode(told["token"]) == token
     problem(await api.get(f"/accords/{accord}/timestamps", "zz.stranger"), 404, "not_found")
+    certificate = (await api.get(f"/accords/{accord}/papers/certificate")).content
+    read = " ".join(text_of_paper(certificate))
+    assert "CN=Illustrative TSA" in read
+    assert f"entries up to no. {size - 1} existed before" in read
     told = (await api.get(f"/accords/{accord}/finality", "bb.eyes")).json()
     assert (told["size"], told["witnesses_named"], told["final"]) == (size, False, None)
     assert [(one["size"], one["by"]) for one in told["times"]] == [(size, "CN=Illustrative TSA")]

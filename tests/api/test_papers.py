@@ -18,6 +18,7 @@ from activities.runtime.settings import Settings
 from api.backend import PAPERS_AT_ONCE
 from api.routes import papers
 from tests.activities.papers.pades.material import PASSPHRASE, certified
+from tests.activities.papers.test_papers import close, text_of
 from tests.api.conftest import Api, problem, serving
 from tests.api.filling import Filler
 from tests.api.pages.browser import Browser
@@ -117,6 +118,26 @@ async def test_a_calendar_program_subscribes_with_a_key_as_its_password(
         assert "Basic" not in refused.headers["www-authenticate"]
     assert (await asked("/v1/accords/a/record-statement", key, method="POST")).status_code == 401
     assert (await asked(calendar, key, scheme="Negotiate")).status_code == 401
+
+
+async def test_a_name_that_is_erased_by_the_record_is_on_no_paper_even_before_it_is_deleted(
+    reading_api: Api, filler: Filler
+) -> None:
+    await under_way(filler)
+    await filler.do(
+        "a", "appoint_delegate", "aa.contact",
+        delegate="aa.contact", office="Office", person="Ms Example Name", roles=["signatory"],
+    )  # fmt: skip
+    position = filler.states["a"].size - 1
+
+    async def named() -> bool:
+        answer = await reading_api.get(f"/accords/a/papers/protocol?as_of={position}", "bb.contact")
+        return "MsExampleName" in "".join(map(close, text_of(answer.content)))
+
+    assert await named()
+    erasing = {"positions": [position], "ground": "Article 17", "ordered_by": "Data office"}
+    await filler.do("a", "erase_particulars", "installation", **erasing)
+    assert not await named()
 
 
 async def test_an_observer_gets_no_papers(reading_api: Api, filler: Filler) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from activities.sheets.cells import csv_of, xlsx_of
+from activities.sheets.encoding import csv_of, xlsx_of
 from activities.sheets.writing import rows_of
 from api.client.errors import ApiProblem
 from api.routes.sheets import UNPACKED

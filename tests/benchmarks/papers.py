@@ -18,9 +18,9 @@ from pathlib import Path
 
 from activities.papers.book.named import places
 from activities.papers.kinds import BOOK, NAMES
-from activities.papers.making import job, make_paper, press
+from activities.papers.making import job, press
 from tests.activities.papers.book.material import MARKDOWN, deposited, pdf, png
-from tests.activities.papers.sources import scenario
+from tests.activities.papers.sources import bytes_of, scenario
 
 ROUNDS = 3
 
@@ -30,8 +30,8 @@ async def seconds(kind: str, name: str, language: str) -> tuple[float, int]:
     source, best, size = await scenario(name), float("inf"), 0
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        made = await make_paper(source, kind, language)
-        best, size = min(best, time.perf_counter() - began), len(made.content)
+        made = await bytes_of(source, kind, language)
+        best, size = min(best, time.perf_counter() - began), len(made)
     return best, size
 
 
@@ -41,7 +41,7 @@ async def baseline() -> float:
     best = float("inf")
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        await press(json.dumps(told))
+        (await press(json.dumps(told))).close()
         best = min(best, time.perf_counter() - began)
     return best
 
@@ -60,8 +60,8 @@ async def with_files(name: str, language: str) -> tuple[float, int, int]:
         deposits = deposited(source, Path(folder), files)
         for _ in range(ROUNDS):
             began = time.perf_counter()
-            made = await make_paper(source, BOOK, language, deposits)
-            best, size = min(best, time.perf_counter() - began), len(made.content)
+            made = await bytes_of(source, BOOK, language, deposits)
+            best, size = min(best, time.perf_counter() - began), len(made)
     return best, size, len(deposits.contents)
 
 

@@ -17,6 +17,7 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import write_po
 
 from activities.languages.catalogues import ENGLISH, NAMES, catalogue, file_of, translated
+from activities.languages.names import TONGUES
 from activities.languages.prose import CONTEXT
 from api.answers.problems import TABLE
 from api.pages.forms import HINTS, declared_fields, label_of
@@ -78,6 +79,7 @@ def _declared() -> list[tuple[str, str, str]]:
     found += [("field", one, "api/pages/forms.py") for hint in HINTS.values() for one in _by_each(hint)]
     found += [("", one, "api/pages/words.py") for said in CANNOT_BE_UNDONE.values() for one in _by_each(said)]
     found += [("", one, "api/pages/verifier/page.html") for one in shown_words()]
+    found += [("language", one, "activities/languages/names.py") for one in TONGUES]
     for kind, values in STATUSES.items():
         found += [(kind, one.replace("_", " "), "api/pages/words.py") for one in values]
     for name, words in VOCABULARIES.items():

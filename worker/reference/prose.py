@@ -46,6 +46,7 @@ _VALUES = (
     *("arrived", "completed", "curtailed", "cancelled", "held", "released", "void"),
     *("effective", "stale", "definition", "declared", "reported", "documented", "inspected"),
     *("visit", "signing", "ceremony", "subsequent", "evidence"),
+    *("without dates", "prepared", "under way", "acceptance", "arrival"),
 )
 """Values of the record that sentences name as they stand."""
 

@@ -19,7 +19,17 @@ from workflows.model.vocabularies import diplomatic
 TERMS: tuple[str, ...] = tuple(diplomatic.WORDS)
 """What a vocabulary has a word for: the accord, the rungs of the ladder and its end, and what the tracks are about."""
 
-_THINGS = ("accord", "advance", "arrival", "condition", "document", "invitation", "understanding", "visit")
+_THINGS = (
+    "accord",
+    "advance",
+    "arrival",
+    "condition",
+    "document",
+    "invitation",
+    "powers",
+    "understanding",
+    "visit",
+)
 """Terms that stand for a thing in an act's name; signing, in one, is what is done."""
 
 _NAME = re.compile(r"[a-z][a-z_]{0,39}")
@@ -88,14 +98,19 @@ def placeholders(vocabulary: str) -> Mapping[str, str]:
 @cache
 def phrase(vocabulary: str, act: str) -> str:
     """An act's name as words, its terms as the vocabulary has them: ``verify condition precedent``."""
-    return " ".join(in_sentence(vocabulary, part) if part in _THINGS else part for part in act.split("_"))
+    parts = act.replace("full_powers", "powers").split("_")
+    return " ".join(in_sentence(vocabulary, part) if part in _THINGS else part for part in parts)
 
 
 _SAID = re.compile(
     r"(?<!\{)\b(an? )?"
-    r"(accord|advance work|arrival|conditions?|documents?|guests?|host|invitation|understanding|visit)\b",
+    r"(accord|advance work|arrival|conditions?|documents?|full powers|guests?|host|invitation|understanding|visit)\b",
     re.I,
 )
+
+
+_TERM_OF = {"advance work": "advance", "full powers": "powers", "guests": "guest"}
+"""What a term is, where the text writes it otherwise."""
 
 
 @cache
@@ -109,7 +124,7 @@ def reworded(text: str, vocabulary: str) -> str:
 
     def other(match: re.Match[str]) -> str:
         article, written = match[1], match[2]
-        term = {"advance work": "advance", "guests": "guest"}.get(written.lower(), written.lower())
+        term = _TERM_OF.get(written.lower(), written.lower())
         name = in_sentence(vocabulary, term) + ("s" if written.lower() == "guests" else "")
         if written[0].isupper():
             name = name[0].upper() + name[1:]

@@ -55,7 +55,7 @@ def index_of_files(
         )
     left_out = any(one.stands == "left_out" for one in contents.values())
     more = [w["files_more"]] if deposits is not None and deposits.more else []
-    room = [w.say("files_room", bytes=f"{deposits.room:,}")] if deposits is not None and left_out else []
+    room = [w.say("files_room", bytes=w.number(deposits.room))] if deposits is not None and left_out else []
     return [
         heading(w["files"]),
         para(w["files_says"], style="small"),
@@ -101,7 +101,7 @@ def _section(
     rows: list[tuple[Piece, Piece]] = [
         (w["file_digest"], mono(content.digest)),
         (w["file_type"], mono(content.media_type)),
-        (w["file_size"], w.say("file_bytes", bytes=f"{content.size:,}")),
+        (w["file_size"], w.say("file_bytes", bytes=w.number(content.size))),
         (w["file_attached_as"], mono(name)),
     ]
     blocks: list[Block] = [
@@ -119,8 +119,8 @@ def _section(
         return [*blocks, para(w.say("file_not_shown", why=w.term("why", shown["why"])))]
     unit = "pages" if "images" in shown else "characters"
     if "all" in shown and (shown["all"] is None or shown["shown"] < shown["all"]):
-        whole = "…" if shown["all"] is None else f"{shown['all']:,}"
-        blocks.append(note(w.say(f"file_{unit}_shown", shown=f"{shown['shown']:,}", all=whole)))
+        whole = "…" if shown["all"] is None else w.number(shown["all"])
+        blocks.append(note(w.say(f"file_{unit}_shown", shown=w.number(shown["shown"]), all=whole)))
     if "rich" in shown:
         language = next((place.language for place in of if place.language), None)
         blocks.append(

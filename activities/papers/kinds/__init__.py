@@ -15,6 +15,7 @@ Make = Callable[[Source, Words], Paper]
 
 BOOK = "closing-book"
 CALENDAR = "calendar"
+CERTIFICATE = "certificate"
 
 KINDS: Mapping[str, Make] = {
     "full-powers": powers.full_powers,
@@ -24,7 +25,7 @@ KINDS: Mapping[str, Make] = {
     "checklist": conditions.checklist,
     "satisfaction-letter": conditions.satisfaction_letter,
     "minutes": record.minutes,
-    "certificate": record.certificate,
+    CERTIFICATE: record.certificate,
     "registration": registration.registration,
 }
 """Every kind that is set on pages by itself, in the order of the closing book."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from activities.papers.blocks import (
     Block,
     Paper,
@@ -17,7 +19,7 @@ from activities.papers.blocks import (
     strong,
     table,
 )
-from activities.papers.people import party, person
+from activities.papers.people import party, person, titled
 from activities.papers.source import Source
 from activities.papers.words import Words
 from workflows.model.state import Accord
@@ -35,14 +37,15 @@ def checklist(source: Source, w: Words) -> Paper:
     a = source.state
     codes = list(a.definition.conditions)
     met = [code for code in codes if satisfied(a, code)]
-    blocks: list[Block] = [para(strong(w.say("met_of", met=len(met), all=len(codes))))]
+    count = w.say("met_of", met=len(met), all=len(codes)) if codes else w["met_of_none"]
+    blocks: list[Block] = [para(strong(count))]
     rows: list[tuple[Piece, ...]] = []
     for code in codes:
         terms = a.definition.conditions[code]
         rows.append(
             (
                 code,
-                lines(terms.title, w.say("guards", gate=w.term("gate", _gate(a, code, terms)))),
+                lines(terms.title, w.term_of("guards", "gate", _gate(a, code, terms))),
                 {"parts": [party(source, one) for one in terms.obligors]},
                 w.date(terms.due) if terms.due else "–",
                 lines(*_stands(source, w, code, terms)),
@@ -92,7 +95,7 @@ def _stands(source: Source, w: Words, code: str, terms: ConditionTerms) -> list[
     if condition.waived_by:
         says.append(w.say("waived_by", parties=w.list(party(source, one) for one in condition.waived_by)))
     if condition.deferred_to:
-        says.append(w.say("deferred_to", gate=w.term("gate", condition.deferred_to)))
+        says.append(w.term_of("deferred_to", "gate", condition.deferred_to))
     if condition.questioned:
         says.append(w["is_questioned"])
     if satisfied(a, code):
@@ -106,26 +109,26 @@ def _stands(source: Source, w: Words, code: str, terms: ConditionTerms) -> list[
         says.append(w["is_overdue"])
     waiting = owed_by(a, code)
     if waiting and not a.ended:
-        says.append(w.say("waits_for", who=w.list(waiting[:4]) + (" …" if len(waiting) > 4 else "")))
+        says.append(_waits_for(source, w, waiting))
     return says
+
+
+def _waits_for(source: Source, w: Words, waiting: Sequence[str]) -> str:
+    named = w.list(person(source, one) for one in waiting[:4])
+    return w.say("waits_for", who=named + (" …" if len(waiting) > 4 else ""))
 
 
 def satisfaction_letter(source: Source, w: Words) -> Paper:
     """What the beneficiaries can confirm as satisfied, or waived, on this record; and what stands against it."""
     a = source.state
     codes = [code for code in a.definition.conditions if a.founded and gate_of(a, code) != "subsequent"]
+    later = [code for code in a.definition.conditions if a.founded and code not in codes]
     met = [code for code in codes if satisfied(a, code)]
     unmet = [code for code in codes if code not in met]
+    says = "letter_text" if met else "letter_none" if a.founded else "letter_not_founded"
+    title, date = a.definition.title, w.time(source.bound.time)
     blocks: list[Block] = [
-        para(
-            w.say(
-                "letter_text",
-                title=a.definition.title,
-                date=w.time(source.bound.time),
-                position=source.bound.position,
-            ),
-            style="large",
-        )
+        para(w.say(says, title=title, date=date, position=source.bound.position), style="large")
     ]
     rows: list[tuple[Piece, ...]] = []
     for code in met:
@@ -147,8 +150,10 @@ def satisfaction_letter(source: Source, w: Words) -> Paper:
     if unmet:
         blocks.append(note(strong(w["letter_not_all"])))
         blocks.append(bullets(_open(source, w, code) for code in unmet))
-    elif not rows:
+    elif not rows and a.founded:
         blocks.append(para(w["letter_nothing"]))
+    if later:
+        blocks += [para(w["letter_later"]), bullets(_open(source, w, code) for code in later)]
     if rows:
         concerned = dict.fromkeys(one for code in met for one in beneficiaries(a, code))
         # A joint condition has no beneficiary apart from its obligors: then each of these confirms it to the others.
@@ -166,6 +171,9 @@ def satisfaction_letter(source: Source, w: Words) -> Paper:
 def _open(source: Source, w: Words, code: str) -> Piece:
     a = source.state
     terms = a.definition.conditions[code]
-    said = f"{code} · {terms.title}: {w.term('condition', standing(a, code))}"
+    stands = w.term("condition", standing(a, code))
+    said: Piece = w.say("named", name=titled(w, code, terms.title), value=stands)
     waiting = owed_by(a, code)
-    return said if a.ended or not waiting else f"{said}; {w.say('waits_for', who=w.list(waiting[:4]))}"
+    return (
+        said if a.ended or satisfied(a, code) or not waiting else lines(said, _waits_for(source, w, waiting))
+    )

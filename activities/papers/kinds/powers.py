@@ -16,7 +16,7 @@ from activities.papers.blocks import (
     seal,
     strong,
 )
-from activities.papers.people import office, party, seats_on_powers
+from activities.papers.people import office, party, seats_on_powers, severed
 from activities.papers.source import Source
 from activities.papers.words import Words
 from workflows.model.authority import holders
@@ -31,7 +31,7 @@ def full_powers(source: Source, w: Words) -> Paper:
             blocks.append(NEW_PAGE)
         blocks += _instrument(source, w, document, name, seat)
     if not blocks:
-        blocks.append(para(w["powers_none"]))
+        blocks = [para(w["powers_none" if source.state.founded else "no_documents"]), *severed(source, w)]
     return Paper(w["title.full-powers"], tuple(blocks))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from activities.papers.blocks import Block, Paper, facts, heading, para, table
-from activities.papers.people import documents, office, party, person
+from activities.papers.people import documents, office, party, person, severed, titled
 from activities.papers.source import Source
 from activities.papers.words import Words
 from workflows.model.state import SeatState
@@ -21,6 +21,7 @@ def protocol(source: Source, w: Words) -> Paper:
     if not documents(source.state):
         blocks.append(para(w["no_documents"]))
         return Paper(w["title.protocol"], tuple(blocks))
+    blocks += severed(source, w)
     blocks += [heading(w["authorizations"]), _authorizations(source, w)]
     blocks += [heading(w["credentials"]), _credentials(source, w)]
     blocks += [heading(w["order_of_signature"]), para(w["order_says"]), _order(source, w)]
@@ -50,7 +51,7 @@ def _authorizations(source: Source, w: Words) -> Block:
             else:
                 stands = w.say("since_entry", date=w.date(line.time), position=line.position)
                 by = person(source, line.delegate)
-            rows.append((f"{code} · {terms.title}", party(source, one), stands, by))
+            rows.append((titled(w, code, terms.title), party(source, one), stands, by))
     return table((w["document"], w["party"], w["authorized"], w["by"]), rows, (3, 2, "auto", 3))
 
 
@@ -88,9 +89,14 @@ def _order(source: Source, w: Words) -> Block:
         for original in originals(source.state, code):
             seats = seats_in_order(source.state, code, original)
             order = [
-                f"{index}. {party(source, seat.party)}: {office(source, seat.holder)} · "
-                + w.term("signature", _stands(seat))
-                for index, (_, seat) in enumerate(seats, 1)
+                w.say(
+                    "in_order",
+                    number=number,
+                    party=party(source, seat.party),
+                    office=office(source, seat.holder),
+                    stands=w.term("signature", _stands(seat)),
+                )
+                for number, (_, seat) in enumerate(seats, 1)
             ]
             of = w["the_only_one"] if original is None else party(source, original)
             rows.append((code, of, {"parts": list(order)}))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from activities.papers.blocks import (
     Block,
     Paper,
+    Piece,
     facts,
     heading,
     lines,
@@ -31,10 +33,11 @@ def minutes(source: Source, w: Words) -> Paper:
                 "minutes_span",
                 first=w.date(source.lines[0].time),
                 last=w.date(source.bound.time),
-                entries=len(source.lines),
-                refused=refused,
+                entries=w.number(len(source.lines)),
+                refused=w.number(refused),
             )
-        )
+        ),
+        para(w["legend_follows"], style="small"),
     ]
     if w.language != ENGLISH:
         translated = bool(sentences(w.language)["acts"])
@@ -47,11 +50,31 @@ def minutes(source: Source, w: Words) -> Paper:
             table(
                 (w["entry"], "UTC", w["what"]),
                 [(str(line.position), f"{line.time:%H:%M}", says(line, w)) for line in told],
-                ("46pt", "38pt", 1),
+                ("56pt", "38pt", 1),
                 [index for index, line in enumerate(told) if line.refused],
             )
         )
-    return Paper(w["title.minutes"], tuple(blocks))
+    return Paper(w["title.minutes"], (*blocks, heading(w["legend"]), *_legend(source, w)))
+
+
+def _legend(source: Source, w: Words) -> list[Block]:
+    """What the ids and codes in sentences of the record stand for; delegates that were revoked stay known."""
+    a = source.state
+    offices = {code: [officer.office] for code, officer in a.definition.officers.items()}
+    offices |= {
+        code: [w.say("of_party", office=one.office, party=party(source, one.party))]
+        if one.party
+        else [one.office]
+        for code, one in a.delegates.items()
+    }
+    named = {code: [source.persons[code]] if code in source.persons else [] for code in offices}
+    parts = {
+        "parties": [(code, party(source, code)) for code in a.definition.parties],
+        "delegates": [(code, w.list(named[code] + offices[code])) for code in sorted(offices)],
+        "conditions": [(code, terms.title) for code, terms in a.definition.conditions.items()],
+        "documents": [(code, terms.title) for code, terms in a.definition.documents.items()],
+    }
+    return [block for key, rows in parts.items() if rows for block in (heading(w[key], 3), facts(rows))]
 
 
 def certificate(source: Source, w: Words) -> Paper:
@@ -59,7 +82,12 @@ def certificate(source: Source, w: Words) -> Paper:
     a, bound = source.state, source.bound
     blocks: list[Block] = [
         para(
-            w.say("certificate_text", title=a.definition.title, size=bound.size, date=w.time(bound.time)),
+            w.say(
+                "certificate_text",
+                title=a.definition.title,
+                size=w.number(bound.size),
+                date=w.time(bound.time),
+            ),
             style="large",
         ),
         facts(
@@ -68,7 +96,7 @@ def certificate(source: Source, w: Words) -> Paper:
                 (w["opened"], w.time(a.opened_at)),
                 (w["parties"], w.list(f"{party(source, code)} ({code})" for code in a.definition.parties)),
                 (w["rules"], str(a.rules)),
-                (w["tree_size"], str(bound.size)),
+                (w["tree_size"], w.number(bound.size)),
                 (w["root"], mono(bound.root)),
                 (w["last_entry"], w.say("entry_at", position=bound.position, time=w.time(bound.time))),
                 (w["leaf"], mono(bound.leaf)),
@@ -93,6 +121,7 @@ def certificate(source: Source, w: Words) -> Paper:
     blocks.append(facts((w["policy_line"], mono(_folded(one))) for one in witnesses))
     if not any(line.startswith("witness ") for line in witnesses):
         blocks.append(note(w["no_witnesses"]))
+    blocks += [heading(w["times"]), *_times(source, w)]
     own = [(delegate, key) for delegate, keys_of in a.keys.items() for key in keys_of]
     if own:
         blocks.append(heading(w["keys_of_delegates"]))
@@ -120,13 +149,43 @@ def certificate(source: Source, w: Words) -> Paper:
     return Paper(w["title.certificate"], tuple(blocks))
 
 
+def _times(source: Source, w: Words) -> list[Block]:
+    """What authorities say of when the record's first entries existed; else whose clock it has."""
+    times = source.log.times
+    if not times:
+        return [para(w["times_none"])]
+    verify = "entente verify record.bundle --policy parties.policy --tsa-certificate root.pem"
+    rows: list[tuple[Piece, Piece]] = [
+        (
+            one.authority,
+            # No earlier than the token has it: what is said to have existed before a minute did so before its end.
+            lines(
+                w.say("time_before", position=one.size - 1, time=w.time(_minute_after(one.time))),
+                mono(one.digest),
+            ),
+        )
+        for one in times
+    ]
+    return [para(w["times_are"]), para(mono(verify)), facts(rows)]
+
+
+def _minute_after(at: datetime) -> datetime:
+    whole = at.replace(second=0, microsecond=0)
+    return whole if whole == at else whole + timedelta(minutes=1)
+
+
+WIDEST = 73
+"""Characters of one width that the right column of facts has room for."""
+
+
 def _folded(line: str) -> str:
-    """A long line with a break where a word ends, so that it stays on the page."""
-    if len(line) <= 78:
-        return line
-    words, rows = line.split(" "), [""]
-    for word in words:
-        if rows[-1] and len(rows[-1]) + len(word) > 76:
-            rows.append("  ")
-        rows[-1] += (" " if rows[-1].strip() else "") + word
+    """A long line with a break where a word ends, so that it stays on the page; within one, where a key's part ends."""
+    rows = [""]
+    for word in line.split(" "):
+        if rows[-1] and len(rows[-1]) + len(word) >= WIDEST:
+            rows.append("")
+        rows[-1] += (" " if rows[-1] else "") + word
+        while len(rows[-1]) > WIDEST:
+            cut = rows[-1].rfind("+", 1, WIDEST) + 1 or WIDEST
+            rows[-1:] = [rows[-1][:cut], rows[-1][cut:]]
     return "\n".join(rows)

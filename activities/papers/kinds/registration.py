@@ -9,13 +9,12 @@ from activities.papers.blocks import (
     Piece,
     facts,
     heading,
-    lines,
     mono,
     note,
     para,
     table,
 )
-from activities.papers.people import documents, party, person
+from activities.papers.people import documents, party, person, severed, titled
 from activities.papers.source import Line, Source
 from activities.papers.words import Words
 from workflows.tracks.documents.state import document_digest, document_status
@@ -31,7 +30,7 @@ def registration(source: Source, w: Words) -> Paper:
         for code, officer in a.definition.officers.items()
         if set(officer.roles) & {"depositary", "registrar"}
     ]
-    blocks: list[Block] = [facts([(w["depositary"], w.list(officers))])]
+    blocks: list[Block] = [facts([(w["depositary"], w.list(officers))]), *severed(source, w)]
     for index, document in enumerate(documents(source.state)):
         if index:
             blocks.append(NEW_PAGE)
@@ -66,11 +65,11 @@ def _document(source: Source, w: Words, code: str) -> list[Block]:
         (w["registration_no"], document.registration or w["not_yet"]),
         (w["reservations"], w["none_on_record"]),
     ]
-    blocks = [heading(f"{code} · {terms.title}"), facts(rows), heading(w["consent_to_be_bound"], 3)]
+    blocks = [heading(titled(w, code, terms.title)), facts(rows), heading(w["consent_to_be_bound"], 3)]
     blocks.append(
         table(
             (w["party"], w["signatory"], w["signature"], w["method"]),
-            [_party(source, w, code, one) for one in signing_parties(a, code)],
+            [row for one in signing_parties(a, code) for row in _of_party(source, w, code, one)],
             (2, 3, 3, 3),
         )
     )
@@ -86,7 +85,8 @@ def _document(source: Source, w: Words, code: str) -> list[Block]:
         )
     if document.released_at is None:
         blocks.append(note(w["not_released"]))
-    blocks.append(para(w["certified_copy"], style="small"))
+    if document.texts:
+        blocks.append(para(w["certified_copy"], style="small"))
     return blocks
 
 
@@ -97,17 +97,9 @@ def _in_force(source: Source, w: Words, code: str) -> str:
     return w["enters_never"] if terms.nature == "political" else w["not_yet"]
 
 
-def _party(source: Source, w: Words, code: str, one: str) -> tuple[Piece, ...]:
-    a = source.state
-    nature = a.definition.documents[code].nature
-    seats = [seat for _, seat in seats_in_order(source.state, code) if seat.party == one]
-    signatories: list[Piece] = [person(source, seat.holder) for seat in seats]
-    signed: list[Piece] = [
-        w.say("signed_as", date=w.date(seat.signature.at), form=w.term("form", seat.signature.form))
-        if seat.signature is not None
-        else w.term("signature", "open")
-        for seat in seats
-    ]
+def _of_party(source: Source, w: Words, code: str, one: str) -> list[tuple[Piece, ...]]:
+    """A row for each seat of a party."""
+    nature = source.state.definition.documents[code].nature
     ratified = _ratification(source, code, one)
     if nature == "political":
         method = w["not_binding"]
@@ -117,7 +109,18 @@ def _party(source: Source, w: Words, code: str, one: str) -> tuple[Piece, ...]:
         method = w["ratification_waits"]
     else:
         method = w.say("ratified_on", date=w.date(ratified.time), position=ratified.position)
-    return party(source, one), lines(*signatories), lines(*signed), method
+    return [
+        (
+            party(source, one),
+            person(source, seat.holder),
+            w.say("signed_as", date=w.date(seat.signature.at), form=w.term("form", seat.signature.form))
+            if seat.signature is not None
+            else w.term("signature", "open"),
+            method,
+        )
+        for _, seat in seats_in_order(source.state, code)
+        if seat.party == one
+    ]
 
 
 def _ratification(source: Source, code: str, one: str) -> Line | None:

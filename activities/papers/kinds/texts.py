@@ -19,7 +19,7 @@ from activities.papers.blocks import (
     strong,
     table,
 )
-from activities.papers.people import documents, office, party, person
+from activities.papers.people import documents, office, party, person, titled
 from activities.papers.scanning import label_texts
 from activities.papers.source import Line, Source
 from activities.papers.words import Words
@@ -48,13 +48,15 @@ def _original(source: Source, w: Words, document: str, original: str | None) -> 
         else w.say("page_of_single", title=terms.title)
     )
     blocks = [heading(heading_text), *_texts(source, w, document)]
+    if a.terminated is not None:
+        blocks.append(note(strong(w["not_to_be_signed"])))
     if digest is None:
-        return [*blocks, note(strong(w["no_text_to_sign"]))]
-    if not executable(a, document):
+        return blocks if a.terminated is not None else [*blocks, note(strong(w["no_text_to_sign"]))]
+    if a.terminated is None and not executable(a, document):
         stands = w.term("document", document_status(a, document))
         blocks.append(note(strong(w.say("not_final", status=stands))))
     blocks.append(para(w.say("page_text", title=terms.title), style="large"))
-    blocks.append(para(f"{w['done_at']}: ____________________________________"))
+    blocks.append(para(w.say("named", name=w["done_at"], value="_" * 36)))
     blocks.append(
         signs(
             lines(
@@ -81,10 +83,8 @@ def _texts(source: Source, w: Words, document: str) -> list[Block]:
     rows: list[tuple[Piece, Piece]] = []
     for language in terms.languages:
         text = texts.get(language)
-        prevails = w["prevails"] if language == terms.prevailing else ""
-        name = w.say("text_in", language=w.term("language", language)) + (
-            f" ({prevails})" if prevails else ""
-        )
+        says = "text_prevails" if language == terms.prevailing else "text_in"
+        name = w.say(says, language=w.term("language", language))
         if text is None:
             rows.append((name, w["no_text"]))
         else:
@@ -103,7 +103,7 @@ def concordance(source: Source, w: Words) -> Paper:
         if blocks:
             blocks.append(NEW_PAGE)
         terms = a.definition.documents[document]
-        blocks += [heading(f"{document} · {terms.title}"), *_texts(source, w, document)]
+        blocks += [heading(titled(w, document, terms.title)), *_texts(source, w, document)]
         if len(terms.languages) > 1:
             equal = (
                 w["equally_authentic"]

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import tempfile
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
@@ -23,13 +24,19 @@ LONGEST: Final = 60.0
 """Seconds that signing may take: a paper of 64 MiB takes some six, and a time-stamp authority has twenty."""
 
 
-async def sign_apart(content: bytes, signing: Signing, reason: str) -> bytes:
-    """A PDF with one more signature; ``content`` is how it begins.
+async def sign_apart(paper: IO[bytes], signing: Signing, reason: str) -> IO[bytes]:
+    """A PDF with one more signature, as a file without a name; ``paper``, such a file too, is how it begins.
 
     Raises:
         SigningProblem: it could not be signed; says what is in the way.
     """
-    _, signed = await _ask({"reason": reason}, signing, content)
+    with ExitStack() as held:
+        signed = held.enter_context(tempfile.TemporaryFile())
+        # The child reads by the same position.
+        paper.seek(0)
+        files = {"paper": paper.fileno(), "signed": signed.fileno()}
+        await _ask({"reason": reason, **files}, signing, tuple(files.values()))
+        held.pop_all()
     return signed
 
 
@@ -39,31 +46,17 @@ async def holder_apart(key: Key) -> tuple[str, datetime]:
     Raises:
         SigningProblem: it is not.
     """
-    told, _ = await _ask({}, Signing(key))
+    told = await _ask({}, Signing(key))
     return str(told["name"]), datetime.fromisoformat(told["until"])
 
 
-async def _ask(asked: dict[str, Any], signing: Signing, content: bytes = b"") -> tuple[dict[str, Any], bytes]:
-    with tempfile.TemporaryFile() as paper, tempfile.TemporaryFile() as signed:
-        await asyncio.to_thread(_put, paper, content)
-        files = {"paper": paper.fileno(), "signed": signed.fileno()}
-        key = {"key": _told(signing.key), "authority": signing.authority}
-        told = await _answer(json.dumps({**asked, **key, **files}).encode(), tuple(files.values()))
-        if "problem" in told:
-            raise SigningProblem(told["problem"], told["remedy"])
-        return told, await asyncio.to_thread(_taken, signed)
-
-
-def _put(file: IO[bytes], content: bytes) -> None:
-    file.write(content)
-    file.flush()
-    # The child reads by the same position.
-    file.seek(0)
-
-
-def _taken(file: IO[bytes]) -> bytes:
-    file.seek(0)
-    return file.read()
+async def _ask(asked: dict[str, Any], signing: Signing, files: tuple[int, ...] = ()) -> dict[str, Any]:
+    issuers = None if signing.issuers is None else str(signing.issuers)
+    key = {"key": _told(signing.key), "authority": signing.authority, "issuers": issuers}
+    told = await _answer(json.dumps({**asked, **key}).encode(), files)
+    if "problem" in told:
+        raise SigningProblem(told["problem"], told["remedy"])
+    return told
 
 
 async def _answer(job: bytes, files: tuple[int, ...]) -> dict[str, Any]:
@@ -112,7 +105,8 @@ def main() -> None:
     try:
         if "reason" in told:
             with os.fdopen(told["paper"], "rb") as paper, os.fdopen(told["signed"], "wb") as signed:
-                signed.write(sign(paper.read(), Signing(key, told["authority"]), told["reason"]))
+                issuers = None if told["issuers"] is None else Path(told["issuers"])
+                signed.write(sign(paper.read(), Signing(key, told["authority"], issuers), told["reason"]))
             answer = {}
         else:
             holder = holder_of(key)

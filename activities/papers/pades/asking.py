@@ -18,7 +18,7 @@ PATIENCE: Final = Patience(connect=8.0, headers=20.0, whole=20.0)
 MAX_ANSWER: Final = 80 * 1024
 """The most bytes of an answer that are read."""
 
-_ANYWHERE: Final = parse_networks(("0.0.0.0/0", "::/0"))
+ANYWHERE: Final = parse_networks(("0.0.0.0/0", "::/0"))
 """Who signs has named the address, wherever it is."""
 
 _HEADERS: Final = (
@@ -41,7 +41,7 @@ class Authority(TimeStamper):
             TimestampRequestError: there is none, or one that is not over it, or that answers another request.
         """
         nonce, asked = self.request_cms(message_digest, md_algorithm)  # type: ignore[no-untyped-call]
-        async with aclosing(Reaching(_ANYWHERE, patience=PATIENCE, plain=True)) as reaching:
+        async with aclosing(Reaching(ANYWHERE, patience=PATIENCE, plain=True)) as reaching:
             try:
                 answer = await reaching.post(self._address, asked.dump(), most=MAX_ANSWER, headers=_HEADERS)
             except Unreachable as error:

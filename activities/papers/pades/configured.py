@@ -45,9 +45,13 @@ def signing_of(settings: Settings) -> Signing | None:
             None if secret is None else secret_in(secret),
         )
     else:
-        _without(given, (*_OF_A_FILE, *_OF_A_TOKEN, "papers_timestamps"), "the setting of a key")
+        _without(
+            given, (*_OF_A_FILE, *_OF_A_TOKEN, "papers_timestamps", "papers_issuers"), "the setting of a key"
+        )
         return None
-    return Signing(key, given.get("papers_timestamps"))
+    if "papers_timestamps" not in given:
+        _without(given, ("papers_issuers",), "ENTENTE_PAPERS_TIMESTAMPS")
+    return Signing(key, given.get("papers_timestamps"), given.get("papers_issuers"))
 
 
 def _without(given: Mapping[str, object], names: tuple[str, ...], what: str) -> None:

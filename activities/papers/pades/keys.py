@@ -38,10 +38,15 @@ Key = KeyFile | TokenKey
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """A key, and the time-stamp authority (RFC 3161) that is asked for each signature; none for no such time."""
+    """A key, and the time-stamp authority (RFC 3161) that is asked for each signature; none for no such time.
+
+    ``issuers`` is a file with the certificates of those who issued the key's certificate and the authority's, up to
+    their roots: then the paper also gets what shows that none of these certificates was revoked (PAdES B-LT).
+    """
 
     key: Key
     authority: str | None = None
+    issuers: Path | None = None
 
 
 def opens_without_passphrase(file: Path) -> bool:

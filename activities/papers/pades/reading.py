@@ -17,7 +17,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.general import UnacceptableSignerError
 from pyhanko.sign.validation import async_validate_pdf_signature
-from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.errors import SignatureValidationError, ValidationInfoReadingError
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
@@ -33,7 +34,9 @@ logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 @dataclass(frozen=True, slots=True)
 class Signature:
     """A signature in a PDF. ``intact``: by its certificate's key, over just these bytes, and nothing but further
-    signatures was added since. ``trusted`` is none where no certificate to trust in was given.
+    signatures was added since. ``trusted`` is none where no certificate to trust in was given. ``lasting``: what is
+    kept in the PDF shows that no certificate was revoked when an authority stamped it (PAdES B-LT); then it is trusted
+    also when its certificate has run out since.
     """
 
     field: str
@@ -45,6 +48,7 @@ class Signature:
     intact: bool
     trusted: bool | None
     problem: str | None
+    lasting: bool = False
 
 
 def certificates_in(file: Path) -> list[x509.Certificate]:
@@ -87,6 +91,10 @@ def signatures_in(content: bytes, roots: Iterable[x509.Certificate] | None = Non
     return _read(content, all_of)
 
 
+_USAGES = KeyUsageConstraints(key_usage={"digital_signature", "non_repudiation"}, match_all_key_usages=False)
+"""Which usages count is for whoever trusts a certificate to say; PAdES asks for none."""
+
+
 async def _judged(embedded: Any, roots: list[x509.Certificate] | None) -> Signature:
     certificate = embedded.signer_cert
     problem, status = None, None
@@ -94,10 +102,7 @@ async def _judged(embedded: Any, roots: list[x509.Certificate] | None) -> Signat
         status = await async_validate_pdf_signature(
             embedded,
             ValidationContext(trust_roots=roots or [], allow_fetching=False),
-            # Which usages count is for whoever trusts a certificate to say; PAdES asks for none.
-            key_usage_settings=KeyUsageConstraints(
-                key_usage={"digital_signature", "non_repudiation"}, match_all_key_usages=False
-            ),
+            key_usage_settings=_USAGES,
         )
     except (SignatureValidationError, UnacceptableSignerError) as error:
         problem = str(error)
@@ -111,11 +116,15 @@ async def _judged(embedded: Any, roots: list[x509.Certificate] | None) -> Signat
             embedded.signed_revision == embedded.reader.xrefs.total_revisions - 1
             or status.modification_level is None
             or status.modification_level > ModificationLevel.FORM_FILLING
+            or not _ends(embedded.reader)
         ):
             problem = "something else than a signature was added to the file since"
         token = status.timestamp_validity
         if token is not None and token.intact and token.valid:
             stamped = token.timestamp
+    lasting = False
+    if roots and problem is None and stamped is not None:
+        lasting = await _lasting(embedded, roots, stamped)
     return Signature(
         field=str(embedded.field_name),
         signer=name_of(certificate.subject),
@@ -124,9 +133,46 @@ async def _judged(embedded: Any, roots: list[x509.Certificate] | None) -> Signat
         claimed=embedded.self_reported_timestamp,
         stamped=stamped,
         intact=problem is None,
-        trusted=None if roots is None else bool(status is not None and problem is None and status.trusted),
+        trusted=None
+        if roots is None
+        else lasting or bool(status is not None and problem is None and status.trusted),
         problem=problem,
+        lasting=lasting,
     )
+
+
+def _ends(reader: PdfFileReader) -> bool:
+    """Whether nothing follows on the last update of a PDF: what no cross-reference section has, no reader judges."""
+    reader.stream.seek(reader.xrefs.get_startxref_for_revision(reader.xrefs.total_revisions - 1))
+    _, mark, more = reader.stream.read().partition(b"%%EOF")
+    return bool(mark) and not more.strip(b"\r\n")
+
+
+async def _lasting(embedded: Any, roots: list[x509.Certificate], stamped: datetime) -> bool:
+    """Whether the PDF keeps what shows that no certificate was revoked at the stamp's time, the stamp's own included.
+
+    That one has to be valid now, too: nothing later says when the stamp was made.
+    """
+    try:
+        kept = DocumentSecurityStore.read_dss(embedded.reader)
+        then = {
+            "trust_roots": roots,
+            "allow_fetching": False,
+            "retroactive_revinfo": True,
+            "moment": stamped,
+            "revocation_mode": "require",
+        }
+        now = ValidationContext(trust_roots=roots, other_certs=list(kept.load_certs()), allow_fetching=False)
+        for of_stamp in (kept.as_validation_context(then), now):
+            status = await async_validate_pdf_signature(
+                embedded, kept.as_validation_context(then), of_stamp, key_usage_settings=_USAGES
+            )
+            token = status.timestamp_validity
+            if not status.trusted or token is None or not token.trusted:
+                return False
+    except (SignatureValidationError, UnacceptableSignerError, ValidationInfoReadingError, ValueError):
+        return False
+    return True
 
 
 def name_of(name: x509.Name) -> str:

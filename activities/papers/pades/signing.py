@@ -1,8 +1,9 @@
-"""Signing a paper: PAdES B-B, or B-T where a time-stamp authority is asked (ETSI EN 319 142-1).
+"""Signing a paper: PAdES B-B, B-T with a time-stamp authority, B-LT with proof that nothing was revoked then, too.
 
-The signature is an incremental update (ISO 32000-1, 7.5.6): the paper's own bytes come first in the signed file, so
-that the paper can be asked for again and compared. Its field is invisible, beside the page: what a page shows is the
-record's alone, and a field that nobody sees needs neither an appearance (PDF/A) nor a place among the tags (PDF/UA).
+The levels are those of ETSI EN 319 142-1. The signature is an incremental update (ISO 32000-1, 7.5.6): the paper's own
+bytes come first in the signed file, so that the paper can be asked for again and compared. Its field is invisible,
+beside the page: what a page shows is the record's alone, and a field that nobody sees needs neither an appearance
+(PDF/A) nor a place among the tags (PDF/UA).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import io
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -28,10 +29,14 @@ from pyhanko.sign.general import SigningError
 from pyhanko.sign.pkcs11 import PKCS11Signer
 from pyhanko.sign.signers.pdf_cms import select_suitable_signing_md
 from pyhanko.sign.timestamps import TimestampRequestError
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.errors import CRLValidationError, OCSPValidationError, PathError, ValidationError
 
-from activities.papers.pades.asking import Authority
+from activities.papers.pades.asking import ANYWHERE, PATIENCE, Authority
 from activities.papers.pades.keys import Key, KeyFile, Signing, SigningProblem, TokenKey
 from activities.papers.pades.reading import name_of, signatures_in
+from activities.papers.pades.revocation import context_of
+from activities.runtime.reaching import Reaching
 
 LARGEST_KEY_FILE = 1024 * 1024
 """Bytes of a PKCS#12 file."""
@@ -76,11 +81,16 @@ def sign(content: bytes, signing: Signing, reason: str) -> bytes:
     Raises:
         SigningProblem: it could not be signed; says what is in the way.
     """
+    if signing.issuers is not None and signing.authority is None:
+        raise SigningProblem(
+            "What shows that no certificate was revoked shows it of a time, and no authority says when it was signed.",
+            "Name a time-stamp authority too.",
+        )
     with _opened(signing.key) as signer:
         try:
             # Not as bytes: where it sets signals, the standard library writes a task's whole result out, and throws it
             # away, which takes seconds for a large paper.
-            made = asyncio.run(_signed(content, signer, signing.authority, reason)).getvalue()
+            made = asyncio.run(_signed(content, signer, signing, reason)).getvalue()
         except TimestampRequestError as error:
             raise SigningProblem(
                 f"The time-stamp authority {signing.authority} gave no time stamp: {_line(error)}.",
@@ -90,8 +100,12 @@ def sign(content: bytes, signing: Signing, reason: str) -> bytes:
             raise SigningProblem(
                 f"The token did not sign: {_name(error)}.", "Look whether its key may sign, and try again."
             ) from None
+        except _UNJUDGED as error:
+            raise _unjudged(error) from None
         # Reason: pyHanko raises NotImplementedError for a key of a kind that it does not sign with.
         except (PdfError, SigningError, NotImplementedError, ValueError) as error:
+            if isinstance(error.__cause__, _UNJUDGED):
+                raise _unjudged(error.__cause__) from None
             raise SigningProblem(
                 f"The PDF cannot be signed by this key: {_line(error)}.",
                 "Give a PDF as entente papers writes it, and a key of RSA or of an elliptic curve.",
@@ -110,7 +124,27 @@ def sign(content: bytes, signing: Signing, reason: str) -> bytes:
     return made
 
 
-async def _signed(content: bytes, signer: Any, authority: str | None, reason: str) -> io.BytesIO:
+_UNJUDGED = (PathError, ValidationError, CRLValidationError, OCSPValidationError)
+"""What is raised where a certificate is revoked, or it cannot be said whether it is."""
+
+
+def _unjudged(error: BaseException) -> SigningProblem:
+    return SigningProblem(
+        f"It cannot be shown that no certificate is revoked: {_line(error)}.",
+        "Nothing was signed. Name the certificates of all who issued the key's certificate and the authority's, up to "
+        "their roots; see whether their OCSP and revocation lists answer; or sign without --long-term.",
+    )
+
+
+async def _signed(content: bytes, signer: Any, signing: Signing, reason: str) -> io.BytesIO:
+    async with aclosing(Reaching(ANYWHERE, patience=PATIENCE, plain=True)) as reaching:
+        context = None if signing.issuers is None else context_of(signing.issuers, reaching)
+        return await _written(content, signer, signing.authority, reason, context)
+
+
+async def _written(
+    content: bytes, signer: Any, authority: str | None, reason: str, context: ValidationContext | None
+) -> io.BytesIO:
     # What follows on the mark of the end begins on a line of its own.
     whole = content if content.endswith((b"\n", b"\r")) else content + b"\n"
     writer = IncrementalPdfFileWriter(io.BytesIO(whole))
@@ -124,6 +158,10 @@ async def _signed(content: bytes, signer: Any, authority: str | None, reason: st
         md_algorithm=_hash_for(signer.signing_cert),
         subfilter=fields.SigSeedSubFilter.PADES,
         reason=reason,
+        embed_validation_info=context is not None,
+        validation_context=context,
+        # Which usages its certificate has is looked at when the key is opened.
+        signer_key_usage=set(),
     )
     stamper = None if authority is None else Authority(authority)
     by = signers.PdfSigner(metadata, signer=signer, timestamper=stamper, new_field_spec=spec)
@@ -302,7 +340,7 @@ def _fit(certificate: x509.Certificate, what: str) -> None:
 def _line(error: BaseException) -> str:
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     said = str(error) or type(error).__name__
-    return f"{said} ({cause})" if cause is not None and str(cause) else said
+    return (f"{said} ({cause})" if cause is not None and str(cause) else said).rstrip(".")
 
 
 def _name(error: BaseException) -> str:

@@ -56,7 +56,7 @@ ENGLISH = re.compile(r"\b[a-z]{2,}(?: [a-z]{2,}){2,}\b")
             "оператор; никто не исполняет роль: оператор; назовите лицо изменением определения, с согласия всех сторон "
             "(propose-amendment)",
         ),
-        ("D1 is not agreed in en, fr", "D1: не согласован на языках: en, fr"),
+        ("D1 is not agreed in en, fr", "D1: не согласован на языках: английский, французский"),
         ("AA has consented to this already", "AA: согласие уже дано"),
         (
             "the appointment of a.b is not in force on 2027-03-05",

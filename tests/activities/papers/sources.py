@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import IO, Any
 
+from activities.papers.book.deposits import Deposits
+from activities.papers.making import make_paper
 from activities.papers.source import Bound, LogKeys, Source, line_of
 from tests.worker.demo.playing import played
 from worker.demo.catalog import entry
 from worker.demo.memory import Memory
 from workflows.model.attested import state_digest
+from workflows.model.fold import evolve
 
 
 def source_of(backend: Memory, **changes: Any) -> Source:
@@ -28,13 +34,41 @@ def source_of(backend: Memory, **changes: Any) -> Source:
 
 
 @cache
-def _kept() -> dict[str, Source]:
+def _kept() -> dict[str, Memory]:
     return {}
 
 
-async def scenario(name: str) -> Source:
-    """A scenario's whole way, played once for a test process."""
+async def _played(name: str) -> Memory:
     if name not in _kept():
-        _, backend, _ = await played(entry(name).read())
-        _kept()[name] = source_of(backend)
+        _, _kept()[name], _ = await played(entry(name).read())
     return _kept()[name]
+
+
+async def scenario(name: str) -> Source:
+    """A scenario's whole way or another path of it, played once for a test process."""
+    return source_of(await _played(name))
+
+
+async def as_of(name: str, position: int) -> Source:
+    """The same, as of an entry."""
+    whole, until = await _played(name), Memory()
+    until.log = [told for told in whole.log if told.position <= position]
+    for told in until.log:
+        until.state = evolve(until.state, told)
+    return source_of(until)
+
+
+async def bytes_of(source: Source, kind: str, language: str, deposits: Deposits | None = None) -> bytes:
+    """A paper as bytes."""
+    with (await make_paper(source, kind, language, deposits)).file as file:
+        file.seek(0)
+        return file.read()
+
+
+@contextmanager
+def unnamed(content: bytes) -> Iterator[IO[bytes]]:
+    """A content as a file without a name."""
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        yield file

@@ -18,7 +18,7 @@ from activities.papers.kinds import BOOK, CALENDAR, KINDS
 from activities.papers.making import job, make_paper
 from activities.papers.press import press
 from activities.papers.words import words_of
-from tests.activities.papers.sources import scenario
+from tests.activities.papers.sources import bytes_of, scenario
 
 BOOKS = [("state-visit", one) for one in ("en", "ru", "ko", "zh")]
 BOOKS += [("jv-closing", one) for one in ("en", "pt", "no")]
@@ -119,9 +119,12 @@ async def test_the_same_record_gives_the_same_bytes_from_whichever_process() -> 
     source = await scenario("jv-closing")
     made = await make_paper(source, "checklist", "en")
     assert (made.name, made.media_type) == ("checklist.en.pdf", "application/pdf")
-    assert made.content == press(job(source, "checklist", "en")[0])
+    with made.file as file:
+        file.seek(0)
+        content = file.read()
+    assert content == press(job(source, "checklist", "en")[0])
     later = replace(source, bound=replace(source.bound, root="ef" * 32))
-    assert press(job(later, "checklist", "en")[0]) != made.content
+    assert press(job(later, "checklist", "en")[0]) != content
 
 
 SCRIPTS = {
@@ -186,15 +189,33 @@ async def test_the_calendar_is_one_and_names_what_is_open() -> None:
     from icalendar import Calendar
 
     source = await scenario("state-visit")
-    made = await make_paper(source, CALENDAR, "ru")
-    assert made.content == (await make_paper(source, CALENDAR, "ru")).content
-    read = Calendar.from_ical(made.content)
+    made = await bytes_of(source, CALENDAR, "ru")
+    assert made == await bytes_of(source, CALENDAR, "ru")
+    read = Calendar.from_ical(made)
     events = {str(one["uid"]): one for one in read.walk("VEVENT")}
     assert len(events) == 1 + len(source.state.definition.programme)
     window = events["window.accord-1@entente"]
     assert "ПРИМЕР" in str(window["summary"])
     assert str(window["location"]) == "Vladivostok"
     assert window["dtstart"].dt == source.state.definition.window.begins  # type: ignore[union-attr]
+
+
+async def test_an_accord_without_dates_or_conditions_has_its_papers_too() -> None:
+    from icalendar import Calendar
+
+    source = await scenario("state-visit")
+    nothing = source.state.definition.model_copy(update={"conditions": {}, "documents": {}, "window": None})
+    none = replace(
+        source,
+        state=replace(
+            source.state, definition=nothing, conditions={}, visit=replace(source.state.visit, window=None)
+        ),
+    )
+    # RFC 5545, 3.6: a calendar has one component at least.
+    [zone] = Calendar.from_ical(await bytes_of(none, CALENDAR, "en")).subcomponents
+    assert (zone.name, str(zone["tzid"])) == ("VTIMEZONE", "UTC")
+    said = json.loads(job(none, "checklist", "ko")[0])["data"]["papers"][0]["blocks"][0]
+    assert "조건이 없다." in json.dumps(said, ensure_ascii=False)
 
 
 async def test_a_record_whose_last_entry_is_not_of_a_whole_second_is_set_too() -> None:

@@ -13,9 +13,8 @@ from PIL import Image, ImageFilter
 
 from activities.errors import Malformed
 from activities.papers import scanning
-from activities.papers.making import make_paper
 from activities.papers.scanning import PageLabel, label_texts, labels_in, read_label
-from tests.activities.papers.sources import scenario
+from tests.activities.papers.sources import bytes_of, scenario
 from workflows.tracks.signing.pages import places
 
 
@@ -23,7 +22,7 @@ from workflows.tracks.signing.pages import places
 async def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The signature pages of a scenario, as they are printed."""
     file = tmp_path_factory.mktemp("pages") / "pages.pdf"
-    file.write_bytes((await make_paper(await scenario("state-visit"), "signature-pages", "ru")).content)
+    file.write_bytes(await bytes_of(await scenario("state-visit"), "signature-pages", "ru"))
     return file
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 from openpyxl import Workbook
 
 from activities.sheets import cells
-from activities.sheets.cells import BadSheet, csv_of, plain_of, read_grids, safe, xlsx_of
+from activities.sheets.cells import BadSheet, SheetFile, read_grids
+from activities.sheets.encoding import csv_of, xlsx_of
 from activities.sheets.named import EVIDENCE, TEXTS, read_named
 from activities.sheets.reading import read_sheets, zone_of
 from activities.sheets.writing import rows_of
@@ -147,26 +149,20 @@ async def test_what_is_written_is_read_again_as_the_same_definition(
     ]
 
 
-HOSTILE = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "'=1+1", "''=x", "＝1+1", '=HYPERLINK("http://x")']
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_no_cell_is_taken_for_a_formula_and_none_is_changed_by_that(tmp_path: Path, text: str) -> None:
-    assert safe(text).startswith("'")
-    assert plain_of(safe(text)) == text
-    [[cell]] = csv.reader(io.StringIO(csv_of([[text]]).decode("utf-8-sig"), newline=""))
-    assert cell[0] not in "=+-@\t\r"
-    file = written(tmp_path, xlsx_of({"x": [["id"], [text]]}, datetime(2030, 1, 1, tzinfo=UTC)), "x.xlsx")
-    with zipfile.ZipFile(file) as packed:
-        sheet = packed.read("xl/worksheets/sheet1.xml").decode()
-    assert "<f>" not in sheet
-    [grid] = read_grids(file)
-    assert grid.rows[0][1] == (text,)
-
-
-@pytest.mark.parametrize("text", ["", "plain", "'quoted'", "C1", "it's", "1-2"])
-def test_other_cells_stay_as_they_are(text: str) -> None:
-    assert safe(text) == plain_of(text) == text
+async def test_a_condition_with_much_evidence_is_read_again_too() -> None:
+    a = (await scenario("jv-closing")).state
+    code, condition = next((code, one) for code, one in a.conditions.items() if one.evidence)
+    a = replace(
+        a, conditions={**a.conditions, code: replace(condition, evidence=condition.evidence[:1] * 300)}
+    )
+    rows = rows_of(a.definition, "conditions", a)
+    cell = rows[list(a.conditions).index(code) + 1][rows[0].index("state.evidence")]
+    assert (cell.count("\n"), cell.endswith("… and 100 more")) == (200, True)
+    for file in (
+        SheetFile("conditions.csv", csv_of(rows)), SheetFile("all.xlsx", xlsx_of({"conditions": rows}, a.time)),
+    ):  # fmt: skip
+        again, _ = read_sheets([file], a.definition.as_facts(), zone=UTC)
+        assert again.digest() == a.definition.digest()
 
 
 def test_a_formula_on_the_way_in_is_refused_by_its_cell(tmp_path: Path) -> None:
@@ -279,3 +275,95 @@ def test_texts_are_named_once_for_each_document_and_language(tmp_path: Path) -> 
     twice = written(tmp_path, f"{head}\nD1,en,{digest('en')}\nD1,en,{digest('fr')}\n", "texts.csv")
     with pytest.raises(BadSheet):
         read_named(twice, TEXTS, None)
+
+
+def workbook(**cells_of_row: Any) -> tuple[bytes, str]:
+    """A workbook with one condition, some of whose cells are others; and the name of its worksheet's part."""
+    book = Workbook()
+    book.active.title = "conditions"
+    book.active.append(HEAD.split(","))
+    book.active.append(ROW.replace("2030-04-01", "").split(","))
+    for place, value in cells_of_row.items():
+        book.active[place] = value
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue(), "xl/worksheets/sheet1.xml"
+
+
+def changed(content: bytes, part: str, change: Callable[[bytes], bytes]) -> bytes:
+    """A workbook of which one part is another."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as whole, zipfile.ZipFile(out, "w") as made:
+        for name in whole.namelist():
+            made.writestr(name, change(whole.read(name)) if name == part else whole.read(name))
+    return out.getvalue()
+
+
+def refusal(content: bytes, name: str = "conditions.xlsx") -> str:
+    with pytest.raises(BadSheet) as caught:
+        read_sheets([SheetFile(name, content)], small(), zone=UTC)
+    return str(caught.value)
+
+
+ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaa">]>'
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda part: part.replace(b"<worksheet", ENTITIES.encode() + b"<worksheet", 1),
+        lambda part: b"<!--" + b" " * 50_000 + b"-->" + ENTITIES.encode() + part.partition(b"?>")[2],
+        lambda part: ('<?xml version="1.0" encoding="utf-16"?>' + ENTITIES + part.decode()).encode("utf-16"),
+    ],
+)  # fmt: skip
+def test_a_part_that_declares_entities_is_refused_wherever_it_does(change: Callable[[bytes], bytes]) -> None:
+    content, part = workbook()
+    assert "declares a document type" in refusal(changed(content, part, change))
+
+
+def test_no_cell_is_lost_without_a_word() -> None:
+    assert "F2: 12:00:00 is a time without a day" in refusal(workbook(F2=time(12))[0])
+    assert "F2: 2 days, 0:00:00 is a time without a day" in refusal(workbook(F2=timedelta(days=2))[0])
+    assert "K2: its column has no name" in refusal(workbook(K2="a note")[0])
+    # One comma too many moves all that follow it.
+    assert "I2: its column has no name" in refusal(f"{HEAD}\n{ROW},x\n".encode(), "conditions.csv")
+    content, part = workbook()
+    merged = b"<mergeCells>" + b'<mergeCell ref="A5:B6"/>' * 2_001 + b"</mergeCells>"
+    many = changed(content, part, lambda told: told.replace(b"</sheetData>", b"</sheetData>" + merged))
+    assert "more than 2,000 merged cells" in refusal(many)
+
+
+def test_a_csv_file_that_cannot_be_read_says_why() -> None:
+    for encoding in ("utf-16-le", "utf-32"):
+        assert "a character of zeros" in refusal(f"{HEAD}\n{ROW}\n".encode(encoding), "conditions.csv")
+    # The rows behind it would be part of the cell.
+    opened = f'{HEAD}\n{ROW[:-4]}"true\n{ROW}\n'
+    assert "unexpected end of data, in row 2" in refusal(opened.encode(), "conditions.csv")
+    for head in ("\ufeff\ufeff", "sep=;\r\n"):
+        text = head + f"{HEAD}\n{ROW}\n".replace(",", ";")
+        definition, _ = read_sheets([SheetFile("conditions.csv", text.encode())], small(), zone=UTC)
+        assert definition.conditions["C1"].title == "Venue ready"
+
+
+def test_a_name_that_leads_to_no_file_of_the_folder_is_named_with_one_that_is_like_it(tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    for name in ("Case.pdf", "case.pdf", "re\u0301port.txt"):
+        (folder / name).write_bytes(b"x")
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "loop").symlink_to("loop")
+    said = {
+        "link.txt": "not in the folder",
+        "../secret.txt": "not in the folder",
+        "loop": "leads to no file",
+        "n" * 300: "leads to no file",
+        "none.pdf": "no file 'none.pdf' in the folder",
+        "CASE.pdf": "there is 'Case.pdf' and 'case.pdf'",
+        "r\u00e9port.txt": r"there is 're\u0301port.txt'",
+    }
+    for name, words in said.items():
+        sheet = written(tmp_path, f"condition,grade,source,file\nC1,documented,R,{name}\n", "evidence.csv")
+        with pytest.raises(BadSheet) as caught:
+            read_named(sheet, EVIDENCE, folder)
+        assert words in str(caught.value.problems[0])

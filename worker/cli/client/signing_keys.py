@@ -75,6 +75,19 @@ Timestamps = Annotated[
     ),
 ]
 
+LongTerm = Annotated[
+    Path | None,
+    typer.Option(
+        "--long-term",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Keep in the paper what shows that no certificate was revoked when it was signed (PAdES B-LT): asks whose "
+        "certificates are in this file, up to the roots; needs --timestamps.",
+        show_default=False,
+    ),
+]
+
 
 def _chosen(
     *,
@@ -85,6 +98,7 @@ def _chosen(
     token_key: TokenKeyLabel = None,
     pin_file: PinFile = None,
     timestamps: Timestamps = None,
+    long_term: LongTerm = None,
 ) -> Signing | None:
     if sign_with is not None and sign_pkcs11 is not None:
         raise typer.BadParameter("give --sign-with or --sign-pkcs11, not both")
@@ -94,6 +108,7 @@ def _chosen(
         ("--token-key", token_key, "--sign-pkcs11", sign_pkcs11),
         ("--pin-file", pin_file, "--sign-pkcs11", sign_pkcs11),
         ("--timestamps", timestamps, "--sign-with or --sign-pkcs11", sign_with or sign_pkcs11),
+        ("--long-term", long_term, "--timestamps", timestamps),
     ):
         if value is not None and given is None:
             raise typer.BadParameter(f"it is for {needs}", param_hint=option)
@@ -103,12 +118,12 @@ def _chosen(
         passphrase = None
         if passphrase_file is not None or not opens_without_passphrase(sign_with):
             passphrase = _secret(passphrase_file, None, f"Passphrase of {sign_with}", "--passphrase-file")
-        return Signing(KeyFile(sign_with, passphrase), timestamps)
+        return Signing(KeyFile(sign_with, passphrase), timestamps, long_term)
     if sign_pkcs11 is not None:
         if token_key is None:
             raise typer.BadParameter("name the key in the token", param_hint="--token-key")
         pin = _secret(pin_file, PIN, "PIN of the token", "--pin-file")
-        return Signing(TokenKey(sign_pkcs11, token_key, token, pin or None), timestamps)
+        return Signing(TokenKey(sign_pkcs11, token_key, token, pin or None), timestamps, long_term)
     return None
 
 

@@ -44,8 +44,8 @@ def _sign(
 ) -> None:
     """Sign a paper that is here as a file, by your key; signatures that it has already stay what they are.
 
-    The signature is an update behind the paper's own bytes (PAdES B-B; B-T with --timestamps). If anything is in the
-    way, no file is written.
+    The signature is an update behind the paper's own bytes (PAdES B-B; B-T with --timestamps; B-LT with --long-term
+    too). If anything is in the way, no file is written.
     """
     from worker.cli.client.signing_keys import sign_file
     from worker.cli.client.writing import write_whole
@@ -163,6 +163,7 @@ def _as_json(one: Signature) -> dict[str, Any]:
         "intact": one.intact,
         "trusted": one.trusted,
         "problem": one.problem,
+        "lasting": one.lasting,
     }
 
 
@@ -184,7 +185,10 @@ def _signatures_say(file: dict[str, Any]) -> list[str]:
             if one["stamped"]
             else f"at {one['claimed']} by the signer's own clock"
         )
-        told.append(f"{one['field']} by {one['signer']} is intact, {when}; {trusted}.")
+        kept = (
+            " What shows that none was revoked then is kept with it (PAdES B-LT)." if one["lasting"] else ""
+        )
+        told.append(f"{one['field']} by {one['signer']} is intact, {when}; {trusted}.{kept}")
         told.append(f"  certificate of {one['issuer']}, SHA-256 {one['fingerprint']}")
     told.append(
         f"The paper itself is the first {file['paper']['bytes']:,} bytes of the file, {file['paper']['digest']}."

@@ -18,4 +18,5 @@ WORDS = {
     "guest": "offeree",
     "arrival": "opening of the meeting",
     "advance": "preparation",
+    "powers": "powers of attorney",
 }

@@ -18,4 +18,5 @@ WORDS = {
     "guest": "guest",
     "arrival": "arrival",
     "advance": "advance work",
+    "powers": "full powers",
 }

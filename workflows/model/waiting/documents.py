@@ -11,6 +11,7 @@ from workflows.model.declare import ACTS
 from workflows.model.rules import unmet
 from workflows.model.state import Accord, SeatState
 from workflows.model.waiting.step import Item, appointing, by_any, holding, item, step, titled
+from workflows.model.wording import called, named
 from workflows.tracks import subsequent
 from workflows.tracks.documents import state as documents
 from workflows.tracks.signing import authorization, full_powers, release, signatures
@@ -71,11 +72,13 @@ def authority(a: Accord, code: str) -> Iterator[Item]:
         if full_powers.authority_of(a, code, seat, a.time).met:
             continue
         if powers is None or powers.status != "issued":
-            says = f"Issue full powers to {state.holder} for {name}"
+            says = f"Issue {called(a, 'powers')} to {state.holder} for {name}"
             fields = {**about, "holder": state.holder}
             yield from step(a, "owe", "issue_full_powers", says, (state.party,), subject=where, fields=fields)
         else:
-            says = f"See whether the full powers of {state.holder} for {name} are in due form, and find so"
+            says = (
+                f"See whether {named(a, 'powers')} of {state.holder} for {name} are in due form, and find so"
+            )
             parties = [
                 party
                 for party in subsequent.signing_parties(a, code)

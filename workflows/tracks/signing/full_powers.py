@@ -16,7 +16,7 @@ from workflows.model.deadlines import Deadline
 from workflows.model.declare import Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord, FullPowers
 from workflows.model.values import DelegateId, Digest, Instant, Note, PartyId, Reference, show_date
-from workflows.model.wording import listed
+from workflows.model.wording import called, listed, named
 from workflows.tracks.documents.state import AboutDocument, live, set_seat
 
 SeatName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,11}(-[2-9])?$")]
@@ -34,21 +34,24 @@ def authority_of(a: Accord, document: str, seat: str, at: datetime) -> Check:
     state = a.documents[document].seats[seat]
     powers = state.powers
     authorities = able(a, ("competent_authority",), (state.party,))
-    remedy = f"the competent authority of {state.party} issues full powers, and the other parties find them in due form"
+    remedy = (
+        f"the competent authority of {state.party} issues {called(a, 'powers')}, "
+        "and the other parties find them in due form"
+    )
     if not needs_powers(a, document, seat):
         return Check("authority_valid", True, subject=document)
     if powers is None:
-        met, reason, who = False, f"{state.holder} has no full powers for {document}", authorities
+        met, reason, who = False, f"{state.holder} has no {called(a, 'powers')} for {document}", authorities
     elif powers.status != "issued":
         met, reason, who = (
             False,
-            f"the full powers of {state.holder} for {document} are {powers.status}",
+            f"{named(a, 'powers')} of {state.holder} for {document} are {powers.status}",
             authorities,
         )
     elif powers.valid_from > at or (powers.valid_until is not None and powers.valid_until <= at):
         met, reason, who = (
             False,
-            f"the full powers of {state.holder} are not in force on {show_date(at)}",
+            f"{named(a, 'powers')} of {state.holder} are not in force on {show_date(at)}",
             authorities,
         )
     else:
@@ -58,7 +61,7 @@ def authority_of(a: Accord, document: str, seat: str, at: datetime) -> Check:
             if p != state.party and p not in powers.found_by and _signs(a, document, p)
         )
         met = not lacking
-        reason = f"the full powers of {state.holder} are not found in due form by {', '.join(lacking)}"
+        reason = f"{named(a, 'powers')} of {state.holder} are not found in due form by {', '.join(lacking)}"
         who = able(a, ("treaty_section",), lacking)
         remedy = f"the treaty sections of {listed(lacking)} find them in due form"
     return Check(
@@ -89,7 +92,7 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
                 yield Deadline(
                     powers.valid_until,
                     "freshness",
-                    f"full powers of {powers.holder}",
+                    f"{called(a, 'powers')} of {powers.holder}",
                     FullPowersExpired(document=code, seat=name),
                 )
 
@@ -98,7 +101,7 @@ def deadlines(a: Accord) -> Iterator[Deadline]:
 class FullPowersIssued(Event):
     """A party's competent authority issued full powers for a seat; a successor takes the seat by it."""
 
-    says = "full powers for seat {seat} of {~document} {document} are issued to {holder}"
+    says = "{~powers} for seat {seat} of {~document} {document} are issued to {holder}"
     document: Reference
     seat: SeatName
     holder: DelegateId
@@ -125,7 +128,7 @@ def _with_powers(a: Accord, document: str, seat: str, **changes: Any) -> Accord:
 class FullPowersFound(Event):
     """Another party's treaty section found full powers in due form."""
 
-    says = "{party} finds the full powers for seat {seat} of {~document} {document} in due form"
+    says = "{party} finds {the powers} for seat {seat} of {~document} {document} in due form"
     document: Reference
     seat: SeatName
     party: PartyId
@@ -141,7 +144,7 @@ class FullPowersFound(Event):
 class FullPowersRevoked(Event):
     """Full powers were revoked: the seat is vacant; a held signature waits for confirmation or a successor."""
 
-    says = "the full powers for seat {seat} of {~document} {document} are revoked"
+    says = "{the powers} for seat {seat} of {~document} {document} are revoked"
     document: Reference
     seat: SeatName
 
@@ -154,7 +157,7 @@ class FullPowersRevoked(Event):
 class FullPowersExpired(Event):
     """Full powers ended by themselves."""
 
-    says = "the full powers for seat {seat} of {~document} {document} expire"
+    says = "{the powers} for seat {seat} of {~document} {document} expire"
     document: Reference
     seat: SeatName
 
@@ -191,7 +194,7 @@ class IssueFullPowers(_AboutSeat):
     valid_until: Instant | None = None
     note: Note = ""
     who = AUTHORITY
-    says = "{by} issues full powers to {holder} for {document}"
+    says = "{by} issues {~powers} to {holder} for {document}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """A seat of the own party, on a document that asks for full powers; a known person; a period ahead."""
@@ -202,14 +205,14 @@ class IssueFullPowers(_AboutSeat):
             "own_seat",
             a.documents[self.document].seats[self.seat].party == by.party,
             f"the seat {self.seat} is not {by.party}'s",
-            "each party issues full powers for its own seats",
+            f"each party issues {called(a, 'powers')} for its own seats",
             subject=self.document,
         )
         yield Check(
             "full_powers_asked_for",
             needs_powers(a, self.document, self.seat),
             f"{self.document} is signed ex officio",
-            "no full powers are needed",
+            f"no {called(a, 'powers')} are needed",
             subject=self.document,
         )
         person = a.delegates.get(self.holder)
@@ -239,7 +242,7 @@ class IssueFullPowers(_AboutSeat):
         yield Check(
             "period_ahead",
             self.valid_until is None or self.valid_until > max(at, self.valid_from or at),
-            "the full powers would have ended already",
+            f"{named(a, 'powers')} would have ended already",
             "give a later valid_until",
             subject=self.document,
         )
@@ -265,7 +268,7 @@ class _AboutPowers(_AboutSeat):
         return Check(
             "full_powers_issued",
             state == "issued",
-            f"full powers for {self.seat} on {self.document} are {state}{nobody}",
+            f"{called(a, 'powers')} for {self.seat} on {self.document} are {state}{nobody}",
             "let the party's competent authority issue them (issue-full-powers)",
             who,
             subject=self.document,
@@ -279,7 +282,7 @@ class FindFullPowers(_AboutPowers):
     digest: Digest
     note: Note = ""
     who = Who(("treaty_section",), "any")
-    says = "{by} finds the full powers for {seat} on {document} in due form"
+    says = "{by} finds {the powers} for {seat} on {document} in due form"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Another's, issued, of this digest, not found by this party yet."""
@@ -290,17 +293,17 @@ class FindFullPowers(_AboutPowers):
         yield Check(
             "others_powers",
             seat.party != by.party,
-            f"they are {by.party}'s own: nobody finds its own full powers in due form",
+            f"they are {by.party}'s own: nobody finds its own {called(a, 'powers')} in due form",
             "let the other parties' treaty sections find them",
             able(a, ("treaty_section",), (p for p in a.definition.parties if p != seat.party)).who,
             subject=self.document,
         )
         yield self.powers_issued(a)
         yield same_digest(
-            f"full powers for {self.seat} on {self.document}",
+            f"{called(a, 'powers')} for {self.seat} on {self.document}",
             self.digest,
             seat.powers.digest if seat.powers else None,
-            f"the full powers for {self.seat} on {self.document}",
+            f"{named(a, 'powers')} for {self.seat} on {self.document}",
         )
         yield Check(
             "not_yet_found",
@@ -321,7 +324,7 @@ class RevokeFullPowers(_AboutPowers):
 
     note: Note = ""
     who = AUTHORITY
-    says = "{by} revokes the full powers for {seat} on {document}"
+    says = "{by} revokes {the powers} for {seat} on {document}"
 
     def guards(self, a: Accord, by: Actor, at: datetime) -> Iterator[Check]:
         """Own ones, issued, before release."""
@@ -332,7 +335,7 @@ class RevokeFullPowers(_AboutPowers):
             "own_seat",
             a.documents[self.document].seats[self.seat].party == by.party,
             f"the seat {self.seat} is not {by.party}'s",
-            "each party revokes its own full powers",
+            f"each party revokes its own {called(a, 'powers')}",
             subject=self.document,
         )
         yield self.powers_issued(a)

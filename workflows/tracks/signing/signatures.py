@@ -12,6 +12,7 @@ from workflows.model.consent import same_digest
 from workflows.model.declare import Audience, Check, Event, Gate, Stamp, Who, act, event
 from workflows.model.state import Accord, Document, SeatState, Signature
 from workflows.model.values import DelegateId, Digest, Note, Reference, Text
+from workflows.model.wording import named
 from workflows.tracks.conditions.state import satisfied
 from workflows.tracks.documents.state import AboutDocument, check_ready, document_digest, live, set_seat
 from workflows.tracks.signing.authorization import authorized
@@ -61,7 +62,7 @@ def seats_held(a: Accord, at: datetime) -> Iterator[Check]:
             yield Check(
                 "seat_held",
                 signed,
-                f"the seat {name} on {code} is {_seat_words(seat)}",
+                f"the seat {name} on {code} is {_seat_words(a, seat)}",
                 f"{seat.holder} signs {code}" if authority.met else f"{authority.remedy}; then it is signed",
                 () if signed else (seat.holder,) if authority.met else authority.who,
                 subject=code,
@@ -72,9 +73,9 @@ def seats_held(a: Accord, at: datetime) -> Iterator[Check]:
                     yield authorized(a, code, seat.party)
 
 
-def _seat_words(seat: SeatState) -> str:
+def _seat_words(a: Accord, seat: SeatState) -> str:
     if seat.powers is not None and seat.powers.status in ("revoked", "expired"):
-        return f"vacant: the full powers of {seat.holder} are {seat.powers.status}"
+        return f"vacant: {named(a, 'powers')} of {seat.holder} are {seat.powers.status}"
     if seat.signature is None:
         return f"not signed by {seat.holder}"
     return (

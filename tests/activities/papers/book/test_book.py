@@ -18,7 +18,6 @@ from activities.papers.book.named import places
 from activities.papers.book.pages import shown_on_pages
 from activities.papers.children import child
 from activities.papers.kinds import BOOK, KINDS
-from activities.papers.making import make_paper
 from activities.papers.pades.reading import keywords_in
 from activities.papers.words import words_of
 from tests.activities.papers.book.material import (
@@ -30,7 +29,7 @@ from tests.activities.papers.book.material import (
     pdf,
     png,
 )
-from tests.activities.papers.sources import scenario
+from tests.activities.papers.sources import bytes_of, scenario
 from tests.activities.papers.test_papers import close, text_of
 
 HONEST: list[Any] = [
@@ -61,8 +60,8 @@ async def test_files_are_attached_shown_and_linked_and_what_is_missing_is_named(
     name: str, language: str, tmp_path: Path
 ) -> None:
     source = await scenario(name)
-    made = await make_paper(source, BOOK, language, deposited(source, tmp_path, HONEST))
-    read = [close(page) for page in text_of(made.content)]
+    made = await bytes_of(source, BOOK, language, deposited(source, tmp_path, HONEST))
+    read = [close(page) for page in text_of(made)]
     whole = "".join(read)
     for shown in (
         "Стороны", "следующем", '#panic("x")', '#include"press.py"', "<script>alert(1)</script>", "#setpage(width:1pt)",
@@ -70,7 +69,7 @@ async def test_files_are_attached_shown_and_linked_and_what_is_missing_is_named(
     ):  # fmt: skip
         assert shown in whole, shown
     assert all(word in whole for word in ("اتفاقية", "الثانية"))
-    reader = PdfReader(io.BytesIO(made.content))
+    reader = PdfReader(io.BytesIO(made))
     metadata = reader.trailer["/Root"]["/Metadata"].get_object().get_data().decode()  # type: ignore[index]
     for claim in ("<pdfaid:part>3<", "<pdfaid:conformance>A<", "<pdfuaid:part>1<"):
         assert claim in metadata
@@ -97,7 +96,7 @@ async def test_files_are_attached_shown_and_linked_and_what_is_missing_is_named(
     for stands in ("shown", "here", "absent", "erased", "left_out", "damaged"):
         assert close(w[f"file.{stands}"]) in "".join(read[:3])
     assert close(w.say("files_room", bytes="67,108,864")) in "".join(read[:3])
-    assert read_receipt(keywords_in(made.content)[0]) == read_receipt(receipt_text(source.bound))
+    assert read_receipt(keywords_in(made)[0]) == read_receipt(receipt_text(source.bound))
 
 
 def _alternatives(reader: PdfReader) -> list[str]:
@@ -124,9 +123,7 @@ async def test_the_same_files_give_the_same_bytes_and_others_give_others(tmp_pat
     for number, first in enumerate((HONEST[0], HONEST[0], (b"another", "text/plain"))):
         folder = tmp_path / str(number)
         folder.mkdir()
-        made.append(
-            (await make_paper(source, BOOK, "en", deposited(source, folder, [first, *HONEST[1:]]))).content
-        )
+        made.append(await bytes_of(source, BOOK, "en", deposited(source, folder, [first, *HONEST[1:]])))
     assert made[0] == made[1]
     assert made[0] != made[2]
 
@@ -150,15 +147,15 @@ HOSTILE: list[Any] = [
 
 async def test_no_file_breaks_the_book_or_is_taken_for_more_than_text(tmp_path: Path) -> None:
     source = await scenario("state-visit")
-    made = await make_paper(source, BOOK, "en", deposited(source, tmp_path, HOSTILE))
-    whole = close("".join(text_of(made.content)))
+    made = await bytes_of(source, BOOK, "en", deposited(source, tmp_path, HOSTILE))
+    whole = close("".join(text_of(made)))
     assert whole.count(close("it could not be read as what its type says")) == 6
     assert "[U+202E]evil[U+202C]" in whole
     assert "[U+0000]" in whole
-    held = [one.content for one in PdfReader(io.BytesIO(made.content)).attachment_list]
+    held = [one.content for one in PdfReader(io.BytesIO(made)).attachment_list]
     assert sorted(held) == sorted(content for content, _ in HOSTILE)
     # A receipt in a file is not taken for the paper's.
-    assert read_receipt("\n".join(keywords_in(made.content))).root == source.bound.root
+    assert read_receipt("\n".join(keywords_in(made))).root == source.bound.root
 
 
 async def test_a_file_at_which_the_reader_ends_is_attached_and_the_others_are_shown(
@@ -220,10 +217,10 @@ def test_a_text_that_costs_more_than_it_may_is_shown_as_it_is_written_or_in_part
 
 async def test_a_page_of_a_pdf_stands_in_the_book_as_it_looks(tmp_path: Path) -> None:
     source = await scenario("jv-closing")
-    made = await make_paper(
+    made = await bytes_of(
         source, BOOK, "en", deposited(source, tmp_path, [(pdf("One line"), "application/pdf")])
     )
-    document = pypdfium2.PdfDocument(made.content)
+    document = pypdfium2.PdfDocument(made)
     try:
         pictures = [
             one.get_px_size()

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 PASSPHRASE = "correct horse"
 MODULES = (
@@ -33,11 +33,12 @@ MODULES = (
 
 @dataclass(frozen=True)
 class Certified:
-    """A key with its certificate, and that of the authority that issued it."""
+    """A key with its certificate, and those of the authority that issued it."""
 
     key: Any
     certificate: x509.Certificate
     authority: x509.Certificate
+    authority_key: Any
 
     def file(self, folder: Path, name: str = "key.p12", passphrase: str | None = PASSPHRASE) -> Path:
         """Key and certificates as PKCS#12."""
@@ -65,8 +66,13 @@ def certified(
     ends: timedelta = timedelta(days=30),
     for_signatures: bool | None = True,
     stamping: bool = False,
+    ocsp: str | None = None,
+    revoked: str | None = None,
 ) -> Certified:
-    """A key whose certificate an authority of its own issued; ``for_signatures`` is its key usage, none for none."""
+    """A key whose certificate an authority of its own issued; ``for_signatures`` is its key usage, none for none.
+
+    ``ocsp`` and ``revoked`` are addresses where its authority says what it has revoked: asked, or as a list.
+    """
     now = datetime.now(UTC)
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("Authority of the test")
@@ -87,7 +93,15 @@ def certified(
         builder = builder.add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True
         )
-    return Certified(made, builder.sign(authority_key, hashes.SHA256()), authority)
+    if ocsp is not None:
+        place = x509.AccessDescription(
+            AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp)
+        )
+        builder = builder.add_extension(x509.AuthorityInformationAccess([place]), critical=False)
+    if revoked is not None:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(revoked)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+    return Certified(made, builder.sign(authority_key, hashes.SHA256()), authority, authority_key)
 
 
 def _name(text: str) -> x509.Name:

@@ -17,7 +17,7 @@ from activities.papers.pades.keys import KeyFile, Signing, SigningProblem
 from activities.papers.pades.reading import signatures_in
 from activities.papers.press import press
 from tests.activities.papers.pades.material import PASSPHRASE, certified
-from tests.activities.papers.sources import scenario
+from tests.activities.papers.sources import scenario, unnamed
 
 
 @pytest.fixture
@@ -28,7 +28,9 @@ async def paper() -> bytes:
 async def test_it_signs_as_this_process_does(paper: bytes, tmp_path: Path) -> None:
     own = certified()
     key = KeyFile(own.file(tmp_path), PASSPHRASE)
-    made = await sign_apart(paper, Signing(key), "Certificate of the record")
+    with unnamed(paper) as file, await sign_apart(file, Signing(key), "Certificate of the record") as signed:
+        signed.seek(0)
+        made = signed.read()
     assert made.startswith(paper)
     [signature] = await asyncio.to_thread(signatures_in, made)
     assert signature.intact
@@ -37,8 +39,11 @@ async def test_it_signs_as_this_process_does(paper: bytes, tmp_path: Path) -> No
         own.certificate.not_valid_after_utc,
     )
     # It says the same, too, of what keeps it from signing.
-    with pytest.raises(SigningProblem, match="The passphrase does not open") as refused:
-        await sign_apart(paper, Signing(KeyFile(own.file(tmp_path), "wrong")), "")
+    with (
+        unnamed(paper) as file,
+        pytest.raises(SigningProblem, match="The passphrase does not open") as refused,
+    ):
+        await sign_apart(file, Signing(KeyFile(own.file(tmp_path), "wrong")), "")
     assert "its own passphrase" in refused.value.remedy
 
 
@@ -57,16 +62,17 @@ async def test_it_ends_with_who_asked_for_it_and_in_time(
     key = KeyFile(certified().file(tmp_path), PASSPHRASE)
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        stamped = Signing(key, f"http://127.0.0.1:{port}/")
-        task = asyncio.create_task(sign_apart(paper, stamped, ""))
-        await asyncio.wait_for(asked.wait(), 30)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await asyncio.wait_for(gone.wait(), 30)
-        monkeypatch.setattr(apart, "LONGEST", 0.1)
-        with pytest.raises(SigningProblem, match=r"longer than 0.1 s"):
-            await sign_apart(paper, stamped, "")
+        with unnamed(paper) as file:
+            stamped = Signing(key, f"http://127.0.0.1:{port}/")
+            task = asyncio.create_task(sign_apart(file, stamped, ""))
+            await asyncio.wait_for(asked.wait(), 30)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.wait_for(gone.wait(), 30)
+            monkeypatch.setattr(apart, "LONGEST", 0.1)
+            with pytest.raises(SigningProblem, match=r"longer than 0.1 s"):
+                await sign_apart(file, stamped, "")
 
 
 async def test_it_gets_nothing_of_the_environment_that_holds_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

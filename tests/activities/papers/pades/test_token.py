@@ -20,7 +20,7 @@ from activities.papers.press import press
 from activities.runtime.settings import Settings
 from tests.activities.papers.pades.material import Certified, certified, softhsm, token
 from tests.activities.papers.pades.test_signing import openssl_says
-from tests.activities.papers.sources import scenario
+from tests.activities.papers.sources import scenario, unnamed
 
 PIN = "2468"
 LABEL = "papers of the test"
@@ -69,8 +69,9 @@ async def test_a_key_in_a_token_signs(
     (signature,) = await asyncio.to_thread(signatures_in, made, certificates_in(root))
     assert (signature.intact, signature.trusted) == (True, True)
     assert openssl_says(made, root, tmp_path)
-    apart = await sign_apart(paper, Signing(key), "Certificate of the record")
-    assert (await asyncio.to_thread(signatures_in, apart))[0].intact
+    with unnamed(paper) as file, await sign_apart(file, Signing(key), "Certificate of the record") as apart:
+        apart.seek(0)
+        assert (await asyncio.to_thread(signatures_in, apart.read()))[0].intact
     # The only token needs no name, and is logged out of again.
     assert holder_of(TokenKey(module, label, None, PIN)) == holder_of(key)
 
@@ -128,6 +129,7 @@ def test_the_settings_name_one_key_whole_or_none(tmp_path: Path) -> None:
         {"papers_pkcs11_key": "k"},
         {"papers_p12": Path("a"), "papers_pkcs11_pin_file": secret},
         {"papers_timestamps": "https://tsa.example/"},
+        {"papers_p12": Path("a"), "papers_issuers": secret},
     ):
         with pytest.raises(SettingsProblem):
             signing_of(Settings(**wrong))
