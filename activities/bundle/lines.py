@@ -83,6 +83,7 @@ def read_command(line: bytes) -> CommandLine | None:
     if command is None or command.receipt.refusal is not None:
         return None
     receipt = command.receipt
+    # No part of the form, since a receipt that was read the slower way can be of other numbers.
     numbers = receipt.first_position, receipt.position, receipt.size, receipt.version
     if min(numbers) < 0 or max(numbers) > MAX_SAFE_INTEGER or not YEARS[0] < receipt.time.year < YEARS[1]:
         return None
