@@ -33,7 +33,7 @@ up: $(READY) ## Run everything here until Ctrl-C
 	$(BIN)/entente up $(ARGS)
 
 test: $(READY) ## Run the tests, on two processes with one Postgres and one Temporal between them
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lint: $(READY) ## Check style and formatting
 	$(BIN)/ruff check .

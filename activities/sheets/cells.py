@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from xml.parsers import expat
 
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
 from activities.errors import EntenteError
+from activities.sheets.escapes import unescaped
 from activities.sheets.formulas import plain_of
 
 LARGEST_FILE = 16 * 1024 * 1024
@@ -34,6 +35,9 @@ LONGEST_CELL = 32_767
 """Characters of a cell; spreadsheets take no more."""
 MOST_PROBLEMS = 200
 MOST_MERGED = 2_000
+MOST_TEXTS = 400_000
+MOST_OTHER = 50_000
+"""Elements of one part of a workbook that are no cells, such as formats; programs write some thousand."""
 
 Value = str | int | float | bool | datetime | date | None
 
@@ -203,7 +207,7 @@ def _of_workbook(file: SheetFile) -> Iterator[Grid]:
                 f"{name} holds more than {file.unpacked // 2**20} MB unpacked.",
                 "Copy its cells to a new file.",
             )
-        _without_entities(name, content)
+        _look_through(name, content)
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
     except BadSheet:
         raise
@@ -220,24 +224,46 @@ def _of_workbook(file: SheetFile) -> Iterator[Grid]:
         book.close()
 
 
-def _without_entities(name: str, content: bytes) -> None:
-    """Refuse what declares entities: no spreadsheet does, and it takes long to find out what they come to."""
+def _look_through(name: str, content: bytes) -> None:
+    """Refuse what would take long to read, in each part of a workbook, whatever it is called: others say what it is.
+
+    No spreadsheet declares entities, of which it takes long to find out what they come to. Of elements that are no
+    cells there are few: each of them becomes an object, and a file of some kilobytes can hold a million.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        # Whatever a part is called, others say what it is.
         for info in packed.infolist():
-            with packed.open(info) as part:
-                if _declares_a_type(part):
+            part = packed.read(info)
+            if not part.lstrip(_BEFORE_XML).startswith(b"<"):
+                # A picture, say.
+                continue
+            if _declares_a_type(part):
+                raise BadSheet(
+                    f"{name} cannot be taken: its {info.filename[:80]} declares a document type.",
+                    "Save it as XLSX again; spreadsheet programs declare none.",
+                )
+            for what, pattern, most in (
+                ("cells", _CELL, (MOST_ROWS + 1) * MOST_COLUMNS),
+                ("texts", _TEXT, MOST_TEXTS),
+                ("elements that are no cells", _OTHER, MOST_OTHER),
+            ):
+                if sum(1 for _ in islice(pattern.finditer(part), most + 1)) > most:
                     raise BadSheet(
-                        f"{name} cannot be taken: its {info.filename[:80]} declares a document type.",
-                        "Save it as XLSX again; spreadsheet programs declare none.",
+                        f"{name} cannot be taken: its {info.filename[:80]} holds more than {most:,} {what}.",
+                        "Copy the rows to a new file, as values alone.",
                     )
+
+
+_BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"
+_CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
+_TEXT = re.compile(rb"<(?:\w+:)?(?:si|t|r)[\s/>]")
+_OTHER = re.compile(rb"<(?!(?:/|(?:\w+:)?(?:row|c|v|is|si|t|r)[\s/>]))")
 
 
 class _Begun(Exception):
     """An XML document's own element begins; none is declared before it."""
 
 
-def _declares_a_type(part: IO[bytes]) -> bool:
+def _declares_a_type(part: bytes) -> bool:
     """Whether an XML document declares a document type, in whichever encoding and behind whatever comments."""
     declared = False
 
@@ -252,8 +278,8 @@ def _declares_a_type(part: IO[bytes]) -> bool:
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler, parser.StartElementHandler = declares, begins
     try:
-        while chunk := part.read(_PIECE):
-            parser.Parse(chunk)
+        for at in range(0, len(part), _PIECE):
+            parser.Parse(part[at : at + _PIECE])
     except (_Begun, expat.ExpatError):
         # What is no XML is not read as such, or is refused by who reads it.
         pass
@@ -287,7 +313,7 @@ def _of_worksheet(file: str, sheet: Any, content: bytes) -> Grid:
                     place = f"{get_column_letter(index + 1)}{number}"
                     problems.append(CellProblem(title, place, "", said))
                     value = None
-                row.append(value)
+                row.append(unescaped(value) if isinstance(value, str) else value)
             rows.append(row)
     except BadSheet:
         raise

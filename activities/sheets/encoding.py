@@ -15,6 +15,7 @@ from openpyxl.cell.cell import Cell
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
+from activities.sheets.escapes import escaped
 from activities.sheets.formulas import begins_like_one, safe
 
 Rows = Sequence[Sequence[str]]
@@ -52,7 +53,7 @@ def _put(cell: Any, text: str, *, head: bool) -> None:
     if not text:
         return
     assert isinstance(cell, Cell)  # noqa: S101 - none of the cells is merged
-    cell.value = _ILLEGAL.sub("\ufffd", text)
+    cell.value = escaped(_ILLEGAL.sub("\ufffd", text))
     # Whatever it looks like, it is a text and no formula.
     cell.data_type = "s"
     # A text stays one also when somebody edits the cell.

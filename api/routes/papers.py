@@ -133,7 +133,8 @@ async def get_paper(
     """A paper made from the record, the same bytes for the same entry and reader: PDF/A-2a and PDF/UA-1.
 
     `closing-book` is one PDF with all the others and the deposited files that you may read, attached (PDF/A-3a) and
-    shown as far as they can be; it has the same bytes while the same files are deposited. `calendar` is an iCalendar
+    shown as far as they can be; it has the same bytes while the same files are deposited. `certificate` names the times
+    from outside (RFC 3161), and has the same bytes while no further one has come. `calendar` is an iCalendar
     file, to which a calendar program can subscribe: for it alone a key is also taken as the password of
     `Authorization: Basic` (RFC 7617). Names of persons stand on papers as far as you may read them. Characters that no
     font has are written by their code, and the paper says so. A signature is an update behind those bytes, and another

@@ -17,6 +17,7 @@ from activities.papers.blocks import (
     para,
     steps,
     table,
+    together,
 )
 from activities.papers.people import party
 from activities.papers.sentences import says, sentences
@@ -57,6 +58,10 @@ def minutes(source: Source, w: Words) -> Paper:
     return Paper(w["title.minutes"], (*blocks, heading(w["legend"]), *_legend(source, w)))
 
 
+MOST_TOGETHER = 12
+"""Rows of a list that stays on one page."""
+
+
 def _legend(source: Source, w: Words) -> list[Block]:
     """What the ids and codes in sentences of the record stand for; delegates that were revoked stay known."""
     a = source.state
@@ -68,13 +73,23 @@ def _legend(source: Source, w: Words) -> list[Block]:
         for code, one in a.delegates.items()
     }
     named = {code: [source.persons[code]] if code in source.persons else [] for code in offices}
+    tags = sorted({tag for one in a.definition.documents.values() for tag in one.languages})
     parts = {
         "parties": [(code, party(source, code)) for code in a.definition.parties],
         "delegates": [(code, w.list(named[code] + offices[code])) for code in sorted(offices)],
         "conditions": [(code, terms.title) for code, terms in a.definition.conditions.items()],
         "documents": [(code, terms.title) for code, terms in a.definition.documents.items()],
+        # Sentences of the record name languages by their tags, their translations by name.
+        "authentic_texts": []
+        if sentences(w.language)["acts"]
+        else [(tag, w.term("language", tag)) for tag in tags],
     }
-    return [block for key, rows in parts.items() if rows for block in (heading(w[key], 3), facts(rows))]
+    blocks: list[Block] = []
+    for key, rows in parts.items():
+        part = (heading(w[key], 3), facts(rows))
+        if rows:
+            blocks += [together(*part)] if len(rows) <= MOST_TOGETHER else part
+    return blocks
 
 
 def certificate(source: Source, w: Words) -> Paper:

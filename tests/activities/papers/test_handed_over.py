@@ -140,6 +140,7 @@ async def test_minutes_say_what_ids_and_codes_stand_for() -> None:
     legend = told[told.index("What ids and codes stand for\n") :]
     assert "kp.head\n김철수, Head of State, Democratic People's Republic of Korea" in legend
     assert "C4\nReport on the earlier treaty's implementation accepted" in legend
+    assert "Languages\nen\nEnglish\nko\nKorean\nru\nRussian" in legend
 
 
 async def test_what_follows_a_name_from_the_right_stays_behind_it() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from activities.sheets.cells import SheetFile, read_grids
 from activities.sheets.encoding import csv_of, xlsx_of
+from activities.sheets.escapes import unescaped
 from activities.sheets.formulas import plain_of, safe
 
 HOSTILE = [
@@ -46,6 +47,16 @@ def test_no_cell_is_taken_for_a_formula_and_none_is_changed_by_that(text: str) -
         assert "<f>" not in packed.read("xl/worksheets/sheet1.xml").decode()
     [grid] = read_grids(SheetFile("x.xlsx", content))
     assert grid.rows[0][1] == (text,)
+
+
+@pytest.mark.parametrize(
+    "text", ["a_x000D_b", "_x005F_x0041_", "_x0041_x0042_", "a_x0041__a_x005F_x0041__x0041_", "_x_", "_x12"]
+)
+def test_what_looks_like_a_code_of_a_character_stays_what_it_is(text: str) -> None:
+    content = xlsx_of({"x": [["id"], [text]]}, datetime(2030, 1, 1, tzinfo=UTC))
+    [grid] = read_grids(SheetFile("x.xlsx", content))
+    assert grid.rows[0][1] == (text,)
+    assert unescaped("two_x000D__x000a_lines") == "two\r\nlines"
 
 
 @given(st.text(alphabet=";\t|\r\n=-'\" ,a", max_size=12))

@@ -321,6 +321,28 @@ def test_a_part_that_declares_entities_is_refused_wherever_it_does(change: Calla
     assert "declares a document type" in refusal(changed(content, part, change))
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "many"),
+    [
+        ("xl/styles.xml", b"</cellXfs>", b"<xf/>" * 50_000),
+        ("xl/worksheets/sheet1.xml", b"</sheetData>", b"<brk/>" * 50_001),
+        ("xl/worksheets/sheet1.xml", b"</sheetData>", b"<row>" + b"<c/>" * 500_100 + b"</row>"),
+    ],
+)
+def test_a_part_that_would_take_long_to_read_is_refused_at_once(
+    name: str, before: bytes, many: bytes
+) -> None:
+    content, _ = workbook()
+    assert "holds more than" in refusal(
+        changed(content, name, lambda part: part.replace(before, many + before))
+    )
+    pictured = io.BytesIO(content)
+    with zipfile.ZipFile(pictured, "a") as packed:
+        packed.writestr("xl/media/image1.png", b"\x89PNG\r\n\x1a\n" + b"<" * 60_000)
+    [grid] = read_grids(SheetFile("x.xlsx", pictured.getvalue()))
+    assert len(grid.rows) == 1
+
+
 def test_no_cell_is_lost_without_a_word() -> None:
     assert "F2: 12:00:00 is a time without a day" in refusal(workbook(F2=time(12))[0])
     assert "F2: 2 days, 0:00:00 is a time without a day" in refusal(workbook(F2=timedelta(days=2))[0])
