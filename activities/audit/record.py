@@ -64,7 +64,7 @@ def from_bundle(bundle: Bundle, keys: tuple[str, ...]) -> Recorded:
         )
     outcomes = {
         # Outlines stay in the database: where a salt is erased, the id has to do.
-        command.id: Known(command.fingerprint, command.salt, None, command.receipt)
+        command.id: Known(command.fingerprint, command.salt, None, command.receipt.as_recorded())
         for command in bundle.commands()
     }
     entries: list[Entry | None] = []

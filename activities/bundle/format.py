@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from activities.bundle.archive import AGAIN, Archive
+from activities.bundle.lines import Absent, BundledReceipt, SaltedContent, read_command, read_payloads
 from activities.errors import Malformed
 from activities.ledger.entry import Payload, decode_canonical
 from activities.tlog.checkpoint import MAX_SIZE
@@ -56,9 +57,6 @@ _DIGEST: Final = re.compile("sha256:[0-9a-f]{64}", re.ASCII)
 
 Audience = Literal["all", "facts", "none"]
 """Which payloads are in a bundle: facts and particulars, facts alone, or none but those about the log itself."""
-
-Absent = Literal["erased", "withheld"]
-"""Why a payload or a signed command is not there. The exporter says so; it cannot be proved."""
 
 
 class Manifest(Message):
@@ -100,7 +98,7 @@ class BundledCommand:
     id: str
     fingerprint: str
     salt: bytes | None
-    receipt: Receipt
+    receipt: BundledReceipt
     signed: bytes | Absent
 
 
@@ -211,24 +209,8 @@ class Bundle:
 
     def commands(self) -> Iterator[BundledCommand]:
         """The outcomes of the commands in the order in which they were recorded; raises :class:`Malformed`."""
-        for line in self._lines(COMMANDS):
-            _exactly(line, {"id", "fingerprint", "salt", "receipt", "signed"}, "a command")
-            signed = line["signed"]
-            if signed not in ("erased", "withheld"):
-                signed = _text(signed, "a signed command").encode()
-            try:
-                receipt = Receipt.model_validate(line["receipt"])
-            except ValidationError as error:
-                raise Malformed(f"a receipt does not read: {_first(error)}", _AGAIN) from None
-            _as_written(receipt, line["receipt"], "a receipt")
-            salt = line["salt"]
-            yield BundledCommand(
-                _text(line["id"], "an id"),
-                _text(line["fingerprint"], "a digest"),
-                None if salt is None else decode_base64(_text(salt, "a salt"), "a salt"),
-                receipt,
-                signed,
-            )
+        for line in self._archive.lines(COMMANDS, MAX_LINE):
+            yield parse_command(line)
 
     def checkpoints(self) -> Iterator[bytes]:
         """The signed notes in the order of their sizes; raises :class:`Malformed`."""
@@ -302,22 +284,77 @@ class Bundle:
 
     def _lines(self, name: str, most: int = MAX_LINE) -> Iterator[dict[str, Any]]:
         for line in self._archive.lines(name, most):
-            value = decode_canonical(line, f"a line of {name}")
-            if not isinstance(value, dict):
-                raise Malformed(f"{name} has a line that is not a JSON object", _AGAIN)
-            yield value
+            yield _object(line, name)
 
     def _payloads(self, tile: Tile) -> Iterator[tuple[Payload | Absent, Payload | Absent]]:
         name = payload_member(tile.index)
         count = 0
-        for line in self._lines(name):
-            _exactly(line, {"position", "facts", "particulars"}, "a line of payloads")
-            if isinstance(line["position"], bool) or line["position"] != tile.index * WIDTH + count:
-                raise Malformed(f"{name} has no line for entry {tile.index * WIDTH + count}", _AGAIN)
-            yield _payload(line["facts"]), _payload(line["particulars"])
+        for line in self._archive.lines(name, MAX_LINE):
+            yield parse_payloads(line, tile.index * WIDTH + count, name)
             count += 1
         if count < tile.width:
             raise Malformed(f"{name} has {count} lines instead of {tile.width}", _AGAIN)
+
+
+def _object(line: bytes, name: str) -> dict[str, Any]:
+    value = decode_canonical(line, f"a line of {name}")
+    if not isinstance(value, dict):
+        raise Malformed(f"{name} has a line that is not a JSON object", _AGAIN)
+    return value
+
+
+def parse_command(line: bytes) -> BundledCommand:
+    """The outcome of a command in a line; raises :class:`Malformed`."""
+    one = read_command(line)
+    if one is None:
+        return _command(_object(line, COMMANDS))
+    return BundledCommand(one.id, one.fingerprint, one.salt, one.receipt, _signed(one.signed))
+
+
+def parse_payloads(line: bytes, position: int, name: str) -> tuple[Payload | Absent, Payload | Absent]:
+    """Facts and particulars of the entry at ``position``, in a line of the member ``name``; raises Malformed."""
+    one = read_payloads(line)
+    if one is None or one.position != position:
+        return _payloads(_object(line, name), position, name)
+    return _salted(one.facts), _salted(one.particulars)
+
+
+def _command(line: dict[str, Any]) -> BundledCommand:
+    """A command's outcome, member by member."""
+    _exactly(line, {"id", "fingerprint", "salt", "receipt", "signed"}, "a command")
+    signed = line["signed"]
+    if signed not in ("erased", "withheld"):
+        signed = _text(signed, "a signed command").encode()
+    try:
+        receipt = Receipt.model_validate(line["receipt"])
+    except ValidationError as error:
+        raise Malformed(f"a receipt does not read: {_first(error)}", _AGAIN) from None
+    _as_written(receipt, line["receipt"], "a receipt")
+    salt = line["salt"]
+    return BundledCommand(
+        _text(line["id"], "an id"),
+        _text(line["fingerprint"], "a digest"),
+        None if salt is None else decode_base64(_text(salt, "a salt"), "a salt"),
+        BundledReceipt.of(receipt),
+        signed,
+    )
+
+
+def _signed(text: str) -> bytes | Absent:
+    absent: Absent | None = "erased" if text == "erased" else "withheld" if text == "withheld" else None
+    return text.encode() if absent is None else absent
+
+
+def _payloads(line: dict[str, Any], position: int, name: str) -> tuple[Payload | Absent, Payload | Absent]:
+    """The payloads of the entry at ``position``, member by member."""
+    _exactly(line, {"position", "facts", "particulars"}, "a line of payloads")
+    if isinstance(line["position"], bool) or line["position"] != position:
+        raise Malformed(f"{name} has no line for entry {position}", _AGAIN)
+    return _payload(line["facts"]), _payload(line["particulars"])
+
+
+def _salted(one: SaltedContent | Absent) -> Payload | Absent:
+    return Payload(one.salt, one.content.encode()) if isinstance(one, SaltedContent) else one
 
 
 def _as_written(read: Message, value: Any, what: str, absent: Set[str] = frozenset()) -> None:

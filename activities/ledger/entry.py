@@ -27,8 +27,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from activities.errors import Malformed, PayloadMismatch, Unrecordable
+from activities.ledger import strict_json
 from activities.tlog.merkle import leaf_hash
-from workflows.model.canonical import MAX_SAFE_INTEGER, NotCanonical, canonical, read_canonical
+from workflows.model.canonical import MAX_SAFE_INTEGER, NotCanonical, canonical
 from workflows.model.commands import Actor, EventDraft
 
 FORMAT: Final = 1
@@ -262,6 +263,6 @@ def decode_canonical(content: bytes, what: str) -> Any:
         Malformed: for anything that :func:`workflows.model.canonical.canonical` would not have written so.
     """
     try:
-        return read_canonical(content)
+        return strict_json.read(content)
     except (NotCanonical, RecursionError) as error:
         raise Malformed(f"{what} is not canonical JSON: {str(error)[:200]}", COMPARE) from None

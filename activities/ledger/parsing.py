@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from activities.errors import Malformed
 from activities.ledger.entry import COMPARE, FORMAT, MAX_ENTRY_BYTES, Entry, decode_canonical, parse_time
-from workflows.model.commands import Actor
+from workflows.model.commands import Actor, actor
 
 _ACTOR_MEMBERS = frozenset(("behalf", "delegate", "party", "role"))
 
@@ -93,17 +92,12 @@ def _parse_plain(content: bytes) -> Entry | None:
         type=type_,
         version=int(version),
         time=moment,
-        actor=_actor(delegate, party, role, behalf),
+        actor=actor(delegate, party, role, behalf),
         command=command,
         causation=causation,
         facts=facts,
         particulars=particulars,
     )
-
-
-@lru_cache(maxsize=1024)
-def _actor(delegate: str, party: str | None, role: str, behalf: str | None) -> Actor:
-    return Actor(delegate=delegate, party=party, role=role, behalf=behalf)
 
 
 def _parse_any(content: bytes) -> Entry:

@@ -15,6 +15,10 @@ from activities.ledger.store import Append, Ledger, Outcome
 from activities.runtime.metrics import APPENDS_PENDING, batch_timed
 from activities.runtime.tracing import span
 
+MAX_BATCH = 64
+"""Appends in a transaction, if nothing else is said. Where more wait, some are prepared while others are committed: one
+transaction of all would leave the database idle while receipts are made, and the process while it commits."""
+
 LOCKED_PAUSE = 0.01
 """Seconds until an append whose accord another session has locked is first tried again; doubled each time."""
 
@@ -53,7 +57,7 @@ class BatchWriter:
     """
 
     def __init__(
-        self, ledger: Ledger, *, max_batch: int = 256, max_waiting: int = 1024, max_at_once: int = 2
+        self, ledger: Ledger, *, max_batch: int = MAX_BATCH, max_waiting: int = 1024, max_at_once: int = 2
     ) -> None:
         if max_batch < 1 or max_waiting < 1 or max_at_once < 1:
             raise ValueError("max_batch, max_waiting and max_at_once are at least 1")

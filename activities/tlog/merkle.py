@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from activities.errors import Malformed, ProofInvalid
 
@@ -72,6 +72,7 @@ class Frontier:
 
     size: int = 0
     hashes: tuple[bytes, ...] = ()
+    _root: bytes | None = field(default=None, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.size < 0 or len(self.hashes) != self.size.bit_count():
@@ -110,7 +111,10 @@ class Frontier:
 
     def root(self) -> bytes:
         """The root of the tree (RFC 9162, section 2.1.1)."""
-        return _fold(self.hashes) if self.hashes else EMPTY_ROOT
+        if self._root is None:
+            # Once for each tree: receipt, head and the compare-and-set of the next append all ask for it.
+            object.__setattr__(self, "_root", _fold(self.hashes) if self.hashes else EMPTY_ROOT)
+        return self._root or EMPTY_ROOT
 
     def encoded(self) -> bytes:
         """The hashes one after the other, as they are stored beside ``size``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic_core import from_json
 from activities.bundle.format import BundledCommand
 from activities.errors import Malformed
 from activities.ledger.entry import decode_canonical
+from activities.ledger.strict_json import written
 from activities.tlog.note import verifies_ed25519
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
@@ -27,6 +29,12 @@ from workflows.record.refusals import ActRefused
 
 _SIGNED = {"accord", "act", "delegate", "fields", "id", "key_id", "signature"}
 _OPTIONAL = {"own", "required_version"}
+
+_END = re.compile(
+    rb',"key_id":"(?P<key_id>[0-9a-f]{16})"(?P<between>.*),"signature":"(?P<signature>[A-Za-z0-9+/]{86}==)"\}',
+    re.DOTALL,
+)
+"""How a signed command goes on after its id."""
 
 OWN_WORD = "the keys that commands are signed with came with the bundle; give --command-key"
 """Why a good signature on a command proves nothing."""
@@ -91,13 +99,14 @@ class SignedActs:
         if delegate in NOBODY:
             problem = unsigned_problem(self._accord, command, command.signed, group)
             return Proof("wrong" if self._say(where, problem) else "unsigned", None, problem)
+        signed = None
         if verified is None:
             signed = self.signed(group, command)
             verified = signed is not None and signed.verifies()
         problem = None if verified else self._problem(group, command, command.signed)
         if self._say(where, problem):
             return Proof("wrong", None, problem)
-        return Proof("signed", from_json(command.signed)["key_id"])
+        return Proof("signed", from_json(command.signed)["key_id"] if signed is None else signed.key_id)
 
     def check_repeat(self, command: BundledCommand, refused: RecordedRefusal | None) -> dict[str, Any] | None:
         """Check a command without entries, which repeats what was refused; its signed form, where that is genuine."""
@@ -191,16 +200,11 @@ class SignedActs:
         if asked is None or told is None or command is None or command.salt is None:
             return None
         entry, content = group.told[0].entry, command.signed
+        if not isinstance(content, bytes):
+            return None
         if told.entry.actor.delegate != asked.delegate or not entry.command.startswith(f"{asked.delegate}/"):
             return None
         if command.id != entry.command or command.receipt.act != asked.act:
-            return None
-        try:
-            signed: Any = from_json(content) if isinstance(content, bytes) else None
-            key_id, signature = signed["key_id"], signed["signature"]
-            raw = self._keys[key_id]
-            signature_bytes = base64.b64decode(signature, validate=True)
-        except (binascii.Error, KeyError, TypeError, ValueError):
             return None
         part = {
             "accord": entry.accord,
@@ -210,17 +214,22 @@ class SignedActs:
             "id": entry.command,
         }
         # The members of a canonical object stand in the order of their names, so that its parts can be put together.
-        head = canonical(part)[:-1]
+        head = written(part)[:-1]
         version = (
             b"" if asked.required_version is None else b',"required_version":%d' % asked.required_version
         )
-        own = b"" if asked.own is None else b',"own":' + canonical(asked.own.model_dump(mode="json"))
-        covered = head + b',"key_id":' + canonical(key_id) + own + version
-        if content != covered + b',"signature":' + canonical(signature) + b"}":
+        own = b"" if asked.own is None else b',"own":' + written(asked.own.model_dump(mode="json"))
+        end = _END.fullmatch(content, len(head))
+        if end is None or not content.startswith(head) or end["between"] != own + version:
+            return None
+        key_id = end["key_id"].decode()
+        raw = self._keys.get(key_id)
+        if raw is None:
             return None
         if salted_digest(digest_bytes(head + version + b"}"), command.salt) != command.fingerprint:
             return None
-        return SignedBytes(raw, signature_bytes, covered + b"}")
+        covered = content[: end.end("between")] + b"}"
+        return SignedBytes(key_id, raw, binascii.a2b_base64(end["signature"]), covered)
 
     def _signed_by_known_key(self, part: dict[str, Any], signature: object) -> bool:
         raw = self._keys.get(str(part["key_id"]))

@@ -142,7 +142,7 @@ class Completeness:
         if receipt.refusal is None:
             return "its receipt does not say why"
         recorded = None if refused.event is None else refusal_in(refused.type, refused.event)
-        if recorded is not None and receipt.refusal.model_dump(mode="json") != recorded:
+        if recorded is not None and receipt.refusal != recorded:
             # What the caller was told the second time can be other words on the same matter: no entry has them.
             self._finding.note("what some callers were told of repeated refusals is bound to nothing")
         return None
@@ -180,8 +180,11 @@ def _differs(accord: str, group: Group, command: BundledCommand, root: str) -> s
         return f"its receipt is of the act {receipt.act[:60]!r}, and the entries tell of {act[:60]!r}"
     if any(told.facts is None for told in group.told):
         return None
-    refusal = None if receipt.refusal is None else receipt.refusal.model_dump(mode="json")
-    return None if refusal == refusal_of(group) else "its receipt tells the refusal otherwise than the entry"
+    return (
+        None
+        if receipt.refusal == refusal_of(group)
+        else "its receipt tells the refusal otherwise than the entry"
+    )
 
 
 def _act(group: Group) -> str | None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from activities.bundle.lines import BundledReceipt
+from activities.ledger.strict_json import written
 from activities.verifier.findings import Finding
 from activities.verifier.groups import Group, Told
 from activities.verifier.refusals import RecordedRefusal
 from workflows.model import definition
 from workflows.model.attested import state_digest
 from workflows.model.canonical import canonical
-from workflows.model.commands import EventDraft, OwnSignature, Receipt
+from workflows.model.commands import EventDraft, OwnSignature
 from workflows.model.decide import Memory, decide
 from workflows.model.declare import Rejected, parse_act
 from workflows.model.fold import evolve
 from workflows.model.repeats import Refusals
-from workflows.model.rules import stage
 from workflows.model.state import Accord
 from workflows.model.upcasting import read_event
 from workflows.tracks.conditions.evidence import EvidenceSubmitted
@@ -86,18 +87,18 @@ class Fold:
                 f"hash {leaf[:64]}, is not proved by this record; that accord's own record proves it"
             )
 
-    def check_receipt(self, receipt: Receipt) -> None:
+    def check_receipt(self, receipt: BundledReceipt) -> None:
         """Hold stage and version in a receipt against the state after its command."""
         if self._stopped or self.state is None or self.state.size != receipt.size:
             return
-        now = stage(self.state)
+        now = self._memory.stage(self.state)
         if (receipt.stage, receipt.version) != (now, self.state.version):
             self._finding.fail(
                 f"entry {receipt.position}: its receipt says stage {receipt.stage!r}, version {receipt.version}; by "
                 f"the rules it is {now!r}, {self.state.version}"
             )
 
-    def check_repeat(self, signed: dict[str, Any], receipt: Receipt, refused: RecordedRefusal) -> None:
+    def check_repeat(self, signed: dict[str, Any], receipt: BundledReceipt, refused: RecordedRefusal) -> None:
         """Hold a command without entries against the refusal that it repeats: of the same act, target and version."""
         if self._stopped or refused.event is None or refused.version is None:
             return
@@ -172,18 +173,18 @@ def _newer_rules(told: Told) -> int | None:
 
 def _difference(draft: EventDraft, told: Told) -> str | None:
     """What is recorded otherwise than it followed."""
-    if draft.actor != told.entry.actor:
+    if draft.actor is not told.entry.actor and draft.actor != told.entry.actor:
         return f"it followed from an act of {draft.actor.delegate}, recorded is {told.entry.actor.delegate}"
     facts = told.facts or {}
     if draft.version == told.entry.version:
-        same = told.facts_content == canonical(draft.facts)
+        same = told.facts_content == written(draft.facts)
     else:
         # An entry of an older version is read as the present one, and everything else has to be equal.
         upcast = read_event(told.recorded()).facts()
         same = canonical({**facts, "event": upcast}) == canonical(draft.facts)
     if not same:
         return f"the facts that follow are {_short(draft.facts)}, recorded are {_short(facts)}"
-    if told.particulars is not None and told.particulars_content != canonical(draft.particulars):
+    if told.particulars is not None and told.particulars_content != written(draft.particulars):
         return "the particulars are not those of the act"
     return None
 

@@ -32,6 +32,12 @@ class Told:
     """The canonical bytes of ``facts``, as they were hashed."""
     particulars_content: bytes = b""
     """The same of ``particulars``."""
+    act: dict[str, Any] | None = field(init=False)
+    """The act that the entry names, if it is the first that an act caused."""
+
+    def __post_init__(self) -> None:
+        act = None if self.facts is None else self.facts.get("act")
+        self.act = act if isinstance(act, dict) else None
 
     def recorded(self) -> RecordedEvent:
         """What ``evolve`` folds."""
@@ -44,12 +50,6 @@ class Told:
             actor=self.entry.actor,
             command=self.entry.command,
         )
-
-    @property
-    def act(self) -> dict[str, Any] | None:
-        """The act that the entry names, if it is the first that an act caused."""
-        found = None if self.facts is None else self.facts.get("act")
-        return found if isinstance(found, dict) else None
 
     @property
     def unheard(self) -> bool:
@@ -100,7 +100,10 @@ class Group:
     @property
     def act_entry(self) -> Told | None:
         """The entry that names the act; deadlines that fell before it stand above."""
-        return next((told for told in self.told if told.act is not None), None)
+        for told in self.told:
+            if told.act is not None:
+                return told
+        return None
 
     @property
     def unheard(self) -> bool:

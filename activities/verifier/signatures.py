@@ -25,8 +25,9 @@ BATCHES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class SignedBytes:
-    """Bytes, the signature said to be over them, and the raw public key."""
+    """Bytes, the signature said to be over them, and the raw public key with its id."""
 
+    key_id: str
     public: bytes
     signature: bytes
     content: bytes

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
-from workflows.model.commands import Actor
-from workflows.model.declare import Act, Check, Rejected
+from workflows.model.commands import Actor, actor
+from workflows.model.declare import Act, Check, Rejected, met
 from workflows.model.state import Accord, Appointment
 from workflows.model.values import INSTALLATION, show_date
 from workflows.model.wording import do, listed
@@ -166,7 +166,7 @@ def resolve(a: Accord, delegate: str, wanted: Act | type[Act], at: datetime) -> 
             "or use another credential.",
         )
     role = next((role for role in wanted.who.roles if role in appointment.roles), appointment.roles[0])
-    return Actor(delegate=delegate, party=appointment.party, role=role)
+    return actor(delegate, appointment.party, role)
 
 
 def is_heard(a: Accord, wanted: type[Act], by: Actor, at: datetime) -> bool:
@@ -193,25 +193,29 @@ def authority_checks(a: Accord, wanted: Act | type[Act], by: Actor, at: datetime
     candidate = side is not None and side not in a.definition.parties
     contact = (a.definition.parties[side].contact,) if side is not None and not candidate else ()
     holds = appointment.holds(at)
-    yield Check(
-        "appointment_in_force",
-        holds,
-        # Written only where it is read: it takes longer than all the rest of this.
-        ""
-        if holds
-        else f"the appointment of {by.delegate} is "
-        + ("revoked" if appointment.revoked else f"not in force on {show_date(at)}"),
-        "ask your party's contact for a new appointment"
-        if side is not None
-        else "officers are named in the definition: amend it, with every party",
-        contact,
-    )
-    yield Check(
-        "party_of_accord",
-        not candidate or wanted.by_candidates,
-        f"{side} is no party yet: the amendment that adds it is not adopted by all",
-        "adopt the amendment, and let every party adopt it",
-    )
+    # What is met is told without words: to write them takes longer than to judge, and nobody reads them.
+    if holds:
+        yield met("appointment_in_force")
+    else:
+        yield Check(
+            "appointment_in_force",
+            False,
+            f"the appointment of {by.delegate} is "
+            + ("revoked" if appointment.revoked else f"not in force on {show_date(at)}"),
+            "ask your party's contact for a new appointment"
+            if side is not None
+            else "officers are named in the definition: amend it, with every party",
+            contact,
+        )
+    if not candidate or wanted.by_candidates:
+        yield met("party_of_accord")
+    else:
+        yield Check(
+            "party_of_accord",
+            False,
+            f"{side} is no party yet: the amendment that adds it is not adopted by all",
+            "adopt the amendment, and let every party adopt it",
+        )
     right_side = (
         who.side == "anyone"
         or (who.side == "any" and side is not None)
@@ -229,7 +233,7 @@ def authority_checks(a: Accord, wanted: Act | type[Act], by: Actor, at: datetime
         # The parties have named an operator: then the installation's own word no longer suffices.
         right_role = False
     if right_side and right_role:
-        yield Check("authority", True)
+        yield met("authority")
         return
     yield _no_authority(a, wanted, by.delegate, appointment)
 

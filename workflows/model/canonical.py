@@ -62,7 +62,8 @@ def depth(value: Any) -> int:
     while level := [
         item
         for one in level
-        if isinstance(one, Mapping | list | tuple)
+        # Most are text, which whether it is a mapping takes longest to tell.
+        if type(one) is not str and isinstance(one, Mapping | list | tuple)
         for item in ([None], one.values() if isinstance(one, Mapping) else one)[bool(one)]
     ]:
         found += 1

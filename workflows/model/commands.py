@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -76,6 +77,12 @@ class Actor(Message):
     behalf: str | None = Field(
         default=None, description="the party on whose behalf, where it is not the delegate's own"
     )
+
+
+@lru_cache(maxsize=1024)
+def actor(delegate: str, party: str | None, role: str, behalf: str | None = None) -> Actor:
+    """The actor of these; the very same for the few who act again and again."""
+    return Actor(delegate=delegate, party=party, role=role, behalf=behalf)
 
 
 class OwnSignature(Message):

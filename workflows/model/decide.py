@@ -36,6 +36,7 @@ from workflows.model.declare import (
     act_class,
     check_size,
     malformed,
+    met,
     parse_act,
 )
 from workflows.model.declared import ACTS
@@ -44,11 +45,12 @@ from workflows.model.fold import fold
 from workflows.model.rules import deadlines, gate
 from workflows.model.state import Accord
 from workflows.model.values import shortened
-from workflows.model.wording import called, named
+from workflows.model.wording import named
 from workflows.model.working import CLOCK, Memory, Working
 from workflows.record.keys import own_signature
 from workflows.record.operation import not_paused
 from workflows.record.refusals import ActRefused, SignalRefused, mark_of
+from workflows.tracks.ending import ended_before
 from workflows.tracks.founding.adoption import AccordOpened, founded
 
 MOST_DEADLINES = 50
@@ -169,20 +171,20 @@ def _decide(a: Accord | None, command: Command, at: datetime, memory: Memory | N
     work = Working(a, max(at, a.time), memory)
     asked = asked_for(a, command)
     work.pass_deadlines(MOST_DEADLINES if command.act == TICK else None)
+    actor = None
     if asked is not None:
         actor = resolve(work.state, command.delegate, asked, work.at)
         if not is_heard(work.state, asked, actor, work.at):
             return _refuse_unheard(work, asked, actor)
-    wanted = _parsed(a, command)
+    wanted = _parsed(a, command) if asked is None else parse_act(command.act, command.fields)
     if command.act == UNREADABLE:
         return _refused_signal(
             work, **{key: str(command.fields.get(key, "")) for key in ("name", "reason", "payload")}
         )
     if wanted is None:
         return Decision(tuple(work.drafts), CLOCK, work.state)
-    if command.delegate == UNATTRIBUTED:
+    if actor is None:
         return _unattributed(work, wanted)
-    actor = resolve(work.state, command.delegate, wanted, work.at)
     own = command.own
     checks = judge(work.state, wanted, actor, work.at, own, command.required_version)
     unmet = [check for check in checks if not check.met]
@@ -228,7 +230,8 @@ def _said(wanted: Act, command: Command) -> tuple[dict[str, Any], dict[str, Any]
     said = {"name": wanted.name, "fields": wanted.facts(), **(own.facts() if own is not None else {})}
     if command.required_version is not None:
         said["required_version"] = command.required_version
-    particulars: dict[str, Any] = {"act": wanted.particulars()} if wanted.particulars() else {}
+    free = wanted.particulars()
+    particulars: dict[str, Any] = {"act": free} if free else {}
     if particulars and own is not None and own.salt:
         particulars["salt"] = own.salt
     return said, particulars
@@ -287,12 +290,7 @@ def _guards(
 def _standing(a: Accord, wanted: Act | type[Act], actor: Actor, at: datetime) -> Iterable[Check]:
     """The guards that come before all others, and ask nothing of what the act says."""
     over = (a.closed and not wanted.after_closing) or (a.terminated is not None and not wanted.after_end)
-    yield Check(
-        "accord_open",
-        not over,
-        f"{named(a, 'accord')} is {'closed' if a.closed else f'terminated: {a.terminated}'}",
-        f"its texts and verdicts stay readable; start another {called(a, 'accord')} that names this one as predecessor",
-    )
+    yield ended_before(a) if over else met("accord_open")
     if not wanted.while_paused:
         yield not_paused(a)
     yield from authority_checks(a, wanted, actor, at)

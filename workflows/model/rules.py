@@ -100,11 +100,11 @@ def stage(a: Accord) -> str:
         return "terminated"
     if a.visit.arrived_at is not None:
         return "signing"
-    if not a.founded or not invitation.accepted(a).met:
+    if not a.founded or not invitation.is_accepted(a):
         return "invitation"
     if any(not satisfied(a, code) for code in on_gates(a, "visit")):
         return "verification"
-    if not all(executable(a, code) for code in live(a)) or not understanding.effective(a).met:
+    if not all(executable(a, code) for code in live(a)) or not understanding.is_effective(a):
         return "drafting"
     return "signing" if a.definition.signing_at_a_distance else "visit"
 

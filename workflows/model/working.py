@@ -7,12 +7,12 @@ decides one command of an accord after another keeps a :class:`Memory`, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Set
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from itertools import compress
 from operator import is_not
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 from workflows.model.commands import Actor, EventDraft
 from workflows.model.deadlines import Deadline
@@ -25,6 +25,7 @@ from workflows.model.rules import (
     accord_deadlines,
     condition_deadlines,
     rules_of,
+    stage,
 )
 from workflows.model.state import Accord
 
@@ -35,46 +36,87 @@ CHAIN = 10_000
 
 
 class _Looked:
-    """Stands for a state, and keeps which parts of it were looked at."""
+    """Stands for a state, and keeps which of its fields were looked at."""
 
     __slots__ = ("_state", "parts")
 
     def __init__(self, state: Accord) -> None:
         self._state = state
-        self.parts: dict[str, Any] = {}
+        self.parts: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(self._state, name)
-        self.parts[name] = value
+        fields = self._state.__dict__
+        if name in fields:
+            self.parts.add(name)
+            return fields[name]
+        derived = getattr(Accord, name)
+        if isinstance(derived, property):
+            # It looks at its fields itself, by way of this.
+            return derived.__get__(self)
+        self.parts.update(fields)
+        return getattr(self._state, name)
+
+
+def _changed(was: Accord, a: Accord) -> set[str]:
+    """The fields of ``a`` that hold another object than in ``was``."""
+    before, now = was.__dict__, a.__dict__
+    return set(compress(now, map(is_not, now.values(), map(before.get, now))))
+
+
+T = TypeVar("T")
+
+
+class Derived(Generic[T]):
+    """What a function makes of a state; asked anew only once a field that the function looked at is another one."""
+
+    def __init__(self, function: Callable[[Accord], T]) -> None:
+        self._function = function
+        self._latest: tuple[Accord, set[str], T] | None = None
+
+    def of(self, a: Accord) -> T:
+        """The same as the function."""
+        if self._latest is not None:
+            was, parts, value = self._latest
+            if was is a or parts.isdisjoint(_changed(was, a)):
+                self._latest = a, parts, value
+                return value
+        looked = _Looked(a)
+        value = self._function(cast(Accord, looked))
+        self._latest = a, looked.parts, value
         return value
-
-
-def _same(parts: dict[str, Any] | None, a: Accord) -> bool:
-    """Whether all parts that were looked at are the same in ``a``; not, where nothing was looked at yet."""
-    return parts is not None and all(getattr(a, name) is value for name, value in parts.items())
 
 
 class Following:
     """What follows from a state by itself, asked again and again while it changes.
 
-    A rule from which nothing followed is asked anew only once a part of the state that it looked at is another one.
+    A rule from which nothing followed is asked anew only once a field of the state that it looked at is another one.
     """
 
     def __init__(self) -> None:
-        self._nothing: dict[Rule, dict[str, Any]] = {}
+        self._state: Accord | None = None
+        # From which rules nothing follows in that state, with the fields that each looked at.
+        self._nothing: dict[Rule, set[str]] = {}
 
     def next(self, a: Accord, at: datetime) -> Event | None:
         """The same as ``rules.follows``."""
+        was, self._state = self._state, a
+        if was is not None and was is not a:
+            changed = _changed(was, a)
+            for rule in [rule for rule, parts in self._nothing.items() if not parts.isdisjoint(changed)]:
+                del self._nothing[rule]
         for rule in rules_of(a):
-            if _same(self._nothing.get(rule), a):
+            if rule in self._nothing:
                 continue
             looked = _Looked(a)
             found = next(iter(rule(cast(Accord, looked), at)), None)
             if found is not None:
-                self._nothing.pop(rule, None)
                 return found
             self._nothing[rule] = looked.parts
         return None
+
+
+_FRAME = frozenset(("definition", "founded", "terminated", "closed", "released_at"))
+"""Fields by which all deadlines of an accord can come or go."""
 
 
 class Calendar:
@@ -89,11 +131,12 @@ class Calendar:
         self._most = 0
         self._heap: list[tuple[Place, int]] = []
         self._given: dict[int | str, dict[Place, Deadline]] = {}
-        self._parts: dict[int, dict[str, Any]] = {}
+        # The fields that each giver of the accord's deadlines looked at.
+        self._parts: dict[int, set[str]] = {}
         self._number = 0
         self._numbered: dict[int, tuple[int | str, Deadline]] = {}
         self._state = a
-        self._take_up(a, a.definition.conditions)
+        self._take_up(a, a.__dict__.keys(), a.definition.conditions)
 
     def next(self, a: Accord) -> Deadline | None:
         """The earliest pending deadline of ``a``, up to the time; as the first of ``rules.deadlines``."""
@@ -123,24 +166,24 @@ class Calendar:
         was, self._state = self._state, a
         if was is a:
             return
-        frame = ("definition", "founded", "ended", "released_at")
-        if any(getattr(was, name) is not getattr(a, name) for name in frame):
+        changed = _changed(was, a)
+        if not changed.isdisjoint(_FRAME):
             # What is forgotten is asked anew, though it had looked at nothing that changed.
             self._parts.clear()
             self._given.clear()
             self._heap.clear()
             self._numbered.clear()
-            self._take_up(a, a.definition.conditions)
+            self._take_up(a, changed, a.definition.conditions)
             return
-        changed: Iterable[str] = ()
-        if was.conditions is not a.conditions:
+        conditions: Iterable[str] = ()
+        if "conditions" in changed:
             # In one order, as no definition changed; were they not, more would be asked anew, and never less.
-            changed = compress(a.conditions, map(is_not, a.conditions.values(), was.conditions.values()))
-        self._take_up(a, changed)
+            conditions = compress(a.conditions, map(is_not, a.conditions.values(), was.conditions.values()))
+        self._take_up(a, changed, conditions)
 
-    def _take_up(self, a: Accord, conditions: Iterable[str]) -> None:
+    def _take_up(self, a: Accord, changed: Set[str], conditions: Iterable[str]) -> None:
         for order in ACCORD_DEADLINES:
-            if not _same(self._parts.get(order), a):
+            if order not in self._parts or not self._parts[order].isdisjoint(changed):
                 looked = _Looked(a)
                 self._give(order, dict(accord_deadlines(cast(Accord, looked), order)))
                 self._parts[order] = looked.parts
@@ -163,14 +206,15 @@ class Calendar:
 
 
 class Memory:
-    """What is worth keeping between the commands of one accord: from what nothing followed, and its deadlines.
+    """What is worth keeping between the commands of one accord: from what nothing followed, deadlines and stage.
 
-    It changes no answer, and suits every state of the accord: each answer is kept with the parts of the state that it
+    It changes no answer, and suits every state of the accord: each answer is kept with the fields of the state that it
     rests on. Not to be shared by threads.
     """
 
     def __init__(self) -> None:
         self.following = Following()
+        self.stage = Derived(stage).of
         self._calendar: Calendar | None = None
 
     def next_deadline(self, a: Accord) -> Deadline | None:

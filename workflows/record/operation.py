@@ -17,7 +17,7 @@ from pydantic import Field
 
 from workflows.model.authority import OPERATOR
 from workflows.model.commands import Actor
-from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, met
 from workflows.model.state import Accord, Pause
 from workflows.model.values import Line, Text, show_time
 from workflows.model.wording import named
@@ -27,7 +27,7 @@ def not_paused(a: Accord) -> Check:
     """Guard: the accord is not paused."""
     pause = a.paused
     if pause is None:
-        return Check("not_paused", True)
+        return met("not_paused")
     return Check(
         "not_paused",
         False,

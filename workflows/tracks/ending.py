@@ -16,11 +16,21 @@ from workflows.model.deadlines import Deadline
 from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
 from workflows.model.state import Accord
 from workflows.model.values import Note, PartyId, Text, show_date
-from workflows.model.wording import named
+from workflows.model.wording import called, named
 from workflows.tracks.conditions.state import check_satisfied, on_gates
 from workflows.tracks.documents.state import live
 from workflows.tracks.founding.reopening import LONG_STOP
 from workflows.tracks.subsequent import signing_parties
+
+
+def ended_before(a: Accord) -> Check:
+    """That the accord has ended before an act that only an open one takes."""
+    return Check(
+        "accord_open",
+        False,
+        f"{named(a, 'accord')} is {'closed' if a.closed else f'terminated: {a.terminated}'}",
+        f"its texts and verdicts stay readable; start another {called(a, 'accord')} that names this one as predecessor",
+    )
 
 
 def nothing_open(a: Accord) -> Iterator[Check]:

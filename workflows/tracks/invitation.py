@@ -31,9 +31,19 @@ def required(a: Accord) -> tuple[str, ...]:
     return tuple(code for code in a.definition.guests if a.definition.parties[code].required)
 
 
+def _unanswered(a: Accord) -> tuple[str, ...]:
+    """The guests whose acceptance is required, and who have not accepted without reserve."""
+    return tuple(code for code in required(a) if a.invitation.answers.get(code) != "accepted")
+
+
+def is_accepted(a: Accord) -> bool:
+    """Whether every required guest has accepted, without reserve."""
+    return a.invitation.status == "accepted" and not _unanswered(a)
+
+
 def accepted(a: Accord) -> Check:
     """Guard: every required guest has accepted, without reserve."""
-    waiting = tuple(code for code in required(a) if a.invitation.answers.get(code) != "accepted")
+    waiting = _unanswered(a)
     if a.invitation.status == "drafted":
         reason = f"{named(a, 'invitation')} has not been issued"
         who, nobody = able(a, ("protocol",), (a.definition.host,))
@@ -48,7 +58,7 @@ def accepted(a: Accord) -> Check:
         reason, (who, nobody) = f"{named(a, 'invitation')} is {_status(a)}", NOBODY
     return Check(
         "invitation_accepted",
-        a.invitation.status == "accepted" and not waiting,
+        is_accepted(a),
         reason + nobody,
         f"{named(a, 'host')}'s protocol issues it (issue-invitation)"
         if a.invitation.status == "drafted"

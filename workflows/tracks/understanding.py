@@ -91,6 +91,11 @@ def suspended_by(a: Accord) -> tuple[str, ...]:
 subject(SUBJECT, "{the understanding}", lambda a: a.understanding.pending)
 
 
+def is_effective(a: Accord) -> bool:
+    """Whether the understanding is effective, and not suspended."""
+    return a.understanding.status == "effective" and not suspended_by(a)
+
+
 def effective(a: Accord) -> Check:
     """Guard: the understanding is effective, and not suspended."""
     now = a.understanding
@@ -114,7 +119,7 @@ def effective(a: Accord) -> Check:
         remedy = f"the fallen {called(a, 'conditions')} are brought to a verdict, and what is questioned is confirmed"
     return Check(
         "understanding_effective",
-        now.status == "effective" and not fallen,
+        is_effective(a),
         reason + nobody,
         remedy,
         who,

@@ -21,9 +21,9 @@ from workflows.model.declare import Rejected
 from workflows.model.declared import EVENTS
 from workflows.model.fold import evolve
 from workflows.model.repeats import unless_recorded
-from workflows.model.rules import deadlines, follows, next_deadline
+from workflows.model.rules import deadlines, follows, next_deadline, stage
 from workflows.model.state import Accord
-from workflows.model.working import Calendar, Following
+from workflows.model.working import Calendar, Derived, Following
 
 FAR = START + timedelta(days=36500)
 
@@ -36,6 +36,7 @@ class Watched(Play):
         self.states: list[Accord] = []
         self.following = Following()
         self.calendar: Calendar | None = None
+        self.kept_stage = Derived(stage)
         self.unsettled = True
         super().__init__(definition, by)
 
@@ -43,7 +44,7 @@ class Watched(Play):
         """The same play, to be continued in another way."""
         other = copy.copy(self)
         other.memory, other.refusals = copy.deepcopy(self.memory), copy.deepcopy(self.refusals)
-        other.following, other.calendar = Following(), None
+        other.following, other.calendar, other.kept_stage = Following(), None, Derived(stage)
         other.log, other.states, other.decisions = list(self.log), list(self.states), list(self.decisions)
         return other
 
@@ -70,6 +71,7 @@ class Watched(Play):
         self.unsettled = found is not None
         self.calendar = self.calendar or Calendar(now, FAR)
         assert self.calendar.next(now) == next_deadline(now), "the next deadline, kept up"
+        assert self.kept_stage.of(now) == stage(now), "the stage, kept up"
 
     def _check_events(self, command: Command, decision: Decision, before: Accord | None, start: int) -> None:
         now = self.states[-1] if self.states else None

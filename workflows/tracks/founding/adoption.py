@@ -17,7 +17,7 @@ from workflows.model.consent import (
     same_digest,
     subject,
 )
-from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, party_of
+from workflows.model.declare import Act, Audience, Check, Event, Stamp, Who, act, event, met, party_of
 from workflows.model.definition import Definition
 from workflows.model.state import Accord, Appointment
 from workflows.model.values import Digest, Text
@@ -123,10 +123,12 @@ def follows(a: Accord, at: datetime) -> Iterator[Event]:
 
 def founded(a: Accord) -> Check:
     """Guard: every party has adopted the definition."""
-    waiting = missing(a, SUBJECT, a.definition_digest) if not a.founded else ()
+    if a.founded:
+        return met("founded")
+    waiting = missing(a, SUBJECT, a.definition_digest)
     return Check(
         "founded",
-        a.founded,
+        False,
         f"the definition is not yet adopted by {', '.join(waiting)}",
         "each party's contact adopts the definition's digest first",
         tuple(a.definition.parties[party].contact for party in waiting),
