@@ -5,7 +5,7 @@ A line that does not have its form is read member by member, which says what is 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, convert
@@ -85,6 +85,9 @@ def read_command(line: bytes) -> CommandLine | None:
     receipt = command.receipt
     # No part of the form, since a receipt that was read the slower way can be of other numbers.
     numbers = receipt.first_position, receipt.position, receipt.size, receipt.version
-    if min(numbers) < 0 or max(numbers) > MAX_SAFE_INTEGER or not YEARS[0] < receipt.time.year < YEARS[1]:
+    if min(numbers) < 0 or max(numbers) > MAX_SAFE_INTEGER:
+        return None
+    # The same instant in another zone would come back as it was written, too.
+    if receipt.time.tzinfo is not UTC or not YEARS[0] < receipt.time.year < YEARS[1]:
         return None
     return command
