@@ -12,8 +12,11 @@ from workflows.model.values import show_time
 ACTS_PER_RUN = 100
 """A run continues as new after so many acts: a worker without its cache replays it in a fraction of a second."""
 
-SIGNALS_PER_RUN = 2_000
-"""A run continues as new after so many signals; the server ends one for good at 10,000."""
+SIGNALS_PER_RUN = 500
+"""A run continues as new after so many signals.
+
+Its replay has to be quicker than a flood brings the 100 events at which the server fails the task that replays.
+"""
 
 MISSING = 30
 """The most lines of what blocks the next stage."""
