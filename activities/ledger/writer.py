@@ -19,6 +19,9 @@ MAX_BATCH = 64
 """Appends in a transaction, if nothing else is said. Where more wait, some are prepared while others are committed: one
 transaction of all would leave the database idle while receipts are made, and the process while it commits."""
 
+LEAST_SHARED = 12
+"""Appends that are not shared among transactions: of fewer, what a transaction costs is most."""
+
 LOCKED_PAUSE = 0.01
 """Seconds until an append whose accord another session has locked is first tried again; doubled each time."""
 
@@ -144,7 +147,10 @@ class BatchWriter:
         """The next batch: what waits, in its order, without the accords that are in a batch already."""
         batch: list[_Waiting] = []
         passed_over: list[_Waiting] = []
-        while self._waiting and len(batch) < self._max_batch:
+        # Shared among the transactions that may begin now: in one of all, nothing would be prepared while it commits.
+        share = -(-len(self._waiting) // (self._max_at_once - len(self._batches)))
+        most = min(self._max_batch, max(share, LEAST_SHARED))
+        while self._waiting and len(batch) < most:
             each = self._waiting.popleft()
             if not each.answer.done() and each.append.accord in self._under_way:
                 passed_over.append(each)

@@ -54,6 +54,18 @@ async def test_what_comes_while_a_batch_is_committed_makes_the_next() -> None:
     assert ledger.batches == [1, 4, 2]
 
 
+@pytest.mark.parametrize(("count", "batches"), [(40, [20, 20]), (9, [9]), (200, [64, 64])])
+async def test_many_are_shared_among_the_transactions_that_may_begin(count: int, batches: list[int]) -> None:
+    ledger = SlowLedger()
+    async with BatchWriter(ledger, max_at_once=2) as writer:
+        tasks = started(writer, [append(f"a{index}", 0, "d/1") for index in range(count)])
+        await settled()
+        assert ledger.batches == batches
+        ledger.go.set()
+        outcomes = await asyncio.gather(*tasks)
+    assert [outcome.status for outcome in outcomes] == ["appended"] * count
+
+
 async def test_each_gets_its_own_outcome() -> None:
     async with BatchWriter(MemoryLedger()) as writer:
         appends = [append("a", 0, "d/1"), append("a", 1, "d/2"), append("a", 1, "d/3"), append("a", 0, "d/1")]
