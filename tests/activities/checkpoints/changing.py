@@ -14,7 +14,7 @@ from activities.tlog.policy import Policy
 from activities.tlog.policy import parse as parse_policy
 from activities.verifier.findings import Report
 from activities.verifier.verify import verify_bundle
-from tests.activities.verifier.record import ORIGIN, Record
+from tests.activities.verifier.record import ORIGIN, Record, negotiated
 from tests.simulation.small import digest
 from workflows.record.witnessing import policy_digest
 
@@ -100,3 +100,14 @@ class Changed:
     def beside(self) -> bytes:
         """The policy as the service exports it: the one that the record names."""
         return f"log {self.record.log.verifier.encoded()}\n{self.text}".encode()
+
+
+async def rotated_and_retired() -> Rotated:
+    """A record on which the log went over to a new key, and the old one signs no more."""
+    rotated = Rotated(await negotiated())
+    await rotated.rotate()
+    await rotated.both()
+    await rotated.retire()
+    await rotated.statement()
+    await rotated.record.sign(log=rotated.new)
+    return rotated

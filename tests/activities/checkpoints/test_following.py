@@ -14,21 +14,13 @@ from activities.tlog.merkle import Frontier
 from activities.tlog.note import parse as parse_note
 from activities.witness.following import Followed
 from activities.witness.witness import Request, Witness
-from tests.activities.checkpoints.changing import (
-    Rotated,
-)
+from tests.activities.checkpoints.changing import Rotated, rotated_and_retired
 from tests.activities.verifier.record import negotiated, on_lines, rewritten
 
 
 @pytest_asyncio.fixture
 async def rotated() -> Rotated:
-    found = Rotated(await negotiated())
-    await found.rotate()
-    await found.both()
-    await found.retire()
-    await found.statement()
-    await found.record.sign(log=found.new)
-    return found
+    return await rotated_and_retired()
 
 
 async def watching(rotated: Rotated, folder: Path) -> Witness:

@@ -13,24 +13,14 @@ from activities.verifier.held import parse_held
 from activities.verifier.outside import EntryTimes
 from activities.verifier.verify import verify_bundle
 from activities.verifier.witnessed import Witnessed
-from tests.activities.checkpoints.changing import (
-    Rotated,
-    signer,
-    statuses,
-)
+from tests.activities.checkpoints.changing import Rotated, rotated_and_retired, signer, statuses
 from tests.activities.verifier.record import ORIGIN, negotiated, on_lines, rewritten
 from workflows.record.logkeys import MOST_LOG_KEYS
 
 
 @pytest_asyncio.fixture
 async def rotated() -> Rotated:
-    found = Rotated(await negotiated())
-    await found.rotate()
-    await found.both()
-    await found.retire()
-    await found.statement()
-    await found.record.sign(log=found.new)
-    return found
+    return await rotated_and_retired()
 
 
 async def test_a_reader_of_either_key_follows(rotated: Rotated, tmp_path: Path) -> None:

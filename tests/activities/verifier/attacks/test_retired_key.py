@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from activities.verifier.held import parse_held
 from activities.verifier.verify import verify_bundle
-from tests.activities.checkpoints.changing import Rotated
+from tests.activities.checkpoints.changing import Rotated, rotated_and_retired
 from tests.activities.verifier.attacks.operator import rewrite
 from tests.activities.verifier.attacks.test_altered_record import failed
 from tests.activities.verifier.record import Record, negotiated
@@ -16,13 +16,7 @@ from tests.activities.verifier.record import Record, negotiated
 
 @pytest_asyncio.fixture
 async def rotated() -> Rotated:
-    found = Rotated(await negotiated())
-    await found.rotate()
-    await found.both()
-    await found.retire()
-    await found.statement()
-    await found.record.sign(log=found.new)
-    return found
+    return await rotated_and_retired()
 
 
 async def test_a_stolen_key_that_is_retired(rotated: Rotated, tmp_path: Path) -> None:
