@@ -58,11 +58,7 @@ def outcome(
 def recorded(a: Accord | None, command: Command, events: tuple[EventDraft, ...]) -> Accord | None:
     """The state after the events, read as they would be from the record."""
     for draft in events:
-        entry = RecordedEvent(
-            position=0 if a is None else a.size,
-            command=command.id,
-            **draft.model_dump(exclude={"particulars"}),
-        )
+        entry = draft.recorded(0 if a is None else a.size, command.id)
         a = evolve(a, RecordedEvent.model_validate_json(entry.model_dump_json()))
     return a
 

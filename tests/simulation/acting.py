@@ -47,15 +47,7 @@ class Acting:
         decision = self.refusals.settle(self._state, decide(self._state, command, self.now))
         self.decisions.append((command, self.now, decision))
         for draft in decision.events:
-            recorded = RecordedEvent(
-                position=len(self.log),
-                type=draft.type,
-                version=draft.version,
-                time=draft.time,
-                facts=draft.facts,
-                actor=draft.actor,
-                command=command.id,
-            )
+            recorded = draft.recorded(len(self.log), command.id)
             recorded = RecordedEvent.model_validate_json(recorded.model_dump_json())
             self.log.append(recorded)
             self._state = evolve(self._state, recorded)

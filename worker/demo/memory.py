@@ -142,15 +142,7 @@ class Memory:
 
     def _record(self, command: Command, decision: Decision) -> None:
         for draft in decision.events:
-            recorded = RecordedEvent(
-                position=len(self.log),
-                type=draft.type,
-                version=draft.version,
-                time=draft.time,
-                facts=draft.facts,
-                actor=draft.actor,
-                command=command.id,
-            )
+            recorded = draft.recorded(len(self.log), command.id)
             self.log.append(recorded)
             self.state = evolve(self.state, recorded)
         if self.state is not None and state_digest(self.state) != state_digest(decision.after):

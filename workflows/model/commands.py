@@ -175,6 +175,18 @@ class EventDraft(Message):
     particulars: dict[str, Any] = Field(default_factory=dict)
     actor: Actor
 
+    def recorded(self, position: int, command: str) -> RecordedEvent:
+        """The event as a ledger gives it back that has it at ``position``, as one that the command led to."""
+        return RecordedEvent(
+            position=position,
+            type=self.type,
+            version=self.version,
+            time=self.time,
+            facts=self.facts,
+            actor=self.actor,
+            command=command,
+        )
+
 
 class RecordedEvent(Message):
     """An event that the ledger has confirmed; what ``evolve`` folds. Particulars never reach the fold."""

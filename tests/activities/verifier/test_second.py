@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from activities.errors import Malformed
-from tests.activities.checkpoints.changing import Changed, Rotated
+from tests.activities.checkpoints.changing import Changed, rotated_and_retired
 from tests.activities.timestamps.authority import known_authority
 from tests.activities.verifier.agreement import agreed, second
 from tests.activities.verifier.attacks.test_own_signatures import Signing
@@ -30,12 +30,7 @@ HERE = Path(__file__).parent
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def records() -> list[tuple[Record, dict[str, Any]]]:
     """Records of every kind, and how each is exported."""
-    rotated = Rotated(await negotiated())
-    await rotated.rotate()
-    await rotated.both()
-    await rotated.retire()
-    await rotated.statement()
-    await rotated.record.sign(log=rotated.new)
+    rotated = await rotated_and_retired()
     keys = [key.verifier.encoded() for key in (rotated.old, rotated.new)]
     changed = Changed(await negotiated())
     await changed.change()
